@@ -1,1 +1,56 @@
-export {};
+import type { SessionEvent, SessionEvents } from './lib/events.ts';
+import { invalidCursor } from './lib/event-id.ts';
+
+/**
+ * What the transports of both official SDK lines ask of an event store, by structure: it fits the `EventStore` of `@modelcontextprotocol/sdk` 1.x
+ * and of `@modelcontextprotocol/server` 2.x, and imports neither. `Message` is their `JSONRPCMessage`.
+ */
+export interface SessionEventStore<Message> {
+  /**
+   * Stores a message of a stream and resolves when it is committed.
+   *
+   * @returns The event's id.
+   */
+  storeEvent(streamId: string, message: Message): Promise<string>;
+  /**
+   * @returns `undefined` where the id was not issued for this session; the SDK then answers 400.
+   */
+  getStreamIdForEventId(eventId: string): Promise<string | undefined>;
+  /**
+   * Sends what follows the event on its stream, oldest first.
+   *
+   * @returns The stream's id.
+   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`; nothing was sent then.
+   */
+  replayEventsAfter(
+    lastEventId: string,
+    options: { send: (eventId: string, message: Message) => Promise<void> },
+  ): Promise<string>;
+}
+
+/**
+ * Makes the event store of one session. Give each transport the one of its own session: the SDKs tell an event store no session, and call the standalone
+ * stream of every session `_GET_stream`, so that a shared one would hand one session's messages to another.
+ *
+ * The priming event that newer clients get is stored as the message `{}` (2025-11-25, basic/transports): it is a cursor and never replayed.
+ */
+export function createEventStore<Message>(session: { readonly events: SessionEvents }): SessionEventStore<Message> {
+  const { events } = session;
+  return {
+    storeEvent: (streamId, message) => events.append(streamId, message),
+    getStreamIdForEventId: async (eventId) => events.streamOf(eventId),
+    async replayEventsAfter(lastEventId, { send }) {
+      const streamId = events.streamOf(lastEventId);
+      if (streamId === undefined) throw invalidCursor(lastEventId);
+      for await (const event of events.replay({ after: lastEventId, streamId })) {
+        if (!isPriming(event)) await send(event.id, event.message as Message);
+      }
+      return streamId;
+    },
+  };
+}
+
+/** Whether an event is a priming event: an id without a message. */
+export function isPriming({ message }: Pick<SessionEvent, 'message'>): boolean {
+  return typeof message === 'object' && message !== null && Object.keys(message).length === 0;
+}

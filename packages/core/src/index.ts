@@ -1,1 +1,34 @@
-export {};
+export type { Capabilities, SessionBackend } from './lib/backend.ts';
+export {
+  EventsTrimmedError,
+  SessionError,
+  StateConflictError,
+  StateValidationError,
+  type SessionErrorCode,
+  type SessionErrorOptions,
+} from './lib/errors.ts';
+export type { ReplayOptions, SessionEvent, SessionEvents, TailOptions, TrimOptions } from './lib/events.ts';
+export type { JsonValue } from './lib/json.ts';
+export type { Observer, Operation, OperationName } from './lib/operations.ts';
+export type { RetentionOptions, SessionStoreOptions, StateLimitOptions, SweepOptions } from './lib/options.ts';
+export type { Metadata, ProtocolFacts } from './lib/profile.ts';
+export type * from './lib/rows.ts';
+export type { Session } from './lib/session.ts';
+export type { SessionState, StateEntry } from './lib/state.ts';
+export type {
+  StandardResult,
+  StandardSchema,
+  StateInput,
+  StateKey,
+  StateOutput,
+  StateSchemas,
+} from './lib/state-schema.ts';
+export {
+  createSessionStore,
+  type CountSessionsOptions,
+  type CreateSessionOptions,
+  type GetSessionOptions,
+  type ListSessionsOptions,
+  type SessionList,
+  type SessionStore,
+} from './lib/store.ts';

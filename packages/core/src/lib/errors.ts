@@ -1,0 +1,108 @@
+/**
+ * Every code that a {@link SessionError} can carry. Codes are stable: a release that changes what one means is a major one.
+ * `docs/errors.md` has a section for each.
+ */
+export type SessionErrorCode =
+  | 'SESSION_NOT_FOUND'
+  | 'SESSION_EXISTS'
+  | 'INVALID_SESSION_ID'
+  | 'INVALID_PRINCIPAL'
+  | 'INVALID_KIND'
+  | 'INVALID_STREAM_ID'
+  | 'INVALID_CURSOR'
+  | 'INVALID_STATE_KEY'
+  | 'INVALID_STATE_VALUE'
+  | 'NOT_JSON'
+  | 'STATE_CONFLICT'
+  | 'STATE_KEY_UNDECLARED'
+  | 'STATE_LIMIT_EXCEEDED'
+  | 'STATE_VALUE_TOO_LARGE'
+  | 'PROFILE_CONFLICT'
+  | 'PROFILE_TOO_LARGE'
+  | 'EVENT_TOO_LARGE'
+  | 'EVENTS_TRIMMED'
+  | 'STORE_BUSY'
+  | 'STORE_CLOSED'
+  | 'STORE_CORRUPT'
+  | 'STORE_DENIED'
+  | 'STORE_FAILED'
+  | 'STORE_FULL'
+  | 'STORE_READ_ONLY'
+  | 'STORE_SCHEMA_TOO_NEW'
+  | 'STORE_UNAVAILABLE';
+
+/** What a {@link SessionError} can be given besides its code and message. */
+export interface SessionErrorOptions {
+  /** The error that led to this one, as the driver threw it. */
+  readonly cause?: unknown;
+  /** Whether the same call can succeed later without a change by anybody. Default: `false`. */
+  readonly retryable?: boolean;
+  /** Whether the write may have happened although it failed. Default: `false`: it has not. */
+  readonly outcomeUnknown?: boolean;
+}
+
+/**
+ * The one error of this library for what goes wrong while it runs. Misuse of an API is a plain `TypeError` or `RangeError`.
+ * Messages hold no values of sessions and no credentials.
+ */
+export class SessionError extends Error {
+  override readonly name: string = 'SessionError';
+  readonly code: SessionErrorCode;
+  /** Whether the same call can succeed later without a change by anybody. */
+  readonly retryable: boolean;
+  /** Whether the write may have happened although it failed. */
+  readonly outcomeUnknown: boolean;
+
+  constructor(code: SessionErrorCode, message: string, options: SessionErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+    this.outcomeUnknown = options.outcomeUnknown ?? false;
+  }
+}
+
+/** A compare-and-set lost: `STATE_CONFLICT`. Nothing was changed. */
+export class StateConflictError extends SessionError {
+  override readonly name = 'StateConflictError';
+  readonly key: string;
+  /** Version of the key now; 0: it does not exist. */
+  readonly currentVersion: number;
+
+  constructor(key: string, expectedVersion: number, currentVersion: number) {
+    super(
+      'STATE_CONFLICT',
+      `State key ${JSON.stringify(key)} has version ${currentVersion}, not the expected ${expectedVersion}`,
+    );
+    this.key = key;
+    this.currentVersion = currentVersion;
+  }
+}
+
+/** The log no longer holds all that follows the cursor: `EVENTS_TRIMMED`. Nothing was delivered in place of it. */
+export class EventsTrimmedError extends SessionError {
+  override readonly name = 'EventsTrimmedError';
+  /** The greatest number that is missing. */
+  readonly trimmedSeq: number;
+
+  constructor(afterSeq: number, trimmedSeq: number) {
+    super('EVENTS_TRIMMED', `Events after number ${afterSeq} were trimmed, up to number ${trimmedSeq} at the most`);
+    this.trimmedSeq = trimmedSeq;
+  }
+}
+
+/** A state value does not fit its declared schema: `INVALID_STATE_VALUE`. */
+export class StateValidationError extends SessionError {
+  override readonly name = 'StateValidationError';
+  readonly key: string;
+  /** What the schema found, as its library words it. */
+  readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[];
+
+  constructor(key: string, issues: StateValidationError['issues']) {
+    super(
+      'INVALID_STATE_VALUE',
+      `Value of state key ${JSON.stringify(key)} does not fit its schema: ${issues.map((issue) => issue.message).join('; ')}`,
+    );
+    this.key = key;
+    this.issues = issues;
+  }
+}

@@ -1,0 +1,59 @@
+import { EventsTrimmedError } from './errors.ts';
+import { invalidCursor, parseEventId, type EventPosition } from './event-id.ts';
+import { checkStreamId } from './ids.ts';
+import type { EventPage } from './rows.ts';
+import type { SessionContext } from './session-context.ts';
+
+const PAGE_EVENTS = 200;
+export const PAGE_BYTES = 1_048_576;
+
+/** Where to start reading, and which stream. */
+export interface PagesQuery {
+  readonly after?: string | undefined;
+  readonly streamId?: string | undefined;
+}
+
+/**
+ * Reads pages after a cursor, for ever: an empty one says that there is nothing more for now. A gap is an error, never a shorter answer.
+ *
+ * @throws EventsTrimmedError
+ * @throws SessionError `INVALID_CURSOR`, `INVALID_STREAM_ID`, `SESSION_NOT_FOUND`
+ */
+export async function* readPages(
+  session: SessionContext,
+  tag: string,
+  { after, streamId }: PagesQuery,
+): AsyncGenerator<EventPage, never, undefined> {
+  if (streamId !== undefined) checkStreamId(streamId);
+  const cursor = after === undefined ? undefined : cursorOf(tag, after, streamId);
+  let afterSeq = cursor?.seq ?? 0;
+  for (let first = true; ; first = false) {
+    const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
+    const page = await session.shared.operations.run(() =>
+      session.read('readEvents', (backend, now) => backend.readEvents(query, now)),
+    );
+    if (first && cursor !== undefined) verify(page, cursor, after);
+    // Without a cursor the reader has asked for what there is, and the first page is where it starts.
+    else if (!first && page.trimmedSeq > afterSeq) throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
+    // All up to `lastSeq` was looked at, also where it is of other streams: commit order is the order of the numbers.
+    afterSeq = page.more ? (page.events.at(-1)?.seq ?? afterSeq) : Math.max(page.lastSeq, afterSeq);
+    yield page;
+  }
+}
+
+/** @throws SessionError `INVALID_CURSOR` where the id is none of the session, or of another stream than the given one. */
+export function cursorOf(tag: string, id: string, streamId: string | undefined): EventPosition {
+  const position = parseEventId(tag, id);
+  if (position === undefined || (streamId !== undefined && streamId !== position.streamId)) throw invalidCursor(id);
+  return position;
+}
+
+/** Tells a cursor that was issued from one that was not, and a complete replay from one with a gap. */
+function verify(page: EventPage, cursor: EventPosition, id: string | undefined): void {
+  if (cursor.seq > page.lastSeq) throw invalidCursor(id);
+  if (page.afterStreamId === cursor.streamId) return;
+  if (page.afterStreamId !== undefined) throw invalidCursor(id);
+  // The event itself was trimmed, so at least its number must have been trimmed from what the reader follows.
+  if (page.trimmedSeq < cursor.seq) throw invalidCursor(id);
+  if (page.trimmedSeq > cursor.seq) throw new EventsTrimmedError(cursor.seq, page.trimmedSeq);
+}

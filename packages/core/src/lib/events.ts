@@ -1,0 +1,211 @@
+import { SessionError } from './errors.ts';
+import { formatEventId, parseEventId, sessionTag } from './event-id.ts';
+import { cursorOf, PAGE_BYTES, readPages } from './event-pages.ts';
+import { checkStreamId, utf8Bytes } from './ids.ts';
+import { decode, encodeMessage } from './json.ts';
+import { positive } from './options.ts';
+import { TRIM_STEP } from './retention.ts';
+import type { EventRow } from './rows.ts';
+import type { SessionContext } from './session-context.ts';
+
+/** An event of a session's log. */
+export interface SessionEvent {
+  /** The id that `append` returned: visible ASCII, unique in its session, and a cursor of its stream. */
+  readonly id: string;
+  /** Its number: 1 for the session's first event, whatever the stream, and one more for each that follows. */
+  readonly seq: number;
+  readonly streamId: string;
+  /** The message as JSON holds it. */
+  readonly message: unknown;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+}
+
+/** Where a replay starts. */
+export interface ReplayOptions {
+  /** Id of the last event that the reader has: only what follows it is given. Default: `undefined`, from the oldest event that is still kept. */
+  readonly after?: string | undefined;
+  /** Only this stream. Default: `undefined`, the whole log. */
+  readonly streamId?: string | undefined;
+}
+
+/** Where a tail starts and when it ends. */
+export interface TailOptions extends ReplayOptions {
+  /** Ends the tail, without an error, when it is aborted. Default: `undefined`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What to trim: the oldest events while any of the given bounds is exceeded. */
+export interface TrimOptions {
+  /** Keep at most so many events. */
+  readonly maxEvents?: number;
+  /** Keep at most so many bytes of messages. */
+  readonly maxBytes?: number;
+  /** Keep only what is younger, in milliseconds. */
+  readonly maxAgeMs?: number;
+  /** Id of the last event to remove. */
+  readonly through?: string;
+}
+
+/**
+ * The log of a session: messages on any number of streams, numbered through the session in the order of their commits.
+ *
+ * Every method throws a SessionError `SESSION_NOT_FOUND` when the session has expired or was ended, and `STORE_…` when the database fails.
+ */
+export class SessionEvents {
+  readonly #session: SessionContext;
+  readonly #tag: string;
+
+  /** @internal */
+  constructor(session: SessionContext) {
+    this.#session = session;
+    this.#tag = sessionTag(session.id);
+  }
+
+  /**
+   * Appends a message to a stream and resolves when it is committed. Calls of one process for one session keep their order.
+   *
+   * @param streamId 1 to 255 visible ASCII characters.
+   * @param message Any JSON value, `{}` included; properties that are `undefined` are left out, as on the wire.
+   * @returns The event's id.
+   * @throws SessionError `NOT_JSON`, `INVALID_STREAM_ID`, `EVENT_TOO_LARGE`; nothing is written then.
+   */
+  async append(streamId: string, message: unknown): Promise<string> {
+    checkStreamId(streamId);
+    const text = encodeMessage(message);
+    const bytes = utf8Bytes(text);
+    const { backend, appends, operations } = this.#session.shared;
+    const { maxEventBytes } = backend.capabilities;
+    if (bytes > maxEventBytes)
+      throw new SessionError(
+        'EVENT_TOO_LARGE',
+        `Event of ${bytes} bytes exceeds the ${maxEventBytes} bytes that ${backend.name} accepts`,
+      );
+    const { now } = this.#session;
+    const seq = await operations.run(() =>
+      appends.append(this.#session.id, { streamId, message: text, bytes }, this.#session.expiryAt(now)),
+    );
+    this.#session.renewed(now);
+    return formatEventId(this.#tag, { seq, streamId });
+  }
+
+  /**
+   * Gives what follows a cursor, oldest first and complete over any number of pages, up to the newest event at the start of the replay.
+   *
+   * @throws EventsTrimmedError `EVENTS_TRIMMED` where some of it was trimmed: never a part as if it were all.
+   * @throws SessionError `INVALID_CURSOR` where the id was never issued for this session and stream.
+   */
+  async *replay(options: ReplayOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+    let until: number | undefined;
+    for await (const page of readPages(this.#session, this.#tag, options)) {
+      until ??= page.lastSeq;
+      for (const row of page.events) {
+        if (row.seq > until) return;
+        yield this.#event(row);
+      }
+      if (!page.more) return;
+    }
+  }
+
+  /**
+   * Gives what follows a cursor and then what is appended, by any process, with no gap and nothing twice. The reader sets the pace: the next page is read when
+   * the last one is used up. It ends when the session ends or expires, the signal is aborted or the store is closed. Waiting does not renew the session.
+   *
+   * @throws EventsTrimmedError `EVENTS_TRIMMED` also later, where the reader has fallen behind the retention.
+   * @throws SessionError `INVALID_CURSOR` where the id was never issued for this session and stream.
+   */
+  async *tail({ signal, ...options }: TailOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+    const { operations, wakeUps } = this.#session.shared;
+    const wakeUp = wakeUps.register(this.#session.id);
+    try {
+      for await (const page of readPages(this.#session, this.#tag, options)) {
+        for (const row of page.events) {
+          if (signal?.aborted === true) return;
+          yield this.#event(row);
+        }
+        if (!page.more) await wakeUp.wait(page.lastSeq, signal);
+        if (signal?.aborted === true || operations.closed) return;
+      }
+    } catch (error) {
+      const over =
+        error instanceof SessionError && (error.code === 'SESSION_NOT_FOUND' || error.code === 'STORE_CLOSED');
+      if (!over) throw error;
+    } finally {
+      wakeUp.dispose();
+    }
+  }
+
+  /**
+   * The newest events, oldest of them first.
+   *
+   * @param limit How many at the most, 1 to 1,000. Fewer are given where they exceed 1 MiB.
+   * @param streamId Only of this stream. Default: of the whole log.
+   */
+  async recent(limit: number, streamId?: string): Promise<SessionEvent[]> {
+    positive('limit', limit, 1_000);
+    const query = {
+      sessionId: this.#session.id,
+      streamId: streamId && checkStreamId(streamId),
+      afterSeq: undefined,
+      limit,
+      maxBytes: PAGE_BYTES,
+    };
+    const page = await this.#run(() =>
+      this.#session.read('readEvents', (backend, now) => backend.readEvents(query, now)),
+    );
+    return page.events.map((row) => this.#event(row));
+  }
+
+  /**
+   * Removes the oldest events of the log. Numbers are not used again, and readers whose cursor is older than what was removed of their stream learn of it.
+   *
+   * @returns How many were removed.
+   * @throws SessionError `INVALID_CURSOR` for a `through` that was never issued for this session.
+   */
+  async trim({ maxEvents, maxBytes, maxAgeMs, through }: TrimOptions): Promise<number> {
+    for (const [name, value] of Object.entries({ maxEvents, maxBytes, maxAgeMs }))
+      if (value !== undefined && value !== 0) positive(name, value);
+    const { now } = this.#session;
+    const bound = {
+      maxEvents,
+      maxBytes,
+      createdBefore: maxAgeMs === undefined ? undefined : now - maxAgeMs,
+      throughSeq: through === undefined ? undefined : cursorOf(this.#tag, through, undefined).seq,
+      limit: TRIM_STEP,
+    };
+    return this.#run(async () => {
+      for (let removed = 0; ;) {
+        const step = this.#session.alive(
+          await this.#session.shared.operations.call('trimEvents', (backend) =>
+            backend.trimEvents(this.#session.id, bound, now),
+          ),
+        );
+        removed += step;
+        if (step < TRIM_STEP) return removed;
+      }
+    });
+  }
+
+  /**
+   * Whether an event id is one of this session, and of which stream, without a look at the store.
+   *
+   * @returns `undefined` where it was not issued for this session.
+   */
+  streamOf(eventId: string): string | undefined {
+    return parseEventId(this.#tag, eventId)?.streamId;
+  }
+
+  #event({ seq, streamId, message, createdAt }: EventRow): SessionEvent {
+    return {
+      id: formatEventId(this.#tag, { seq, streamId }),
+      seq,
+      streamId,
+      message: decode(message, 'event'),
+      createdAt,
+    };
+  }
+
+  #run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#session.shared.operations.run(work);
+  }
+}

@@ -1,0 +1,91 @@
+import { v7 } from 'uuid';
+import { SessionError } from './errors.ts';
+
+/** Kind of a session that was created without one. */
+export const DEFAULT_KIND = 'session';
+
+const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
+const KIND = /^[a-z][a-z0-9_-]{0,63}$/;
+const MAX_PRINCIPAL_BYTES = 1_024;
+const MAX_KEY_BYTES = 255;
+
+/**
+ * A new UUID v7 whose 74 random bits all come from the system's secure generator.
+ *
+ * The random bytes are given on purpose: without them `uuid` counts up within a millisecond, so that one id tells its neighbour.
+ */
+export function newSessionId(now: number): string {
+  return v7({ msecs: now, random: crypto.getRandomValues(new Uint8Array(16)) });
+}
+
+/** A new token of an append: 128 random bits in base64url. */
+export function newToken(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
+}
+
+export function utf8Bytes(text: string): number {
+  return Buffer.byteLength(text, 'utf8');
+}
+
+/** Whether any session can have this id (MCP 2025-11-25, basic/transports, Session Management: visible ASCII only). */
+export function isSessionId(id: unknown): boolean {
+  return typeof id === 'string' && VISIBLE_ASCII.test(id);
+}
+
+export function isStreamId(streamId: unknown): boolean {
+  return typeof streamId === 'string' && VISIBLE_ASCII.test(streamId);
+}
+
+export function checkSessionId(id: string): string {
+  if (!isSessionId(id))
+    throw new SessionError('INVALID_SESSION_ID', `Session id ${quote(id)} is not 1 to 255 visible ASCII characters`);
+  return id;
+}
+
+export function checkKind(kind: string): string {
+  if (typeof kind !== 'string' || !KIND.test(kind))
+    throw new SessionError('INVALID_KIND', `Kind ${quote(kind)} does not match ${KIND.source}`);
+  return kind;
+}
+
+export function checkPrincipal(principal: string): string {
+  if (
+    typeof principal !== 'string' ||
+    principal === '' ||
+    !principal.isWellFormed() ||
+    principal.includes('\0') ||
+    utf8Bytes(principal) > MAX_PRINCIPAL_BYTES
+  ) {
+    // The principal itself stays out of the message: it tells who somebody is.
+    throw new SessionError(
+      'INVALID_PRINCIPAL',
+      `A principal is a text of 1 to ${MAX_PRINCIPAL_BYTES} bytes of well-formed UTF-8 without U+0000`,
+    );
+  }
+  return principal;
+}
+
+export function checkStreamId(streamId: string): string {
+  if (!isStreamId(streamId))
+    throw new SessionError(
+      'INVALID_STREAM_ID',
+      `Stream id ${quote(streamId)} is not 1 to 255 visible ASCII characters`,
+    );
+  return streamId;
+}
+
+export function checkStateKey(key: string): string {
+  if (typeof key !== 'string' || key === '' || !key.isWellFormed() || utf8Bytes(key) > MAX_KEY_BYTES) {
+    throw new SessionError(
+      'INVALID_STATE_KEY',
+      `State key ${quote(key)} is not a text of 1 to ${MAX_KEY_BYTES} bytes of well-formed UTF-8`,
+    );
+  }
+  return key;
+}
+
+/** A value from outside as it may stand in a message: quoted, escaped, and cut. */
+export function quote(value: unknown): string {
+  if (typeof value !== 'string') return `of type ${typeof value}`;
+  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+}

@@ -1,0 +1,120 @@
+import type { Capabilities, SessionBackend } from '../backend.ts';
+import { SessionError } from '../errors.ts';
+import type * as rows from '../rows.ts';
+import { appendEvents, readEvents, readHeads, trimEvents } from './events.ts';
+import { Records } from './records.ts';
+import { countSessions, createSession, endSession, listSessions, sweep, updateSession } from './sessions.ts';
+import { clearState, commitState, readState } from './state.ts';
+
+/** Bounds of an in-memory backend. */
+export interface MemoryBackendOptions {
+  /** Most sessions, tombstones included. A further one is refused with `STORE_FULL` once nothing that has expired is left to remove. Default: `100_000`. */
+  readonly maxSessions?: number;
+  /** Most bytes of everything, roughly counted. Past it writes are refused with `STORE_FULL`. Default: 1 GiB (`1_073_741_824`). */
+  readonly maxBytes?: number;
+}
+
+/** The in-memory backend: every promise of the contract but durability. Each method runs in one piece, which is what makes it atomic. */
+export class MemoryBackend implements SessionBackend {
+  readonly name = 'memory';
+  readonly capabilities: Capabilities = {
+    shared: false,
+    durable: false,
+    maxEventBytes: 67_108_864,
+    maxValueBytes: 67_108_864,
+    maxBatchEvents: 1_000,
+    concurrentBatches: 1,
+    poll: { minMs: 1_000, maxMs: 1_000 },
+  };
+  readonly #open: Records;
+  #closed = false;
+
+  constructor({ maxSessions = 100_000, maxBytes = 1_073_741_824 }: MemoryBackendOptions) {
+    this.#open = new Records(maxSessions, maxBytes);
+  }
+
+  async createSession(session: rows.NewSession, now: number): Promise<boolean> {
+    return createSession(this.#records, session, now);
+  }
+
+  async readSession(id: string, now: number): Promise<rows.SessionRow | undefined> {
+    return this.#records.live(id, now)?.row;
+  }
+
+  async updateSession(id: string, change: rows.ProfileChange, now: number): Promise<rows.ProfileResult | undefined> {
+    return updateSession(this.#records, id, change, now);
+  }
+
+  async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
+    return this.#records.renewed(id, expiresAt, now) !== undefined;
+  }
+
+  async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
+    return endSession(this.#records, id, purgeAt, now);
+  }
+
+  async listSessions(query: rows.SessionPageQuery, now: number): Promise<rows.SessionPage> {
+    return listSessions(this.#records, query, now);
+  }
+
+  async countSessions(query: rows.SessionQuery, now: number): Promise<number> {
+    return countSessions(this.#records, query, now);
+  }
+
+  async sweep(limit: number, now: number): Promise<rows.SweepResult> {
+    return sweep(this.#records, limit, now);
+  }
+
+  async readState(
+    sessionId: string,
+    keys: readonly string[] | undefined,
+    now: number,
+  ): Promise<readonly rows.StateRow[] | undefined> {
+    return readState(this.#records, sessionId, keys, now);
+  }
+
+  async commitState(commit: rows.StateCommit, now: number): Promise<rows.StateResult | undefined> {
+    return commitState(this.#records, commit, now);
+  }
+
+  async clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
+    return clearState(this.#records, sessionId, expiresAt, now);
+  }
+
+  async appendEvents(
+    batch: readonly rows.AppendRequest[],
+    now: number,
+  ): Promise<readonly (rows.AppendResult | undefined)[]> {
+    return appendEvents(this.#records, batch, now);
+  }
+
+  async readEvents(query: rows.EventQuery, now: number): Promise<rows.EventPage | undefined> {
+    return readEvents(this.#records, query, now);
+  }
+
+  async trimEvents(sessionId: string, bound: rows.TrimBound, now: number): Promise<number | undefined> {
+    return trimEvents(this.#records, sessionId, bound, now);
+  }
+
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, rows.Head>> {
+    return readHeads(this.#records, ids, now);
+  }
+
+  async migrate(): Promise<void> {
+    await this.ping();
+  }
+
+  async ping(): Promise<void> {
+    this.#records.live('', 0);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#open.sessions.clear();
+  }
+
+  get #records(): Records {
+    if (this.#closed) throw new SessionError('STORE_CLOSED', 'In-memory store is closed');
+    return this.#open;
+  }
+}

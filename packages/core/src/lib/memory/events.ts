@@ -1,0 +1,168 @@
+import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, Head, TrimBound } from '../rows.ts';
+import { eventBytes, MAX_TRIMMED_STREAMS, type MemoryEvent, type MemorySession, type Records } from './records.ts';
+
+/** Tokens are remembered while their events are among so many newest. */
+const REMEMBERED_EVENTS = 1_000;
+
+export function appendEvents(
+  records: Records,
+  batch: readonly AppendRequest[],
+  now: number,
+): (AppendResult | undefined)[] {
+  const total = batch
+    .flatMap((request) => (needsAppend(records, request, now) ? request.events : []))
+    .reduce((sum, event) => sum + eventBytes(event), 0);
+  records.reserve(total);
+  return batch.map((request) => append(records, request, now));
+}
+
+export function readEvents(records: Records, query: EventQuery, now: number): EventPage | undefined {
+  const { sessionId, streamId, afterSeq, limit, maxBytes } = query;
+  const session = records.live(sessionId, now);
+  if (session === undefined) return undefined;
+  const log = streamId === undefined ? session.events : (session.streams.get(streamId) ?? []);
+  const events =
+    afterSeq === undefined
+      ? takeNewest(log, limit, maxBytes)
+      : takeOldest(log, firstAfter(log, afterSeq), limit, maxBytes);
+  return {
+    events: events.map(toRow),
+    more:
+      afterSeq !== undefined && (events.at(-1)?.seq ?? 0) < (log.at(-1)?.seq ?? 0) && (log.at(-1)?.seq ?? 0) > afterSeq,
+    lastSeq: session.row.lastSeq,
+    trimmedSeq:
+      streamId === undefined
+        ? session.row.lastSeq - session.events.length
+        : (session.trimmed.get(streamId) ?? session.forgottenSeq),
+    afterStreamId: afterSeq === undefined ? undefined : session.events[afterSeq - firstSeq(session)]?.streamId,
+  };
+}
+
+export function trimEvents(records: Records, sessionId: string, bound: TrimBound, now: number): number | undefined {
+  const session = records.live(sessionId, now);
+  if (session === undefined) return undefined;
+  let count = 0;
+  for (let bytes = session.eventBytes; count < bound.limit; count++) {
+    const event = session.events[count];
+    if (event === undefined || !exceeds(bound, event, session.events.length - count, bytes)) break;
+    bytes -= event.bytes;
+  }
+  for (const event of session.events.splice(0, count)) {
+    records.release(eventBytes(event));
+    session.eventBytes -= event.bytes;
+    forget(session, event);
+  }
+  return count;
+}
+
+export function readHeads(records: Records, ids: readonly string[], now: number): ReadonlyMap<string, Head> {
+  const heads = new Map<string, Head>();
+  for (const id of ids) {
+    const session = records.live(id, now);
+    if (session !== undefined) heads.set(id, { lastSeq: session.row.lastSeq, expiresAt: session.row.expiresAt });
+  }
+  return heads;
+}
+
+function needsAppend(records: Records, request: AppendRequest, now: number): boolean {
+  return records.live(request.sessionId, now)?.tokens.has(request.token) === false;
+}
+
+function append(
+  records: Records,
+  { sessionId, token, events, expiresAt }: AppendRequest,
+  now: number,
+): AppendResult | undefined {
+  const session = records.renewed(sessionId, expiresAt, now);
+  if (session === undefined) return undefined;
+  const known = session.tokens.get(token);
+  const first = known?.firstSeq ?? session.row.lastSeq + 1;
+  if (known === undefined) {
+    for (const [index, { streamId, message, bytes }] of events.entries()) {
+      const event = { seq: first + index, streamId, message, createdAt: now, bytes };
+      session.events.push(event);
+      session.eventBytes += bytes;
+      const stream = session.streams.get(streamId);
+      if (stream === undefined) session.streams.set(streamId, [event]);
+      else stream.push(event);
+    }
+    const lastSeq = first + events.length - 1;
+    session.row = { ...session.row, lastSeq };
+    rememberToken(session, token, first, lastSeq);
+  }
+  return { firstSeq: first, retainedEvents: session.events.length, retainedBytes: session.eventBytes };
+}
+
+function rememberToken(session: MemorySession, token: string, first: number, lastSeq: number): void {
+  session.tokens.set(token, { firstSeq: first, lastSeq });
+  for (const [oldest, known] of session.tokens) {
+    if (known.lastSeq > lastSeq - REMEMBERED_EVENTS) return;
+    session.tokens.delete(oldest);
+  }
+}
+
+function exceeds(bound: TrimBound, event: MemoryEvent, events: number, bytes: number): boolean {
+  return (
+    (bound.maxEvents !== undefined && events > bound.maxEvents) ||
+    (bound.maxBytes !== undefined && bytes > bound.maxBytes) ||
+    (bound.createdBefore !== undefined && event.createdAt < bound.createdBefore) ||
+    (bound.throughSeq !== undefined && event.seq <= bound.throughSeq)
+  );
+}
+
+/** Takes the oldest event out of its stream and remembers that it was there. */
+function forget(session: MemorySession, { streamId, seq }: MemoryEvent): void {
+  const stream = session.streams.get(streamId);
+  stream?.shift();
+  if (stream?.length === 0) session.streams.delete(streamId);
+  session.trimmed.delete(streamId);
+  session.trimmed.set(streamId, seq);
+  if (session.trimmed.size <= MAX_TRIMMED_STREAMS) return;
+  for (const [oldest, trimmedSeq] of session.trimmed) {
+    session.trimmed.delete(oldest);
+    session.forgottenSeq = Math.max(session.forgottenSeq, trimmedSeq);
+    return;
+  }
+}
+
+function firstSeq(session: MemorySession): number {
+  return session.row.lastSeq - session.events.length + 1;
+}
+
+/** Index of the first event with a greater number, by halving. */
+function firstAfter(log: readonly MemoryEvent[], afterSeq: number): number {
+  let low = 0;
+  for (let high = log.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if ((log[middle]?.seq ?? 0) > afterSeq) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function takeOldest(
+  log: readonly MemoryEvent[],
+  start: number,
+  limit: number,
+  maxBytes: number,
+): readonly MemoryEvent[] {
+  let end = start;
+  for (let bytes = 0; end < log.length && end - start < limit; end++) {
+    bytes += log[end]?.bytes ?? 0;
+    if (bytes > maxBytes && end > start) break;
+  }
+  return log.slice(start, end);
+}
+
+function takeNewest(log: readonly MemoryEvent[], limit: number, maxBytes: number): readonly MemoryEvent[] {
+  let start = log.length;
+  for (let bytes = 0; start > 0 && log.length - start < limit; start--) {
+    bytes += log[start - 1]?.bytes ?? 0;
+    if (bytes > maxBytes && start < log.length) break;
+  }
+  return log.slice(start);
+}
+
+function toRow({ seq, streamId, message, createdAt }: EventRow): EventRow {
+  return { seq, streamId, message, createdAt };
+}

@@ -1,0 +1,101 @@
+import { SessionError } from '../errors.ts';
+import { utf8Bytes } from '../ids.ts';
+import type { EventRow, SessionRow, StateRow } from '../rows.ts';
+
+/** Streams of a session whose trims are remembered. */
+export const MAX_TRIMMED_STREAMS = 10_000;
+/** Rough bytes of memory of a record besides its texts. */
+const RECORD_BYTES = 200;
+
+/** An event with its size, so that a trim need not measure it again. */
+export interface MemoryEvent extends EventRow {
+  readonly bytes: number;
+}
+
+/** A state key with its size. */
+export interface MemoryState extends StateRow {
+  readonly bytes: number;
+}
+
+/** A session and all that belongs to it. */
+export interface MemorySession {
+  row: SessionRow;
+  /** When it was ended, its id is free again from this time. */
+  purgeAt: number | undefined;
+  readonly state: Map<string, MemoryState>;
+  stateVersion: number;
+  stateBytes: number;
+  /** All events that are kept, without a gap. */
+  events: MemoryEvent[];
+  eventBytes: number;
+  /** The same events by stream, so that reading a stream costs what it returns. */
+  readonly streams: Map<string, MemoryEvent[]>;
+  /** The greatest number that was trimmed of each stream, the last trimmed stream last. */
+  readonly trimmed: Map<string, number>;
+  /** The greatest number among the streams that fell out of `trimmed`. */
+  forgottenSeq: number;
+  /** First and last number by token, oldest first. */
+  readonly tokens: Map<string, { readonly firstSeq: number; readonly lastSeq: number }>;
+}
+
+/** All sessions of one in-memory store, with bounds on their number and size. */
+export class Records {
+  readonly sessions: Map<string, MemorySession> = new Map();
+  readonly #maxSessions: number;
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(maxSessions: number, maxBytes: number) {
+    this.#maxSessions = maxSessions;
+    this.#maxBytes = maxBytes;
+  }
+
+  get full(): boolean {
+    return this.sessions.size >= this.#maxSessions;
+  }
+
+  /** @throws SessionError `STORE_FULL` where there would be more than the bound; nothing was counted then. */
+  reserve(bytes: number): void {
+    if (bytes > 0 && this.#bytes + bytes > this.#maxBytes) {
+      throw new SessionError(
+        'STORE_FULL',
+        `In-memory store holds ${this.#bytes} of at most ${this.#maxBytes} bytes; its option maxBytes sets the limit`,
+        { retryable: true },
+      );
+    }
+    this.#bytes += bytes;
+  }
+
+  release(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+
+  live(id: string, now: number): MemorySession | undefined {
+    const session = this.sessions.get(id);
+    return session !== undefined && session.purgeAt === undefined && session.row.expiresAt > now ? session : undefined;
+  }
+
+  /** Finds a live session and renews it. */
+  renewed(id: string, expiresAt: number | undefined, now: number): MemorySession | undefined {
+    const session = this.live(id, now);
+    if (session !== undefined && expiresAt !== undefined) renew(session, expiresAt, now);
+    return session;
+  }
+}
+
+export function renew(session: MemorySession, expiresAt: number, now: number): void {
+  const { row } = session;
+  session.row = { ...row, touchedAt: Math.max(row.touchedAt, now), expiresAt: Math.max(row.expiresAt, expiresAt) };
+}
+
+export function sessionBytes(row: Pick<SessionRow, 'id' | 'principal' | 'profile'>): number {
+  return RECORD_BYTES + utf8Bytes(row.id) + utf8Bytes(row.principal ?? '') + utf8Bytes(row.profile);
+}
+
+export function eventBytes(event: { readonly bytes: number; readonly streamId: string }): number {
+  return RECORD_BYTES + event.bytes + event.streamId.length;
+}
+
+export function stateBytes(state: { readonly bytes: number }): number {
+  return RECORD_BYTES + state.bytes;
+}

@@ -1,0 +1,124 @@
+import { SessionError } from '../errors.ts';
+import type {
+  NewSession,
+  ProfileChange,
+  ProfileResult,
+  SessionPage,
+  SessionPageQuery,
+  SessionQuery,
+  SessionRow,
+  SweepResult,
+} from '../rows.ts';
+import { eventBytes, renew, sessionBytes, stateBytes, type MemorySession, type Records } from './records.ts';
+
+export function createSession(records: Records, session: NewSession, now: number): boolean {
+  if (records.sessions.has(session.id)) return false;
+  if (records.full) sweep(records, Number.MAX_SAFE_INTEGER, now);
+  if (records.full)
+    throw new SessionError(
+      'STORE_FULL',
+      `In-memory store holds ${records.sessions.size} sessions; its option maxSessions sets the limit`,
+      { retryable: true },
+    );
+  records.reserve(sessionBytes(session));
+  records.sessions.set(session.id, {
+    row: { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 },
+    purgeAt: undefined,
+    state: new Map(),
+    stateVersion: 0,
+    stateBytes: 0,
+    events: [],
+    eventBytes: 0,
+    streams: new Map(),
+    trimmed: new Map(),
+    forgottenSeq: 0,
+    tokens: new Map(),
+  });
+  return true;
+}
+
+export function updateSession(
+  records: Records,
+  id: string,
+  change: ProfileChange,
+  now: number,
+): ProfileResult | undefined {
+  const session = records.live(id, now);
+  if (session === undefined) return undefined;
+  if (session.row.version !== change.expectedVersion) return { status: 'conflict', current: session.row };
+  const row = { ...session.row, profile: change.profile, version: session.row.version + 1 };
+  records.reserve(sessionBytes(row) - sessionBytes(session.row));
+  session.row = row;
+  if (change.expiresAt !== undefined) renew(session, change.expiresAt, now);
+  return { status: 'updated', version: row.version };
+}
+
+export function endSession(records: Records, id: string, purgeAt: number, now: number): boolean {
+  const session = records.live(id, now);
+  if (session === undefined) return false;
+  session.purgeAt = purgeAt;
+  return true;
+}
+
+export function listSessions(records: Records, query: SessionPageQuery, now: number): SessionPage {
+  const { afterId, limit } = query;
+  const rows = matching(records, query, now)
+    .filter((row) => afterId === undefined || row.id > afterId)
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const page = rows.slice(0, limit);
+  const more = rows.length > limit;
+  return { rows: page, more, nextAfterId: more ? page.at(-1)?.id : undefined };
+}
+
+export function countSessions(records: Records, query: SessionQuery, now: number): number {
+  return matching(records, query, now).length;
+}
+
+export function sweep(records: Records, limit: number, now: number): SweepResult {
+  const ids: string[] = [];
+  let left = limit;
+  for (const [id, session] of records.sessions) {
+    if (session.purgeAt === undefined && session.row.expiresAt > now) continue;
+    left -= removeRows(records, session, left);
+    if (hasRows(session)) return { ids, done: false };
+    if (session.purgeAt !== undefined && session.purgeAt > now) continue;
+    if (left < 1) return { ids, done: false };
+    records.release(sessionBytes(session.row));
+    records.sessions.delete(id);
+    ids.push(id);
+    left--;
+  }
+  return { ids, done: true };
+}
+
+function matching(records: Records, { kind, principal }: SessionQuery, now: number): SessionRow[] {
+  const rows: SessionRow[] = [];
+  for (const { row, purgeAt } of records.sessions.values()) {
+    if (
+      purgeAt === undefined &&
+      row.expiresAt > now &&
+      row.kind === kind &&
+      (principal === undefined || row.principal === principal)
+    )
+      rows.push(row);
+  }
+  return rows;
+}
+
+function hasRows(session: MemorySession): boolean {
+  return session.events.length > 0 || session.state.size > 0;
+}
+
+/** Removes up to `limit` events and state keys of a session that is over. */
+function removeRows(records: Records, session: MemorySession, limit: number): number {
+  const events = session.events.splice(0, limit);
+  for (const event of events) records.release(eventBytes(event));
+  const keys = [...session.state.values()].slice(0, limit - events.length);
+  for (const state of keys) {
+    records.release(stateBytes(state));
+    session.state.delete(state.key);
+  }
+  if (session.events.length === 0)
+    for (const index of [session.streams, session.trimmed, session.tokens]) index.clear();
+  return events.length + keys.length;
+}

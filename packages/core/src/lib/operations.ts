@@ -1,0 +1,92 @@
+import type { SessionBackend } from './backend.ts';
+import { SessionError, type SessionErrorCode } from './errors.ts';
+
+/** Names of the backend's methods that are observed. */
+export type OperationName = Exclude<keyof SessionBackend, 'name' | 'capabilities' | 'readChangeMarker' | 'close'>;
+
+/** One call to the backend, after it has ended. Holds no ids, keys or values. */
+export interface Operation {
+  readonly name: OperationName;
+  /** Name of the backend, such as `sqlite`. */
+  readonly backend: string;
+  readonly durationMs: number;
+  readonly outcome: 'ok' | 'error';
+  /** The error's code; `undefined` where the outcome is `ok`. */
+  readonly code: SessionErrorCode | undefined;
+}
+
+/** Is told of each call to the backend. What it throws becomes a process warning and changes nothing. */
+export type Observer = (operation: Operation) => void;
+
+/**
+ * The gate in front of a backend: refuses after `close`, lets `close` wait for what was begun, tells the observer, and makes sure that
+ * only a {@link SessionError} comes out.
+ */
+export class Operations {
+  readonly #backend: SessionBackend;
+  readonly #observe: Observer | undefined;
+  #underWay = 0;
+  #closed = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(backend: SessionBackend, observe: Observer | undefined) {
+    this.#backend = backend;
+    this.#observe = observe;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Runs a piece of work that `close` waits for; it may make any number of calls. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new SessionError('STORE_CLOSED', 'Session store is closed');
+    this.#underWay++;
+    try {
+      return await work();
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) this.#onIdle?.();
+    }
+  }
+
+  /** Makes one call to the backend, inside of {@link run}. */
+  async call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
+    const startedAt = this.#observe === undefined ? 0 : performance.now();
+    try {
+      const result = await call(this.#backend);
+      if (this.#observe !== undefined) this.#tell(name, startedAt, undefined);
+      return result;
+    } catch (error) {
+      const failure =
+        error instanceof SessionError
+          ? error
+          : new SessionError('STORE_FAILED', `${this.#backend.name} failed in ${name}`, {
+              cause: error,
+              outcomeUnknown: true,
+            });
+      if (this.#observe !== undefined) this.#tell(name, startedAt, failure.code);
+      throw failure;
+    }
+  }
+
+  /** Refuses all further work and resolves when none is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  }
+
+  #tell(name: OperationName, startedAt: number, code: SessionErrorCode | undefined): void {
+    try {
+      this.#observe?.({
+        name,
+        backend: this.#backend.name,
+        durationMs: performance.now() - startedAt,
+        outcome: code === undefined ? 'ok' : 'error',
+        code,
+      });
+    } catch (error) {
+      process.emitWarning(`The observer of a session store threw: ${String(error)}`, 'SessionStoreWarning');
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import type { Capabilities } from './backend.ts';
+import type { Observer } from './operations.ts';
+import type { StateSchemas } from './state-schema.ts';
+
+/** How much state a session may hold. Past a limit a write fails with a typed error and changes nothing. */
+export interface StateLimitOptions {
+  /** Largest value of one key, in bytes of UTF-8 of its JSON. Default: 1 MiB (`1_048_576`). At most what the backend accepts. */
+  readonly maxValueBytes?: number;
+  /** Most keys of one session. Default: `1_000`. */
+  readonly maxKeys?: number;
+  /** Most bytes of all keys and values of one session together. Default: 16 MiB (`16_777_216`). */
+  readonly maxTotalBytes?: number;
+}
+
+/**
+ * How much of a session's log is kept. The oldest events go first. Bounds are enforced as events come in, when a log has outgrown one by a tenth, so that
+ * a log can hold a tenth and one batch more than each bound says.
+ */
+export interface RetentionOptions {
+  /** Most events of one session. Default: `10_000`. */
+  readonly maxEvents?: number;
+  /** Most bytes of messages of one session. Default: 64 MiB (`67_108_864`). */
+  readonly maxBytes?: number;
+  /** Greatest age of an event, in milliseconds, looked at whenever a tenth of it has passed and an event comes in. Default: `undefined`, no such bound. */
+  readonly maxAgeMs?: number;
+}
+
+/** Sweeping in the background: removal of what has expired or was ended. Expiry itself needs no sweep. */
+export interface SweepOptions {
+  /** Mean time between two sweeps, in milliseconds. Each waits between half and one and a half of it, so that nodes drift apart. Default: one minute (`60_000`). */
+  readonly intervalMs?: number;
+  /** Rows that one step removes at the most. Default: `1_000`. */
+  readonly stepRows?: number;
+}
+
+/** Options of every session store, whatever its backend. */
+export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
+  /**
+   * How long a session lives after its last activity, in milliseconds. Activity is any use of it: `get`, state, events.
+   * See {@link SessionStoreOptions.touchIntervalMs} for how exact this is.
+   *
+   * Default: 30 minutes (`1_800_000`).
+   */
+  readonly ttlMs?: number;
+  /**
+   * How long a session lives at the most, in milliseconds from its creation, however active it is.
+   *
+   * Default: `undefined`, no such bound.
+   */
+  readonly maxLifetimeMs?: number;
+  /**
+   * How stale the stored time of the last activity may become before a mere read writes it again, in milliseconds. Writes renew the session anyway. A session
+   * that is only read can therefore expire by so much earlier than `ttlMs` after its last read.
+   *
+   * Default: a tenth of `ttlMs`, at most one minute.
+   */
+  readonly touchIntervalMs?: number;
+  /**
+   * How long the id of an ended session stays taken, in milliseconds.
+   *
+   * Default: 24 hours (`86_400_000`).
+   */
+  readonly tombstoneMs?: number;
+  /**
+   * Schemas of state keys, by any library that implements Standard Schema (zod, valibot, arktype). With them, `session.state` accepts these keys only, typed
+   * and checked. What is stored is the value as it was given; each read parses it, so that transforms and defaults apply on the way out.
+   *
+   * Default: `undefined`: any key, any JSON value, typed `any`.
+   */
+  readonly state?: S;
+  readonly stateLimits?: StateLimitOptions;
+  readonly retention?: RetentionOptions;
+  /** `false` turns sweeping in the background off: for serverless, where `store.sweep()` runs on a schedule. Default: on. */
+  readonly sweep?: SweepOptions | false;
+  /** Is told of each call to the backend: name, duration, outcome, never ids or values. Default: `undefined`, and then it costs nothing. */
+  readonly observe?: Observer;
+  /** The present time in whole Unix milliseconds. Default: `Date.now`. */
+  readonly clock?: () => number;
+}
+
+/** Options with their defaults applied. */
+export interface ResolvedOptions {
+  readonly ttlMs: number;
+  readonly maxLifetimeMs: number | undefined;
+  readonly touchIntervalMs: number;
+  readonly tombstoneMs: number;
+  readonly state: StateSchemas | undefined;
+  readonly stateLimits: Required<StateLimitOptions>;
+  readonly retention: { readonly maxEvents: number; readonly maxBytes: number; readonly maxAgeMs: number | undefined };
+  readonly sweep: Required<SweepOptions> | false;
+  readonly observe: Observer | undefined;
+  readonly clock: () => number;
+}
+
+/** @throws RangeError or TypeError that names the option. */
+export function resolveOptions(options: SessionStoreOptions, capabilities: Capabilities): ResolvedOptions {
+  const ttlMs = positive('ttlMs', options.ttlMs ?? 1_800_000);
+  const { stateLimits = {}, retention = {}, sweep = {} } = options;
+  return {
+    ttlMs,
+    maxLifetimeMs: optional('maxLifetimeMs', options.maxLifetimeMs),
+    touchIntervalMs: positive(
+      'touchIntervalMs',
+      options.touchIntervalMs ?? Math.max(1, Math.min(Math.floor(ttlMs / 10), 60_000)),
+    ),
+    tombstoneMs: positive('tombstoneMs', options.tombstoneMs ?? 86_400_000),
+    state: options.state,
+    stateLimits: {
+      maxValueBytes: positive(
+        'stateLimits.maxValueBytes',
+        stateLimits.maxValueBytes ?? 1_048_576,
+        capabilities.maxValueBytes,
+      ),
+      maxKeys: positive('stateLimits.maxKeys', stateLimits.maxKeys ?? 1_000),
+      maxTotalBytes: positive('stateLimits.maxTotalBytes', stateLimits.maxTotalBytes ?? 16_777_216),
+    },
+    retention: {
+      maxEvents: positive('retention.maxEvents', retention.maxEvents ?? 10_000),
+      maxBytes: positive('retention.maxBytes', retention.maxBytes ?? 67_108_864),
+      maxAgeMs: optional('retention.maxAgeMs', retention.maxAgeMs),
+    },
+    sweep: sweep !== false && {
+      intervalMs: positive('sweep.intervalMs', sweep.intervalMs ?? 60_000, MAX_TIMER_MS),
+      stepRows: positive('sweep.stepRows', sweep.stepRows ?? 1_000),
+    },
+    observe: callable('observe', options.observe),
+    clock: checkedClock(callable('clock', options.clock) ?? Date.now),
+  };
+}
+
+// Node fires a timer with a longer delay at once. The sweeper waits up to one and a half of its interval.
+const MAX_TIMER_MS = Math.floor((2 ** 31 - 1) / 1.5);
+
+/** @throws TypeError or RangeError unless the value is a whole number from 1 to `max`. */
+export function positive(name: string, value: unknown, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== 'number') throw new TypeError(`Option ${name} is not a number`);
+  if (!Number.isInteger(value) || value < 1 || value > max)
+    throw new RangeError(`Option ${name} is ${value}, not a whole number from 1 to ${max}`);
+  return value;
+}
+
+function optional(name: string, value: unknown): number | undefined {
+  return value === undefined ? undefined : positive(name, value);
+}
+
+function callable<F>(name: string, value: F | undefined): F | undefined {
+  if (value !== undefined && typeof value !== 'function') throw new TypeError(`Option ${name} is not a function`);
+  return value;
+}
+
+function checkedClock(clock: () => number): () => number {
+  return () => {
+    const now = clock();
+    if (!Number.isSafeInteger(now) || now < 0)
+      throw new RangeError(`The clock says ${now}, not a whole number of milliseconds`);
+    return now;
+  };
+}

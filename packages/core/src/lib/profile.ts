@@ -1,0 +1,54 @@
+import { SessionError } from './errors.ts';
+import { utf8Bytes } from './ids.ts';
+import { decode, encodeExact, type JsonValue } from './json.ts';
+
+/**
+ * What the protocol needs to know of a session on any node (MCP 2025-11-25, basic/lifecycle). All of it is optional: a session
+ * need not serve MCP over HTTP.
+ */
+export interface ProtocolFacts {
+  /** Parameters of the client's `initialize` request: its version, capabilities and information. */
+  readonly initializeParams?: JsonValue;
+  /** The version that was agreed on. */
+  readonly protocolVersion?: string;
+  readonly serverCapabilities?: JsonValue;
+  /** Whether `notifications/initialized` has come. */
+  readonly initialized?: boolean;
+  /** The level that `logging/setLevel` asked for last. */
+  readonly logLevel?: string;
+  /** URIs that `resources/subscribe` asked for. */
+  readonly subscriptions?: readonly string[];
+  /** Further facts of whoever serves the session, such as how far a stream was delivered. */
+  readonly [fact: string]: JsonValue | undefined;
+}
+
+/** Facts about a session for its application, such as a user agent or a plan. Small; what changes often belongs in the state. */
+export type Metadata = { readonly [key: string]: JsonValue };
+
+/** What core keeps in a session's `profile`. */
+export interface Profile {
+  readonly metadata: Metadata;
+  readonly protocol: ProtocolFacts;
+  /** Only where the session was created with its own. */
+  readonly ttlMs?: number;
+  readonly maxLifetimeMs?: number;
+}
+
+const MAX_PROFILE_BYTES = 262_144;
+
+/** @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE` */
+export function encodeProfile(profile: Profile): string {
+  const protocol = Object.fromEntries(Object.entries(profile.protocol).filter(([, fact]) => fact !== undefined));
+  const text = encodeExact({ ...profile, protocol }, 'Metadata or protocol facts');
+  const bytes = utf8Bytes(text);
+  if (bytes > MAX_PROFILE_BYTES)
+    throw new SessionError(
+      'PROFILE_TOO_LARGE',
+      `Metadata and protocol facts of ${bytes} bytes exceed ${MAX_PROFILE_BYTES} bytes`,
+    );
+  return text;
+}
+
+export function decodeProfile(text: string): Profile {
+  return decode(text, 'profile') as Profile;
+}

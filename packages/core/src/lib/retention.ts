@@ -1,0 +1,56 @@
+import type { Operations } from './operations.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { AppendResult } from './rows.ts';
+
+/** Events that one step of a trim removes at the most. */
+export const TRIM_STEP = 1_000;
+/** Sessions whose last look at the age of their events is remembered. Forgetting one costs one needless trim. */
+const MAX_REMEMBERED = 10_000;
+
+/** Trims logs as events come in: when one has outgrown a bound by a tenth, down to that bound, so that most appends cost nothing more. */
+export class Retention {
+  readonly #operations: Operations;
+  readonly #bounds: ResolvedOptions['retention'];
+  readonly #clock: () => number;
+  readonly #agesSeenAt = new Map<string, number>();
+
+  constructor(operations: Operations, bounds: ResolvedOptions['retention'], clock: () => number) {
+    this.#operations = operations;
+    this.#bounds = bounds;
+    this.#clock = clock;
+  }
+
+  async enforce(sessionId: string, { retainedEvents, retainedBytes }: AppendResult): Promise<void> {
+    const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
+    const now = this.#clock();
+    const outgrown = retainedEvents > maxEvents * 1.1 || retainedBytes > maxBytes * 1.1;
+    if (!outgrown && !this.#agesAreDue(sessionId, now)) return;
+    const bound = {
+      maxEvents,
+      maxBytes,
+      createdBefore: maxAgeMs === undefined ? undefined : now - maxAgeMs,
+      throughSeq: undefined,
+      limit: TRIM_STEP,
+    };
+    try {
+      let removed: number | undefined;
+      do removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
+      while (removed === TRIM_STEP);
+    } catch {
+      // The append itself has been committed. The observer has seen this failure, and the next append tries again.
+      this.#agesSeenAt.delete(sessionId);
+    }
+  }
+
+  #agesAreDue(sessionId: string, now: number): boolean {
+    const { maxAgeMs } = this.#bounds;
+    if (maxAgeMs === undefined) return false;
+    const seenAt = this.#agesSeenAt.get(sessionId);
+    if (seenAt !== undefined && now - seenAt < maxAgeMs / 10) return false;
+    this.#agesSeenAt.delete(sessionId);
+    this.#agesSeenAt.set(sessionId, now);
+    const [oldest] = this.#agesSeenAt.keys();
+    if (this.#agesSeenAt.size > MAX_REMEMBERED && oldest !== undefined) this.#agesSeenAt.delete(oldest);
+    return true;
+  }
+}

@@ -1,0 +1,117 @@
+import { SessionError } from './errors.ts';
+import type { AppendQueue } from './append-queue.ts';
+import type { SessionBackend } from './backend.ts';
+import type { Operations, OperationName } from './operations.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { SessionRow } from './rows.ts';
+import type { Serial } from './serial.ts';
+import type { WakeUps } from './wake-ups.ts';
+
+/** What all sessions of a store share. */
+export interface Shared {
+  readonly backend: SessionBackend;
+  readonly operations: Operations;
+  readonly options: ResolvedOptions;
+  readonly appends: AppendQueue;
+  readonly wakeUps: WakeUps;
+  readonly updates: Serial;
+}
+
+/** How long a session lives: the store's options, or its own. */
+export interface Lifetime {
+  readonly ttlMs: number;
+  readonly maxLifetimeMs: number | undefined;
+}
+
+export function expiryOf({ ttlMs, maxLifetimeMs }: Lifetime, createdAt: number, now: number): number {
+  return Math.min(now + ttlMs, maxLifetimeMs === undefined ? Number.MAX_SAFE_INTEGER : createdAt + maxLifetimeMs);
+}
+
+/** One session as its parts (state, events) use it: its id, its renewal, and calls that fail when it is gone. */
+export class SessionContext {
+  readonly shared: Shared;
+  readonly id: string;
+  readonly createdAt: number;
+  readonly #lifetime: Lifetime;
+  touchedAt: number;
+  expiresAt: number;
+
+  constructor(shared: Shared, row: SessionRow, lifetime: Lifetime) {
+    this.shared = shared;
+    this.id = row.id;
+    this.createdAt = row.createdAt;
+    this.#lifetime = lifetime;
+    this.touchedAt = row.touchedAt;
+    this.expiresAt = row.expiresAt;
+  }
+
+  get now(): number {
+    return this.shared.options.clock();
+  }
+
+  /** When the session expires if it is used now. */
+  expiryAt(now: number): number {
+    return expiryOf(this.#lifetime, this.createdAt, now);
+  }
+
+  /** Notes that a write has renewed the session. */
+  renewed(now: number): void {
+    this.touchedAt = Math.max(this.touchedAt, now);
+    this.expiresAt = Math.max(this.expiresAt, this.expiryAt(now));
+  }
+
+  /** Makes one write, which renews the session where it changed something. */
+  async write<T>(
+    name: OperationName,
+    call: (backend: SessionBackend, expiresAt: number, now: number) => Promise<T | undefined>,
+    changed: (result: T) => boolean = () => true,
+  ): Promise<T> {
+    const { now } = this;
+    const result = this.alive(
+      await this.shared.operations.call(name, (backend) => call(backend, this.expiryAt(now), now)),
+    );
+    if (changed(result)) this.renewed(now);
+    return result;
+  }
+
+  /** Makes one read, and beside it a touch if the last one is long enough ago. */
+  async read<T>(
+    name: OperationName,
+    call: (backend: SessionBackend, now: number) => Promise<T | undefined>,
+  ): Promise<T> {
+    const { now } = this;
+    const [result] = await Promise.all([
+      this.shared.operations.call(name, (backend) => call(backend, now)),
+      this.touchIfDue(now),
+    ]);
+    return this.alive(result);
+  }
+
+  /** @returns Whether the session is live as far as was looked: `true` where no touch was due. */
+  async touchIfDue(now: number): Promise<boolean> {
+    if (now - this.touchedAt < this.shared.options.touchIntervalMs) return true;
+    const before = this.touchedAt;
+    // Noted before the call, so that reads at the same time do not all touch.
+    this.touchedAt = now;
+    try {
+      const live = await this.shared.operations.call('touchSession', (backend) =>
+        backend.touchSession(this.id, this.expiryAt(now), now),
+      );
+      if (live) this.renewed(now);
+      return live;
+    } catch (error) {
+      this.touchedAt = before;
+      throw error;
+    }
+  }
+
+  alive<T>(result: T | undefined): T {
+    if (result === undefined) throw notFound();
+    return result;
+  }
+}
+
+/** The same words whatever the reason, so that nobody learns which. */
+export function notFound(): SessionError {
+  return new SessionError('SESSION_NOT_FOUND', 'Session is unknown, has expired or was ended');
+}

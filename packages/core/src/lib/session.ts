@@ -1,0 +1,129 @@
+import { SessionError } from './errors.ts';
+import { SessionEvents } from './events.ts';
+import { decodeProfile, encodeProfile, type Metadata, type Profile, type ProtocolFacts } from './profile.ts';
+import type { SessionRow } from './rows.ts';
+import { SessionContext, type Shared } from './session-context.ts';
+import { SessionState } from './state.ts';
+import type { StateSchemas } from './state-schema.ts';
+
+/** How often a change of the profile may lose against other processes. */
+const MAX_PROFILE_ATTEMPTS = 50;
+
+/**
+ * A durable, principal-bound record with a state and a log. An object of this class is a handle: any number of them, in any process, may stand for
+ * one session. Times and facts are as of when the handle was made or last used; state and events are always read from the store.
+ */
+export class Session<S = StateSchemas> {
+  readonly id: string;
+  readonly kind: string;
+  /** Whom the session belongs to; `null`: whoever has the id. */
+  readonly principal: string | null;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  readonly state: SessionState<S>;
+  readonly events: SessionEvents;
+  readonly #context: SessionContext;
+  readonly #shared: Shared;
+  #profile: Profile;
+  #version: number;
+
+  /** @internal */
+  constructor(shared: Shared, row: SessionRow) {
+    this.id = row.id;
+    this.kind = row.kind;
+    this.principal = row.principal;
+    this.createdAt = row.createdAt;
+    this.#shared = shared;
+    this.#profile = decodeProfile(row.profile);
+    this.#version = row.version;
+    const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#profile;
+    this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs });
+    this.state = new SessionState(this.#context);
+    this.events = new SessionEvents(this.#context);
+  }
+
+  /** When the session was last used, in Unix milliseconds, as far as this handle knows. */
+  get lastActiveAt(): number {
+    return this.#context.touchedAt;
+  }
+
+  /** When the session expires if it is not used again, in Unix milliseconds, as far as this handle knows. */
+  get expiresAt(): number {
+    return this.#context.expiresAt;
+  }
+
+  /** Facts for the application, as this handle saw them last. */
+  get metadata(): Metadata {
+    return this.#profile.metadata;
+  }
+
+  /** Facts of the protocol, as this handle saw them last. */
+  get protocol(): ProtocolFacts {
+    return this.#profile.protocol;
+  }
+
+  /**
+   * Replaces the metadata by what `change` makes of it, atomically. `change` can be called again with newer metadata.
+   *
+   * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, `PROFILE_CONFLICT` after 50 lost attempts.
+   */
+  async updateMetadata(change: (current: Metadata) => Metadata): Promise<Metadata> {
+    return (await this.#updateProfile((profile) => ({ ...profile, metadata: change(profile.metadata) }))).metadata;
+  }
+
+  /** Replaces the protocol's facts likewise; a fact that becomes `undefined` is removed. Throws as {@link updateMetadata}. */
+  async updateProtocol(change: (current: ProtocolFacts) => ProtocolFacts): Promise<ProtocolFacts> {
+    return (await this.#updateProfile((profile) => ({ ...profile, protocol: change(profile.protocol) }))).protocol;
+  }
+
+  /**
+   * Renews the session. Writes only when the last renewal that this handle knows of is `touchIntervalMs` ago.
+   *
+   * @throws SessionError `SESSION_NOT_FOUND` where the write finds that the session has expired or was ended.
+   */
+  async touch(): Promise<void> {
+    await this.#shared.operations.run(async () => {
+      const live = await this.#context.touchIfDue(this.#context.now);
+      this.#context.alive(live || undefined);
+    });
+  }
+
+  /**
+   * Ends the session for every process at once. Its state and events are gone; its id stays taken for `tombstoneMs`.
+   *
+   * @returns `true` for exactly one caller; `false` where it has ended or expired already.
+   */
+  async end(): Promise<boolean> {
+    const { operations, options, wakeUps } = this.#shared;
+    const { now } = this.#context;
+    const ended = await operations.run(() =>
+      operations.call('endSession', (backend) => backend.endSession(this.id, now + options.tombstoneMs, now)),
+    );
+    wakeUps.moved(this.id, undefined);
+    return ended;
+  }
+
+  async #updateProfile(change: (profile: Profile) => Profile): Promise<Profile> {
+    const { operations } = this.#shared;
+    return operations.run(async () => {
+      for (let attempt = 0; attempt < MAX_PROFILE_ATTEMPTS; attempt++) {
+        const next = change(this.#profile);
+        const profile = encodeProfile(next);
+        const expectedVersion = this.#version;
+        const result = await this.#context.write(
+          'updateSession',
+          (backend, expiresAt, now) => backend.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
+          ({ status }) => status === 'updated',
+        );
+        this.#profile = decodeProfile(result.status === 'updated' ? profile : result.current.profile);
+        this.#version = result.status === 'updated' ? result.version : result.current.version;
+        if (result.status === 'updated') return this.#profile;
+      }
+      throw new SessionError(
+        'PROFILE_CONFLICT',
+        `Profile was changed by others ${MAX_PROFILE_ATTEMPTS} times in a row`,
+        { retryable: true },
+      );
+    });
+  }
+}

@@ -1,0 +1,51 @@
+import { SessionError } from './errors.ts';
+import { checkStateKey, quote, utf8Bytes } from './ids.ts';
+import { decode, encodeExact } from './json.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { StateRow, StateWrite } from './rows.ts';
+import { validate, type StandardSchema } from './state-schema.ts';
+
+/** Turns values into checked writes and rows into values, by the store's schemas and limits. */
+export class StateCodec {
+  readonly #schemas: ResolvedOptions['state'];
+  readonly #maxValueBytes: number;
+
+  constructor({ state, stateLimits }: ResolvedOptions) {
+    this.#schemas = state;
+    this.#maxValueBytes = stateLimits.maxValueBytes;
+  }
+
+  isDeclared(key: string): boolean {
+    return this.#schemas === undefined || Object.hasOwn(this.#schemas, key);
+  }
+
+  /** @throws SessionError `INVALID_STATE_KEY`, `STATE_KEY_UNDECLARED` */
+  checkDeclared(key: string): StandardSchema | undefined {
+    checkStateKey(key);
+    if (this.isDeclared(key)) return this.#schemas?.[key];
+    throw new SessionError('STATE_KEY_UNDECLARED', `State key ${quote(key)} is not declared in the option state`);
+  }
+
+  /** @param value `undefined` removes the key, which is allowed for any. */
+  async encode(key: string, value: unknown, expectedVersion: number | undefined): Promise<StateWrite> {
+    checkStateKey(key);
+    if (value === undefined) return { key, value: undefined, bytes: 0, expectedVersion };
+    const schema = this.checkDeclared(key);
+    const text = encodeExact(value, `Value of state key ${quote(key)}`);
+    if (schema !== undefined) await validate(schema, key, JSON.parse(text));
+    const bytes = utf8Bytes(text);
+    if (bytes > this.#maxValueBytes) {
+      throw new SessionError(
+        'STATE_VALUE_TOO_LARGE',
+        `Value of ${bytes} bytes of state key ${quote(key)} exceeds ${this.#maxValueBytes} bytes`,
+      );
+    }
+    return { key, value: text, bytes: utf8Bytes(key) + bytes, expectedVersion };
+  }
+
+  async parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): Promise<unknown> {
+    const value = decode(text, 'state value');
+    const schema = this.checkDeclared(key);
+    return schema === undefined ? value : validate(schema, key, value);
+  }
+}

@@ -1,0 +1,51 @@
+import { StateValidationError } from './errors.ts';
+
+/**
+ * The part of Standard Schema v1 that is used here, which its authors provide for copying (https://standardschema.dev):
+ * any schema of zod 3.24+, valibot 1+, arktype 2+ and others fits.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema answers: a value, or what is wrong. */
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
+
+/** Schemas by state key. As a type argument it stands for a store that declares none. */
+export type StateSchemas = Readonly<Record<string, StandardSchema>>;
+
+/** The keys that `session.state` accepts: the declared ones, or any text where none are declared. */
+export type StateKey<S> = keyof S & string;
+
+/** A value whose type only the caller knows: `any`, as `JSON.parse` gives it. */
+export type UntypedValue = ReturnType<typeof JSON.parse>;
+
+/** What reading a key gives: its schema's output, or an {@link UntypedValue} where none are declared. */
+export type StateOutput<S, K> = string extends keyof S
+  ? UntypedValue
+  : K extends keyof S
+    ? SchemaType<S[K], 'output'>
+    : never;
+
+/** What writing a key takes: its schema's input, or anything that JSON can hold, which is checked as it is written. */
+export type StateInput<S, K> = string extends keyof S ? unknown : K extends keyof S ? SchemaType<S[K], 'input'> : never;
+
+type SchemaType<T, Side extends 'input' | 'output'> = T extends {
+  readonly '~standard': { readonly types?: infer Types };
+}
+  ? NonNullable<Types>[Side & keyof NonNullable<Types>]
+  : never;
+
+/** @throws StateValidationError */
+export async function validate(schema: StandardSchema, key: string, value: unknown): Promise<unknown> {
+  const result = await schema['~standard'].validate(value);
+  if (result.issues !== undefined) throw new StateValidationError(key, result.issues);
+  return result.value;
+}

@@ -1,0 +1,224 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { SessionError, StateConflictError } from './errors.ts';
+import { checkStateKey, quote } from './ids.ts';
+import type { StateResult, StateRow, StateWrite } from './rows.ts';
+import type { SessionContext } from './session-context.ts';
+import { StateCodec } from './state-codec.ts';
+import type { StateInput, StateKey, StateOutput } from './state-schema.ts';
+
+/** Most keys of one patch, on every backend. */
+const MAX_PATCH_KEYS = 64;
+/** Most bytes of a patch of several keys, on every backend: what a DynamoDB transaction surely holds. */
+const MAX_PATCH_BYTES = 2_097_152;
+/** How often `update` may lose against writers in other processes before it gives up. Each loss is another's success. */
+const MAX_UPDATE_ATTEMPTS = 200;
+
+/** A value with its version, for {@link SessionState.compareAndSet}. */
+export interface StateEntry<T> {
+  readonly value: T;
+  /** Grows with each write of the session's state and never repeats, also after a removal. */
+  readonly version: number;
+}
+
+type Committed = Extract<StateResult, { readonly status: 'committed' }>;
+
+/**
+ * The state of a session: JSON values by key, each key on its own, so that writers of different keys never overwrite each other.
+ *
+ * `null` is a value; a key that does not exist reads as `undefined`. Every method throws a SessionError `SESSION_NOT_FOUND` when the session has expired
+ * or was ended, `INVALID_STATE_KEY` for a key that is no text of 1 to 255 bytes of UTF-8, `STATE_KEY_UNDECLARED` for one that the store's `state`
+ * option does not declare, and `STORE_…` when the database fails. Every use renews the session.
+ */
+export class SessionState<S> {
+  readonly #session: SessionContext;
+  readonly #codec: StateCodec;
+
+  /** @internal */
+  constructor(session: SessionContext) {
+    this.#session = session;
+    this.#codec = new StateCodec(session.shared.options);
+  }
+
+  /**
+   * Reads a value.
+   *
+   * @returns `undefined` where the key does not exist.
+   * @throws StateValidationError `INVALID_STATE_VALUE` where what is stored does not fit the key's schema.
+   */
+  async get<K extends StateKey<S>>(key: K): Promise<StateOutput<S, K> | undefined> {
+    return (await this.getEntry(key))?.value;
+  }
+
+  /** Reads a value with its version; otherwise as {@link get}. */
+  async getEntry<K extends StateKey<S>>(key: K): Promise<StateEntry<StateOutput<S, K>> | undefined> {
+    this.#codec.checkDeclared(key);
+    const [row] = await this.#run(() => this.#read([key]));
+    return row && { value: (await this.#codec.parse(row)) as StateOutput<S, K>, version: row.version };
+  }
+
+  /**
+   * Writes a value.
+   *
+   * @returns The key's new version.
+   * @throws SessionError `NOT_JSON`, `INVALID_STATE_VALUE`, `STATE_VALUE_TOO_LARGE` or `STATE_LIMIT_EXCEEDED`; nothing is written then.
+   */
+  async set<K extends StateKey<S>>(key: K, value: StateInput<S, K>): Promise<number> {
+    const write = await this.#codec.encode(key, present(key, value), undefined);
+    return (await this.#run(() => this.#commit([write]))).version;
+  }
+
+  /**
+   * Writes a value if the key has the expected version; 0: if it does not exist.
+   *
+   * @returns The key's new version.
+   * @throws StateConflictError `STATE_CONFLICT` with the current version; nothing is written then. And as {@link set}.
+   */
+  async compareAndSet<K extends StateKey<S>>(
+    key: K,
+    value: StateInput<S, K>,
+    expectedVersion: number,
+  ): Promise<number> {
+    if (!Number.isSafeInteger(expectedVersion) || expectedVersion < 0)
+      throw new RangeError(`Expected version is ${expectedVersion}, not a whole number from 0`);
+    const write = await this.#codec.encode(key, present(key, value), expectedVersion);
+    return (await this.#run(() => this.#commit([write]))).version;
+  }
+
+  /**
+   * Replaces a value by what `change` makes of it, atomically, however many processes do so at once. `change` must not be asynchronous and can be called again
+   * with a newer value; when it returns `undefined` the key is removed.
+   *
+   * @returns The value as it is then stored, as {@link get} would read it.
+   * @throws StateConflictError `STATE_CONFLICT` after 200 lost attempts. And as {@link get} and {@link set}; what `change` throws.
+   */
+  async update<K extends StateKey<S>>(
+    key: K,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | undefined,
+  ): Promise<StateOutput<S, K>> {
+    this.#codec.checkDeclared(key);
+    // In one process updates of a key stand in line: they would only lose against each other.
+    const value = await this.#run(() =>
+      this.#session.shared.updates.run(`${this.#session.id} ${key}`, () =>
+        this.#update(key, change as (current: unknown) => unknown),
+      ),
+    );
+    return value as StateOutput<S, K>;
+  }
+
+  /**
+   * Removes a key, declared or not.
+   *
+   * @returns Whether it existed.
+   */
+  async remove(key: string): Promise<boolean> {
+    const write = { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion: undefined };
+    return (await this.#run(() => this.#commit([write]))).existed[0] === true;
+  }
+
+  /** The keys that exist, declared or not, in the order of their UTF-16 code units. */
+  async keys(): Promise<string[]> {
+    return sorted(await this.#run(() => this.#read(undefined))).map((row) => row.key);
+  }
+
+  /** All keys and their values as of one moment, ordered as {@link keys}. A key that is not declared is left out where keys are declared. */
+  async entries(): Promise<Map<StateKey<S>, StateOutput<S, StateKey<S>>>> {
+    const rows = sorted(await this.#run(() => this.#read(undefined)));
+    const entries = new Map<StateKey<S>, StateOutput<S, StateKey<S>>>();
+    for (const row of rows)
+      if (this.#codec.isDeclared(row.key))
+        entries.set(row.key as StateKey<S>, (await this.#codec.parse(row)) as StateOutput<S, StateKey<S>>);
+    return entries;
+  }
+
+  /**
+   * Writes up to 64 keys together, all or nothing: a reader sees the whole patch or none of it. `undefined` removes a key.
+   *
+   * @param changes An object, or a map or list of pairs where keys come from outside (`__proto__`).
+   * @throws SessionError As {@link set}; `STATE_LIMIT_EXCEEDED` for more than 64 keys or 2 MiB in one patch.
+   */
+  async patch(
+    changes: { readonly [K in StateKey<S>]?: StateInput<S, K> | undefined } | Iterable<readonly [StateKey<S>, unknown]>,
+  ): Promise<void> {
+    const pairs = new Map<string, unknown>(Symbol.iterator in changes ? changes : Object.entries(changes));
+    if (pairs.size === 0) return;
+    if (pairs.size > MAX_PATCH_KEYS)
+      throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_PATCH_KEYS} keys`);
+    const writes: StateWrite[] = [];
+    for (const [key, value] of pairs) writes.push(await this.#codec.encode(key, value, undefined));
+    const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
+    if (writes.length > 1 && bytes > MAX_PATCH_BYTES)
+      throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${bytes} bytes exceeds ${MAX_PATCH_BYTES} bytes`);
+    await this.#run(() => this.#commit(writes));
+  }
+
+  /**
+   * Removes all keys in one step, declared or not.
+   *
+   * @returns How many there were.
+   */
+  async clear(): Promise<number> {
+    return this.#run(() =>
+      this.#session.write('clearState', (backend, expiresAt, now) =>
+        backend.clearState(this.#session.id, expiresAt, now),
+      ),
+    );
+  }
+
+  async #update(key: string, change: (current: unknown) => unknown): Promise<unknown> {
+    let [row] = await this.#read([key]);
+    for (let attempt = 1; ; attempt++) {
+      const next = change(row && (await this.#codec.parse(row)));
+      if (typeof (next as Promise<unknown> | undefined)?.then === 'function')
+        throw new TypeError('The function given to update is asynchronous');
+      const write = await this.#codec.encode(key, next, row?.version ?? 0);
+      const result = await this.#try([write]);
+      if (result.status === 'committed')
+        return write.value === undefined ? undefined : this.#codec.parse({ key, value: write.value });
+      if (attempt === MAX_UPDATE_ATTEMPTS)
+        throw new StateConflictError(key, write.expectedVersion ?? 0, result.current?.version ?? 0);
+      row = result.current;
+      if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
+    }
+  }
+
+  #run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#session.shared.operations.run(work);
+  }
+
+  #read(keys: readonly string[] | undefined): Promise<readonly StateRow[]> {
+    return this.#session.read('readState', (backend, now) => backend.readState(this.#session.id, keys, now));
+  }
+
+  async #commit(writes: readonly StateWrite[]): Promise<Committed> {
+    const result = await this.#try(writes);
+    if (result.status === 'committed') return result;
+    const { expectedVersion = 0 } = writes.find((write) => write.key === result.key) ?? {};
+    throw new StateConflictError(result.key, expectedVersion, result.current?.version ?? 0);
+  }
+
+  async #try(writes: readonly StateWrite[]): Promise<Exclude<StateResult, { readonly status: 'limit' }>> {
+    const { maxKeys, maxTotalBytes } = this.#session.shared.options.stateLimits;
+    const limits = { maxKeys, maxBytes: maxTotalBytes };
+    const result = await this.#session.write(
+      'commitState',
+      (backend, expiresAt, now) => backend.commitState({ sessionId: this.#session.id, writes, limits, expiresAt }, now),
+      ({ status }) => status === 'committed',
+    );
+    if (result.status !== 'limit') return result;
+    throw new SessionError(
+      'STATE_LIMIT_EXCEEDED',
+      result.limit === 'maxKeys' ? `State would exceed ${maxKeys} keys` : `State would exceed ${maxTotalBytes} bytes`,
+    );
+  }
+}
+
+/** `undefined` removes a key in a patch or an update. Given to `set` it is a mistake. */
+function present(key: string, value: unknown): unknown {
+  if (value === undefined)
+    throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined, which JSON cannot hold`);
+  return value;
+}
+
+function sorted(rows: readonly StateRow[]): StateRow[] {
+  return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}

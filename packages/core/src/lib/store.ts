@@ -1,0 +1,245 @@
+import { AppendQueue } from './append-queue.ts';
+import type { Capabilities, SessionBackend } from './backend.ts';
+import { SessionError } from './errors.ts';
+import { checkKind, checkPrincipal, checkSessionId, DEFAULT_KIND, isSessionId, newSessionId } from './ids.ts';
+import { Operations } from './operations.ts';
+import { positive, resolveOptions, type SessionStoreOptions } from './options.ts';
+import { encodeProfile, type Metadata, type ProtocolFacts } from './profile.ts';
+import { Retention } from './retention.ts';
+import type { SessionRow } from './rows.ts';
+import { Serial } from './serial.ts';
+import { expiryOf, type Shared } from './session-context.ts';
+import { Session } from './session.ts';
+import type { StateSchemas } from './state-schema.ts';
+import { Sweeper } from './sweeper.ts';
+import { WakeUps } from './wake-ups.ts';
+
+/** A session to create. */
+export interface CreateSessionOptions {
+  /** Default: a new UUID v7 from a secure generator. Never an id that a client chose. */
+  readonly id?: string;
+  /** What the session is used for: a lower-case word. Default: `session`. */
+  readonly kind?: string;
+  /** Whom the session belongs to, from a verified identity. Default: `null`, whoever has the id. */
+  readonly principal?: string | null;
+  /** Default: none. */
+  readonly metadata?: Metadata;
+  /** Default: none. */
+  readonly protocol?: ProtocolFacts;
+  /** Default: the store's `ttlMs`, as it is whenever the session is used. */
+  readonly ttlMs?: number;
+  /** Default: the store's `maxLifetimeMs`, as it is whenever the session is used. */
+  readonly maxLifetimeMs?: number;
+}
+
+/** Who asks for a session. */
+export interface GetSessionOptions {
+  /** The principal that asks. Default: `null`, nobody: only sessions without a principal are found. */
+  readonly principal?: string | null;
+}
+
+/** Which sessions to count. */
+export interface CountSessionsOptions {
+  /** Default: `session`. */
+  readonly kind?: string;
+  /** Default: `undefined`, anyone's. `null`: only those without a principal. */
+  readonly principal?: string | null | undefined;
+}
+
+/** Which sessions to list. */
+export interface ListSessionsOptions extends CountSessionsOptions {
+  /** `nextCursor` of the page before. Default: `undefined`, the first page. */
+  readonly cursor?: string | undefined;
+  /** Most sessions of the page, 1 to 1,000. Default: `100`. */
+  readonly limit?: number;
+}
+
+/** A page of sessions in the byte order of their ids; for generated ids that is the order of their creation. */
+export interface SessionList<S> {
+  /** Can be shorter than the limit, even empty, before the last page. */
+  readonly sessions: readonly Session<S>[];
+  /** `undefined`: this is the last page. */
+  readonly nextCursor: string | undefined;
+}
+
+/**
+ * Durable sessions in some backend. Every method throws a SessionError `STORE_CLOSED` after {@link close} and `STORE_…` when the database fails.
+ */
+export class SessionStore<S extends StateSchemas = StateSchemas> {
+  readonly #shared: Shared;
+  readonly #sweeper: Sweeper | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(backend: SessionBackend, options: SessionStoreOptions<S>) {
+    const resolved = resolveOptions(options, backend.capabilities);
+    const operations = new Operations(backend, resolved.observe);
+    const wakeUps = new WakeUps(backend, operations, resolved.clock);
+    const retention = new Retention(operations, resolved.retention, resolved.clock);
+    const appends = new AppendQueue(operations, backend.capabilities, resolved.clock, (sessionId, lastSeq, result) => {
+      wakeUps.moved(sessionId, lastSeq);
+      return retention.enforce(sessionId, result);
+    });
+    this.#shared = { backend, operations, options: resolved, appends, wakeUps, updates: new Serial() };
+    this.#sweeper = resolved.sweep === false ? undefined : new Sweeper(resolved.sweep.intervalMs, () => this.sweep());
+  }
+
+  /** Name of the backend, such as `sqlite`. */
+  get backendName(): string {
+    return this.#shared.backend.name;
+  }
+
+  /** Facts about the backend. */
+  get capabilities(): Capabilities {
+    return this.#shared.backend.capabilities;
+  }
+
+  /**
+   * Creates a session.
+   *
+   * @throws SessionError `SESSION_EXISTS` where the given id is taken, also by a session that expired or ended a while ago; `INVALID_SESSION_ID`,
+   * `INVALID_PRINCIPAL`, `INVALID_KIND`, `NOT_JSON`, `PROFILE_TOO_LARGE`.
+   */
+  async create(options: CreateSessionOptions = {}): Promise<Session<S>> {
+    const { operations } = this.#shared;
+    const now = this.#shared.options.clock();
+    const own = {
+      ...(options.ttlMs !== undefined && { ttlMs: positive('ttlMs', options.ttlMs) }),
+      ...(options.maxLifetimeMs !== undefined && { maxLifetimeMs: positive('maxLifetimeMs', options.maxLifetimeMs) }),
+    };
+    const { ttlMs, maxLifetimeMs } = { ...this.#shared.options, ...own };
+    const session = {
+      id: options.id === undefined ? newSessionId(now) : checkSessionId(options.id),
+      kind: checkKind(options.kind ?? DEFAULT_KIND),
+      principal: principalOf(options.principal) ?? null,
+      profile: encodeProfile({ metadata: options.metadata ?? {}, protocol: options.protocol ?? {}, ...own }),
+      expiresAt: expiryOf({ ttlMs, maxLifetimeMs }, now, now),
+    };
+    const created = await operations.run(() =>
+      operations.call('createSession', (backend) => backend.createSession(session, now)),
+    );
+    if (!created) throw new SessionError('SESSION_EXISTS', 'Session id is taken');
+    return new Session<S>(this.#shared, { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 });
+  }
+
+  /**
+   * Finds a live session of the principal that asks, and counts as a use of it.
+   *
+   * @returns `undefined` where it is unknown, malformed, expired, ended, or another principal's: nobody can tell which.
+   */
+  async get(id: string, { principal }: GetSessionOptions = {}): Promise<Session<S> | undefined> {
+    const { operations, options } = this.#shared;
+    const asking = principalOf(principal) ?? null;
+    return operations.run(async () => {
+      if (!isSessionId(id)) return undefined;
+      const now = options.clock();
+      const row = await operations.call('readSession', (backend) => backend.readSession(id, now));
+      if (row === undefined || (row.principal !== null && row.principal !== asking)) return undefined;
+      const session = new Session<S>(this.#shared, row);
+      return touchedOrGone(session);
+    });
+  }
+
+  /** Lists live sessions, for administration. Does not renew them. */
+  async list({ kind = DEFAULT_KIND, principal, cursor, limit = 100 }: ListSessionsOptions = {}): Promise<
+    SessionList<S>
+  > {
+    const { operations, options } = this.#shared;
+    const query = {
+      kind: checkKind(kind),
+      principal: principalOf(principal),
+      afterId: cursor === undefined ? undefined : checkSessionId(cursor),
+      limit: positive('limit', limit, 1_000),
+    };
+    const page = await operations.run(() =>
+      operations.call('listSessions', (backend) => backend.listSessions(query, options.clock())),
+    );
+    return {
+      sessions: page.rows.map((row: SessionRow) => new Session<S>(this.#shared, row)),
+      nextCursor: page.nextAfterId,
+    };
+  }
+
+  /** Counts live sessions exactly. Its cost grows with their number: for administration and metrics, not for requests. */
+  async count({ kind = DEFAULT_KIND, principal }: CountSessionsOptions = {}): Promise<number> {
+    const { operations, options } = this.#shared;
+    const query = { kind: checkKind(kind), principal: principalOf(principal) };
+    return operations.run(() =>
+      operations.call('countSessions', (backend) => backend.countSessions(query, options.clock())),
+    );
+  }
+
+  /**
+   * Removes what has expired or was ended, in bounded steps, until nothing is left to remove. Runs in the background by itself unless the option `sweep` is `false`.
+   *
+   * @returns How many sessions' records were removed.
+   */
+  async sweep(): Promise<number> {
+    const { operations, options } = this.#shared;
+    const stepRows = options.sweep === false ? 1_000 : options.sweep.stepRows;
+    for (let removed = 0; ;) {
+      const { ids, done } = await operations.run(() =>
+        operations.call('sweep', (backend) => backend.sweep(stepRows, options.clock())),
+      );
+      removed += ids.length;
+      if (done) return removed;
+    }
+  }
+
+  /** Makes one round trip to the database: for a health check. */
+  async ping(): Promise<void> {
+    const { operations } = this.#shared;
+    await operations.run(() => operations.call('ping', (backend) => backend.ping()));
+  }
+
+  /**
+   * Refuses all further calls, ends tails, stops timers, waits for what was begun, and closes what the store opened itself. Sessions stay stored.
+   * Safe to call again.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#sweeper?.stop();
+    const idle = this.#shared.operations.close();
+    await this.#shared.wakeUps.close();
+    await idle;
+    await this.#shared.backend.close();
+  }
+}
+
+/**
+ * Opens a session store on any backend, after bringing its schema up to date. For authors of backends; users call `createMemoryStore`,
+ * `createSqliteStore` and the like.
+ *
+ * @throws SessionError as the backend's `migrate` does; the backend is closed then. RangeError or TypeError for an option.
+ */
+export async function createSessionStore<const S extends StateSchemas = StateSchemas>(
+  backend: SessionBackend,
+  options: SessionStoreOptions<S> = {},
+): Promise<SessionStore<S>> {
+  try {
+    resolveOptions(options, backend.capabilities);
+    await backend.migrate();
+    return new SessionStore<S>(backend, options);
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+function principalOf(principal: string | null | undefined): string | null | undefined {
+  return principal === null || principal === undefined ? principal : checkPrincipal(principal);
+}
+
+async function touchedOrGone<S>(session: Session<S>): Promise<Session<S> | undefined> {
+  try {
+    await session.touch();
+    return session;
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,173 @@
+import type { SessionBackend } from './backend.ts';
+import { SessionError } from './errors.ts';
+import type { Operations } from './operations.ts';
+
+/** Where nothing has changed, heads are read this often all the same: a session may have expired, which no write shows. */
+const EXPIRY_POLL_MS = 1_000;
+
+/** One tail that may have to wait. */
+export interface WakeUp {
+  /**
+   * Resolves when the session may hold an event after this number, may have ended, the signal is aborted, or the store closes.
+   * It can resolve for nothing.
+   *
+   * @throws SessionError where looking for new events failed and trying again is of no use.
+   */
+  wait(afterSeq: number, signal: AbortSignal | undefined): Promise<void>;
+  dispose(): void;
+}
+
+interface Waiter {
+  readonly afterSeq: number;
+  readonly wake: (error?: Error) => void;
+}
+
+class SessionWaiters {
+  /** The newest number that this process has heard of. */
+  lastSeq = 0;
+  tails = 0;
+  readonly waiters = new Set<Waiter>();
+
+  wake(error?: Error): void {
+    for (const waiter of this.waiters) waiter.wake(error);
+  }
+
+  moved(lastSeq: number): void {
+    if (lastSeq > this.lastSeq) this.lastSeq = lastSeq;
+    for (const waiter of this.waiters) if (waiter.afterSeq < this.lastSeq) waiter.wake();
+  }
+}
+
+/**
+ * Wakes tails: at once for what this process appended, by the backend's hints, and by one poll for all waiting tails together. Events are never
+ * taken from a wake-up, only read from the store, so that one may be lost, doubled or early.
+ */
+export class WakeUps {
+  readonly #backend: SessionBackend;
+  readonly #operations: Operations;
+  readonly #clock: () => number;
+  readonly #sessions = new Map<string, SessionWaiters>();
+  #waiting = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #delayMs: number;
+  #changeMarker: number | undefined;
+  #headsReadAt = 0;
+  #stopHints: Promise<() => Promise<void>> | undefined;
+  #closed = false;
+
+  constructor(backend: SessionBackend, operations: Operations, clock: () => number) {
+    this.#backend = backend;
+    this.#operations = operations;
+    this.#clock = clock;
+    this.#delayMs = backend.capabilities.poll.minMs;
+  }
+
+  /** Notes that this process appended, or ended the session where `lastSeq` is `undefined`. */
+  moved(sessionId: string, lastSeq: number | undefined): void {
+    const session = this.#sessions.get(sessionId);
+    if (lastSeq === undefined) session?.wake();
+    else session?.moved(lastSeq);
+  }
+
+  /** To be called before the first read, so that nothing falls between reading and waiting. */
+  register(sessionId: string): WakeUp {
+    let session = this.#sessions.get(sessionId);
+    if (session === undefined) this.#sessions.set(sessionId, (session = new SessionWaiters()));
+    session.tails++;
+    this.#watchForHints();
+    return {
+      wait: (afterSeq, signal) => this.#wait(session, afterSeq, signal),
+      dispose: () => {
+        session.tails--;
+        if (session.tails === 0) this.#sessions.delete(sessionId);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const session of this.#sessions.values()) session.wake();
+    // A watch that could not be begun has nothing to stop; polling stood in for it.
+    const stop = await this.#stopHints?.catch(() => undefined);
+    await stop?.();
+  }
+
+  #wait(session: SessionWaiters, afterSeq: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#closed || session.lastSeq > afterSeq || signal?.aborted === true) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        afterSeq,
+        wake: (error) => {
+          if (!session.waiters.delete(waiter)) return;
+          this.#waiting--;
+          signal?.removeEventListener('abort', onAbort);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      };
+      const onAbort = (): void => waiter.wake();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      session.waiters.add(waiter);
+      this.#waiting++;
+      this.#delayMs = this.#backend.capabilities.poll.minMs;
+      this.#schedulePoll();
+    });
+  }
+
+  #watchForHints(): void {
+    this.#stopHints ??= this.#backend.watch?.((sessionId) => this.#sessions.get(sessionId)?.wake());
+    // Hints only make tails quicker. Where they cannot be had, polling finds everything all the same.
+    this.#stopHints?.catch(() => undefined);
+  }
+
+  #schedulePoll(): void {
+    if (this.#timer !== undefined || this.#closed || this.#waiting === 0) return;
+    this.#timer = setTimeout(() => {
+      void this.#poll().finally(() => {
+        this.#timer = undefined;
+        this.#schedulePoll();
+      });
+    }, this.#delayMs).unref();
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      const moved = this.#mayHaveChanged() && (await this.#wakeWhatMoved());
+      const { minMs, maxMs } = this.#backend.capabilities.poll;
+      this.#delayMs = moved ? minMs : Math.min(this.#delayMs * 1.5, maxMs);
+    } catch (error) {
+      this.#changeMarker = undefined;
+      this.#delayMs = this.#backend.capabilities.poll.maxMs;
+      if (error instanceof SessionError && (error.retryable || error.code === 'STORE_CLOSED')) return;
+      const failure = error instanceof Error ? error : new Error(String(error));
+      for (const session of this.#sessions.values()) session.wake(failure);
+    }
+  }
+
+  #mayHaveChanged(): boolean {
+    const marker = this.#backend.readChangeMarker?.();
+    const changed = marker === undefined || marker !== this.#changeMarker;
+    this.#changeMarker = marker;
+    const now = performance.now();
+    if (!changed && now - this.#headsReadAt < EXPIRY_POLL_MS) return false;
+    this.#headsReadAt = now;
+    return true;
+  }
+
+  async #wakeWhatMoved(): Promise<boolean> {
+    const ids = [...this.#sessions].filter(([, session]) => session.waiters.size > 0).map(([id]) => id);
+    const heads = await this.#operations.run(() =>
+      this.#operations.call('readHeads', (backend) => backend.readHeads(ids, this.#clock())),
+    );
+    let moved = false;
+    for (const id of ids) {
+      const session = this.#sessions.get(id);
+      const head = heads.get(id);
+      if (head === undefined) session?.wake();
+      else session?.moved(head.lastSeq);
+      moved ||= session !== undefined && session.waiters.size === 0;
+    }
+    return moved;
+  }
+}
