@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Block } from './documents.ts';
+
+// Beside our node_modules, so that the code finds the packages by name, as a reader's would.
+const folder = fileURLToPath(new URL('../.blocks/', import.meta.url));
+
+/** The file that holds a block while it is checked, with an absolute path. */
+export function fileOf({ document, line }: Block): string {
+  return join(folder, `${document.replaceAll(/[^\w]/g, '_')}_${line}.ts`);
+}
+
+/** Writes each block to its file, in place of what was there before. */
+export function writeBlocks(blocks: readonly Block[]): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const block of blocks) writeFileSync(fileOf(block), `${block.prelude}${block.code}`);
+  const compilerOptions = {
+    declaration: false,
+    isolatedDeclarations: false,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+  };
+  const config = { extends: '@mcp-session-tooling/tsconfig/base.json', include: ['*.ts'], compilerOptions };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+}
+
+/** Type-checks the written blocks at once; returns the compiler's complaints about each, by file. */
+export function checkTypes(): Map<string, string[]> {
+  const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  const { stdout, status } = spawnSync(process.execPath, [compiler, '--project', folder, '--pretty', 'false'], {
+    encoding: 'utf8',
+    cwd: folder,
+  });
+  const complaints = new Map<string, string[]>();
+  for (const line of stdout.split('\n')) {
+    const file = /^(?<file>[^\s(]+\.ts)\(/.exec(line)?.groups?.['file'];
+    if (file !== undefined) complaints.set(join(folder, file), [...(complaints.get(join(folder, file)) ?? []), line]);
+  }
+  if (status !== 0 && complaints.size === 0) throw new Error(`tsc failed with no complaint about a block: ${stdout}`);
+  return complaints;
+}

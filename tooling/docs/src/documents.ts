@@ -1,0 +1,88 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '@mcp-session-tooling/workspace/packages';
+
+/** A fenced code block of a document. */
+export interface Block {
+  /** The document's path from the root. */
+  readonly document: string;
+  /** The line of its opening fence, from 1. */
+  readonly line: number;
+  /** The first word after the fence. */
+  readonly language: string;
+  /** The other words after the fence. */
+  readonly flags: readonly string[];
+  readonly code: string;
+  /** What stands before the code when it is checked: the hidden context, and what the block continues. */
+  readonly prelude: string;
+}
+
+/** A Markdown document of the project. */
+export interface Document {
+  /** Path from the root, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Every document that a reader finds, but change logs, which are generated. */
+export function documents(): Document[] {
+  return ['*.md', 'docs/**/*.md', 'packages/*/*.md', 'examples/*/*.md', 'tooling/*/*.md']
+    .flatMap((pattern) => globSync(pattern, { cwd: root }))
+    .map((path) => path.replaceAll('\\', '/'))
+    .filter((path) => !path.endsWith('CHANGELOG.md'))
+    .toSorted()
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+}
+
+/**
+ * The code blocks of a document. Right above a block, an HTML comment that no reader sees may say what the code stands
+ * on: `<!-- context ... -->` holds code that goes before it, and `<!-- continues -->` puts the TypeScript block before it
+ * there, with all that one stands on.
+ */
+export function blocksOf({ path, text }: Document): Block[] {
+  const pattern =
+    /(?:<!-- (?<kind>context|continues)(?<hidden>[\s\S]*?)-->\s*)?^(?<indent> *)(?<fence>`{3,})(?<info>[^\n`]*)\n(?<code>[\s\S]*?)^ *\k<fence>$/gm;
+  const blocks: Block[] = [];
+  for (const match of text.matchAll(pattern)) {
+    const { kind, hidden = '', indent = '', info = '', code = '' } = match.groups ?? {};
+    const [language = '', ...flags] = info.trim().split(/\s+/);
+    const before = blocks.findLast((block) => block.language === 'ts');
+    const continued = kind === 'continues' && before ? `${before.prelude}${before.code}` : '';
+    blocks.push({
+      document: path,
+      line: text.slice(0, text.indexOf('```', match.index)).split('\n').length,
+      language,
+      flags,
+      code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+      prelude: kind === 'context' ? `${hidden.trim()}\n` : continued,
+    });
+  }
+  return blocks;
+}
+
+/** Every link of a document to a place in the project that is not there, as it is written. */
+export function brokenLinks({ path, text }: Document): string[] {
+  const prose = text.replaceAll(/^( *)(`{3,})[\s\S]*?^ *\2$/gm, '').replaceAll(/`[^`\n]*`/g, '');
+  return [...prose.matchAll(/\]\((?<target>[^)\s]+)\)/g)]
+    .map((match) => match.groups?.['target'] ?? '')
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .filter((target) => !isThere(path, target));
+}
+
+function isThere(path: string, target: string): boolean {
+  const [file = '', anchor] = decodeURI(target).split('#');
+  const full = file === '' ? join(root, path) : join(root, path, '..', file);
+  if (!existsSync(full)) return false;
+  return anchor === undefined || !full.endsWith('.md') || anchorsOf(readFileSync(full, 'utf8')).includes(anchor);
+}
+
+// The anchor of a heading as the usual renderers make it: lower case, no punctuation, hyphens for spaces.
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#{1,6} (?<heading>.*)$/gm)].map((match) =>
+    (match.groups?.['heading'] ?? '')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .trim()
+      .replaceAll(/\s/g, '-'),
+  );
+}

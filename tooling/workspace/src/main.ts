@@ -1,0 +1,31 @@
+// The workspace's `check` and `test` commands; see CONTRIBUTING.md.
+//
+//   main.ts check             what can be said of the code without running it, and the dependency directions
+//   main.ts test              everything: the checks, the build, every package's tests
+//   main.ts test <folder>...  the tests of some packages alone, such as packages/core
+import { summary, type StepResult } from './report.ts';
+import { build, checks, tests, type Step } from './steps.ts';
+
+function stepsOf(command: string | undefined, folders: readonly string[]): Step[] {
+  switch (command) {
+    case 'check':
+      return [...checks(), ...tests(['tooling/workspace'])];
+    case 'test':
+      return folders.length > 0 ? tests(folders) : [...checks(), build(), ...tests([])];
+    default:
+      throw new RangeError(`Command "${command}" is neither "check" nor "test"`);
+  }
+}
+
+const [command, ...folders] = process.argv.slice(2);
+const results: StepResult[] = [];
+for (const step of stepsOf(command, folders)) {
+  const startedAt = performance.now();
+  console.log(`\n== ${step.name}`);
+  const result = await step.run();
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`   ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
+  results.push(result);
+}
+console.log(summary(results));
+process.exitCode = results.some(({ failed }) => failed > 0) ? 1 : 0;
