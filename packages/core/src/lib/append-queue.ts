@@ -13,6 +13,9 @@ const MAX_WAITING_BYTES = 67_108_864;
 /** How often an append whose outcome is unknown is tried again, with the same token. */
 const RETRIES = 3;
 
+/** Is told of each commit. The next batch of that session waits for it, others do not. It must not reject. */
+export type OnAppended = (request: AppendRequest, result: AppendResult) => Promise<void>;
+
 interface Waiting {
   readonly event: NewEvent;
   readonly expiresAt: number;
@@ -25,6 +28,11 @@ interface Part {
   readonly waiting: readonly Waiting[];
 }
 
+interface Committed {
+  readonly part: Part;
+  readonly result: AppendResult;
+}
+
 /**
  * Joins appends into batches: a lone append goes at once, what arrives while a batch is under way goes together in the next one. A session is never
  * in two batches at the same time, so that its events keep the order of their calls.
@@ -33,20 +41,14 @@ export class AppendQueue {
   readonly #operations: Operations;
   readonly #capabilities: Capabilities;
   readonly #clock: () => number;
-  readonly #onAppended: (sessionId: string, lastSeq: number, result: AppendResult) => Promise<void>;
+  readonly #onAppended: OnAppended;
   readonly #waiting = new Map<string, Waiting[]>();
   readonly #sessionsUnderWay = new Set<string>();
   #waitingBytes = 0;
   #batchesUnderWay = 0;
   #scheduled = false;
 
-  /** @param onAppended Told of each commit; the session's next batch waits for it. It must not reject. */
-  constructor(
-    operations: Operations,
-    capabilities: Capabilities,
-    clock: () => number,
-    onAppended: (sessionId: string, lastSeq: number, result: AppendResult) => Promise<void>,
-  ) {
+  constructor(operations: Operations, capabilities: Capabilities, clock: () => number, onAppended: OnAppended) {
     this.#operations = operations;
     this.#capabilities = capabilities;
     this.#clock = clock;
@@ -103,7 +105,9 @@ export class AppendQueue {
       }
       if (count === 0) break;
       const waiting = queue.splice(0, count);
-      if (queue.length === 0) this.#waiting.delete(sessionId);
+      // What is left of a session goes behind the others, so that a busy one does not hold them up.
+      this.#waiting.delete(sessionId);
+      if (queue.length > 0) this.#waiting.set(sessionId, queue);
       batch.push({
         waiting,
         request: {
@@ -121,24 +125,28 @@ export class AppendQueue {
   async #run(batch: readonly Part[]): Promise<void> {
     this.#batchesUnderWay++;
     for (const { request } of batch) this.#sessionsUnderWay.add(request.sessionId);
-    await this.#commit(batch);
+    const committed = await this.#commit(batch);
     this.#batchesUnderWay--;
+    this.#schedule();
+    await Promise.all(committed.map(({ part, result }) => this.#onAppended(part.request, result)));
     for (const { request } of batch) this.#sessionsUnderWay.delete(request.sessionId);
     this.#schedule();
   }
 
-  async #commit(batch: readonly Part[]): Promise<void> {
+  /** Answers all that wait for the batch, and returns what was committed. */
+  async #commit(batch: readonly Part[]): Promise<Committed[]> {
     try {
       const results = await this.#appendOnce(batch.map((part) => part.request));
-      await Promise.all(batch.map((part, index) => this.#settle(part, results[index])));
+      return batch.flatMap((part, index) => settle(part, results[index]));
     } catch (error) {
-      const [first, second] = batch;
       // What the database refuses for one session must not fail the others: each goes again alone, under the same token.
-      if (first !== undefined && second !== undefined && error instanceof SessionError && !error.retryable) {
-        for (const part of batch) await this.#commit([part]);
-      } else {
-        for (const { waiting } of batch) for (const { reject } of waiting) reject(error);
+      if (batch.length > 1 && error instanceof SessionError && !error.retryable) {
+        const committed: Committed[] = [];
+        for (const part of batch) committed.push(...(await this.#commit([part])));
+        return committed;
       }
+      for (const { waiting } of batch) for (const { reject } of waiting) reject(error);
+      return [];
     }
   }
 
@@ -154,14 +162,14 @@ export class AppendQueue {
       }
     }
   }
+}
 
-  async #settle({ request, waiting }: Part, result: AppendResult | undefined): Promise<void> {
-    if (result === undefined) {
-      const error = notFound();
-      for (const { reject } of waiting) reject(error);
-      return;
-    }
-    for (const [index, { resolve }] of waiting.entries()) resolve(result.firstSeq + index);
-    await this.#onAppended(request.sessionId, result.firstSeq + waiting.length - 1, result);
+function settle(part: Part, result: AppendResult | undefined): Committed[] {
+  if (result === undefined) {
+    const error = notFound();
+    for (const { reject } of part.waiting) reject(error);
+    return [];
   }
+  for (const [index, { resolve }] of part.waiting.entries()) resolve(result.firstSeq + index);
+  return [{ part, result }];
 }

@@ -145,7 +145,7 @@ export class SessionEvents {
     positive('limit', limit, 1_000);
     const query = {
       sessionId: this.#session.id,
-      streamId: streamId && checkStreamId(streamId),
+      streamId: streamId === undefined ? undefined : checkStreamId(streamId),
       afterSeq: undefined,
       limit,
       maxBytes: PAGE_BYTES,

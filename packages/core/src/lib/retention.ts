@@ -1,6 +1,6 @@
 import type { Operations } from './operations.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { AppendResult } from './rows.ts';
+import type { AppendResult, TrimBound } from './rows.ts';
 
 /** Events that one step of a trim removes at the most. */
 export const TRIM_STEP = 1_000;
@@ -20,26 +20,32 @@ export class Retention {
     this.#clock = clock;
   }
 
-  async enforce(sessionId: string, { retainedEvents, retainedBytes }: AppendResult): Promise<void> {
-    const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
-    const now = this.#clock();
-    const outgrown = retainedEvents > maxEvents * 1.1 || retainedBytes > maxBytes * 1.1;
-    if (!outgrown && !this.#agesAreDue(sessionId, now)) return;
-    const bound = {
-      maxEvents,
-      maxBytes,
-      createdBefore: maxAgeMs === undefined ? undefined : now - maxAgeMs,
-      throughSeq: undefined,
-      limit: TRIM_STEP,
-    };
+  async enforce(sessionId: string, result: AppendResult): Promise<void> {
     try {
-      let removed: number | undefined;
-      do removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
-      while (removed === TRIM_STEP);
+      const bound = this.#boundToEnforce(sessionId, result);
+      if (bound !== undefined) await this.#operations.run(() => this.#trim(sessionId, bound));
     } catch {
       // The append itself has been committed. The observer has seen this failure, and the next append tries again.
       this.#agesSeenAt.delete(sessionId);
     }
+  }
+
+  async #trim(sessionId: string, bound: TrimBound): Promise<void> {
+    let removed: number | undefined;
+    do {
+      removed = await this.#operations.call('trimEvents', (backend) =>
+        backend.trimEvents(sessionId, bound, this.#clock()),
+      );
+    } while (removed === TRIM_STEP);
+  }
+
+  #boundToEnforce(sessionId: string, { retainedEvents, retainedBytes }: AppendResult): TrimBound | undefined {
+    const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
+    const now = this.#clock();
+    const outgrown = retainedEvents > maxEvents * 1.1 || retainedBytes > maxBytes * 1.1;
+    if (!outgrown && !this.#agesAreDue(sessionId, now)) return undefined;
+    const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
+    return { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
   }
 
   #agesAreDue(sessionId: string, now: number): boolean {

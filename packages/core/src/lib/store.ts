@@ -76,9 +76,9 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
     const operations = new Operations(backend, resolved.observe);
     const wakeUps = new WakeUps(backend, operations, resolved.clock);
     const retention = new Retention(operations, resolved.retention, resolved.clock);
-    const appends = new AppendQueue(operations, backend.capabilities, resolved.clock, (sessionId, lastSeq, result) => {
-      wakeUps.moved(sessionId, lastSeq);
-      return retention.enforce(sessionId, result);
+    const appends = new AppendQueue(operations, backend.capabilities, resolved.clock, (request, result) => {
+      wakeUps.moved(request.sessionId, result.firstSeq + request.events.length - 1);
+      return retention.enforce(request.sessionId, result);
     });
     this.#shared = { backend, operations, options: resolved, appends, wakeUps, updates: new Serial() };
     this.#sweeper = resolved.sweep === false ? undefined : new Sweeper(resolved.sweep.intervalMs, () => this.sweep());

@@ -132,10 +132,13 @@ export class WakeUps {
   }
 
   async #poll(): Promise<void> {
+    const startedAt = performance.now();
     try {
       const moved = this.#mayHaveChanged() && (await this.#wakeWhatMoved());
       const { minMs, maxMs } = this.#backend.capabilities.poll;
-      this.#delayMs = moved ? minMs : Math.min(this.#delayMs * 1.5, maxMs);
+      const delayMs = moved ? minMs : Math.min(this.#delayMs * 1.5, maxMs);
+      // However many tails wait, polling takes a fifth of the time at the most.
+      this.#delayMs = Math.max(delayMs, 4 * (performance.now() - startedAt));
     } catch (error) {
       this.#changeMarker = undefined;
       this.#delayMs = this.#backend.capabilities.poll.maxMs;
