@@ -56,7 +56,7 @@ export const directions: Readonly<Record<string, Direction>> = {
     source: ['@mcp-session-tooling/workspace'],
     test: [core, kit, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', 'valibot', 'zod', sdks],
   },
-  'tooling/packaging': { source: [], test: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'] },
+  'tooling/packaging': { source: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'], test: [] },
   'tooling/tsconfig': { source: [], test: [] },
   'tooling/vitest': { source: ['vitest'], test: [] },
   'tooling/workspace': { source: ['vite'], test: [] },

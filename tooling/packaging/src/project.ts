@@ -1,0 +1,55 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { succeed, type Packed } from './pack.ts';
+
+/** A user's project: the packages that it installs, and the entries that it imports. */
+export interface ProjectPlan {
+  /** What to install from the tarballs. */
+  readonly packages: readonly Packed[];
+  /** What to install from the registry: ranges by name. */
+  readonly others: Readonly<Record<string, string>>;
+}
+
+/** Makes an empty project and installs into it with npm, as a user would. Our own packages never come from the registry. */
+export async function createProject(folder: string, plan: ProjectPlan, tarballs: readonly Packed[]): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const fromTarball = (packed: readonly Packed[]) =>
+    Object.fromEntries(packed.map(({ name, tarball }) => [name, `file:${tarball}`]));
+  const manifest = {
+    name: 'empty-project',
+    private: true,
+    type: 'module',
+    dependencies: { ...fromTarball(plan.packages), ...plan.others },
+    overrides: fromTarball(tarballs),
+  };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
+  await succeed('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], folder);
+}
+
+/** Imports an entry with Node itself and returns the names that it exports. */
+export async function importEntry(folder: string, entry: string): Promise<string[]> {
+  const code = `console.log(JSON.stringify(Object.keys(await import(${JSON.stringify(entry)}))))`;
+  const output = await succeed(process.execPath, ['--input-type=module', '--eval', code], folder);
+  return JSON.parse(output) as string[];
+}
+
+/** Type-checks a file that imports the entries, declarations of all their dependencies included. Throws with the complaints. */
+export async function checkEntries(folder: string, entries: readonly string[]): Promise<void> {
+  const imports = entries.map(
+    (entry, i) => `import * as entry${i} from '${entry}';\nexport type E${i} = typeof entry${i};`,
+  );
+  writeFileSync(join(folder, 'use.ts'), `${imports.join('\n')}\n`);
+  const compilerOptions = {
+    target: 'es2024',
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noEmit: true,
+    skipLibCheck: false,
+    types: ['node'],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+  const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  await succeed(process.execPath, [compiler, '--project', folder, '--pretty', 'false'], folder);
+}

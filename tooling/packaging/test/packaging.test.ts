@@ -1,0 +1,141 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { root, workspacePackages } from '@mcp-session-tooling/workspace/packages';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildAll, pack, succeed, type Packed } from '../src/pack.ts';
+import { checkEntries, createProject, importEntry } from '../src/project.ts';
+
+const minutes = 60_000;
+const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
+const folder = mkdtempSync(join(tmpdir(), 'mcp-session-packaging-'));
+const packed = new Map<string, Packed>();
+
+// An optional peer is the user's choice, so each entry is tried with those alone that it is for.
+const optionalPeers: Readonly<Record<string, readonly string[]>> = {
+  '@mcp-session/http/v1': ['@modelcontextprotocol/sdk'],
+  '@mcp-session/http/v2': ['@modelcontextprotocol/server'],
+};
+
+function get(name: string): Packed {
+  const found = packed.get(name);
+  if (!found) throw new Error(`"${name}" was not packed`);
+  return found;
+}
+
+beforeAll(async () => {
+  await buildAll();
+  for (const pkg of published) packed.set(pkg.manifest.name, await pack(pkg, folder));
+}, 5 * minutes);
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe.each(published.map(({ manifest }) => manifest.name))('%s', (name) => {
+  it('ships what a user needs, and no tests', () => {
+    const { files } = get(name);
+
+    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
+    expect(
+      files.filter((file) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json|(dist|src)\/.+)$/.test(file)),
+    ).toEqual([]);
+    expect(files.filter((file) => /(^|\/)(test|tests|__tests__)\/|\.(test|spec)\.|tsbuildinfo/.test(file))).toEqual([]);
+  });
+
+  it('ships a build of each source, and nothing that an older build left', () => {
+    const { files } = get(name);
+    const sources = files.filter((file) => file.startsWith('src/')).map((file) => file.slice(4, -3));
+    const built = sources.flatMap((file) => ['js', 'js.map', 'd.ts', 'd.ts.map'].map((end) => `dist/${file}.${end}`));
+
+    expect(files.filter((file) => file.startsWith('dist/'))).toEqual(built.toSorted());
+  });
+
+  it('has source maps that point into the package', () => {
+    const { unpacked, files } = get(name);
+
+    for (const file of files.filter((one) => one.endsWith('.map'))) {
+      const { sources } = JSON.parse(readFileSync(join(unpacked, file), 'utf8')) as { sources: string[] };
+      expect(sources.filter((source) => !existsSync(join(unpacked, dirname(file), source)))).toEqual([]);
+    }
+  });
+
+  it('tells nothing of the workspace or the machine that built it', () => {
+    const { unpacked, files } = get(name);
+    const traces = [root, homedir(), tmpdir()].filter((path) => path.length > 4);
+
+    expect(readFileSync(join(unpacked, 'package.json'), 'utf8')).not.toMatch(/"(workspace|catalog|link|file):/);
+    expect(
+      files.filter((file) => traces.some((trace) => readFileSync(join(unpacked, file), 'utf8').includes(trace))),
+    ).toEqual([]);
+  });
+
+  it('passes publint --strict', async () => {
+    const { tarball, manifest } = get(name);
+    const bytes = readFileSync(tarball);
+    const { messages } = await publint({
+      strict: true,
+      pack: { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) },
+    });
+
+    expect(messages.map((message) => formatMessage(message, manifest, { color: false }))).toEqual([]);
+  });
+
+  it(
+    'passes attw --profile esm-only',
+    async () => {
+      const output = await succeed(
+        'attw',
+        [get(name).tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'],
+        packagingFolder,
+      );
+
+      expect(output).toContain('No problems found');
+    },
+    minutes,
+  );
+});
+
+const packagingFolder = join(root, 'tooling', 'packaging');
+
+describe.each(projects())('an empty project with $name', ({ name, pkg, entries, peers }) => {
+  const project = join(folder, 'projects', name.replaceAll(/\W+/g, '-'));
+
+  beforeAll(async () => {
+    const { manifest } = get(pkg);
+    const others = Object.fromEntries(peers.map((peer) => [peer, manifest.peerDependencies?.[peer] ?? 'missing']));
+    const plan = { packages: [get(pkg)], others: { ...others, '@types/node': '^22' } };
+    await createProject(project, plan, [...packed.values()]);
+  }, 5 * minutes);
+
+  it.each(entries)('imports %s', async (entry) => {
+    expect(await importEntry(project, entry)).not.toEqual([]);
+  });
+
+  it(
+    'type-checks, declarations of the dependencies included',
+    async () => {
+      await expect(checkEntries(project, entries)).resolves.toBeUndefined();
+    },
+    minutes,
+  );
+});
+
+function projects(): { name: string; pkg: string; entries: string[]; peers: readonly string[] }[] {
+  return published.flatMap(({ manifest }) => {
+    const entries = Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1));
+    const alone = entries.filter((entry) => entry in optionalPeers);
+    const together = entries.filter((entry) => !(entry in optionalPeers));
+    return [
+      ...(together.length > 0 ? [{ name: manifest.name, pkg: manifest.name, entries: together, peers: [] }] : []),
+      ...alone.map((entry) => ({
+        name: entry,
+        pkg: manifest.name,
+        entries: [entry],
+        peers: optionalPeers[entry] ?? [],
+      })),
+    ];
+  });
+}
