@@ -47,11 +47,12 @@ export function trimEvents(records: Records, sessionId: string, bound: TrimBound
     if (event === undefined || !exceeds(bound, event, session.events.length - count, bytes)) break;
     bytes -= event.bytes;
   }
-  for (const event of session.events.splice(0, count)) {
+  const removed = session.events.splice(0, count);
+  for (const event of removed) {
     records.release(eventBytes(event));
     session.eventBytes -= event.bytes;
-    forget(session, event);
   }
+  remember(session, removed);
   return count;
 }
 
@@ -110,18 +111,20 @@ function exceeds(bound: TrimBound, event: MemoryEvent, events: number, bytes: nu
   );
 }
 
-/** Takes the oldest event out of its stream and remembers that it was there. */
-function forget(session: MemorySession, { streamId, seq }: MemoryEvent): void {
-  const stream = session.streams.get(streamId);
-  stream?.shift();
-  if (stream?.length === 0) session.streams.delete(streamId);
-  session.trimmed.delete(streamId);
-  session.trimmed.set(streamId, seq);
-  if (session.trimmed.size <= MAX_TRIMMED_STREAMS) return;
-  for (const [oldest, trimmedSeq] of session.trimmed) {
+/** Takes trimmed events out of their streams and remembers that they were there. */
+function remember(session: MemorySession, removed: readonly MemoryEvent[]): void {
+  const trimmed = new Map(removed.map(({ streamId, seq }) => [streamId, seq]));
+  for (const [streamId, seq] of trimmed) {
+    const stream = session.streams.get(streamId) ?? [];
+    stream.splice(0, firstAfter(stream, seq));
+    if (stream.length === 0) session.streams.delete(streamId);
+    session.trimmed.delete(streamId);
+    session.trimmed.set(streamId, seq);
+  }
+  for (const [oldest, seq] of session.trimmed) {
+    if (session.trimmed.size <= MAX_TRIMMED_STREAMS) return;
     session.trimmed.delete(oldest);
-    session.forgottenSeq = Math.max(session.forgottenSeq, trimmedSeq);
-    return;
+    session.forgottenSeq = Math.max(session.forgottenSeq, seq);
   }
 }
 
