@@ -1,5 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { root } from '@mcp-session-tooling/workspace/packages';
 
 /** A fenced code block of a document. */
@@ -15,6 +15,8 @@ export interface Block {
   readonly code: string;
   /** What stands before the code when it is checked: the hidden context, and what the block continues. */
   readonly prelude: string;
+  /** Why nothing checks the block, as its author says; `undefined`: something must. */
+  readonly unchecked: string | undefined;
 }
 
 /** A Markdown document of the project. */
@@ -26,7 +28,7 @@ export interface Document {
 
 /** Every document that a reader finds, but change logs, which are generated. */
 export function documents(): Document[] {
-  return ['*.md', 'docs/**/*.md', 'packages/*/*.md', 'examples/*/*.md', 'tooling/*/*.md']
+  return ['*.md', '.changeset/*.md', 'docs/**/*.md', 'packages/*/*.md', 'examples/*/*.md', 'tooling/*/*.md']
     .flatMap((pattern) => globSync(pattern, { cwd: root }))
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => !path.endsWith('CHANGELOG.md'))
@@ -37,11 +39,11 @@ export function documents(): Document[] {
 /**
  * The code blocks of a document. Right above a block, an HTML comment that no reader sees may say what the code stands
  * on: `<!-- context ... -->` holds code that goes before it, and `<!-- continues -->` puts the TypeScript block before it
- * there, with all that one stands on.
+ * there, with all that one stands on. `<!-- unchecked: reason -->` says why nothing can check it.
  */
 export function blocksOf({ path, text }: Document): Block[] {
   const pattern =
-    /(?:<!-- (?<kind>context|continues)(?<hidden>[\s\S]*?)-->\s*)?^(?<indent> *)(?<fence>`{3,})(?<info>[^\n`]*)\n(?<code>[\s\S]*?)^ *\k<fence>$/gm;
+    /(?:<!-- (?<kind>context|continues|unchecked:)(?<hidden>[\s\S]*?)-->\s*)?^(?<indent> *)(?<fence>`{3,})(?<info>[^\n`]*)\n(?<code>[\s\S]*?)^ *\k<fence>$/gm;
   const blocks: Block[] = [];
   for (const match of text.matchAll(pattern)) {
     const { kind, hidden = '', indent = '', info = '', code = '' } = match.groups ?? {};
@@ -55,18 +57,34 @@ export function blocksOf({ path, text }: Document): Block[] {
       flags,
       code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
       prelude: kind === 'context' ? `${hidden.trim()}\n` : continued,
+      unchecked: kind === 'unchecked:' ? hidden.trim() : undefined,
     });
   }
   return blocks;
 }
 
+/** A document without its code blocks and its hidden comments. */
+export function proseOf({ text }: Document): string {
+  return text.replaceAll(/^( *)(`{3,})[\s\S]*?^ *\2$/gm, '').replaceAll(/<!--[\s\S]*?-->/g, '');
+}
+
 /** Every link of a document to a place in the project that is not there, as it is written. */
-export function brokenLinks({ path, text }: Document): string[] {
-  const prose = text.replaceAll(/^( *)(`{3,})[\s\S]*?^ *\2$/gm, '').replaceAll(/`[^`\n]*`/g, '');
+export function brokenLinks(document: Document): string[] {
+  return linksOf(document).filter((target) => !isThere(document.path, target));
+}
+
+/** The documents that a document links to, as paths from the root. */
+export function linkedDocuments(document: Document): string[] {
+  return linksOf(document)
+    .map((target) => posix.join(document.path, '..', decodeURI(target).split('#')[0] ?? ''))
+    .filter((path) => path.endsWith('.md'));
+}
+
+function linksOf(document: Document): string[] {
+  const prose = proseOf(document).replaceAll(/`[^`\n]*`/g, '');
   return [...prose.matchAll(/\]\((?<target>[^)\s]+)\)/g)]
     .map((match) => match.groups?.['target'] ?? '')
-    .filter((target) => !/^[a-z]+:/.test(target))
-    .filter((target) => !isThere(path, target));
+    .filter((target) => !/^[a-z]+:/.test(target));
 }
 
 function isThere(path: string, target: string): boolean {

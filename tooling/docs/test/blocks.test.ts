@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blocksOf, brokenLinks } from '../src/documents.ts';
+import { blocksOf, brokenLinks, linkedDocuments } from '../src/documents.ts';
 
 const fence = '```';
 
@@ -8,8 +8,16 @@ describe('code blocks', () => {
     const text = `# Title\n\n${fence}ts run\nconst a = 1;\n${fence}\n\ntext\n\n${fence}\nplain\n${fence}\n`;
 
     expect(blocksOf({ path: 'a.md', text })).toEqual([
-      { document: 'a.md', line: 3, language: 'ts', flags: ['run'], code: 'const a = 1;\n', prelude: '' },
-      { document: 'a.md', line: 9, language: '', flags: [], code: 'plain\n', prelude: '' },
+      {
+        document: 'a.md',
+        line: 3,
+        language: 'ts',
+        flags: ['run'],
+        code: 'const a = 1;\n',
+        prelude: '',
+        unchecked: undefined,
+      },
+      { document: 'a.md', line: 9, language: '', flags: [], code: 'plain\n', prelude: '', unchecked: undefined },
     ]);
   });
 
@@ -38,6 +46,12 @@ describe('code blocks', () => {
     ]);
   });
 
+  it('may say why nothing checks them', () => {
+    const text = `<!-- unchecked: a drawing -->\n${fence}text\na -> b\n${fence}`;
+
+    expect(blocksOf({ path: 'a.md', text })[0]?.unchecked).toBe('a drawing');
+  });
+
   it('lose the indentation that a list gives them', () => {
     const text = `- item\n\n  ${fence}ts\n  if (a) {\n    b();\n  }\n  ${fence}\n`;
 
@@ -57,5 +71,11 @@ describe('links', () => {
     const text = `[a](LICENSE) [b](tooling/docs) [c](https://example.com/x) \`[d](nowhere)\`\n${fence}md\n[e](nowhere)\n${fence}`;
 
     expect(brokenLinks({ path: 'README.md', text })).toEqual([]);
+  });
+
+  it('lead to other documents, from where the document lies', () => {
+    const text = '[a](contract.md#data) [b](../README.md) [c](../packages) [d](https://example.com/x.md)';
+
+    expect(linkedDocuments({ path: 'docs/a.md', text })).toEqual(['docs/contract.md', 'README.md']);
   });
 });

@@ -1,21 +1,71 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { requirements } from '@mcp-session/conformance';
 import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkTypes, fileOf, writeBlocks } from '../src/check-types.ts';
-import { blocksOf, brokenLinks, documents } from '../src/documents.ts';
+import { commandProblems } from '../src/commands.ts';
+import { blocksOf, brokenLinks, documents, linkedDocuments, type Block, type Document } from '../src/documents.ts';
+import { foreignNames } from '../src/foreign-names.ts';
+import { machinePaths } from '../src/machine-paths.ts';
+import { sourceNames, unknownNames } from '../src/names.ts';
+import { errorCodes, headingNames, rowNames } from '../src/project-facts.ts';
 
 const all = documents();
+const everyDocument = all.map((document) => [document.path, document] as const);
 const blocks = all.flatMap(blocksOf).map((block) => [`${block.document}:${block.line}`, block] as const);
 const inLanguage = (language: string) => blocks.filter(([, block]) => block.language === language);
+const textOf = (path: string): string => all.find((document) => document.path === path)?.text ?? '';
 
-const languages = ['http', 'json', 'mermaid', 'sh', 'sql', 'text', 'ts', 'yaml'];
 const rootManifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
 
 describe('documents', () => {
+  it('are there for every published package', () => {
+    expect(all.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['README.md', ...published.map(({ folder }) => `${folder}/README.md`)]),
+    );
+  });
+
+  it('in docs can be reached from the README', () => {
+    const reached = new Set(['README.md']);
+    for (const path of reached) for (const target of linkedDocuments({ path, text: textOf(path) })) reached.add(target);
+
+    expect(all.map(({ path }) => path).filter((path) => path.startsWith('docs/') && !reached.has(path))).toEqual([]);
+  });
+
+  it.each(everyDocument)('%s links to what is there', (_, document) => {
+    expect(brokenLinks(document)).toEqual([]);
+  });
+
+  it.each(everyDocument)('%s names no path of a machine', (_, { text }) => {
+    expect(machinePaths(text)).toEqual([]);
+  });
+
+  it('explain every error code and no other', () => {
+    expect(headingNames(textOf('docs/errors.md')).toSorted()).toEqual(errorCodes().toSorted());
+  });
+
+  it('explain every promise of the kit and no other', () => {
+    expect(rowNames(textOf('docs/contract.md')).toSorted()).toEqual(Object.keys(requirements).toSorted());
+  });
+});
+
+describe('names', () => {
+  const known = { ours: new Set<string>(), foreign: foreignNames, requirements: Object.keys(requirements) };
+
+  beforeAll(() => {
+    for (const name of sourceNames()) known.ours.add(name);
+  });
+
+  it.each(everyDocument)('%s names what exists', (_, document) => {
+    expect(unknownNames(withoutTheirNames(document), known)).toEqual([]);
+  });
+});
+
+describe('code blocks', () => {
   let complaints = new Map<string, string[]>();
 
   beforeAll(() => {
@@ -23,18 +73,8 @@ describe('documents', () => {
     complaints = checkTypes();
   });
 
-  it('are there for every published package', () => {
-    expect(all.map(({ path }) => path)).toEqual(
-      expect.arrayContaining(['README.md', ...published.map(({ folder }) => `${folder}/README.md`)]),
-    );
-  });
-
-  it.each(all.map((document) => [document.path, document] as const))('%s links to what is there', (_, document) => {
-    expect(brokenLinks(document)).toEqual([]);
-  });
-
-  it.each(blocks)('%s names its language', (_, block) => {
-    expect(languages).toContain(block.language);
+  it.each(blocks)('%s is checked, or says why not', (_, block) => {
+    expect(isChecked(block) || (block.unchecked ?? '') !== '').toBe(true);
   });
 
   it.each(inLanguage('ts'))('%s type-checks', (_, block) => {
@@ -44,13 +84,14 @@ describe('documents', () => {
   it.each(inLanguage('ts').filter(([, { flags }]) => flags.includes('run')))('%s runs', (_, block) => {
     const cwd = mkdtempSync(join(tmpdir(), 'mcp-session-docs-'));
     try {
-      const { status, stderr } = spawnSync(
+      const { status, stdout, stderr } = spawnSync(
         process.execPath,
         ['--conditions=@mcp-session/source', '--disable-warning=ExperimentalWarning', fileOf(block)],
         { cwd, encoding: 'utf8', timeout: 30_000 },
       );
 
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout).toBe(outputAfter(block)?.code ?? stdout);
     } finally {
       rmSync(cwd, { recursive: true, force: true });
     }
@@ -60,11 +101,35 @@ describe('documents', () => {
     expect(() => JSON.parse(block.code) as unknown).not.toThrow();
   });
 
-  it.each(inLanguage('sh'))('%s names scripts and packages that exist', (_, block) => {
-    const scripts = [...block.code.matchAll(/pnpm@12 (?:run )?([a-z-]+)/g)].map((match) => match[1]);
-    const packages = [...block.code.matchAll(/@mcp-session\/[a-z-]+/g)].map((match) => match[0]);
+  it.each(inLanguage('sh'))('%s names commands, scripts and packages that exist', (_, block) => {
+    const facts = {
+      scripts: Object.keys(rootManifest.scripts ?? {}),
+      packages: published.map(({ manifest }) => manifest.name),
+      exists: (path: string) => existsSync(join(root, path)),
+    };
 
-    expect(Object.keys(rootManifest.scripts ?? {}).concat('install', 'exec')).toEqual(expect.arrayContaining(scripts));
-    expect(published.map(({ manifest }) => manifest.name)).toEqual(expect.arrayContaining(packages));
+    expect(commandProblems(block.code, facts)).toEqual([]);
   });
 });
+
+/** Whether a test above looks at the block. */
+function isChecked(block: Block): boolean {
+  const { language, flags } = block;
+  if (language === 'ts') return flags.every((flag) => flag === 'run');
+  if (language === 'text' && flags.includes('output'))
+    return blocks.some(([, before]) => outputAfter(before) === block);
+  return (language === 'json' || language === 'sh') && flags.length === 0;
+}
+
+/** The block "text output" that comes right after one that runs: all that it prints. */
+function outputAfter(block: Block): Block | undefined {
+  const next = blocks[blocks.findIndex(([, each]) => each === block) + 1]?.[1];
+  const belongs = block.flags.includes('run') && next?.document === block.document && next.flags.includes('output');
+  return belongs ? next : undefined;
+}
+
+/** Without the first column of the tables where a document compares us with other software: its names stand there. */
+function withoutTheirNames(document: Document): Document {
+  if (!document.path.startsWith('docs/coming-from-')) return document;
+  return { ...document, text: document.text.replaceAll(/^\|[^|\n]*\|/gm, '|') };
+}

@@ -1,0 +1,53 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '@mcp-session-tooling/workspace/packages';
+import { parseSync } from 'vite';
+import { proseOf, type Document } from './documents.ts';
+
+/** What names in documents are compared with. */
+export interface KnownNames {
+  /** Names in the code of the packages. */
+  readonly ours: ReadonlySet<string>;
+  /** Names of other software. */
+  readonly foreign: readonly string[];
+  /** Ids of the conformance kit's promises. */
+  readonly requirements: readonly string[];
+}
+
+/** Every identifier and every word that stands as a string in the code of the packages; comments do not count. */
+export function sourceNames(): Set<string> {
+  const names = new Set<string>();
+  for (const path of globSync('packages/*/src/**/*.ts', { cwd: root })) {
+    const { program, errors } = parseSync(path, readFileSync(join(root, path), 'utf8'));
+    if (errors.length > 0) throw new SyntaxError(`${path}: ${errors[0]?.message}`);
+    collect(program, names);
+  }
+  return names;
+}
+
+function collect(node: unknown, names: Set<string>): void {
+  if (typeof node !== 'object' || node === null) return;
+  const { type, name, value } = node as { type?: unknown; name?: unknown; value?: unknown };
+  if (type === 'Identifier' && typeof name === 'string') names.add(name);
+  if (type === 'Literal' && typeof value === 'string') names.add(value);
+  for (const child of Object.values(node)) collect(child, names);
+}
+
+/** Names in the code spans of a document that look like names in code and are none. */
+export function unknownNames(document: Document, known: KnownNames): string[] {
+  return [...proseOf(document).matchAll(/`(?<span>[^`\n]+)`/g)]
+    .map((match) => match.groups?.['span'] ?? '')
+    .filter((span) => !isKnown(span, known));
+}
+
+function isKnown(span: string, { ours, foreign, requirements }: KnownNames): boolean {
+  if (foreign.includes(span) || requirements.includes(span)) return true;
+  const areas = new Set(requirements.map((id) => id.split('.')[0]));
+  if (/^[a-z]+(?:\.[a-z-]+){2,}$/.test(span) && areas.has(span.split('.')[0])) return false;
+  if (/\.(?:db|js|json|lock|md|sql|ts|tsx|ya?ml)$/.test(span)) return true;
+  if (!/^[\p{L}_$][\w$]*(?:\.[\p{L}_$][\w$]*)*(?:\(.*\))?$/u.test(span)) return true;
+  const [first = '', ...others] = span.replace(/\(.*$/, '').split('.');
+  const looksLikeCode = others.length > 0 || span.endsWith(')') || /[a-z][A-Z]|^[A-Z][A-Z0-9]*_[A-Z0-9_]+$/.test(span);
+  if (!looksLikeCode || first in globalThis || foreign.includes(first)) return true;
+  return [first, ...others].every((name) => ours.has(name));
+}

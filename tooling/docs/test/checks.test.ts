@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { commandProblems } from '../src/commands.ts';
+import { machinePaths } from '../src/machine-paths.ts';
+import { sourceNames, unknownNames } from '../src/names.ts';
+import { errorCodes, headingNames, rowNames } from '../src/project-facts.ts';
+
+describe('shell commands', () => {
+  const facts = {
+    scripts: ['test'],
+    packages: ['@mcp-session/core'],
+    exists: (path: string) => path === '.ci/run' || path === 'packages/core',
+  };
+
+  it.each([
+    ['npx -y pnpm@12 tset', 'No script tset'],
+    ['cd packages && npx -y pnpm@12 tset', 'No script tset'],
+    ['npx -y pnpm@12 test packages/cor', 'No path packages/cor'],
+    ['npm install \\\n  @mcp-session/cor', 'No package @mcp-session/cor'],
+    ['.ci/rum', 'No path .ci/rum'],
+    ['make test', 'Nothing checks the command make test'],
+  ])('%j is wrong', (code, problem) => {
+    expect(commandProblems(code, facts)).toEqual([problem]);
+  });
+
+  it.each([
+    'npx -y pnpm@12 test packages/core # one package\n\n# a comment',
+    'npm install @mcp-session/core @types/node@22',
+    'PORT=3000 node server.ts',
+    '.ci/run',
+    'npx vitest run',
+  ])('%j is right', (code) => {
+    expect(commandProblems(code, facts)).toEqual([]);
+  });
+});
+
+describe('names', () => {
+  const known = {
+    ours: new Set(['createSessionStore', 'session', 'state', 'update']),
+    foreign: ['McpServer'],
+    requirements: ['events.append.order', 'state.clear'],
+  };
+  const unknown = (text: string): string[] => unknownNames({ path: 'a.md', text }, known);
+
+  it.each([
+    'createSesionStore',
+    'createSesionStore()',
+    'session.state.updat()',
+    'EVENTS_TRIMED',
+    'events.append.oder',
+    'SessionStorr',
+  ])('%s is unknown', (name) => {
+    expect(unknown(`See \`${name}\` there.`)).toEqual([name]);
+  });
+
+  it.each([
+    'createSessionStore',
+    'session.state.update(key, change)',
+    'events.append.order',
+    'state.clear',
+    'McpServer',
+    'Date.now',
+    'package.json',
+    'Mcp-Session-Id',
+    'principal',
+    'npx -y pnpm@12 test',
+  ])('%s is known, or no name', (name) => {
+    expect(unknown(`See \`${name}\` there.`)).toEqual([]);
+  });
+
+  it('in code blocks and hidden comments are the compiler’s', () => {
+    expect(unknown('<!-- `aNameThere` -->\n```text\n`anotherName`\n```\n')).toEqual([]);
+  });
+
+  it('of the sources are identifiers and words in strings, not comments', () => {
+    const names = sourceNames();
+
+    expect(names).toContain('createSessionStore');
+    expect(names).toContain('touchIntervalMs');
+    expect(names).toContain('EVENTS_TRIMMED');
+    expect(names).not.toContain('Emmett');
+    expect(names.size).toBeLessThan(10_000);
+  });
+});
+
+describe('machine paths', () => {
+  it.each(['/home/me/project', '/tmp/a.db', '/Users/me', '/work/main'])('%s is one', (path) => {
+    expect(machinePaths(`In \`${path}\` there.`)).toEqual([path]);
+  });
+
+  it.each(['/var/lib/mcp/sessions.db', 'https://example.com/work/a', 'docs/work/a.md', '/mcp'])(
+    '%s is none',
+    (path) => {
+      expect(machinePaths(`In \`${path}\` there.`)).toEqual([]);
+    },
+  );
+});
+
+describe('facts of the project', () => {
+  it('are read from the source and from documents', () => {
+    expect(errorCodes()).toEqual(expect.arrayContaining(['SESSION_NOT_FOUND', 'STORE_UNAVAILABLE']));
+    expect(headingNames('# `NO`\n### `STORE_BUSY`\n### `STORE_BUSY` and more\n## Other')).toEqual(['STORE_BUSY']);
+    expect(rowNames('| `a.b` | x |\n| --- | --- |\n| `c.d`   | y |\n| e | `f.g` |')).toEqual(['a.b', 'c.d']);
+  });
+});
