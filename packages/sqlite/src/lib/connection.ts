@@ -1,0 +1,119 @@
+import type { Database, Statement as NativeStatement } from 'better-sqlite3';
+import { SessionError } from '@mcp-session/core';
+import { Kysely, SqliteDialect, type Compilable } from 'kysely';
+import { translateError } from './errors.ts';
+import { prefixTables, type Tables } from './schema.ts';
+
+/** A query that was compiled and prepared once. */
+export interface Statement<Args, Row> {
+  get(args: Args): Row | undefined;
+  all(args: Args): Row[];
+  /** Rows one by one: no other statement may write before the iteration is over. */
+  iterate(args: Args): IterableIterator<Row>;
+  /** @returns How many rows were changed. */
+  run(args: Args): number;
+}
+
+/** One database handle: transactions, and statements that are compiled by Kysely and run by better-sqlite3 itself. */
+export class Connection {
+  readonly handle: Database;
+  /** Names the database in messages. */
+  readonly label: string;
+  readonly tablePrefix: string;
+  /** Compiles queries, and runs them for the migrator alone. It is never destroyed: that would close a handle that may not be ours. */
+  readonly queries: Kysely<Tables>;
+  #control: Record<'begin' | 'beginImmediate' | 'commit' | 'rollback', NativeStatement> | undefined;
+
+  constructor(handle: Database, label: string, tablePrefix: string) {
+    this.handle = handle;
+    this.label = label;
+    this.tablePrefix = tablePrefix;
+    this.queries = new Kysely<Tables>({
+      dialect: new SqliteDialect({ database: handle }),
+      plugins: [prefixTables(tablePrefix)],
+    });
+  }
+
+  /** Prepares a query when it is first run, since its tables need not exist before. */
+  statement<Args extends object, Row>(
+    build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>,
+  ): Statement<Args, Row> {
+    let prepared: { readonly native: NativeStatement<unknown[], Row>; readonly bind: (args: Args) => unknown[] };
+    const prepare = () => (prepared ??= this.#prepare(build));
+    return {
+      get: (args) => prepare().native.get(...prepared.bind(args)),
+      all: (args) => prepare().native.all(...prepared.bind(args)),
+      iterate: (args) => prepare().native.iterate(...prepared.bind(args)),
+      run: (args) => prepare().native.run(...prepared.bind(args)).changes,
+    };
+  }
+
+  /** Runs several reads that make one answer as of one moment. A single statement needs no transaction for that. */
+  read<T>(operation: () => T): T {
+    return this.#transaction('begin', operation);
+  }
+
+  /**
+   * Runs writes, all or nothing. The write lock is taken up front: a transaction that begins with a read and writes later
+   * fails with SQLITE_BUSY at once, without waiting, when another process has written in between.
+   */
+  write<T>(operation: () => T): T {
+    return this.#transaction('beginImmediate', operation);
+  }
+
+  #transaction<T>(begin: 'begin' | 'beginImmediate', operation: () => T): T {
+    if (this.handle.inTransaction)
+      throw new SessionError(
+        'STORE_BUSY',
+        `${this.label} is inside a transaction of its owner; a handle that is shared with a session store must not keep one open across an await`,
+        { retryable: true },
+      );
+    this.#control ??= {
+      begin: this.handle.prepare('begin'),
+      beginImmediate: this.handle.prepare('begin immediate'),
+      commit: this.handle.prepare('commit'),
+      rollback: this.handle.prepare('rollback'),
+    };
+    this.#control[begin].run();
+    let result: T;
+    try {
+      result = operation();
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+    try {
+      this.#control.commit.run();
+    } catch (error) {
+      this.#rollBack();
+      throw translateError(error, this, { committing: begin === 'beginImmediate' });
+    }
+    return result;
+  }
+
+  #rollBack(): void {
+    // A full disk or an I/O error makes SQLite roll back by itself (sqlite.org/lang_transaction.html, "Response To Errors").
+    if (this.handle.inTransaction) this.#control?.rollback.run();
+  }
+
+  #prepare<Args extends object, Row>(build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>) {
+    const { sql, parameters } = build(this.queries, placeholders as Args).compile();
+    const readers = parameters.map((value) =>
+      value instanceof Placeholder ? (args: Args) => args[value.name as keyof Args] : () => value,
+    );
+    // The owner of a borrowed handle may have asked for integers as BigInt.
+    const native = this.handle.prepare<unknown[], Row>(sql).safeIntegers(false);
+    return { native, bind: (args: Args): unknown[] => readers.map((read) => read(args)) };
+  }
+}
+
+/** Stands in a query that is compiled for a value that comes with each run. */
+class Placeholder {
+  readonly name: string | symbol;
+
+  constructor(name: string | symbol) {
+    this.name = name;
+  }
+}
+
+const placeholders: object = new Proxy({}, { get: (_, name) => new Placeholder(name) });

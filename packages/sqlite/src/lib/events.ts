@@ -1,0 +1,165 @@
+import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow } from '@mcp-session/core';
+import type { Connection, Statement } from './connection.ts';
+import type { LiveSession, Sessions } from './sessions.ts';
+
+/** Tokens are remembered while their events are among so many newest of the session. */
+const REMEMBERED_EVENTS = 1_000;
+
+/** Appends to sessions' logs and reads them. */
+export class Events {
+  readonly #connection: Connection;
+  readonly #sessions: Sessions;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection, sessions: Sessions) {
+    this.#connection = connection;
+    this.#sessions = sessions;
+    this.#statements = prepare(connection);
+  }
+
+  // SQLite has no writing CTE, so several statements share one transaction. It holds the one write lock of the database, which makes the
+  // order of the commits the order of the numbers, in every process.
+  append(batch: readonly AppendRequest[], now: number): readonly (AppendResult | undefined)[] {
+    return this.#connection.write(() => batch.map((request) => this.#appendTo(request, now)));
+  }
+
+  read(query: EventQuery, now: number): EventPage | undefined {
+    return this.#connection.read(() => {
+      const session = this.#sessions.live(query.sessionId, now);
+      if (session === undefined) return undefined;
+      const { pk, last_seq: lastSeq } = session;
+      const cursor = this.#statements.streamOf.get({ pk, seq: query.afterSeq ?? 0 });
+      const trimmedSeq = this.#trimmedSeq(session, query.streamId);
+      return { ...this.#page(session, query), lastSeq, trimmedSeq, afterStreamId: cursor?.stream_id };
+    });
+  }
+
+  #appendTo({ sessionId, token, events, expiresAt }: AppendRequest, now: number): AppendResult | undefined {
+    const session = this.#sessions.live(sessionId, now);
+    if (session === undefined) return undefined;
+    const { pk, last_seq, trimmed_seq, log_bytes } = session;
+    this.#sessions.renew(pk, expiresAt, now);
+    const known = this.#statements.findToken.get({ pk, token });
+    if (known !== undefined)
+      return { firstSeq: known.first_seq, retainedEvents: last_seq - trimmed_seq, retainedBytes: log_bytes };
+
+    const firstSeq = last_seq + 1;
+    const lastSeq = last_seq + events.length;
+    const bytes = events.reduce((sum, event) => sum + event.bytes, log_bytes);
+    for (const [index, event] of events.entries()) {
+      const { streamId, message } = event;
+      this.#statements.insert.run({ pk, seq: firstSeq + index, streamId, message, bytes: event.bytes, now });
+    }
+    this.#statements.setHead.run({ pk, lastSeq, bytes });
+    this.#statements.rememberToken.run({ pk, token, firstSeq, lastSeq });
+    if (Math.floor(lastSeq / REMEMBERED_EVENTS) > Math.floor(last_seq / REMEMBERED_EVENTS))
+      this.#statements.forgetTokens.run({ pk, seq: lastSeq - REMEMBERED_EVENTS });
+    return { firstSeq, retainedEvents: lastSeq - trimmed_seq, retainedBytes: bytes };
+  }
+
+  #page(session: LiveSession, { streamId, afterSeq, limit, maxBytes }: EventQuery): Pick<EventPage, 'events' | 'more'> {
+    const { pk } = session;
+    const pages = streamId === undefined ? this.#statements.wholeLog : this.#statements.oneStream;
+    const stream = streamId ?? '';
+    if (afterSeq === undefined) {
+      const { events } = take(pages.newest.iterate({ pk, stream, afterSeq: 0, limit }), limit, maxBytes);
+      return { events: events.toReversed(), more: false };
+    }
+    if (afterSeq >= session.last_seq) return { events: [], more: false };
+    return take(pages.after.iterate({ pk, stream, afterSeq, limit: limit + 1 }), limit, maxBytes);
+  }
+
+  #trimmedSeq(session: LiveSession, streamId: string | undefined): number {
+    if (streamId === undefined || session.trimmed_seq === 0) return session.trimmed_seq;
+    return this.#statements.trimOf.get({ pk: session.pk, streamId })?.trimmed_seq ?? session.forgotten_seq;
+  }
+}
+
+interface SelectedEvent {
+  readonly seq: number;
+  readonly stream_id: string;
+  readonly message: string;
+  readonly created_at: number;
+  readonly bytes: number;
+}
+
+/** Takes rows while they fit. No row behind the first that does not is read. */
+function take(rows: Iterable<SelectedEvent>, limit: number, maxBytes: number): Pick<EventPage, 'events' | 'more'> {
+  const events: EventRow[] = [];
+  let total = 0;
+  for (const { seq, stream_id, message, created_at, bytes } of rows) {
+    total += bytes;
+    if (events.length === limit || (events.length > 0 && total > maxBytes)) return { events, more: true };
+    events.push({ seq, streamId: stream_id, message, createdAt: created_at });
+  }
+  return { events, more: false };
+}
+
+interface PageArgs {
+  pk: number;
+  stream: string;
+  afterSeq: number;
+  limit: number;
+}
+
+function preparePages(connection: Connection, ofOneStream: boolean) {
+  const prepare = (direction: 'asc' | 'desc'): Statement<PageArgs, SelectedEvent> =>
+    connection.statement((queries, { pk, stream, afterSeq, limit }: PageArgs) =>
+      queries
+        .selectFrom('events')
+        .select(['seq', 'stream_id', 'message', 'created_at', 'bytes'])
+        .where('session_pk', '=', pk)
+        .$if(ofOneStream, (query) => query.where('stream_id', '=', stream))
+        .where('seq', '>', afterSeq)
+        .orderBy('seq', direction)
+        .limit(limit),
+    );
+  return { after: prepare('asc'), newest: prepare('desc') };
+}
+
+function prepare(connection: Connection) {
+  return {
+    wholeLog: preparePages(connection, false),
+    oneStream: preparePages(connection, true),
+
+    streamOf: connection.statement((queries, { pk, seq }: { pk: number; seq: number }) =>
+      queries.selectFrom('events').select('stream_id').where('session_pk', '=', pk).where('seq', '=', seq),
+    ),
+
+    trimOf: connection.statement((queries, { pk, streamId }: { pk: number; streamId: string }) =>
+      queries.selectFrom('trims').select('trimmed_seq').where('session_pk', '=', pk).where('stream_id', '=', streamId),
+    ),
+
+    insert: connection.statement(
+      (queries, row: { pk: number; seq: number; streamId: string; message: string; bytes: number; now: number }) =>
+        queries.insertInto('events').values({
+          session_pk: row.pk,
+          seq: row.seq,
+          stream_id: row.streamId,
+          created_at: row.now,
+          bytes: row.bytes,
+          message: row.message,
+        }),
+    ),
+
+    setHead: connection.statement((queries, { pk, lastSeq, bytes }: { pk: number; lastSeq: number; bytes: number }) =>
+      queries.updateTable('sessions').set({ last_seq: lastSeq, log_bytes: bytes }).where('pk', '=', pk),
+    ),
+
+    findToken: connection.statement((queries, { pk, token }: { pk: number; token: string }) =>
+      queries.selectFrom('tokens').select('first_seq').where('session_pk', '=', pk).where('token', '=', token),
+    ),
+
+    rememberToken: connection.statement(
+      (queries, row: { pk: number; token: string; firstSeq: number; lastSeq: number }) =>
+        queries
+          .insertInto('tokens')
+          .values({ session_pk: row.pk, token: row.token, first_seq: row.firstSeq, last_seq: row.lastSeq }),
+    ),
+
+    // Reads the session's tokens, two thousand at the most, once in a thousand events: cheaper than an index that each append would write.
+    forgetTokens: connection.statement((queries, { pk, seq }: { pk: number; seq: number }) =>
+      queries.deleteFrom('tokens').where('session_pk', '=', pk).where('last_seq', '<=', seq),
+    ),
+  };
+}

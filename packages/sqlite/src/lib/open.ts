@@ -1,0 +1,89 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { SessionError } from '@mcp-session/core';
+import Database from 'better-sqlite3';
+import { Connection } from './connection.ts';
+import { translateError } from './errors.ts';
+import { isUpToDate } from './migrations.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** How often the switch to WAL is tried. Each try but the first has waited for the lock first. */
+const WAL_ATTEMPTS = 100;
+
+/** A connection, and whether closing it is ours to do. */
+export interface Opened {
+  readonly connection: Connection;
+  readonly owned: boolean;
+}
+
+/** Opens the database or takes the one that was given. A database that cannot be used is left as it was. */
+export async function open(options: ResolvedOptions): Promise<Opened> {
+  const { tablePrefix } = options;
+  if (options.database !== undefined) {
+    // The option's type describes the part of a handle that callers must see, `resolveOptions` has checked that it is one.
+    const handle = options.database as Database.Database;
+    return { connection: new Connection(handle, 'The given SQLite database', tablePrefix), owned: false };
+  }
+
+  const { path, busyTimeoutMs, synchronous } = options;
+  const inMemory = path === ':memory:';
+  const label = inMemory ? 'In-memory SQLite database' : `SQLite database ${JSON.stringify(resolve(path))}`;
+  if (!inMemory) await checkPath(path, label);
+  let handle: Database.Database | undefined;
+  try {
+    handle = new Database(path, { timeout: busyTimeoutMs });
+    const connection = new Connection(handle, label, tablePrefix);
+    // The first read, before anything is written: a file that is no database or has a newer schema is refused here.
+    isUpToDate(connection);
+    if (!inMemory) switchToWal(connection);
+    // better-sqlite3 is built to begin with `normal` in WAL mode.
+    handle.pragma(`synchronous = ${synchronous}`);
+    handle.pragma('foreign_keys = on');
+    return { connection, owned: true };
+  } catch (error) {
+    handle?.close();
+    throw translateError(error, { label });
+  }
+}
+
+// SQLite says CANTOPEN for each of these, and makes the file when it can.
+async function checkPath(path: string, label: string): Promise<void> {
+  const folder = dirname(resolve(path));
+  const isFolder = await stat(folder).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  if (!isFolder)
+    throw new SessionError(
+      'STORE_UNAVAILABLE',
+      `${label} cannot be opened: its folder does not exist, create it first`,
+    );
+  const file = await stat(path).catch(() => undefined);
+  if (file?.isDirectory() === true)
+    throw new SessionError('STORE_UNAVAILABLE', `${label} cannot be opened: it is a folder, name a file in it`);
+  const [target, mode, right] =
+    file === undefined ? [folder, constants.W_OK, 'create files in its folder'] : [path, constants.R_OK, 'read it'];
+  await access(target, mode).catch((cause: unknown) => {
+    throw new SessionError('STORE_DENIED', `${label} cannot be opened: this process may not ${right}`, { cause });
+  });
+}
+
+function switchToWal({ handle, label }: Connection): void {
+  for (let attempt = 1; handle.pragma('journal_mode', { simple: true }) !== 'wal'; attempt++) {
+    try {
+      const mode = handle.pragma('journal_mode = wal', { simple: true });
+      if (mode !== 'wal')
+        throw new SessionError(
+          'STORE_UNAVAILABLE',
+          `${label} is on a file system without the shared memory that WAL needs; put it on a local disk`,
+        );
+    } catch (error) {
+      // The switch does not wait for its lock as other statements do, so that of several processes which open a new file at once all but
+      // one can fail. An exclusive transaction does wait, until the busy timeout, which its own error then tells.
+      const busy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+      if (!busy || attempt === WAL_ATTEMPTS) throw error;
+      handle.exec('begin exclusive; rollback');
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { SweepResult } from '@mcp-session/core';
+import { sql } from 'kysely';
+import type { Connection, Statement } from './connection.ts';
+
+/** Removes what is past its time. */
+export class Sweep {
+  readonly #connection: Connection;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#statements = prepare(connection);
+  }
+
+  step(limit: number, now: number): SweepResult {
+    // Most steps of most stores find nothing, and then nobody else has to wait for a write lock.
+    if (this.#statements.due.get({ now }) === undefined) return { ids: [], done: true };
+    return this.#connection.write(() => {
+      const ids: string[] = [];
+      let left = limit;
+      while (left > 0) {
+        const session = this.#statements.due.get({ now });
+        if (session === undefined) return { ids, done: true };
+        const { pk, id, purge_at } = session;
+        left -= this.#removeRows(pk, left);
+        if (left === 0) {
+          // A node whose clock is behind may still take an expired session to be live: it must not find one with half of its data.
+          this.#statements.markOver.run({ pk });
+        } else if (purge_at !== null && purge_at > now) {
+          this.#statements.wait.run({ pk });
+        } else {
+          this.#statements.removeSession.run({ pk });
+          ids.push(id);
+          left--;
+        }
+      }
+      return { ids, done: this.#statements.due.get({ now }) === undefined };
+    });
+  }
+
+  /** @returns How many rows were removed: fewer than `limit` means all of the session's. */
+  #removeRows(pk: number, limit: number): number {
+    let removed = 0;
+    for (const remove of this.#statements.removeRows) removed += remove.run({ pk, limit: limit - removed });
+    return removed;
+  }
+}
+
+interface Rows {
+  pk: number;
+  limit: number;
+}
+
+function prepare(connection: Connection) {
+  return {
+    due: connection.statement((queries, { now }: { now: number }) =>
+      queries
+        .selectFrom('sessions')
+        .select(['pk', 'id', 'purge_at'])
+        .where('sweep_at', '<=', now)
+        .orderBy('sweep_at')
+        .limit(1),
+    ),
+
+    markOver: connection.statement((queries, { pk }: { pk: number }) =>
+      queries
+        .updateTable('sessions')
+        .set({
+          ended_at: sql`coalesce(ended_at, expires_at)`,
+          purge_at: sql`coalesce(purge_at, 0)`,
+          sweep_at: 0,
+        })
+        .where('pk', '=', pk),
+    ),
+
+    wait: connection.statement((queries, { pk }: { pk: number }) =>
+      queries
+        .updateTable('sessions')
+        .set({ sweep_at: sql`purge_at` })
+        .where('pk', '=', pk),
+    ),
+
+    removeSession: connection.statement((queries, { pk }: { pk: number }) =>
+      queries.deleteFrom('sessions').where('pk', '=', pk),
+    ),
+
+    removeRows: [
+      // Messages are the greater part of what is stored, and the secret part: they go first.
+      removeFrom(connection, 'events', 'seq'),
+      removeFrom(connection, 'state', 'key'),
+      removeFrom(connection, 'tokens', 'token'),
+      removeFrom(connection, 'trims', 'stream_id'),
+    ],
+  };
+}
+
+// Not `delete … limit`: it needs a compile-time option of SQLite that the owner of a borrowed handle may not have.
+function removeFrom(
+  connection: Connection,
+  table: 'events' | 'state' | 'tokens' | 'trims',
+  key: string,
+): Statement<Rows, unknown> {
+  const [tableRef, keyRef] = [sql.table(table), sql.ref(key)];
+  return connection.statement((queries, { pk, limit }: Rows) => {
+    const some = sql`select ${keyRef} from ${tableRef} where session_pk = ${pk} limit ${limit}`;
+    const query = sql`delete from ${tableRef} where session_pk = ${pk} and ${keyRef} in (${some})`;
+    return { compile: () => query.compile(queries) };
+  });
+}
