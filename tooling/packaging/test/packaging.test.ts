@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { root, workspacePackages } from '@mcp-session-tooling/workspace/packages';
+import { dirname, join, sep } from 'node:path';
+import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { checkEntries, createProject, importEntry } from '../src/project.ts';
 
 const minutes = 60_000;
 const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
+const attw = join(root, 'tooling', 'packaging', 'node_modules', '.bin', 'attw');
 const folder = mkdtempSync(join(tmpdir(), 'mcp-session-packaging-'));
 const packed = new Map<string, Packed>();
 
@@ -64,7 +65,7 @@ describe.each(published.map(({ manifest }) => manifest.name))('%s', (name) => {
 
   it('tells nothing of the workspace or the machine that built it', () => {
     const { unpacked, files } = get(name);
-    const traces = [root, homedir(), tmpdir()].filter((path) => path.length > 4);
+    const traces = [root.slice(0, -1), `${homedir()}${sep}`];
 
     expect(readFileSync(join(unpacked, 'package.json'), 'utf8')).not.toMatch(/"(workspace|catalog|link|file):/);
     expect(
@@ -86,19 +87,13 @@ describe.each(published.map(({ manifest }) => manifest.name))('%s', (name) => {
   it(
     'passes attw --profile esm-only',
     async () => {
-      const output = await succeed(
-        'attw',
-        [get(name).tarball, '--profile', 'esm-only', '--no-emoji', '--no-color'],
-        packagingFolder,
-      );
+      const output = await succeed(attw, [get(name).tarball, '--profile', 'esm-only', '--no-emoji', '--no-color']);
 
-      expect(output).toContain('No problems found');
+      for (const entry of entriesOf(get(name).manifest)) expect(output).toContain(`"${entry}"`);
     },
     minutes,
   );
 });
-
-const packagingFolder = join(root, 'tooling', 'packaging');
 
 describe.each(projects())('an empty project with $name', ({ name, pkg, entries, peers }) => {
   const project = join(folder, 'projects', name.replaceAll(/\W+/g, '-'));
@@ -123,9 +118,13 @@ describe.each(projects())('an empty project with $name', ({ name, pkg, entries, 
   );
 });
 
+function entriesOf({ name, exports = {} }: Manifest): string[] {
+  return Object.keys(exports).map((entry) => name + entry.slice(1));
+}
+
 function projects(): { name: string; pkg: string; entries: string[]; peers: readonly string[] }[] {
   return published.flatMap(({ manifest }) => {
-    const entries = Object.keys(manifest.exports ?? {}).map((entry) => manifest.name + entry.slice(1));
+    const entries = entriesOf(manifest);
     const alone = entries.filter((entry) => entry in optionalPeers);
     const together = entries.filter((entry) => !(entry in optionalPeers));
     return [

