@@ -1,0 +1,112 @@
+import { SessionError } from '@mcp-session/core';
+import { HttpError } from './http-errors.ts';
+import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
+import type { LocalSession, LocalSettings } from './local-session.ts';
+import { FIRST_POLLING_REVISION } from './post.ts';
+import type { ServerLike } from './sdk.ts';
+import { cursorFrame, retryFrame } from './sse.ts';
+import { parseRequestStream, readProgress, type RequestStream, STANDALONE_STREAM, verifyCursor } from './streams.ts';
+
+/** Answers GETs from the session's log. */
+export class GetHandler<Server extends ServerLike> {
+  readonly #settings: LocalSettings;
+
+  constructor(settings: LocalSettings) {
+    this.#settings = settings;
+  }
+
+  /** @param revision The protocol revision that governs the request. */
+  async handle(local: LocalSession<Server>, request: Request, revision: string): Promise<Response> {
+    // An empty header is none: that is what a client sends which has seen no id yet.
+    const cursor = request.headers.get('last-event-id') || undefined;
+    if (cursor === undefined) return this.#listen(local, request, revision);
+    const streamId = local.session.events.streamOf(cursor);
+    if (streamId === STANDALONE_STREAM) return this.#resumeStandalone(local, request, revision, cursor);
+    const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
+    // Other streams of the log are not the client's.
+    if (stream === undefined) throw new SessionError('INVALID_CURSOR', 'Cursor is of no stream for the client');
+    return this.#resumeRequest(local, request, revision, { cursor, stream });
+  }
+
+  async #listen(local: LocalSession<Server>, request: Request, revision: string): Promise<Response> {
+    this.#refuseSecond(local);
+    const after = await this.#listenAfter(local);
+    // Looked at again: another GET may have come in between.
+    this.#refuseSecond(local);
+    return this.#openStandalone(local, request, revision, after);
+  }
+
+  async #resumeStandalone(
+    local: LocalSession<Server>,
+    request: Request,
+    revision: string,
+    cursor: string,
+  ): Promise<Response> {
+    await verifyCursor(local.session, cursor, STANDALONE_STREAM);
+    // Not 409: whoever has the cursor is the client whose connection this was, and it may be dead without our knowing.
+    return this.#openStandalone(local, request, revision, cursor);
+  }
+
+  #openStandalone(
+    local: LocalSession<Server>,
+    request: Request,
+    revision: string,
+    after: string | undefined,
+  ): Response {
+    const response = local.open({
+      streamId: STANDALONE_STREAM,
+      opening: this.#opening(after, revision),
+      after,
+      request,
+    });
+    local.mark.begin(after);
+    return response;
+  }
+
+  /** Where delivery stopped. Where that was trimmed, the operator hears of it and the client gets what is left: it asked for no more. */
+  async #listenAfter(local: LocalSession<Server>): Promise<string | undefined> {
+    const { cursor } = local.mark;
+    if (cursor === undefined) return undefined;
+    try {
+      await verifyCursor(local.session, cursor, STANDALONE_STREAM);
+      return cursor;
+    } catch (error) {
+      if (!(error instanceof SessionError) || error.code !== 'EVENTS_TRIMMED') throw error;
+      this.#settings.onError(error);
+      return undefined;
+    }
+  }
+
+  async #resumeRequest(
+    local: LocalSession<Server>,
+    request: Request,
+    revision: string,
+    { cursor, stream }: { readonly cursor: string; readonly stream: RequestStream },
+  ): Promise<Response> {
+    const { session } = local;
+    const { streamId, requests, nodeId } = stream;
+    await verifyCursor(session, cursor, streamId);
+    // Before the log is read: a handler that ends in between has stored its answer by then.
+    const running = local.isRunning(streamId);
+    const progress = await readProgress(session, streamId, cursor);
+    const unsettled = requests - progress.settledAtCursor;
+    // The answer that tells an SSE client not to come back (HTML standard, section 9.2.3): SDK v1 otherwise does, for ever, after an error.
+    if (unsettled <= 0) return new Response(null, { status: 204 });
+    if (!running && nodeId === this.#settings.nodeId) {
+      // What ran here and does not run any more will not be answered: its answer could not be stored.
+      for (const id of progress.unsettled ?? [])
+        await session.events.append(streamId, errorResponse(id, INTERNAL_ERROR, 'Request was interrupted'));
+    }
+    return local.open({ streamId, opening: this.#opening(cursor, revision), after: cursor, unsettled, request });
+  }
+
+  #opening(cursor: string | undefined, revision: string): string {
+    const retry = retryFrame(this.#settings.retryIntervalMs);
+    return cursor === undefined ? retry : cursorFrame(cursor, revision >= FIRST_POLLING_REVISION) + retry;
+  }
+
+  #refuseSecond(local: LocalSession<Server>): void {
+    if (local.isOpen(STANDALONE_STREAM))
+      throw new HttpError(409, 'Conflict: only one standalone stream is allowed per session');
+  }
+}

@@ -1,0 +1,214 @@
+import type { Session, StateSchemas } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import { GetHandler } from './get.ts';
+import { errorToResponse, HttpError, isOurs, sessionNotFound } from './http-errors.ts';
+import {
+  checkAccept,
+  checkBatch,
+  checkHostAndOrigin,
+  findInitialize,
+  type Posted,
+  readMessages,
+  requestRevision,
+} from './ingress.ts';
+import { INVALID_REQUEST, type JsonRpcRequest } from './json-rpc.ts';
+import type { LocalSession, LocalSettings } from './local-session.ts';
+import { LocalSessions } from './local-sessions.ts';
+import { type ResolvedOptions, resolveOptions, type SessionHandlerOptions } from './options.ts';
+import { PostHandler } from './post.ts';
+import { type AuthFacts, principalOf } from './principal.ts';
+import type { Sdk, ServerLike } from './sdk.ts';
+import { type Caller, ServerLife } from './server-life.ts';
+
+/** What is known of a request besides the request. */
+export interface FetchOptions<AuthInfo> {
+  /** The verified token: verified anew for each request, by whatever stands in front of the handler. */
+  readonly authInfo?: AuthInfo | undefined;
+  /** The body as a framework has parsed it, where it has; the request's own body is not read then. */
+  readonly parsedBody?: unknown;
+}
+
+/** How a handler is closed. */
+export interface CloseOptions {
+  /** How long requests that are being answered may take to end, in milliseconds; new ones are refused. Default: `0`. */
+  readonly drainMs?: number;
+}
+
+/** Serves MCP over Streamable HTTP, with sessions that live in a store. */
+export interface SessionHandler<AuthInfo> {
+  /** Answers a request to the MCP endpoint. Never rejects. */
+  fetch(request: Request, options?: FetchOptions<AuthInfo>): Promise<Response>;
+  /**
+   * Stops: refuses new requests with 503, tells the clients of open streams to come back, aborts what runs, and answers it with an error that
+   * the clients find when they do. The sessions stay in the store, which is left open. Safe to call again.
+   */
+  close(options?: CloseOptions): Promise<void>;
+  /** How many sessions this process holds at the moment. */
+  readonly localSessions: number;
+}
+
+/** The handler of both SDK lines. */
+export class Handler<
+  Server extends ServerLike,
+  AuthInfo extends AuthFacts,
+  S extends StateSchemas,
+> implements SessionHandler<AuthInfo> {
+  readonly #sdk: Sdk<Server, AuthInfo>;
+  readonly #options: SessionHandlerOptions<Server, AuthInfo, S>;
+  readonly #resolved: ResolvedOptions;
+  readonly #locals: LocalSessions<Server>;
+  readonly #life: ServerLife<Server, AuthInfo, S>;
+  readonly #posts: PostHandler<Server, AuthInfo>;
+  readonly #gets: GetHandler<Server>;
+  #closing: Promise<void> | undefined;
+
+  constructor(sdk: Sdk<Server, AuthInfo>, options: SessionHandlerOptions<Server, AuthInfo, S>) {
+    this.#sdk = sdk;
+    this.#options = options;
+    this.#resolved = resolveOptions(options);
+    const settings: LocalSettings = { ...this.#resolved, nodeId: newNodeId() };
+    this.#locals = new LocalSessions(this.#resolved);
+    this.#life = new ServerLife(sdk, options, settings);
+    this.#posts = new PostHandler(sdk, settings);
+    this.#gets = new GetHandler(settings);
+  }
+
+  get localSessions(): number {
+    return this.#locals.size;
+  }
+
+  async fetch(request: Request, { authInfo, parsedBody }: FetchOptions<AuthInfo> = {}): Promise<Response> {
+    try {
+      this.#refuseWhenClosing();
+      checkHostAndOrigin(request, this.#resolved.allowed);
+      const caller = { request, authInfo };
+      switch (request.method) {
+        case 'POST':
+          return await this.#post(caller, parsedBody);
+        case 'GET':
+          return await this.#get(caller);
+        case 'DELETE':
+          return await this.#delete(caller);
+        default:
+          throw new HttpError(405, 'Method not allowed', undefined, { allow: 'GET, POST, DELETE' });
+      }
+    } catch (error) {
+      if (isOurs(error)) this.#resolved.onError(error);
+      return errorToResponse(error);
+    }
+  }
+
+  close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(drainMs);
+    return this.#closing;
+  }
+
+  async #post(caller: Caller<AuthInfo>, parsedBody: unknown): Promise<Response> {
+    const { request } = caller;
+    checkAccept(request, 'application/json', 'text/event-stream');
+    const hasId = request.headers.has('mcp-session-id');
+    const session = hasId ? await this.#find(caller) : undefined;
+    const posted = await readMessages(request, parsedBody, {
+      maxBodyBytes: this.#resolved.maxBodyBytes,
+      parse: (value) => this.#sdk.parseMessage(value),
+    });
+    const initialize = findInitialize(posted);
+    if (session === undefined) return this.#initialize(initialize, caller);
+    if (initialize !== undefined)
+      throw new HttpError(400, 'Invalid Request: session is initialized already', INVALID_REQUEST);
+    return this.#handlePosted(session, posted, caller);
+  }
+
+  async #handlePosted(session: Session<S>, posted: Posted, caller: Caller<AuthInfo>): Promise<Response> {
+    const { protocolVersion } = session.protocol;
+    const revision = requestRevision(caller.request, protocolVersion, this.#sdk.protocolVersions);
+    checkBatch(posted, protocolVersion ?? revision);
+    return this.#withLocal(session, caller, (local) => this.#posts.handle(local, posted, revision, caller));
+  }
+
+  async #initialize(initialize: JsonRpcRequest | undefined, caller: Caller<AuthInfo>): Promise<Response> {
+    if (initialize === undefined) throw new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
+    const principal = await principalOf(caller.authInfo, caller.request, this.#options.principal);
+    const { response, local } = await this.#life.begin(initialize, principal, caller);
+    if (local === undefined) return Response.json(response);
+    this.#locals.add(local);
+    // As JSON: nothing can be missed of it. A client whose connection dies here has no session to come back to.
+    return Response.json(response, { headers: { 'mcp-session-id': local.session.id } });
+  }
+
+  async #get(caller: Caller<AuthInfo>): Promise<Response> {
+    checkAccept(caller.request, 'text/event-stream');
+    const session = await this.#find(caller);
+    const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
+    return this.#withLocal(session, caller, (local) => this.#gets.handle(local, caller.request, revision));
+  }
+
+  async #delete(caller: Caller<AuthInfo>): Promise<Response> {
+    const session = await this.#find(caller);
+    requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
+    if (!(await session.end())) throw sessionNotFound();
+    await this.#locals.get(session.id)?.close(false);
+    return new Response(null, { status: 204 });
+  }
+
+  /** The session that a request names: read from the store each time, for its principal only. */
+  async #find({ request, authInfo }: Caller<AuthInfo>): Promise<Session<S>> {
+    const id = request.headers.get('mcp-session-id');
+    if (id === null) throw new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
+    const principal = await principalOf(authInfo, request, this.#options.principal);
+    const session = await this.#options.store.get(id, { principal });
+    // A store holds other things than sessions of this protocol, and none of them is for clients.
+    if (session === undefined || session.kind !== 'session' || session.protocol.protocolVersion === undefined) {
+      const local = session === undefined ? this.#locals.get(id) : undefined;
+      // Not there for whom it belongs to: it has ended or expired.
+      if (local !== undefined && local.session.principal === principal) await local.close(false);
+      throw sessionNotFound();
+    }
+    return session;
+  }
+
+  async #withLocal(
+    session: Session<S>,
+    caller: Caller<AuthInfo>,
+    work: (local: LocalSession<Server>) => Promise<Response>,
+  ): Promise<Response> {
+    for (;;) {
+      const local = await this.#locals.getOrRestore(session.id, async () => {
+        const restored = await this.#life.restore(session, caller);
+        this.#locals.add(restored);
+        return restored;
+      });
+      if (this.#closing !== undefined) await local.close();
+      this.#refuseWhenClosing();
+      // It can have been let go in between.
+      if (local.closed) continue;
+      const release = local.hold();
+      try {
+        return await work(local);
+      } finally {
+        release();
+      }
+    }
+  }
+
+  #refuseWhenClosing(): void {
+    if (this.#closing !== undefined)
+      throw new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const locals = this.#locals.all();
+    if (drainMs > 0)
+      await Promise.race([
+        Promise.all(locals.map(({ transport }) => transport.idle())),
+        pause(drainMs, undefined, { ref: false }),
+      ]);
+    this.#locals.stop();
+    await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));
+  }
+}
+
+/** Names this process among those that serve the same sessions: 64 random bits. */
+function newNodeId(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex');
+}

@@ -1,0 +1,66 @@
+import { SessionError } from '@mcp-session/core';
+import { INTERNAL_ERROR, SERVER_ERROR, SESSION_NOT_FOUND } from './json-rpc.ts';
+
+/** A request that is refused, with the answer for it. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly status: number;
+  readonly rpcCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    message: string,
+    rpcCode: number = SERVER_ERROR,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.rpcCode = rpcCode;
+    this.headers = headers;
+  }
+}
+
+/** An answer with a JSON-RPC error and no id, as both SDK lines give it. */
+export function jsonError(
+  status: number,
+  message: string,
+  code: number,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
+}
+
+/** One answer for an id that is unknown, expired, ended or another principal's: nobody learns which. */
+export function sessionNotFound(): HttpError {
+  return new HttpError(404, 'Session not found', SESSION_NOT_FOUND);
+}
+
+/** How long a client is asked to wait when the store could not be reached, in seconds. */
+const RETRY_AFTER_SECONDS = '2';
+
+/** The answer for whatever a request's handling threw. Tells nothing of what went wrong inside. */
+export function errorToResponse(error: unknown): Response {
+  if (error instanceof HttpError) return jsonError(error.status, error.message, error.rpcCode, error.headers);
+  if (error instanceof SessionError) {
+    switch (error.code) {
+      case 'SESSION_NOT_FOUND':
+        return errorToResponse(sessionNotFound());
+      case 'INVALID_CURSOR':
+        return jsonError(400, 'Last-Event-ID was not issued for this session', SERVER_ERROR);
+      case 'EVENTS_TRIMMED':
+        // Not 404, which tells a client that its session is over (MCP 2025-11-25, basic/transports, Session Management).
+        return jsonError(410, 'Events after Last-Event-ID are no longer kept', SERVER_ERROR);
+      default:
+        if (error.code.startsWith('STORE_'))
+          return jsonError(503, 'Session store is unavailable', SERVER_ERROR, { 'retry-after': RETRY_AFTER_SECONDS });
+    }
+  }
+  return jsonError(500, 'Internal server error', INTERNAL_ERROR);
+}
+
+/** Whether this is something for the operator to hear of, rather than a client's mistake. */
+export function isOurs(error: unknown): boolean {
+  if (error instanceof HttpError) return error.rpcCode === INTERNAL_ERROR;
+  return !(error instanceof SessionError) || error.code.startsWith('STORE_');
+}

@@ -1,0 +1,89 @@
+import type { LocalSession } from './local-session.ts';
+import type { ServerLike } from './sdk.ts';
+
+/** How many sessions a node holds, and for how long. */
+export interface LocalBounds {
+  readonly maxLocalSessions: number;
+  readonly localIdleMs: number;
+}
+
+/**
+ * The sessions that this node holds, in the order of their use. Beyond the bound, and after a while without work, a session is let go; its next request
+ * brings it back. One at work stays, so that there can be more than the bound while more are at work.
+ */
+export class LocalSessions<Server extends ServerLike> {
+  readonly #bounds: LocalBounds;
+  readonly #held = new Map<string, LocalSession<Server>>();
+  readonly #restoring = new Map<string, Promise<LocalSession<Server>>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(bounds: LocalBounds) {
+    this.#bounds = bounds;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  get(id: string): LocalSession<Server> | undefined {
+    return this.#held.get(id);
+  }
+
+  all(): LocalSession<Server>[] {
+    return [...this.#held.values()];
+  }
+
+  /** Takes a session in. */
+  add(local: LocalSession<Server>): void {
+    const { id } = local.session;
+    this.#held.set(id, local);
+    local.onClosed = () => {
+      if (this.#held.get(id) === local) this.#held.delete(id);
+    };
+    this.#evictBeyondBound(local);
+    this.#schedule();
+  }
+
+  /** The session with this id, restored if need be; requests that come at the same time restore it once. */
+  async getOrRestore(id: string, restore: () => Promise<LocalSession<Server>>): Promise<LocalSession<Server>> {
+    const held = this.#held.get(id);
+    if (held !== undefined) {
+      this.#held.delete(id);
+      this.#held.set(id, held);
+      return held;
+    }
+    let restoring = this.#restoring.get(id);
+    if (restoring === undefined) {
+      restoring = restore().finally(() => this.#restoring.delete(id));
+      this.#restoring.set(id, restoring);
+    }
+    return restoring;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #evictBeyondBound(newest: LocalSession<Server>): void {
+    let excess = this.#held.size - this.#bounds.maxLocalSessions;
+    for (const local of this.#held.values()) {
+      if (excess <= 0) return;
+      if (local.busy || local === newest) continue;
+      excess--;
+      void local.close();
+    }
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        const bound = performance.now() - this.#bounds.localIdleMs;
+        for (const local of this.#held.values()) if (!local.busy && local.lastUsedAt <= bound) void local.close();
+        if (this.#held.size > 0) this.#schedule();
+      },
+      Math.ceil(this.#bounds.localIdleMs / 2),
+    ).unref();
+  }
+}

@@ -1,0 +1,129 @@
+import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
+import type { AuthFacts, PrincipalOf } from './principal.ts';
+import type { ServerLike } from './sdk.ts';
+
+/** What a server is made for. */
+export interface ServerContext<S, AuthInfo> {
+  /** The durable session: its state and log are there on every node and after every restart. */
+  readonly session: Session<S>;
+  /** Whether the session was begun earlier, by another instance, and is carried on by this one. */
+  readonly restored: boolean;
+  /** The request that made it necessary. Later requests of the session can carry another token. */
+  readonly request: Request;
+  /** The verified token of that request; `undefined`: it had none. */
+  readonly authInfo: AuthInfo | undefined;
+}
+
+/** Options of `createSessionHandler`. */
+export interface SessionHandlerOptions<
+  Server extends ServerLike,
+  AuthInfo extends AuthFacts,
+  S extends StateSchemas = StateSchemas,
+> {
+  /** Where the sessions live. The handler leaves it open when it is closed. */
+  readonly store: SessionStore<S>;
+  /**
+   * Makes the MCP server of one session: a new instance each time. It is called when a session begins, and again wherever and whenever one is restored, so
+   * what must outlive the process belongs in `session.state`.
+   */
+  readonly createServer: (context: ServerContext<S, AuthInfo>) => Server | Promise<Server>;
+  /**
+   * Tells whose a request is, from its verified token or from the request itself. A session belongs to the principal that began it, and
+   * nobody else finds it. `null` or `undefined`: nobody's, which an authenticated request must not be: it is refused with 500.
+   *
+   * Default: issuer and subject, from `iss` and `sub` (or `issuer` and `subject`) in `authInfo.extra`.
+   */
+  readonly principal?: PrincipalOf<AuthInfo>;
+  /**
+   * How many sessions this process holds at once. Beyond it the ones used longest ago are let go and restored by their next request; those at work stay.
+   *
+   * Default: `1_000`.
+   */
+  readonly maxLocalSessions?: number;
+  /**
+   * After how long without work a session is let go, in milliseconds.
+   *
+   * Default: 5 minutes (`300_000`).
+   */
+  readonly localIdleMs?: number;
+  /**
+   * When clients are asked to come back after the server has closed their connection, in milliseconds.
+   *
+   * Default: `1_000`.
+   */
+  readonly retryIntervalMs?: number;
+  /**
+   * How often a comment is sent on a connection with nothing else to send, in milliseconds, so that no proxy takes it for dead; `0`: never. It renews the
+   * session too: one whose client listens does not expire.
+   *
+   * Default: 15 seconds (`15_000`).
+   */
+  readonly keepAliveMs?: number;
+  /** Largest body of a request, in bytes. Default: 4 MiB (`4_194_304`). A body that a framework has parsed is not measured. */
+  readonly maxBodyBytes?: number;
+  /** Makes session ids: visible ASCII, from a secure generator. Default: UUID v7 with 74 random bits. */
+  readonly generateSessionId?: () => string;
+  /** Is awaited after a session was restored and before its request is handled. What it throws fails the request. */
+  readonly onRestore?: (restored: { readonly session: Session<S>; readonly server: Server }) => void | Promise<void>;
+  /**
+   * What happens when the store fails. `fail`: requests get 503 with `Retry-After`, and one whose answer cannot be stored gets a JSON-RPC error.
+   *
+   * Default: `fail`.
+   */
+  readonly onStoreError?: 'fail';
+  /** Values of `Host` that are let in, with their port. Default: any. Set it where a browser on the same machine could reach the server. */
+  readonly allowedHosts?: readonly string[];
+  /** Values of `Origin` that are let in; a request without one comes from no browser and passes. Default: any. */
+  readonly allowedOrigins?: readonly string[];
+  /** Is told of what went wrong on our side. What it throws becomes a process warning. Default: errors are only answered. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Options with their defaults applied. */
+export interface ResolvedOptions {
+  readonly maxLocalSessions: number;
+  readonly localIdleMs: number;
+  readonly retryIntervalMs: number;
+  readonly keepAliveMs: number;
+  readonly maxBodyBytes: number;
+  readonly allowed: { readonly hosts: readonly string[] | undefined; readonly origins: readonly string[] | undefined };
+  readonly onError: (error: unknown) => void;
+}
+
+// Node fires a timer with a longer delay at once.
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** @throws TypeError or RangeError that names the option. */
+export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthFacts, S extends StateSchemas>(
+  options: SessionHandlerOptions<Server, AuthInfo, S>,
+): ResolvedOptions {
+  if (typeof options.createServer !== 'function') throw new TypeError('Option createServer is not a function');
+  if (options.onStoreError !== undefined && options.onStoreError !== 'fail')
+    throw new RangeError(`Option onStoreError is ${JSON.stringify(options.onStoreError)}, not "fail"`);
+  return {
+    maxLocalSessions: wholeNumber('maxLocalSessions', options.maxLocalSessions ?? 1_000, 1),
+    localIdleMs: wholeNumber('localIdleMs', options.localIdleMs ?? 300_000, 1, MAX_TIMER_MS),
+    retryIntervalMs: wholeNumber('retryIntervalMs', options.retryIntervalMs ?? 1_000, 0, MAX_TIMER_MS),
+    keepAliveMs: wholeNumber('keepAliveMs', options.keepAliveMs ?? 15_000, 0, MAX_TIMER_MS),
+    maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 4_194_304, 1),
+    allowed: { hosts: options.allowedHosts, origins: options.allowedOrigins },
+    onError: guarded(options.onError),
+  };
+}
+
+function wholeNumber(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== 'number') throw new TypeError(`Option ${name} is not a number`);
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new RangeError(`Option ${name} is ${value}, not a whole number from ${min} to ${max}`);
+  return value;
+}
+
+function guarded(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
+  return (error) => {
+    try {
+      onError?.(error);
+    } catch (thrown) {
+      process.emitWarning(`The onError of a session handler threw: ${String(thrown)}`, 'SessionHandlerWarning');
+    }
+  };
+}

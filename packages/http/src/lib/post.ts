@@ -1,0 +1,182 @@
+import { SessionError } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Posted } from './ingress.ts';
+import {
+  errorResponse,
+  INTERNAL_ERROR,
+  isNotification,
+  isRequest,
+  isRequestId,
+  isResponse,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  textParam,
+} from './json-rpc.ts';
+import type { LocalSession, LocalSettings } from './local-session.ts';
+import type { AuthFacts } from './principal.ts';
+import type { Sdk, ServerLike } from './sdk.ts';
+import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
+import { type AnySession, endedMark, openedMark, requestStream, STANDALONE_STREAM } from './streams.ts';
+import type { Caller } from './server-life.ts';
+
+/** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
+export const FIRST_POLLING_REVISION = '2025-11-25';
+
+/** Waits before an append is tried again that has certainly not happened, in milliseconds. */
+const RETRY_DELAYS_MS = [20, 100, 500] as const;
+
+/** Answers POSTs: hands their messages to the session's server, and their responses out of the session's log. */
+export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> {
+  readonly #sdk: Sdk<Server, AuthInfo>;
+  readonly #settings: LocalSettings;
+  #streams = 0;
+
+  constructor(sdk: Sdk<Server, AuthInfo>, settings: LocalSettings) {
+    this.#sdk = sdk;
+    this.#settings = settings;
+  }
+
+  /** @param revision The protocol revision that governs the request. */
+  async handle(
+    local: LocalSession<Server>,
+    { messages }: Posted,
+    revision: string,
+    caller: Caller<AuthInfo>,
+  ): Promise<Response> {
+    const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
+    if (refused !== undefined) return refused;
+    if (messages.some((message) => isNotification(message) && message.method === 'notifications/initialized')) {
+      await local.session.updateProtocol((facts) => ({ ...facts, initialized: true }));
+    }
+    const requests = messages.filter(isRequest);
+    if (requests.length === 0) {
+      const extra = this.#extra(caller, undefined, undefined);
+      for (const message of messages) await this.#receive(local, message, extra);
+      return new Response(null, { status: 202 });
+    }
+
+    const { streamId } = requestStream(requests.length, this.#settings.nodeId, ++this.#streams);
+    const cursor = await local.session.events.append(streamId, openedMark(requests.map(({ id }) => id)));
+    const polls = revision >= FIRST_POLLING_REVISION;
+    const opening = polls ? cursorFrame(cursor, true) + retryFrame(this.#settings.retryIntervalMs) : '';
+    const response = local.open({
+      streamId,
+      opening,
+      after: cursor,
+      unsettled: requests.length,
+      request: caller.request,
+    });
+    const extra = this.#extra(
+      caller,
+      polls ? () => local.closeConnection(streamId) : undefined,
+      polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
+    );
+    for (const message of messages) {
+      if (isRequest(message))
+        local.transport.request(message, streamId, extra, (answer) => this.#answer(local, streamId, message, answer));
+      else await this.#receive(local, message, extra);
+    }
+    local.watch();
+    return response;
+  }
+
+  /** Lets go of a session, and leaves an error for each request that was being answered. */
+  async interrupt(local: LocalSession<Server>): Promise<void> {
+    const open = local.transport.openRequests();
+    await local.close(true, async () => {
+      for (const { id, streamId } of open) {
+        await tryAppend(
+          local.session,
+          streamId,
+          errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'),
+        );
+      }
+    });
+  }
+
+  async #receive(
+    local: LocalSession<Server>,
+    message: Exclude<JsonRpcMessage, JsonRpcRequest>,
+    extra: unknown,
+  ): Promise<void> {
+    if (isResponse(message)) {
+      local.transport.response(message, extra);
+      return;
+    }
+    const requestId = message.method === 'notifications/cancelled' ? message.params?.['requestId'] : undefined;
+    if (!isRequestId(requestId)) {
+      local.transport.notify(message, extra);
+      return;
+    }
+    const streamId = local.transport.cancel(message, requestId, extra);
+    // Nothing more will be said of this request, and its stream has to end for those who come back to it as well.
+    if (streamId !== undefined) await append(local.session, streamId, endedMark(requestId));
+  }
+
+  async #answer(
+    local: LocalSession<Server>,
+    streamId: string,
+    request: JsonRpcRequest,
+    answer: JsonRpcResponse,
+  ): Promise<void> {
+    try {
+      if (answer.error === undefined) await remember(local.session, request);
+      await append(local.session, streamId, answer);
+    } catch (error) {
+      if (local.closed || (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) return;
+      this.#settings.onError(error);
+      const failure = errorResponse(request.id, INTERNAL_ERROR, 'Answer could not be stored');
+      const stored =
+        error instanceof SessionError &&
+        !error.code.startsWith('STORE_') &&
+        (await tryAppend(local.session, streamId, failure));
+      // Without an event id: the client must not take it for something that it can have again.
+      if (!stored) local.closeConnection(streamId, messageFrame({ id: undefined, message: failure }));
+    }
+  }
+
+  #extra(
+    { request, authInfo }: Caller<AuthInfo>,
+    closeStream: (() => void) | undefined,
+    closeStandaloneStream: (() => void) | undefined,
+  ): unknown {
+    return this.#sdk.messageExtra({ request, authInfo, closeStream, closeStandaloneStream });
+  }
+}
+
+/** Keeps with the session what its server was asked to remember, for those that come after it. */
+async function remember(session: AnySession, { method, params }: JsonRpcRequest): Promise<void> {
+  const level = method === 'logging/setLevel' ? textParam(params, 'level') : undefined;
+  if (level !== undefined) await session.updateProtocol((facts) => ({ ...facts, logLevel: level }));
+  const uri = textParam(params, 'uri');
+  if (uri === undefined || !(method === 'resources/subscribe' || method === 'resources/unsubscribe')) return;
+  await session.updateProtocol((facts) => {
+    const others = (facts.subscriptions ?? []).filter((each) => each !== uri);
+    return { ...facts, subscriptions: method === 'resources/subscribe' ? [...others, uri] : others };
+  });
+}
+
+/** Appends, again after a while where the store says that the last try changed nothing and the next may go well. */
+async function append(session: AnySession, streamId: string, message: unknown): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await session.events.append(streamId, message);
+      return;
+    } catch (error) {
+      const delayMs = RETRY_DELAYS_MS[attempt];
+      if (delayMs === undefined || !(error instanceof SessionError) || !error.retryable || error.outcomeUnknown)
+        throw error;
+      await pause(delayMs);
+    }
+  }
+}
+
+async function tryAppend(session: AnySession, streamId: string, message: unknown): Promise<boolean> {
+  try {
+    await session.events.append(streamId, message);
+    return true;
+  } catch {
+    return false;
+  }
+}

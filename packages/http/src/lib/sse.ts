@@ -1,0 +1,150 @@
+import type { JsonRpcMessage } from './json-rpc.ts';
+
+/** A message on its way to the client, with the event id that it was stored under; `undefined`: it could not be stored. */
+export interface OutgoingEvent {
+  readonly id: string | undefined;
+  readonly message: JsonRpcMessage;
+}
+
+/** What an SSE connection is made of. */
+export interface SseOptions {
+  /** Frames to begin with. */
+  readonly opening: string;
+  /** Where the messages come from: asked for the next one only when the client has taken the last. */
+  readonly events: AsyncIterable<OutgoingEvent>;
+  /** How often a comment is sent while there is nothing else, in milliseconds; 0: never. */
+  readonly keepAliveMs: number;
+  /** Is called when the client's side has taken a message off our hands. */
+  readonly onDelivered?: (event: OutgoingEvent) => void;
+  /** Is called with each comment. */
+  readonly onIdle?: () => void;
+  /** Is called once, when the connection is over; `error`: what ended the events, if something did. */
+  readonly onClosed: (error?: unknown) => void;
+}
+
+type Next =
+  | { readonly result: IteratorResult<OutgoingEvent, unknown> }
+  | { readonly error: unknown }
+  | 'idle'
+  | 'closed';
+
+const KEEP_ALIVE = ': keep-alive\n\n';
+const encoder = new TextEncoder();
+
+/** The frame of a message. JSON has no raw line breaks, so one `data` line holds it. */
+export function messageFrame({ id, message }: OutgoingEvent): string {
+  return `event: message\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`;
+}
+
+/** A frame that gives the client a cursor. With empty data only for those that know it (2025-11-25 and later). */
+export function cursorFrame(id: string, emptyData: boolean): string {
+  return emptyData ? `id: ${id}\ndata: \n\n` : `id: ${id}\n\n`;
+}
+
+/** A frame that says when to come back. */
+export function retryFrame(ms: number): string {
+  return `retry: ${ms}\n\n`;
+}
+
+/**
+ * One SSE connection. It pulls: at most one message is held for a client that does not read.
+ */
+export class SseConnection {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #options: SseOptions;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #iterator: AsyncIterator<OutgoingEvent> | undefined;
+  #pending = false;
+  #arrived: Exclude<Next, string> | undefined;
+  #wake: ((next: 'idle' | 'closed' | 'arrived') => void) | undefined;
+  #taken: OutgoingEvent | undefined;
+  #closed = false;
+
+  constructor(options: SseOptions) {
+    this.#options = options;
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+          controller.enqueue(encoder.encode(options.opening));
+        },
+        pull: () => this.#pull(),
+        cancel: () => this.#finish(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** Ends the connection from our side, with a last frame. The client may come back. */
+  close(lastFrame = ''): void {
+    if (this.#closed) return;
+    if (lastFrame !== '') this.#controller?.enqueue(encoder.encode(lastFrame));
+    this.#controller?.close();
+    this.#finish();
+  }
+
+  async #pull(): Promise<void> {
+    if (this.#taken !== undefined) this.#options.onDelivered?.(this.#taken);
+    this.#taken = undefined;
+    const next = await this.#next();
+    if (this.#closed || next === 'closed') return;
+    if (next === 'idle') {
+      this.#options.onIdle?.();
+      this.#write(KEEP_ALIVE);
+    } else if ('error' in next) {
+      // An abrupt end: the client comes back with its cursor and learns by the status what is wrong.
+      this.#controller?.error(next.error);
+      this.#finish(next.error);
+    } else if (next.result.done === true) {
+      this.close();
+    } else {
+      this.#taken = next.result.value;
+      this.#write(messageFrame(next.result.value));
+    }
+  }
+
+  async #next(): Promise<Next> {
+    this.#request();
+    if (this.#arrived === undefined) {
+      let timer: NodeJS.Timeout | undefined;
+      const woken = await new Promise<'idle' | 'closed' | 'arrived'>((resolve) => {
+        this.#wake = resolve;
+        if (this.#options.keepAliveMs > 0) timer = setTimeout(() => resolve('idle'), this.#options.keepAliveMs).unref();
+      });
+      clearTimeout(timer);
+      this.#wake = undefined;
+      if (woken !== 'arrived') return woken;
+    }
+    const next = this.#arrived;
+    this.#arrived = undefined;
+    return next ?? 'closed';
+  }
+
+  #request(): void {
+    if (this.#pending || this.#arrived !== undefined) return;
+    this.#pending = true;
+    this.#iterator ??= this.#options.events[Symbol.asyncIterator]();
+    const arrive = (next: Exclude<Next, string>): void => {
+      this.#pending = false;
+      this.#arrived = next;
+      this.#wake?.('arrived');
+    };
+    this.#iterator.next().then(
+      (result) => arrive({ result }),
+      (error: unknown) => arrive({ error }),
+    );
+  }
+
+  #write(frame: string): void {
+    this.#controller?.enqueue(encoder.encode(frame));
+  }
+
+  #finish(error?: unknown): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#wake?.('closed');
+    this.#options.onClosed(error);
+    // A tail that waits was aborted by onClosed; one that stands at a message must be told to let go.
+    this.#iterator?.return?.().catch(() => undefined);
+  }
+}

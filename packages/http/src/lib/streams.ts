@@ -1,0 +1,121 @@
+import type { Session, SessionEvent } from '@mcp-session/core';
+import { isMessage, isRequestId, isResponse, type RequestId } from './json-rpc.ts';
+import type { OutgoingEvent } from './sse.ts';
+
+/** A session as this package uses it: all but the state, which is the application's. */
+export type AnySession = Omit<Session<never>, 'state'>;
+
+/** The stream of messages that belong to no request: the name that both SDK lines give it. */
+export const STANDALONE_STREAM = '_GET_stream';
+
+/**
+ * A request's stream: how many requests share it, the node that runs them, and a number of that node.
+ *
+ * The count is part of the name so that a client which comes back can be told that all is said, also where the stream's beginning was trimmed.
+ */
+const REQUEST_STREAM = /^req-([1-9][0-9]{0,2})-([A-Za-z0-9_]+)-([0-9a-z]+)$/;
+
+/** The stream of one POST. */
+export interface RequestStream {
+  readonly streamId: string;
+  /** How many requests it answers; it ends after the last answer (MCP 2025-03-26, basic/transports: a batch shares one stream). */
+  readonly requests: number;
+  /** The node that runs them. */
+  readonly nodeId: string;
+}
+
+/** First event of a request's stream: its requests' ids. Not for the client, who gets its id as the first cursor. */
+interface Opened {
+  readonly opened: readonly RequestId[];
+}
+
+/** Stands where an answer would be: the client cancelled the request and is owed none. Not for the client. */
+interface Ended {
+  readonly ended: RequestId;
+}
+
+export function requestStream(requests: number, nodeId: string, number: number): RequestStream {
+  return { streamId: `req-${requests}-${nodeId}-${number.toString(36)}`, requests, nodeId };
+}
+
+/** @returns `undefined` where it is no request's stream. */
+export function parseRequestStream(streamId: string): RequestStream | undefined {
+  const [, requests, nodeId] = REQUEST_STREAM.exec(streamId) ?? [];
+  return requests === undefined || nodeId === undefined ? undefined : { streamId, requests: Number(requests), nodeId };
+}
+
+export function openedMark(ids: readonly RequestId[]): Opened {
+  return { opened: ids };
+}
+
+export function endedMark(id: RequestId): Ended {
+  return { ended: id };
+}
+
+/** The request that an event settles; `undefined`: none. */
+function settledBy(message: unknown): RequestId | undefined {
+  if (isMessage(message)) return isResponse(message) ? message.id : undefined;
+  const ended = (message as Partial<Ended> | null)?.ended;
+  return isRequestId(ended) ? ended : undefined;
+}
+
+/** How far the requests of a stream have come. */
+export interface StreamProgress {
+  /** How many were settled at the cursor or before it. */
+  readonly settledAtCursor: number;
+  /** Those not settled by now; `undefined`: the stream's beginning was trimmed and nobody knows. */
+  readonly unsettled: readonly RequestId[] | undefined;
+  /** How many are settled by now. */
+  readonly settled: number;
+}
+
+/** Reads what is kept of a request's stream. */
+export async function readProgress(session: AnySession, streamId: string, cursor: string): Promise<StreamProgress> {
+  let opened: readonly RequestId[] | undefined;
+  const settled: RequestId[] = [];
+  let settledAtCursor = 0;
+  for await (const { id, message } of session.events.replay({ streamId })) {
+    opened ??= (message as Partial<Opened> | null)?.opened;
+    const settledId = settledBy(message);
+    if (settledId !== undefined) settled.push(settledId);
+    if (id === cursor) settledAtCursor = settled.length;
+  }
+  return { settledAtCursor, settled: settled.length, unsettled: opened?.filter((id) => !settled.includes(id)) };
+}
+
+/**
+ * Makes sure that a cursor can be followed, before anything is sent.
+ *
+ * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`
+ */
+export async function verifyCursor(session: AnySession, after: string, streamId: string): Promise<void> {
+  const replay = session.events.replay({ after, streamId });
+  await replay.next();
+  await replay.return();
+}
+
+/** Where to follow a stream. */
+export interface FollowOptions {
+  readonly streamId: string;
+  /** `undefined`: from the oldest event that is kept. */
+  readonly after: string | undefined;
+  /** After how many settled requests the stream ends. Default: never. */
+  readonly unsettled?: number;
+  readonly signal: AbortSignal;
+}
+
+/** The messages of a stream after a cursor, then as they come. */
+export async function* follow(
+  session: AnySession,
+  { unsettled = 0, ...options }: FollowOptions,
+): AsyncGenerator<OutgoingEvent, void, undefined> {
+  let left = unsettled;
+  for await (const event of session.events.tail(options)) {
+    if (isMessage(event.message)) yield outgoing(event, event.message);
+    if (settledBy(event.message) !== undefined && --left === 0) return;
+  }
+}
+
+function outgoing({ id }: SessionEvent, message: OutgoingEvent['message']): OutgoingEvent {
+  return { id, message };
+}

@@ -1,0 +1,102 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
+import { jsonError } from './lib/http-errors.ts';
+import { INTERNAL_ERROR, SERVER_ERROR } from './lib/json-rpc.ts';
+
+/** What the bridge stands in front of: the handler of either SDK line. */
+export interface FetchHandler<AuthInfo> {
+  fetch(
+    request: Request,
+    options?: { readonly authInfo?: AuthInfo | undefined; readonly parsedBody?: unknown },
+  ): Promise<Response>;
+}
+
+/** A request of `node:http` as frameworks pass it on: Express puts what it has parsed into `body`, the SDKs' bearer middleware the token into `auth`. */
+export interface NodeRequest<AuthInfo> extends IncomingMessage {
+  readonly auth?: AuthInfo | undefined;
+  readonly body?: unknown;
+}
+
+/** A listener of `node:http`, and a handler of Express. Never rejects. */
+export type NodeHandler<AuthInfo> = (request: NodeRequest<AuthInfo>, response: ServerResponse) => Promise<void>;
+
+/**
+ * Lets `node:http`, Express and whatever else speaks in its requests and responses use a handler.
+ *
+ * A client that reads slowly slows the handler down and fills no memory; one that goes away closes its stream. The verified token is taken from
+ * `request.auth`, where the bearer middleware of both SDK lines leaves it, and a parsed body from `request.body`.
+ *
+ * Not done with `@hono/node-server`, which both SDK lines use: it reports streams that end with an error on the console, and writes the error into the stream.
+ */
+export function toNodeHandler<AuthInfo>(handler: FetchHandler<AuthInfo>): NodeHandler<AuthInfo> {
+  return async (request, response) => {
+    const abort = new AbortController();
+    response.once('close', () => abort.abort());
+    try {
+      await write(await answer(handler, request, abort.signal), response);
+    } catch {
+      // The client went away, or the stream broke off: either way the connection must not look complete.
+      response.destroy();
+    }
+  };
+}
+
+async function answer<AuthInfo>(
+  handler: FetchHandler<AuthInfo>,
+  request: NodeRequest<AuthInfo>,
+  signal: AbortSignal,
+): Promise<Response> {
+  let webRequest: Request;
+  try {
+    webRequest = toWebRequest(request, signal);
+  } catch {
+    return jsonError(400, 'Bad Request: malformed request line or headers', SERVER_ERROR);
+  }
+  try {
+    return await handler.fetch(webRequest, { authInfo: request.auth, parsedBody: request.body });
+  } catch {
+    return jsonError(500, 'Internal server error', INTERNAL_ERROR);
+  }
+}
+
+function toWebRequest(request: NodeRequest<unknown>, signal: AbortSignal): Request {
+  const { method = 'GET', headers: incoming, body: parsedBody } = request;
+  const url = new URL(`http://${incoming.host ?? incoming[':authority']?.toString() ?? 'localhost'}${pathOf(request)}`);
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming)) {
+    if (name.startsWith(':') || value === undefined) continue;
+    for (const each of Array.isArray(value) ? value : [value]) headers.append(name, each);
+  }
+  const hasBody = method !== 'GET' && method !== 'HEAD' && parsedBody === undefined;
+  return new Request(url, {
+    method,
+    headers,
+    signal,
+    ...(hasBody && { body: Readable.toWeb(request) as ReadableStream<Uint8Array>, duplex: 'half' }),
+  });
+}
+
+/** The path and query; of a request line with a whole URL as well (RFC 9112, section 3.2.2). Express cuts off where it is mounted, and keeps the original. */
+function pathOf(request: IncomingMessage & { readonly originalUrl?: string }): string {
+  const target = request.originalUrl ?? request.url ?? '/';
+  if (target.startsWith('/')) return target;
+  const { pathname, search } = new URL(target);
+  return pathname + search;
+}
+
+async function write({ status, headers, body }: Response, response: ServerResponse): Promise<void> {
+  if (response.destroyed) {
+    await body?.cancel();
+    return;
+  }
+  response.writeHead(status, Object.fromEntries(headers));
+  if (body === null) {
+    response.end();
+    return;
+  }
+  // A stream may have nothing to say for a while, and the client waits for its status.
+  response.flushHeaders();
+  await pipeline(Readable.fromWeb(body as NodeReadableStream<Uint8Array>), response);
+}

@@ -1,0 +1,121 @@
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import {
+  CallToolRequestSchema,
+  ElicitRequestSchema,
+  ElicitResultSchema,
+  ListRootsRequestSchema,
+  type ServerNotification,
+  SetLevelRequestSchema,
+  SubscribeRequestSchema,
+  UnsubscribeRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js';
+import { createSessionHandler } from '../../src/v1.ts';
+import { Inbox, type Json, type Line, passedOn, type ServerPort, type TestServer } from './lines.ts';
+
+function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: TestServer): McpServer {
+  const mcp = new McpServer({ name: 'test', version: '1.0.0' });
+  const { server } = mcp;
+  server.registerCapabilities({ tools: {}, logging: {}, resources: { subscribe: true } });
+  const port: ServerPort = {
+    notify: (method, params) => server.notification({ method, params } as ServerNotification),
+    listRoots: () => server.listRoots(),
+  };
+  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+    const tool = tools[params.name];
+    if (tool === undefined) throw new Error(`No tool ${params.name}`);
+    const text = await tool(
+      params.arguments ?? {},
+      {
+        requestId: extra.requestId,
+        signal: extra.signal,
+        notify: (method, args) => extra.sendNotification({ method, params: args } as ServerNotification),
+        elicit: async (message) => {
+          const requestedSchema = { type: 'object' as const, properties: {} };
+          const result = await extra.sendRequest(
+            { method: 'elicitation/create', params: { message, requestedSchema } },
+            ElicitResultSchema,
+          );
+          return result.content ?? {};
+        },
+        closeStream: () => extra.closeSSEStream?.(),
+        closeStandaloneStream: () => extra.closeStandaloneSSEStream?.(),
+      },
+      port,
+    );
+    return { content: [{ type: 'text', text }] };
+  });
+  server.setRequestHandler(SubscribeRequestSchema, ({ params }) => {
+    onSubscribe?.(params.uri);
+    return {};
+  });
+  server.setRequestHandler(UnsubscribeRequestSchema, () => ({}));
+  if (onLevel !== undefined) {
+    server.setRequestHandler(SetLevelRequestSchema, ({ params }) => {
+      onLevel(params.level);
+      return {};
+    });
+  }
+  server.oninitialized = () => onInitialized?.(port);
+  onCreated?.(port);
+  return mcp;
+}
+
+export const v1: Line = {
+  name: 'v1',
+  createHandler: ({ serve, onRestore, principal, ...options }) =>
+    createSessionHandler({
+      ...passedOn({ serve, ...options }),
+      createServer: ({ session, restored }) => makeServer(serve(session, restored)),
+      ...(onRestore !== undefined && { onRestore }),
+      ...(principal !== undefined && { principal }),
+    }),
+  connect: async (url, { onElicit, fetch, headers = {}, maxRetries = 50 } = {}) => {
+    const inbox = new Inbox();
+    const transport = new StreamableHTTPClientTransport(url, {
+      requestInit: { headers },
+      ...(fetch !== undefined && { fetch }),
+      reconnectionOptions: {
+        initialReconnectionDelay: 20,
+        maxReconnectionDelay: 100,
+        reconnectionDelayGrowFactor: 1.5,
+        maxRetries,
+      },
+    });
+    const client = new Client({ name: 'test', version: '1.0.0' }, { capabilities: { elicitation: {}, roots: {} } });
+    client.onerror = (error) => void inbox.errors.push(error);
+    client.fallbackNotificationHandler = async ({ method, params }) => inbox.add({ method, params: params ?? {} });
+    client.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({
+      action: 'accept',
+      content: ((await onElicit?.(params.message)) ?? {}) as Record<string, string>,
+    }));
+    client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: 'file:///root' }] }));
+    await client.connect(transport as Parameters<typeof client.connect>[0]);
+    return {
+      sessionId: transport.sessionId ?? '',
+      received: inbox.received,
+      errors: inbox.errors,
+      call: async (name, args = {}, { onProgress, signal } = {}) => {
+        const result = await client.callTool({ name, arguments: args }, undefined, {
+          ...(onProgress !== undefined && { onprogress: ({ progress }) => onProgress(progress) }),
+          ...(signal !== undefined && { signal }),
+        });
+        return textOf(result);
+      },
+      request: async (method, params) => {
+        if (method === 'logging/setLevel') await client.setLoggingLevel(params['level'] as 'error');
+        else if (method === 'resources/subscribe') await client.subscribeResource({ uri: String(params['uri']) });
+        else await client.unsubscribeResource({ uri: String(params['uri']) });
+      },
+      until: (fits) => inbox.until(fits),
+      terminate: () => transport.terminateSession(),
+      close: () => client.close(),
+    };
+  },
+};
+
+function textOf(result: unknown): string {
+  const { content } = result as { content: readonly Json[] };
+  return String(content[0]?.['text']);
+}

@@ -1,0 +1,105 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { McpServer, type Notification } from '@modelcontextprotocol/server';
+import { createSessionHandler } from '../../src/v2.ts';
+import { Inbox, type Line, passedOn, type ServerPort, type TestServer } from './lines.ts';
+
+function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: TestServer): McpServer {
+  const mcp = new McpServer({ name: 'test', version: '1.0.0' });
+  const { server } = mcp;
+  server.registerCapabilities({ tools: {}, logging: {}, resources: { subscribe: true } });
+  const port: ServerPort = {
+    notify: (method, params) => server.notification({ method, params } as Notification),
+    listRoots: () => server.listRoots(),
+  };
+  server.setRequestHandler('tools/call', async ({ params }, { mcpReq, http }) => {
+    const tool = tools[params.name];
+    if (tool === undefined) throw new Error(`No tool ${params.name}`);
+    const text = await tool(
+      params.arguments ?? {},
+      {
+        requestId: mcpReq.id,
+        signal: mcpReq.signal,
+        notify: (method, args) => mcpReq.notify({ method, params: args } as Notification),
+        elicit: async (message) => {
+          const requestedSchema = { type: 'object' as const, properties: {} };
+          const result = await mcpReq.send({ method: 'elicitation/create', params: { message, requestedSchema } });
+          return result.content ?? {};
+        },
+        closeStream: () => http?.closeSSE?.(),
+        closeStandaloneStream: () => http?.closeStandaloneSSE?.(),
+      },
+      port,
+    );
+    return { content: [{ type: 'text', text }] };
+  });
+  server.setRequestHandler('resources/subscribe', ({ params }) => {
+    onSubscribe?.(params.uri);
+    return {};
+  });
+  server.setRequestHandler('resources/unsubscribe', () => ({}));
+  if (onLevel !== undefined) {
+    server.setRequestHandler('logging/setLevel', ({ params }) => {
+      onLevel(params.level);
+      return {};
+    });
+  }
+  server.oninitialized = () => onInitialized?.(port);
+  onCreated?.(port);
+  return mcp;
+}
+
+export const v2: Line = {
+  name: 'v2',
+  createHandler: ({ serve, onRestore, principal, ...options }) =>
+    createSessionHandler({
+      ...passedOn({ serve, ...options }),
+      createServer: ({ session, restored }) => makeServer(serve(session, restored)),
+      ...(onRestore !== undefined && { onRestore }),
+      ...(principal !== undefined && { principal }),
+    }),
+  connect: async (url, { onElicit, fetch, headers = {}, maxRetries = 50 } = {}) => {
+    const inbox = new Inbox();
+    const transport = new StreamableHTTPClientTransport(url, {
+      requestInit: { headers },
+      ...(fetch !== undefined && { fetch }),
+      reconnectionOptions: {
+        initialReconnectionDelay: 20,
+        maxReconnectionDelay: 100,
+        reconnectionDelayGrowFactor: 1.5,
+        maxRetries,
+      },
+    });
+    const client = new Client({ name: 'test', version: '1.0.0' }, { capabilities: { elicitation: {}, roots: {} } });
+    client.onerror = (error) => void inbox.errors.push(error);
+    client.fallbackNotificationHandler = async ({ method, params }) => inbox.add({ method, params: params ?? {} });
+    client.setRequestHandler('elicitation/create', async ({ params }) => ({
+      action: 'accept',
+      content: ((await onElicit?.(params.message)) ?? {}) as Record<string, string>,
+    }));
+    client.setRequestHandler('roots/list', () => ({ roots: [{ uri: 'file:///root' }] }));
+    await client.connect(transport);
+    return {
+      sessionId: transport.sessionId ?? '',
+      received: inbox.received,
+      errors: inbox.errors,
+      call: async (name, args = {}, { onProgress, signal } = {}) => {
+        const { content } = await client.callTool(
+          { name, arguments: args },
+          {
+            ...(onProgress !== undefined && { onprogress: ({ progress }) => onProgress(progress) }),
+            ...(signal !== undefined && { signal }),
+          },
+        );
+        return content[0]?.type === 'text' ? content[0].text : '';
+      },
+      request: async (method, params) => {
+        if (method === 'logging/setLevel') await client.setLoggingLevel(params['level'] as 'error');
+        else if (method === 'resources/subscribe') await client.subscribeResource({ uri: String(params['uri']) });
+        else await client.unsubscribeResource({ uri: String(params['uri']) });
+      },
+      until: (fits) => inbox.until(fits),
+      terminate: () => transport.terminateSession(),
+      close: () => client.close(),
+    };
+  },
+};
