@@ -1,1 +1,4 @@
-export {};
+export { BrokenPromiseError } from './lib/case.ts';
+export { describeBackend } from './lib/describe.ts';
+export { requirements, type RequirementId } from './lib/requirements.ts';
+export type { OpenStorage, SecondProcess, SecondProcessModule, TestStorage } from './lib/storage.ts';

@@ -1,0 +1,203 @@
+import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import { append, HOUR, newSession, NOW } from '../actions.ts';
+import { define, type Case, type CaseContext } from '../case.ts';
+import { compareBytes, holds, same } from '../findings.ts';
+import { sessionRow } from './rows.ts';
+
+/** Reads page after page. Checks of each page what holds for all. */
+async function walkSessions(
+  backend: SessionBackend,
+  query: SessionQuery,
+  {
+    limit = 100,
+    afterId,
+    now = NOW,
+  }: { readonly limit?: number; readonly afterId?: string; readonly now?: number } = {},
+  between: (page: number) => Promise<void> = async () => {},
+): Promise<SessionRow[]> {
+  const rows: SessionRow[] = [];
+  let from = afterId;
+  for (let count = 0; count < 10_000; count += 1) {
+    const page = await backend.listSessions({ ...query, afterId: from, limit }, now);
+    holds(page.rows.length <= limit, `listSessions with limit ${limit} gave ${page.rows.length} rows`);
+    rows.push(...page.rows);
+    if (!page.more) {
+      same(page.nextAfterId, undefined, 'nextAfterId of a page after which there is no more');
+      return rows;
+    }
+    const next = page.nextAfterId;
+    holds(next !== undefined, 'listSessions says that there is more but not where it goes on (nextAfterId)');
+    holds(
+      from === undefined || compareBytes(next, from) > 0,
+      `listSessions after ${from} goes on at ${next}, which is not after it`,
+    );
+    from = next;
+    await between(count);
+  }
+  throw new Error('listSessions never came to an end, in 10,000 pages');
+}
+
+/** The ids of a listing, without the part that all ids of a case have in common. Reads again while the answer is not the promised one and may lag. */
+async function listed(
+  t: CaseContext,
+  query: Omit<SessionQuery, 'kind'>,
+  promised: readonly string[],
+  what: string,
+  options: Parameters<typeof walkSessions>[2] = {},
+): Promise<void> {
+  await settled(t, promised, what, async () => {
+    const rows = await walkSessions(t.backend, { kind: t.kind, ...query }, options);
+    return rows.map((row) => row.id);
+  });
+}
+
+async function settled(t: CaseContext, promised: unknown, what: string, read: () => Promise<unknown>): Promise<void> {
+  const deadline = performance.now() + t.listLagMs;
+  for (;;) {
+    try {
+      same(await read(), promised, what);
+      return;
+    } catch (error) {
+      if (performance.now() >= deadline) throw error;
+      await wait(20);
+    }
+  }
+}
+
+/** Creates sessions of the case's kind, many at a time, and gives their ids in byte order. */
+async function populate(
+  t: CaseContext,
+  count: number,
+  given: (index: number) => Partial<SessionRow> = () => ({}),
+): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, index) => t.id(`n${String(index).padStart(5, '0')}`));
+  for (let from = 0; from < count; from += 50) {
+    const some = ids.slice(from, from + 50);
+    const created = await Promise.all(
+      some.map((id, index) => t.backend.createSession(newSession(id, { kind: t.kind, ...given(from + index) }), NOW)),
+    );
+    same(created.filter(Boolean).length, some.length, 'number of sessions created');
+  }
+  return ids;
+}
+
+export const listingCases: readonly Case[] = [
+  define('sessions.list.filter', 'by kind, by principal, by none', async (t) => {
+    const make = (label: string, kind: string, principal: string | null) =>
+      t.live({ id: t.id(label), kind, principal });
+    const anonymous = await make('a', t.kind, null);
+    const alice = [await make('b', t.kind, 'alice'), await make('c', t.kind, 'alice')];
+    const capital = await make('d', t.kind, 'Alice');
+    const empty = await make('e', t.kind, '');
+    const longer = await make('f', t.kind, 'alice2');
+    await make('g', `${t.kind}2`, 'alice');
+    await listed(
+      t,
+      { principal: undefined },
+      [anonymous, ...alice, capital, empty, longer],
+      'sessions listed of any principal',
+    );
+    await listed(t, { principal: null }, [anonymous], 'sessions listed without a principal');
+    await listed(t, { principal: 'alice' }, alice, 'sessions listed of the principal alice');
+    await listed(t, { principal: 'Alice' }, [capital], 'sessions listed of the principal Alice');
+    await listed(t, { principal: '' }, [empty], 'sessions listed of the principal that is the empty text');
+    await listed(t, { principal: 'bob' }, [], 'sessions listed of a principal who has none');
+  }),
+
+  define('sessions.list.filter', 'rows are those that readSession gives', async (t) => {
+    const id = await t.live({ kind: t.kind, principal: 'alice', profile: '{"a":1}' });
+    await append(t.backend, id, 's', ['1', '2']);
+    await t.backend.touchSession(id, NOW + 2 * HOUR, NOW + 10);
+    const row = sessionRow(await t.backend.readSession(id, NOW));
+    await settled(t, [row], 'row of a listing', async () => {
+      const rows = await walkSessions(t.backend, { kind: t.kind, principal: 'alice' });
+      return rows.map(sessionRow);
+    });
+  }),
+
+  define('sessions.list.order', 'byte order, from anywhere', async (t) => {
+    const labels = ['!', '0', '10', '2', 'A', 'Z', '_', 'a', 'aB', 'ab', 'b', '~'];
+    const ids: string[] = [];
+    for (const label of labels) ids.push(t.id(label));
+    for (const id of ids.toReversed()) await t.live({ id, kind: t.kind });
+    await listed(t, { principal: undefined }, ids, 'order of a listing');
+    await listed(t, { principal: undefined }, ids, 'order of a listing one by one', { limit: 1 });
+    await listed(t, { principal: undefined }, ids.slice(5), 'listing after an id', { afterId: t.id('A') });
+    await listed(t, { principal: undefined }, ids.slice(4), 'listing after an id that does not exist', {
+      afterId: t.id('3'),
+    });
+    await listed(t, { principal: undefined }, [], 'listing after the last id', { afterId: t.id('~') });
+  }),
+
+  define('sessions.list.pages', 'complete over more than a thousand rows of 2 kB', async (t) => {
+    const profile = JSON.stringify('x'.repeat(2_000));
+    const ids = await populate(t, 1_100, (index) => ({ profile, principal: index % 2 === 0 ? 'even' : 'odd' }));
+    const even = ids.filter((_, index) => index % 2 === 0);
+    await listed(t, { principal: undefined }, ids, 'all sessions, by pages of 100');
+    await listed(t, { principal: undefined }, ids, 'all sessions, by pages of 5,000', { limit: 5_000 });
+    await listed(t, { principal: 'even' }, even, 'sessions of one principal, by pages of 7', { limit: 7 });
+    const query = { kind: t.kind, principal: undefined };
+    await settled(t, 1_100, 'countSessions of 1,100', () => t.backend.countSessions(query, NOW));
+  }),
+
+  define('sessions.list.changes', 'a walk among creates and ends', async (t) => {
+    const ids = await populate(t, 60);
+    await listed(t, { principal: undefined }, ids, 'sessions before the walk');
+    const [other = t.backend] = (await t.handles(2)).slice(1);
+    const rows = await walkSessions(t.backend, { kind: t.kind, principal: undefined }, { limit: 10 }, async (page) => {
+      const [passed, coming] = [ids[page * 10], ids[page * 10 + 15]];
+      if (passed !== undefined) await other.endSession(passed, NOW + HOUR, NOW);
+      if (coming !== undefined) await other.endSession(coming, NOW + HOUR, NOW);
+      await t.live({ id: t.id(`n${String(page * 10).padStart(5, '0')}-new`), kind: t.kind });
+    });
+    const seen = rows.map((row) => row.id);
+    same(new Set(seen).size, seen.length, 'number of different ids in a walk, of as many rows');
+    const ended = new Set([...range10(0), ...range10(15)].map((index) => ids[index]));
+    const lasting = ids.filter((id) => !ended.has(id));
+    same(
+      lasting.filter((id) => seen.includes(id)),
+      lasting,
+      'sessions that were live all the while, as the walk showed them',
+    );
+  }),
+
+  define('sessions.list.live', 'neither expired nor ended', async (t) => {
+    const [live, expiring, ended] = [t.id('a'), t.id('b'), t.id('c')];
+    await t.live({ id: live, kind: t.kind, principal: 'p' });
+    await t.live({ id: expiring, kind: t.kind, principal: 'p', expiresAt: NOW + 1_000 });
+    await t.live({ id: ended, kind: t.kind, principal: 'p' });
+    await t.backend.endSession(ended, NOW + HOUR, NOW);
+    for (const principal of [undefined, 'p']) {
+      await listed(t, { principal }, [live, expiring], 'sessions listed one millisecond before one expires', {
+        now: NOW + 999,
+      });
+      await listed(t, { principal }, [live], 'sessions listed when one has expired', { now: NOW + 1_000 });
+    }
+  }),
+
+  define('sessions.count.exact', 'the live ones of the kind and principal', async (t) => {
+    const ids = await populate(t, 30, (index) => ({
+      principal: [null, 'a', 'b'][index % 3] ?? null,
+      expiresAt: index < 6 ? NOW + 1_000 : NOW + HOUR,
+    }));
+    await t.backend.endSession(ids[29] ?? '', NOW + HOUR, NOW);
+    await t.live({ kind: `${t.kind}2` });
+    const count = async (principal: string | null | undefined, now: number, promised: number) => {
+      const what = `countSessions of ${principal === undefined ? 'any principal' : JSON.stringify(principal)}`;
+      await settled(t, promised, what, () => t.backend.countSessions({ kind: t.kind, principal }, now));
+    };
+    await count(undefined, NOW, 29);
+    await count(null, NOW, 10);
+    await count('a', NOW, 10);
+    await count('b', NOW, 9);
+    await count('c', NOW, 0);
+    await count(undefined, NOW + 1_000, 23);
+    await count('a', NOW + 1_000, 8);
+  }),
+];
+
+function range10(from: number): number[] {
+  return Array.from({ length: 5 }, (_, page) => from + page * 10);
+}

@@ -1,0 +1,178 @@
+import type { SessionRow } from '@mcp-session/core';
+import { append, commit, HOUR, newSession, NOW, readAll, readPage, write } from '../actions.ts';
+import { define, type Case } from '../case.ts';
+import { holds, present, same } from '../findings.ts';
+import { sessionRow } from './rows.ts';
+
+const profile = '{ "b": 1.0, "a": [2, "\\u0000 \\ud800 \u{1F600} \u2028"], "a": "twice" }';
+
+// Every visible ASCII character, so every quote, wildcard and separator that a database might take for its own.
+const visible = Array.from({ length: 94 }, (_, index) => String.fromCodePoint(0x21 + index)).join('');
+
+export const sessionCases: readonly Case[] = [
+  define('sessions.create.row', 'a new session reads as it was given', async (t) => {
+    const given = newSession(t.id(), { kind: t.kind, principal: 'iss|alice', profile, expiresAt: NOW + 5 });
+    same(await t.backend.createSession(given, NOW), true, 'createSession of a new id');
+    const row: SessionRow = { ...given, version: 1, createdAt: NOW, touchedAt: NOW, lastSeq: 0 };
+    for (const backend of await t.handles(2)) {
+      same(sessionRow(await backend.readSession(given.id, NOW + 1)), row, 'readSession of a session just created');
+    }
+  }),
+
+  define('sessions.create.duplicate', 'the id of a live session is taken', async (t) => {
+    const id = await t.live({ kind: t.kind, principal: 'alice', profile });
+    await commit(t.backend, id, [write('k', '1')]);
+    await append(t.backend, id, 's', ['1']);
+    const before = sessionRow(await t.backend.readSession(id, NOW));
+    const usurper = newSession(id, { principal: 'mallory', expiresAt: NOW + 9 * HOUR });
+    same(await t.backend.createSession(usurper, NOW + 1), false, 'createSession with the id of a live session');
+    same(sessionRow(await t.backend.readSession(id, NOW)), before, 'readSession after a create with the same id');
+    same([...(await readAll(t.backend, id)).keys()], ['k'], 'keys of the state after a create with the same id');
+    same((await readPage(t.backend, id)).events.length, 1, 'events after a create with the same id');
+  }),
+
+  define('sessions.create.duplicate', 'the id of an expired session that was not swept is taken', async (t) => {
+    const id = await t.live({ expiresAt: NOW + 10 });
+    const again = newSession(id, { expiresAt: NOW + 2 * HOUR });
+    same(await t.backend.createSession(again, NOW + 20), false, 'createSession with the id of an expired session');
+    same(await t.backend.readSession(id, NOW + 20), undefined, 'readSession of the expired session after that');
+  }),
+
+  define('sessions.create.duplicate', 'the id of an ended session is taken', async (t) => {
+    const id = await t.live();
+    await t.backend.endSession(id, NOW + HOUR, NOW);
+    same(await t.backend.createSession(newSession(id), NOW + 1), false, 'createSession with the id of a tombstone');
+    same(await t.backend.readSession(id, NOW + 1), undefined, 'readSession of the ended session after that');
+  }),
+
+  define('sessions.create.race', 'one of many handles wins each id', async (t) => {
+    const handles = await t.handles(4);
+    for (let round = 0; round < 10; round += 1) {
+      const id = t.id();
+      const wins = await Promise.all(
+        handles.map((backend, index) => backend.createSession(newSession(id, { principal: `p${index}` }), NOW)),
+      );
+      same(wins.filter(Boolean).length, 1, `number of winners of ${handles.length} racing creates`);
+      const row = await t.backend.readSession(id, NOW);
+      same(row?.principal, `p${wins.indexOf(true)}`, 'principal of the session after the race: the one of the winner');
+    }
+  }),
+
+  define('sessions.create.race', 'one of several processes wins each id', async (t) => {
+    const ids = Array.from({ length: 20 }, () => t.id());
+    const peers = await t.peers(3);
+    const wins = await Promise.all(
+      peers.map((peer) => Promise.all(ids.map((id) => peer.call('createSession', newSession(id), NOW)))),
+    );
+    for (const [index] of ids.entries()) {
+      same(wins.filter((own) => own[index]).length, 1, `number of winners of ${peers.length} racing creates`);
+    }
+  }),
+
+  define('sessions.ids.bytes', 'ids that a database might fold or cut are different sessions', async (t) => {
+    const stem = t.id();
+    const long = `${stem}${visible}`.padEnd(254, '~');
+    const ids = ['a', 'A', 'a%', 'a_', '%', "a'", 'a"', 'a\\', 'a/', 'a#', 'a:b', 'a.b', '01', '1', '1.0', 'null'];
+    const all = [...ids.map((id) => `${stem}${id}`), stem, `${long}x`, `${long}y`];
+    for (const id of all)
+      same(await t.backend.createSession(newSession(id, { principal: id }), NOW), true, `createSession ${id}`);
+    for (const id of all) same((await t.backend.readSession(id, NOW))?.principal, id, `principal of the session ${id}`);
+    same(await t.backend.readSession(long, NOW), undefined, 'readSession of an id that is the beginning of others');
+    same(await t.backend.endSession(`${stem}A`, NOW + HOUR, NOW), true, 'endSession of an id in capitals');
+    holds(
+      (await t.backend.readSession(`${stem}a`, NOW)) !== undefined,
+      'endSession of an id in capitals ended the one in small letters',
+    );
+  }),
+
+  define('sessions.texts.opaque', 'a principal is any text', async (t) => {
+    for (const principal of [
+      '',
+      ' a ',
+      'Alice',
+      'alice',
+      "o'hara",
+      '%',
+      'a\u0301',
+      '\u00e1',
+      '\u{1F600}',
+      'null',
+      '{}',
+      'x'.repeat(1_000),
+    ]) {
+      const id = await t.live({ principal });
+      same((await t.backend.readSession(id, NOW))?.principal, principal, 'principal of a session');
+    }
+  }),
+
+  define('sessions.texts.opaque', 'a profile of any size is any JSON text', async (t) => {
+    const large = JSON.stringify({ text: '\u{1F600}'.repeat(15_000) });
+    const id = await t.live({ profile: large });
+    same(
+      (await t.backend.readSession(id, NOW))?.profile === large,
+      true,
+      'whether a profile of 60 kB came back as it was given',
+    );
+    for (const [index, text] of [profile, '""', '0', 'null', '{"a":1e400}'].entries()) {
+      await t.backend.updateSession(id, { profile: text, expectedVersion: index + 1, expiresAt: undefined }, NOW);
+      same((await t.backend.readSession(id, NOW))?.profile, text, 'profile of a session after updateSession');
+    }
+  }),
+
+  define('sessions.update.compare', 'the expected version decides', async (t) => {
+    const id = await t.live();
+    const [first, second] = await t.handles(2);
+    const change = (text: string, expectedVersion: number) => ({
+      profile: text,
+      expectedVersion,
+      expiresAt: undefined,
+    });
+    same(
+      await first?.updateSession(id, change('"a"', 1), NOW),
+      { status: 'updated', version: 2 },
+      'updateSession that expects version 1 of 1',
+    );
+    same(
+      await second?.updateSession(id, change('"b"', 2), NOW),
+      { status: 'updated', version: 3 },
+      'updateSession that expects version 2 of 2',
+    );
+    const row = sessionRow(await t.backend.readSession(id, NOW));
+    same([row?.profile, row?.version], ['"b"', 3], 'profile and version after two updates');
+    for (const stale of [1, 2, 4]) {
+      const result = present(
+        await t.backend.updateSession(id, change('"c"', stale), NOW),
+        'updateSession of a live session',
+      );
+      const told =
+        result.status === 'conflict' ? { status: result.status, current: sessionRow(result.current) } : result;
+      same(told, { status: 'conflict', current: row }, `updateSession that expects version ${stale} of 3`);
+    }
+    same(sessionRow(await t.backend.readSession(id, NOW)), row, 'readSession after updates that were in conflict');
+  }),
+
+  define('sessions.update.race', 'one of many updates of one version is made', async (t) => {
+    const id = await t.live();
+    const handles = await t.handles(4);
+    for (let version = 1; version <= 10; version += 1) {
+      const results = await Promise.all(
+        handles.map(async (backend, index) => {
+          const change = { profile: `"${version}-${index}"`, expectedVersion: version, expiresAt: undefined };
+          return backend.updateSession(id, change, NOW);
+        }),
+      );
+      const made = results.filter((result) => result?.status === 'updated');
+      same(
+        made,
+        [{ status: 'updated', version: version + 1 }],
+        `the updates that were made, of ${handles.length} that expect version ${version}`,
+      );
+      const winner = results.findIndex((result) => result?.status === 'updated');
+      same(
+        (await t.backend.readSession(id, NOW))?.profile,
+        `"${version}-${winner}"`,
+        'profile after the race: the one of the winner',
+      );
+    }
+  }),
+];

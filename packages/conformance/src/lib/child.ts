@@ -1,0 +1,42 @@
+// The second process of the kit. Started by peer.ts, it opens the storage by the module that the test names and then does what it is told.
+import type { SessionBackend } from '@mcp-session/core';
+import { inspect } from 'node:util';
+import { perform } from './orders.ts';
+import type { FromChild, ToChild } from './peer.ts';
+import type { SecondProcessModule } from './storage.ts';
+
+let backend: SessionBackend | undefined;
+
+function send(message: FromChild): void {
+  process.send?.(message);
+}
+
+async function receive(message: ToChild): Promise<void> {
+  switch (message.kind) {
+    case 'open': {
+      const module = (await import(message.module)) as SecondProcessModule;
+      backend = await module.openBackend(message.argument);
+      send({ kind: 'ready' });
+      return;
+    }
+    case 'order': {
+      if (backend === undefined) throw new Error('An order came before the storage was open');
+      const { id } = message;
+      const value = await perform(backend, message.order, (seq) => send({ kind: 'report', id, seq }));
+      send({ kind: 'done', id, value });
+      return;
+    }
+    case 'stop':
+      await backend?.close();
+      process.disconnect();
+  }
+}
+
+process.on('message', (message: ToChild) => {
+  receive(message).catch((error: unknown) => {
+    send({ kind: 'failed', id: message.kind === 'order' ? message.id : undefined, text: inspect(error) });
+  });
+});
+
+// The test is gone: nobody is left to answer.
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,78 @@
+import { SessionError, type SessionErrorCode } from '@mcp-session/core';
+import { inspect, isDeepStrictEqual } from 'node:util';
+
+/** What a check of a case found: it says what was done, what was promised and what came. The runner adds the promise. */
+export class Finding extends Error {
+  override readonly name = 'Finding';
+}
+
+/** Short, readable and bounded: a page of 1 MiB messages must not fill the screen. */
+export function show(value: unknown): string {
+  return inspect(value, { depth: 6, maxStringLength: 120, maxArrayLength: 24, breakLength: 140, compact: 3 });
+}
+
+/** Fails unless `got` equals `promised` in depth. Members that are `undefined` count as absent; a number given as text or as a bigint is not equal. */
+export function same(got: unknown, promised: unknown, what: string): void {
+  const [left, right] = [plain(got), plain(promised)];
+  if (!isDeepStrictEqual(left, right)) {
+    throw new Finding(`${what}\n  promised: ${show(right)}\n  got:      ${show(left)}`);
+  }
+}
+
+/** Fails unless the condition holds; `what` says what the backend did wrong. */
+export function holds(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Finding(what);
+}
+
+/** Fails where there is no value, for example because a live session was answered as if it did not exist. */
+export function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined)
+    throw new Finding(`${what}\n  promised: an answer, as for a live session\n  got:      undefined`);
+  return value;
+}
+
+/** Fails unless the call returns a promise that rejects with a `SessionError` of this code. A call that throws at once fails too. */
+export async function rejects(call: () => Promise<unknown>, code: SessionErrorCode, what: string): Promise<void> {
+  let pending: Promise<unknown>;
+  try {
+    pending = call();
+  } catch (error) {
+    throw new Finding(`${what}\n  promised: a promise that rejects\n  got:      thrown at once: ${show(error)}`, {
+      cause: error,
+    });
+  }
+  let value: unknown;
+  try {
+    value = await pending;
+  } catch (error) {
+    if (error instanceof SessionError && error.code === code) return;
+    throw new Finding(
+      `${what}\n  promised: rejected with a SessionError ${code}\n  got:      rejected with ${show(error)}`,
+      { cause: error },
+    );
+  }
+  throw new Finding(
+    `${what}\n  promised: rejected with a SessionError ${code}\n  got:      resolved with ${show(value)}`,
+  );
+}
+
+/** Copies to plain objects and drops what is `undefined`, so that drivers' row classes and null prototypes compare equal. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Map)
+    return new Map(
+      [...value]
+        .map(([key, item]) => [key, plain(item)] as const)
+        .toSorted(([a], [b]) => compareBytes(String(a), String(b))),
+    );
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  // A null prototype, so that a member named __proto__ is a member.
+  const copy = Object.create(null) as Record<string, unknown>;
+  for (const [key, item] of Object.entries(value)) if (item !== undefined) copy[key] = plain(item);
+  return copy;
+}
+
+/** The order of the bytes of UTF-8, in which ids are listed. */
+export function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

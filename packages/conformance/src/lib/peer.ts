@@ -1,0 +1,141 @@
+import type { SessionBackend } from '@mcp-session/core';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Finding } from './findings.ts';
+import { perform, type Order, type PeerMethod } from './orders.ts';
+import type { SecondProcess } from './storage.ts';
+
+/** Somebody else who uses the storage: a process of its own where the storage is shared, else another caller in this one. */
+export interface Peer {
+  /** Calls one method of its backend. */
+  call<M extends PeerMethod>(
+    method: M,
+    ...args: Parameters<SessionBackend[M]>
+  ): Promise<Awaited<ReturnType<SessionBackend[M]>>>;
+  /** Does an order; `report` is told each number that it acknowledges. */
+  run(order: Order, report?: (seq: number) => void): Promise<unknown>;
+}
+
+/** A peer that is a process. */
+export interface ProcessPeer extends Peer {
+  /** Kills the process with SIGKILL and waits until it is gone. Orders under way reject. */
+  kill(): Promise<void>;
+  /** Lets the process close its backend and exit. */
+  stop(): Promise<void>;
+}
+
+/** What the child process is told. */
+export type ToChild =
+  | { readonly kind: 'open'; readonly module: string; readonly argument: unknown }
+  | { readonly kind: 'order'; readonly id: number; readonly order: Order }
+  | { readonly kind: 'stop' };
+
+/** What it answers. */
+export type FromChild =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'report'; readonly id: number; readonly seq: number }
+  | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly id: number | undefined; readonly text: string };
+
+/** A peer in this process, on a backend of its own or on one that others use too. */
+export function localPeer(backend: SessionBackend): Peer {
+  return {
+    call: async (method, ...args) => (await perform(backend, { do: 'call', method, args }, ignore)) as never,
+    run: (order, report = ignore) => perform(backend, order, report),
+  };
+}
+
+/** Starts a process and waits until it has opened the storage. */
+export async function startPeer(second: SecondProcess): Promise<ProcessPeer> {
+  const fromSource = import.meta.url.endsWith('.ts');
+  const child = fork(fileURLToPath(new URL(fromSource ? './child.ts' : './child.js', import.meta.url)), {
+    execArgv: [...(fromSource ? ['--conditions=@mcp-session/source'] : []), ...(second.execArgv ?? [])],
+    // Copies what JSON cannot: undefined, maps.
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  const peer = new ChildPeer(child);
+  child.send({ kind: 'open', module: moduleUrl(second.module), argument: second.argument } satisfies ToChild);
+  await peer.ready;
+  return peer;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly report: (seq: number) => void;
+}
+
+class ChildPeer implements ProcessPeer {
+  readonly ready: Promise<unknown>;
+  readonly #child: ChildProcess;
+  readonly #gone: Promise<unknown>;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #stderr = '';
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#gone = once(child, 'exit');
+    this.ready = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject, report: ignore }));
+    child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4_000)));
+    child.on('message', (message) => this.#receive(message as FromChild));
+    child.on('exit', (code, signal) => {
+      const how = signal === null ? `with code ${code}` : `by ${signal}`;
+      this.#failAll(`The second process ended ${how}${this.#stderr === '' ? '' : `: ${this.#stderr.trim()}`}`);
+    });
+  }
+
+  async call<M extends PeerMethod>(
+    method: M,
+    ...args: Parameters<SessionBackend[M]>
+  ): Promise<Awaited<ReturnType<SessionBackend[M]>>> {
+    return (await this.run({ do: 'call', method, args })) as Awaited<ReturnType<SessionBackend[M]>>;
+  }
+
+  async run(order: Order, report: (seq: number) => void = ignore): Promise<unknown> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, report });
+      this.#child.send({ kind: 'order', id, order } satisfies ToChild);
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#gone;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.connected) this.#child.send({ kind: 'stop' } satisfies ToChild);
+    await this.#gone;
+  }
+
+  #receive(message: FromChild): void {
+    const id = message.kind === 'ready' ? 0 : (message.id ?? 0);
+    const waiting = this.#waiting.get(id);
+    if (message.kind === 'report') {
+      waiting?.report(message.seq);
+      return;
+    }
+    this.#waiting.delete(id);
+    if (message.kind === 'failed') waiting?.reject(new Finding(`A second process was refused: ${message.text}`));
+    else waiting?.resolve(message.kind === 'done' ? message.value : undefined);
+  }
+
+  #failAll(text: string): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(new Finding(text));
+    this.#waiting.clear();
+  }
+}
+
+function moduleUrl(module: string | URL): string {
+  if (module instanceof URL) return module.href;
+  return /^[a-z][a-z+.-]+:/i.test(module) ? module : pathToFileURL(module).href;
+}
+
+function ignore(): void {}

@@ -1,0 +1,21 @@
+import { eventRequirements } from './requirements/events.ts';
+import { lifecycleRequirements, storeRequirements } from './requirements/lifecycle.ts';
+import { sessionRequirements } from './requirements/sessions.ts';
+import { stateRequirements } from './requirements/state.ts';
+
+/** Id of a promise, such as `events.append.concurrent`: a noun, what is done, what is promised of it. Ids are stable. */
+export type RequirementId =
+  | keyof typeof sessionRequirements
+  | keyof typeof stateRequirements
+  | keyof typeof eventRequirements
+  | keyof typeof lifecycleRequirements
+  | keyof typeof storeRequirements;
+
+/** Every promise that the kit proves, by its id, in one sentence. */
+export const requirements: Readonly<Record<RequirementId, string>> = {
+  ...sessionRequirements,
+  ...stateRequirements,
+  ...eventRequirements,
+  ...lifecycleRequirements,
+  ...storeRequirements,
+};

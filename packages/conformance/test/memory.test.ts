@@ -1,0 +1,4 @@
+import { createMemoryBackend } from '@mcp-session/core/memory';
+import { describeBackend } from '@mcp-session/conformance';
+
+describeBackend('memory', () => ({ backend: createMemoryBackend(), reopen: () => createMemoryBackend() }));
