@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { SessionBackend } from './backend.ts';
 import { SessionError, type SessionErrorCode } from './errors.ts';
 
@@ -41,6 +42,39 @@ export class Operations {
   /** Runs a piece of work that `close` waits for; it may make any number of calls. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new SessionError('STORE_CLOSED', 'Session store is closed');
+    return this.#counted(work);
+  }
+
+  /** Makes one call to the backend, inside of {@link run}. */
+  call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
+    // Counted by itself as well: of two calls at once, one can outlast the work that failed with the other.
+    return this.#counted(async () => {
+      const startedAt = this.#observe === undefined ? 0 : performance.now();
+      try {
+        const result = await call(this.#backend);
+        if (this.#observe !== undefined) this.#tell(name, startedAt, undefined);
+        return result;
+      } catch (error) {
+        const failure =
+          error instanceof SessionError
+            ? error
+            : new SessionError('STORE_FAILED', `${this.#backend.name} failed in ${name}`, {
+                cause: error,
+                outcomeUnknown: true,
+              });
+        if (this.#observe !== undefined) this.#tell(name, startedAt, failure.code);
+        throw failure;
+      }
+    });
+  }
+
+  /** Refuses all further work and resolves when none is under way. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  }
+
+  async #counted<T>(work: () => Promise<T>): Promise<T> {
     this.#underWay++;
     try {
       return await work();
@@ -50,43 +84,23 @@ export class Operations {
     }
   }
 
-  /** Makes one call to the backend, inside of {@link run}. */
-  async call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
-    const startedAt = this.#observe === undefined ? 0 : performance.now();
-    try {
-      const result = await call(this.#backend);
-      if (this.#observe !== undefined) this.#tell(name, startedAt, undefined);
-      return result;
-    } catch (error) {
-      const failure =
-        error instanceof SessionError
-          ? error
-          : new SessionError('STORE_FAILED', `${this.#backend.name} failed in ${name}`, {
-              cause: error,
-              outcomeUnknown: true,
-            });
-      if (this.#observe !== undefined) this.#tell(name, startedAt, failure.code);
-      throw failure;
-    }
-  }
-
-  /** Refuses all further work and resolves when none is under way. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-  }
-
   #tell(name: OperationName, startedAt: number, code: SessionErrorCode | undefined): void {
     try {
-      this.#observe?.({
+      const answer: unknown = this.#observe?.({
         name,
         backend: this.#backend.name,
         durationMs: performance.now() - startedAt,
         outcome: code === undefined ? 'ok' : 'error',
         code,
       });
+      // An asynchronous function fits the type of an observer, and its rejection would end the process.
+      if (answer instanceof Promise) answer.catch(warn);
     } catch (error) {
-      process.emitWarning(`The observer of a session store threw: ${String(error)}`, 'SessionStoreWarning');
+      warn(error);
     }
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(`The observer of a session store threw: ${inspect(error)}`, 'SessionStoreWarning');
 }
