@@ -8,7 +8,7 @@ import { root } from './packages.ts';
 const limitMs = 120_000;
 
 // In a process group of its own, to be stopped with all that npx and pnpm have started.
-const child = spawn('npx', ['-y', 'pnpm@12', 'start', '--store', 'memory'], {
+const child = spawn('npx', ['-y', 'pnpm@12', 'start', '--store', 'memory', '--port', '0'], {
   cwd: root,
   detached: true,
   stdio: ['ignore', 'pipe', 'inherit'],
