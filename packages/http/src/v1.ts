@@ -1,5 +1,4 @@
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import type { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import {
@@ -17,7 +16,7 @@ export type { ServerContext, SessionHandlerOptions } from './lib/options.ts';
 export type { AuthInfo };
 
 /** A server of SDK v1: `McpServer`, or the `Server` beneath it. */
-export type V1Server = McpServer | Server;
+export type V1Server = McpServer | McpServer['server'];
 
 const sdk: Sdk<V1Server, AuthInfo> = {
   protocolVersions: SUPPORTED_PROTOCOL_VERSIONS,

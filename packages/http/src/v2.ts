@@ -9,7 +9,6 @@ import {
   OAuthErrorCode,
   parseJSONRPCMessage,
   type ScopeChallengeHandler,
-  type Server,
   SUPPORTED_PROTOCOL_VERSIONS,
   type Transport,
 } from '@modelcontextprotocol/server';
@@ -23,7 +22,7 @@ export type { ServerContext, SessionHandlerOptions } from './lib/options.ts';
 export type { AuthInfo };
 
 /** A server of SDK v2: `McpServer`, or the `Server` beneath it. */
-export type V2Server = McpServer | Server;
+export type V2Server = McpServer | McpServer['server'];
 
 const sdk: Sdk<V2Server, AuthInfo> = {
   protocolVersions: SUPPORTED_PROTOCOL_VERSIONS,

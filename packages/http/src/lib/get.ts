@@ -1,11 +1,21 @@
 import { SessionError } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
 import { HttpError } from './http-errors.ts';
 import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { FIRST_POLLING_REVISION } from './post.ts';
 import type { ServerLike } from './sdk.ts';
 import { cursorFrame, retryFrame } from './sse.ts';
-import { parseRequestStream, readProgress, type RequestStream, STANDALONE_STREAM, verifyCursor } from './streams.ts';
+import {
+  endedMark,
+  parseRequestStream,
+  readProgress,
+  type RequestStream,
+  STANDALONE_STREAM,
+  verifyCursor,
+} from './streams.ts';
+
+const INTERRUPTED = 'Request was interrupted: the server that handled it has stopped';
 
 /** Answers GETs from the session's log. */
 export class GetHandler<Server extends ServerLike> {
@@ -53,7 +63,7 @@ export class GetHandler<Server extends ServerLike> {
     revision: string,
     after: string | undefined,
   ): Response {
-    const response = local.open({
+    const { response } = local.open({
       streamId: STANDALONE_STREAM,
       opening: this.#opening(after, revision),
       after,
@@ -83,21 +93,52 @@ export class GetHandler<Server extends ServerLike> {
     revision: string,
     { cursor, stream }: { readonly cursor: string; readonly stream: RequestStream },
   ): Promise<Response> {
-    const { session } = local;
-    const { streamId, requests, nodeId } = stream;
-    await verifyCursor(session, cursor, streamId);
-    // Before the log is read: a handler that ends in between has stored its answer by then.
+    const { streamId, requests } = stream;
+    await verifyCursor(local.session, cursor, streamId);
+    // Asked before the log is read: what ends in between has stored its answer by then.
     const running = local.isRunning(streamId);
-    const progress = await readProgress(session, streamId, cursor);
-    const unsettled = requests - progress.settledAtCursor;
+    const { settledAtCursor, openedAt, unsettled } = await readProgress(local.session, streamId, cursor);
+    const left = requests - settledAtCursor;
     // The answer that tells an SSE client not to come back (HTML standard, section 9.2.3): SDK v1 otherwise does, for ever, after an error.
-    if (unsettled <= 0) return new Response(null, { status: 204 });
-    if (!running && nodeId === this.#settings.nodeId) {
-      // What ran here and does not run any more will not be answered: its answer could not be stored.
-      for (const id of progress.unsettled ?? [])
-        await session.events.append(streamId, errorResponse(id, INTERNAL_ERROR, 'Request was interrupted'));
+    if (left <= 0) return new Response(null, { status: 204 });
+    const { response, over } = local.open({
+      streamId,
+      opening: this.#opening(cursor, revision),
+      after: cursor,
+      unsettled: left,
+      request,
+    });
+    if (!running && unsettled?.length !== 0) void this.#settleWhenDead(local, stream, openedAt, over);
+    return response;
+  }
+
+  /** Waits, while the client does, until whoever runs the requests has answered them or is dead; then answers them with an error. */
+  async #settleWhenDead(
+    local: LocalSession<Server>,
+    stream: RequestStream,
+    openedAt: number | undefined,
+    over: AbortSignal,
+  ): Promise<void> {
+    try {
+      // What ran here and does not run any more is not going to be answered: its answer could not be stored.
+      while (stream.nodeId !== this.#settings.nodeId) {
+        const ms = (await this.#settings.lease.runsUntil(stream.nodeId, openedAt)) - Date.now();
+        if (ms <= 0) break;
+        await pause(ms, undefined, { signal: over, ref: false });
+      }
+      await this.#settle(local, stream);
+    } catch (error) {
+      if (!over.aborted) this.#settings.onError(error);
     }
-    return local.open({ streamId, opening: this.#opening(cursor, revision), after: cursor, unsettled, request });
+  }
+
+  async #settle({ session }: LocalSession<Server>, { streamId, requests }: RequestStream): Promise<void> {
+    const { settled, unsettled } = await readProgress(session, streamId);
+    // Where the requests' ids were trimmed nobody can be answered by name; the stream has to end all the same.
+    const answers =
+      unsettled?.map((id) => errorResponse(id, INTERNAL_ERROR, INTERRUPTED)) ??
+      Array.from({ length: requests - settled }, () => endedMark(streamId));
+    for (const answer of answers) await session.events.append(streamId, answer);
   }
 
   #opening(cursor: string | undefined, revision: string): string {

@@ -13,6 +13,7 @@ import {
 } from './ingress.ts';
 import { INVALID_REQUEST, type JsonRpcRequest } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
+import { NodeLease } from './lease.ts';
 import { LocalSessions } from './local-sessions.ts';
 import { type ResolvedOptions, resolveOptions, type SessionHandlerOptions } from './options.ts';
 import { PostHandler } from './post.ts';
@@ -60,13 +61,16 @@ export class Handler<
   readonly #life: ServerLife<Server, AuthInfo, S>;
   readonly #posts: PostHandler<Server, AuthInfo>;
   readonly #gets: GetHandler<Server>;
+  readonly #lease: NodeLease<S>;
   #closing: Promise<void> | undefined;
 
   constructor(sdk: Sdk<Server, AuthInfo>, options: SessionHandlerOptions<Server, AuthInfo, S>) {
     this.#sdk = sdk;
     this.#options = options;
     this.#resolved = resolveOptions(options);
-    const settings: LocalSettings = { ...this.#resolved, nodeId: newNodeId() };
+    const nodeId = newNodeId();
+    this.#lease = new NodeLease(options.store, nodeId, this.#resolved.leaseMs, this.#resolved.onError);
+    const settings: LocalSettings = { ...this.#resolved, nodeId, lease: this.#lease };
     this.#locals = new LocalSessions(this.#resolved);
     this.#life = new ServerLife(sdk, options, settings);
     this.#posts = new PostHandler(sdk, settings);
@@ -205,6 +209,7 @@ export class Handler<
       ]);
     this.#locals.stop();
     await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));
+    await this.#lease.close();
   }
 }
 

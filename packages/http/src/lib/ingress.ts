@@ -73,8 +73,11 @@ export async function readMessages(
   }
 }
 
-/** @throws HttpError 400 where the messages are a batch and the session's revision has none. */
-export function checkBatch({ batch }: Posted, protocolVersion: string): void {
+/** @throws HttpError 400 where the messages are a batch and the session's revision has none, or two requests of it have one id. */
+export function checkBatch({ messages, batch }: Posted, protocolVersion: string): void {
+  const ids = messages.filter(isRequest).map(({ id }) => id);
+  if (new Set(ids).size < ids.length)
+    throw new HttpError(400, 'Invalid Request: two requests of a batch have the same id', INVALID_REQUEST);
   if (batch && protocolVersion > LAST_BATCH_REVISION)
     throw new HttpError(400, `Invalid Request: protocol version ${protocolVersion} has no batches`, INVALID_REQUEST);
 }
@@ -115,7 +118,7 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge;
   if (request.body === null) return '';
   const decoder = new TextDecoder();
-  const reader = request.body.getReader();
+  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
   let received = 0;
   let text = '';
   try {

@@ -1,13 +1,18 @@
-import { SessionError } from '@mcp-session/core';
+import { SessionError, type StateSchemas } from '@mcp-session/core';
 import { DeliveryMark } from './delivery-mark.ts';
+import type { NodeLease } from './lease.ts';
 import type { ServerLike } from './sdk.ts';
 import { type OutgoingEvent, retryFrame, SseConnection } from './sse.ts';
 import { type AnySession, follow, STANDALONE_STREAM } from './streams.ts';
 import type { SessionTransport } from './transport.ts';
 
+/** A node's sign of life, see `NodeLease`. */
+export type Lease = Pick<NodeLease<StateSchemas>, 'begin' | 'lapsed' | 'runsUntil'>;
+
 /** What all sessions that a node holds have in common. */
 export interface LocalSettings {
   readonly nodeId: string;
+  readonly lease: Lease;
   readonly keepAliveMs: number;
   readonly retryIntervalMs: number;
   readonly onError: (error: unknown) => void;
@@ -23,6 +28,13 @@ export interface OpenOptions {
   readonly unsettled?: number;
   /** The client's request: when it is aborted, the connection is closed and nothing else. */
   readonly request: Request;
+}
+
+/** A connection that was opened. */
+export interface Opened {
+  readonly response: Response;
+  /** Is aborted when it is closed, by whomever. */
+  readonly over: AbortSignal;
 }
 
 /** How long a request runs before its session is watched for its end, in milliseconds: most are answered sooner. */
@@ -88,7 +100,7 @@ export class LocalSession<Server extends ServerLike> {
   }
 
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */
-  open({ streamId, opening, after, unsettled, request }: OpenOptions): Response {
+  open({ streamId, opening, after, unsettled, request }: OpenOptions): Opened {
     this.#connections.get(streamId)?.close();
     const standalone = streamId === STANDALONE_STREAM;
     const abort = new AbortController();
@@ -116,7 +128,7 @@ export class LocalSession<Server extends ServerLike> {
     this.#connections.set(streamId, connection);
     if (request.signal.aborted) connection.close();
     else request.signal.addEventListener('abort', onAbort, { once: true });
-    return new Response(connection.body, { headers: SSE_HEADERS });
+    return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: abort.signal };
   }
 
   /** Closes a stream's connection, if it has one, so that the client comes back for the rest. */
@@ -126,15 +138,7 @@ export class LocalSession<Server extends ServerLike> {
 
   /** Watches for the session's end for as long as requests are answered, so that their handlers are aborted then. */
   watch(): void {
-    if (this.#watch !== undefined) return;
-    const abort = (this.#watch = new AbortController());
-    const timer = setTimeout(() => void this.#watchEnd(abort.signal), WATCH_AFTER_MS).unref();
-    void this.transport.idle().then(() => {
-      clearTimeout(timer);
-      abort.abort();
-      this.#watch = undefined;
-      this.lastUsedAt = performance.now();
-    });
+    if (this.#watch === undefined) void this.#watchUntilIdle();
   }
 
   /**
@@ -167,6 +171,18 @@ export class LocalSession<Server extends ServerLike> {
     yield* follow(this.session, { ...options, signal });
     // Without an end of its own, a stream ends only with its session.
     if (options.unsettled === undefined && !signal.aborted) void this.close(false);
+  }
+
+  async #watchUntilIdle(): Promise<void> {
+    const abort = (this.#watch = new AbortController());
+    const timer = setTimeout(() => void this.#watchEnd(abort.signal), WATCH_AFTER_MS).unref();
+    const rest = this.#settings.lease.begin();
+    await this.transport.idle();
+    rest();
+    clearTimeout(timer);
+    abort.abort();
+    this.#watch = undefined;
+    this.lastUsedAt = performance.now();
   }
 
   async #watchEnd(signal: AbortSignal): Promise<void> {

@@ -59,6 +59,13 @@ export interface SessionHandlerOptions<
    * Default: 15 seconds (`15_000`).
    */
   readonly keepAliveMs?: number;
+  /**
+   * How long a node is taken to live after its last sign of life, in milliseconds. A request whose node died is answered with an error when its client comes
+   * back for the answer and so much time has passed.
+   *
+   * Default: 15 seconds (`15_000`).
+   */
+  readonly leaseMs?: number;
   /** Largest body of a request, in bytes. Default: 4 MiB (`4_194_304`). A body that a framework has parsed is not measured. */
   readonly maxBodyBytes?: number;
   /** Makes session ids: visible ASCII, from a secure generator. Default: UUID v7 with 74 random bits. */
@@ -85,6 +92,7 @@ export interface ResolvedOptions {
   readonly localIdleMs: number;
   readonly retryIntervalMs: number;
   readonly keepAliveMs: number;
+  readonly leaseMs: number;
   readonly maxBodyBytes: number;
   readonly allowed: { readonly hosts: readonly string[] | undefined; readonly origins: readonly string[] | undefined };
   readonly onError: (error: unknown) => void;
@@ -105,6 +113,7 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     localIdleMs: wholeNumber('localIdleMs', options.localIdleMs ?? 300_000, 1, MAX_TIMER_MS),
     retryIntervalMs: wholeNumber('retryIntervalMs', options.retryIntervalMs ?? 1_000, 0, MAX_TIMER_MS),
     keepAliveMs: wholeNumber('keepAliveMs', options.keepAliveMs ?? 15_000, 0, MAX_TIMER_MS),
+    leaseMs: wholeNumber('leaseMs', options.leaseMs ?? 15_000, 1, MAX_TIMER_MS),
     maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 4_194_304, 1),
     allowed: { hosts: options.allowedHosts, origins: options.allowedOrigins },
     onError: guarded(options.onError),

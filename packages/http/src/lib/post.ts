@@ -17,7 +17,7 @@ import type { LocalSession, LocalSettings } from './local-session.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
-import { type AnySession, endedMark, openedMark, requestStream, STANDALONE_STREAM } from './streams.ts';
+import { type AnySession, endedMark, openedMark, readProgress, requestStream, STANDALONE_STREAM } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
@@ -25,6 +25,14 @@ export const FIRST_POLLING_REVISION = '2025-11-25';
 
 /** Waits before an append is tried again that has certainly not happened, in milliseconds. */
 const RETRY_DELAYS_MS = [20, 100, 500] as const;
+
+/** A request that is being answered. */
+interface Running {
+  readonly request: JsonRpcRequest;
+  readonly streamId: string;
+  /** Unix milliseconds. */
+  readonly beganAt: number;
+}
 
 /** Answers POSTs: hands their messages to the session's server, and their responses out of the session's log. */
 export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> {
@@ -60,7 +68,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     const cursor = await local.session.events.append(streamId, openedMark(requests.map(({ id }) => id)));
     const polls = revision >= FIRST_POLLING_REVISION;
     const opening = polls ? cursorFrame(cursor, true) + retryFrame(this.#settings.retryIntervalMs) : '';
-    const response = local.open({
+    const { response } = local.open({
       streamId,
       opening,
       after: cursor,
@@ -72,12 +80,19 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       polls ? () => local.closeConnection(streamId) : undefined,
       polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
     );
-    for (const message of messages) {
-      if (isRequest(message))
-        local.transport.request(message, streamId, extra, (answer) => this.#answer(local, streamId, message, answer));
-      else await this.#receive(local, message, extra);
+    const beganAt = Date.now();
+    for (const request of requests) {
+      local.transport.request(request, streamId, extra, (answer) =>
+        this.#answer(local, { streamId, request, beganAt }, answer),
+      );
     }
     local.watch();
+    try {
+      for (const message of messages) if (!isRequest(message)) await this.#receive(local, message, extra);
+    } catch (error) {
+      local.closeConnection(streamId);
+      throw error;
+    }
     return response;
   }
 
@@ -116,11 +131,15 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
 
   async #answer(
     local: LocalSession<Server>,
-    streamId: string,
-    request: JsonRpcRequest,
+    { streamId, request, beganAt }: Running,
     answer: JsonRpcResponse,
   ): Promise<void> {
     try {
+      // Taken for dead, so the client may have been told that there is no answer, and must not get a second one.
+      if (this.#settings.lease.lapsed(beganAt)) {
+        const { unsettled } = await readProgress(local.session, streamId);
+        if (unsettled?.includes(request.id) === false) return;
+      }
       if (answer.error === undefined) await remember(local.session, request);
       await append(local.session, streamId, answer);
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
+import type { JsonValue, Session, SessionStore, StateSchemas } from '@mcp-session/core';
 import { HttpError } from './http-errors.ts';
 import { INTERNAL_ERROR, type JsonRpcRequest, type JsonRpcResponse } from './json-rpc.ts';
 import { LocalSession, type LocalSettings } from './local-session.ts';
@@ -57,7 +57,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
         return { response, local: undefined };
       }
       const { protocolVersion } = result;
-      const serverCapabilities = JSON.parse(JSON.stringify(result.capabilities ?? {}));
+      const serverCapabilities = asJson(result.capabilities ?? {});
       await session.updateProtocol((facts) => ({ ...facts, protocolVersion, serverCapabilities, standaloneCursor }));
       local.mark.known(standaloneCursor);
       return { response, local };
@@ -83,7 +83,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   async #create(initialize: JsonRpcRequest, principal: string | null): Promise<Session<S>> {
     const store: SessionStore<S> = this.#options.store;
     const id = this.#options.generateSessionId?.();
-    const initializeParams = JSON.parse(JSON.stringify(initialize.params ?? {}));
+    const initializeParams = asJson(initialize.params ?? {});
     return store.create({ ...(id !== undefined && { id }), principal, protocol: { initializeParams } });
   }
 
@@ -129,4 +129,9 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   #extra({ request, authInfo }: Caller<AuthInfo>): unknown {
     return this.#sdk.messageExtra({ request, authInfo, closeStream: undefined, closeStandaloneStream: undefined });
   }
+}
+
+/** The value as it goes over the wire: without what JSON does not hold. */
+function asJson(value: object): JsonValue {
+  return JSON.parse(JSON.stringify(value)) as JsonValue;
 }

@@ -66,7 +66,7 @@ export class SseConnection {
       {
         start: (controller) => {
           this.#controller = controller;
-          controller.enqueue(encoder.encode(options.opening));
+          if (options.opening !== '') controller.enqueue(encoder.encode(options.opening));
         },
         pull: () => this.#pull(),
         cancel: () => this.#finish(),
@@ -104,7 +104,7 @@ export class SseConnection {
   }
 
   async #next(): Promise<Next> {
-    this.#request();
+    void this.#request();
     if (this.#arrived === undefined) {
       let timer: NodeJS.Timeout | undefined;
       const woken = await new Promise<'idle' | 'closed' | 'arrived'>((resolve) => {
@@ -120,19 +120,17 @@ export class SseConnection {
     return next ?? 'closed';
   }
 
-  #request(): void {
+  async #request(): Promise<void> {
     if (this.#pending || this.#arrived !== undefined) return;
     this.#pending = true;
-    this.#iterator ??= this.#options.events[Symbol.asyncIterator]();
-    const arrive = (next: Exclude<Next, string>): void => {
-      this.#pending = false;
-      this.#arrived = next;
-      this.#wake?.('arrived');
-    };
-    this.#iterator.next().then(
-      (result) => arrive({ result }),
-      (error: unknown) => arrive({ error }),
-    );
+    try {
+      this.#iterator ??= this.#options.events[Symbol.asyncIterator]();
+      this.#arrived = { result: await this.#iterator.next() };
+    } catch (error) {
+      this.#arrived = { error };
+    }
+    this.#pending = false;
+    this.#wake?.('arrived');
   }
 
   #write(frame: string): void {
@@ -145,6 +143,14 @@ export class SseConnection {
     this.#wake?.('closed');
     this.#options.onClosed(error);
     // A tail that waits was aborted by onClosed; one that stands at a message must be told to let go.
-    this.#iterator?.return?.().catch(() => undefined);
+    void this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    try {
+      await this.#iterator?.return?.();
+    } catch {
+      // It failed before, and whoever had to know was told.
+    }
   }
 }

@@ -67,20 +67,32 @@ export interface StreamProgress {
   readonly unsettled: readonly RequestId[] | undefined;
   /** How many are settled by now. */
   readonly settled: number;
+  /** When the stream was opened, in Unix milliseconds; `undefined` likewise. */
+  readonly openedAt: number | undefined;
 }
 
 /** Reads what is kept of a request's stream. */
-export async function readProgress(session: AnySession, streamId: string, cursor: string): Promise<StreamProgress> {
+export async function readProgress(session: AnySession, streamId: string, cursor?: string): Promise<StreamProgress> {
   let opened: readonly RequestId[] | undefined;
+  let openedAt: number | undefined;
   const settled: RequestId[] = [];
   let settledAtCursor = 0;
-  for await (const { id, message } of session.events.replay({ streamId })) {
-    opened ??= (message as Partial<Opened> | null)?.opened;
+  for await (const { id, message, createdAt } of session.events.replay({ streamId })) {
+    const mark = (message as Partial<Opened> | null)?.opened;
+    if (mark !== undefined) {
+      opened = mark;
+      openedAt = createdAt;
+    }
     const settledId = settledBy(message);
     if (settledId !== undefined) settled.push(settledId);
     if (id === cursor) settledAtCursor = settled.length;
   }
-  return { settledAtCursor, settled: settled.length, unsettled: opened?.filter((id) => !settled.includes(id)) };
+  return {
+    settledAtCursor,
+    settled: settled.length,
+    openedAt,
+    unsettled: opened?.filter((id) => !settled.includes(id)),
+  };
 }
 
 /**

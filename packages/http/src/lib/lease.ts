@@ -1,0 +1,95 @@
+import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
+
+/** Kind of the record by which a node says that it lives. */
+const KIND = 'node';
+/** The fact of that record. */
+const FACT = 'leaseUntil';
+/** How long the record is kept after its last renewal, whatever the store's options say of sessions: an id that has expired cannot be had again. */
+const RECORD_LIFE = { ttlMs: 7 * 86_400_000, maxLifetimeMs: Number.MAX_SAFE_INTEGER };
+
+/**
+ * Tells whether the node that runs a request still lives, so that a client that comes back for the answer of a dead one gets an error instead of silence.
+ *
+ * A request counts as being run for one lease after it began. A node with requests at work renews its lease at every third of it, in one record for
+ * all of them; so what is answered sooner costs nothing.
+ */
+export class NodeLease<S extends StateSchemas> {
+  readonly #store: SessionStore<S>;
+  readonly #nodeId: string;
+  readonly #leaseMs: number;
+  readonly #onError: (error: unknown) => void;
+  #atWork = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #record: Session<S> | undefined;
+  #until = 0;
+
+  constructor(store: SessionStore<S>, nodeId: string, leaseMs: number, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#nodeId = nodeId;
+    this.#leaseMs = leaseMs;
+    this.#onError = onError;
+  }
+
+  /** A request begins on this node. @returns To be called when it ends. */
+  begin(): () => void {
+    this.#atWork++;
+    this.#timer ??= setInterval(() => void this.#renew(), Math.ceil(this.#leaseMs / 3)).unref();
+    return () => {
+      if (--this.#atWork === 0) this.#stop();
+    };
+  }
+
+  /** Takes the record away: nothing runs here any more. */
+  async close(): Promise<void> {
+    this.#stop();
+    try {
+      await this.#record?.end();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  /** Whether others can have taken this node for dead while it ran a request that began then. */
+  lapsed(beganAt: number): boolean {
+    return Date.now() > Math.max(beganAt + this.#leaseMs, this.#until);
+  }
+
+  /**
+   * Until when a request counts as being run, in Unix milliseconds.
+   *
+   * @param beganAt When it began; `undefined`: nobody knows.
+   */
+  async runsUntil(nodeId: string, beganAt: number | undefined): Promise<number> {
+    const record = await this.#store.get(recordId(nodeId));
+    const until = record?.kind === KIND ? record.protocol[FACT] : undefined;
+    return Math.max(beganAt === undefined ? 0 : beganAt + this.#leaseMs, typeof until === 'number' ? until : 0);
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #renew(): Promise<void> {
+    const until = Date.now() + this.#leaseMs;
+    try {
+      if (this.#record === undefined) {
+        this.#record = await this.#store.create({
+          ...RECORD_LIFE,
+          id: recordId(this.#nodeId),
+          kind: KIND,
+          protocol: { [FACT]: until },
+        });
+      } else {
+        await this.#record.updateProtocol((facts) => ({ ...facts, [FACT]: until }));
+      }
+      this.#until = until;
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+}
+
+function recordId(nodeId: string): string {
+  return `node-${nodeId}`;
+}
