@@ -22,14 +22,30 @@ interface Waiter {
   readonly wake: (error?: Error) => void;
 }
 
+interface Tail {
+  waiting: boolean;
+  /** Something may have moved since it read last. A hint that comes between a read and the wait that follows must not be lost. */
+  hinted: boolean;
+}
+
 class SessionWaiters {
   /** The newest number that this process has heard of. */
   lastSeq = 0;
-  tails = 0;
+  readonly tails = new Set<Tail>();
   readonly waiters = new Set<Waiter>();
 
   wake(error?: Error): void {
     for (const waiter of this.waiters) waiter.wake(error);
+  }
+
+  hint(): void {
+    this.hintReaders();
+    this.wake();
+  }
+
+  /** Those that do not wait now look again before they do. */
+  hintReaders(): void {
+    for (const tail of this.tails) tail.hinted ||= !tail.waiting;
   }
 
   moved(lastSeq: number): void {
@@ -49,6 +65,8 @@ export class WakeUps {
   readonly #sessions = new Map<string, SessionWaiters>();
   #waiting = 0;
   #timer: NodeJS.Timeout | undefined;
+  #pollAt = 0;
+  #leastDelayMs: number;
   #delayMs: number;
   #changeMarker: number | undefined;
   #headsReadAt = 0;
@@ -59,13 +77,14 @@ export class WakeUps {
     this.#backend = backend;
     this.#operations = operations;
     this.#clock = clock;
-    this.#delayMs = backend.capabilities.poll.minMs;
+    this.#leastDelayMs = backend.capabilities.poll.minMs;
+    this.#delayMs = this.#leastDelayMs;
   }
 
   /** Notes that this process appended, or ended the session where `lastSeq` is `undefined`. */
   moved(sessionId: string, lastSeq: number | undefined): void {
     const session = this.#sessions.get(sessionId);
-    if (lastSeq === undefined) session?.wake();
+    if (lastSeq === undefined) session?.hint();
     else session?.moved(lastSeq);
   }
 
@@ -73,13 +92,14 @@ export class WakeUps {
   register(sessionId: string): WakeUp {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) this.#sessions.set(sessionId, (session = new SessionWaiters()));
-    session.tails++;
+    const tail: Tail = { waiting: false, hinted: false };
+    session.tails.add(tail);
     this.#watchForHints();
     return {
-      wait: (afterSeq, signal) => this.#wait(session, afterSeq, signal),
+      wait: (afterSeq, signal) => this.#wait(session, tail, afterSeq, signal),
       dispose: () => {
-        session.tails--;
-        if (session.tails === 0) this.#sessions.delete(sessionId);
+        session.tails.delete(tail);
+        if (session.tails.size === 0) this.#sessions.delete(sessionId);
       },
     };
   }
@@ -93,14 +113,17 @@ export class WakeUps {
     await stop?.();
   }
 
-  #wait(session: SessionWaiters, afterSeq: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#closed || session.lastSeq > afterSeq || signal?.aborted === true) return Promise.resolve();
+  #wait(session: SessionWaiters, tail: Tail, afterSeq: number, signal: AbortSignal | undefined): Promise<void> {
+    const { hinted } = tail;
+    tail.hinted = false;
+    if (this.#closed || hinted || session.lastSeq > afterSeq || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         afterSeq,
         wake: (error) => {
           if (!session.waiters.delete(waiter)) return;
           this.#waiting--;
+          tail.waiting = false;
           signal?.removeEventListener('abort', onAbort);
           if (error === undefined) resolve();
           else reject(error);
@@ -110,19 +133,29 @@ export class WakeUps {
       signal?.addEventListener('abort', onAbort, { once: true });
       session.waiters.add(waiter);
       this.#waiting++;
-      this.#delayMs = this.#backend.capabilities.poll.minMs;
+      tail.waiting = true;
+      this.#delayMs = this.#leastDelayMs;
       this.#schedulePoll();
     });
   }
 
   #watchForHints(): void {
-    this.#stopHints ??= this.#backend.watch?.((sessionId) => this.#sessions.get(sessionId)?.wake());
+    if (this.#closed || this.#backend.watch === undefined) return;
+    this.#stopHints ??= this.#operations.call(
+      'watch',
+      async (backend) => (await backend.watch?.((sessionId) => this.#sessions.get(sessionId)?.hint())) ?? noStop,
+    );
     // Hints only make tails quicker. Where they cannot be had, polling finds everything all the same.
     this.#stopHints?.catch(() => undefined);
   }
 
   #schedulePoll(): void {
-    if (this.#timer !== undefined || this.#closed || this.#waiting === 0) return;
+    if (this.#closed || this.#waiting === 0) return;
+    const pollAt = performance.now() + this.#delayMs;
+    // One that has just begun to wait brings a poll forward that the idle ones had put off.
+    if (this.#timer !== undefined && this.#pollAt <= pollAt) return;
+    clearTimeout(this.#timer);
+    this.#pollAt = pollAt;
     this.#timer = setTimeout(() => {
       void this.#poll().finally(() => {
         this.#timer = undefined;
@@ -136,32 +169,47 @@ export class WakeUps {
     try {
       const moved = this.#mayHaveChanged() && (await this.#wakeWhatMoved());
       const { minMs, maxMs } = this.#backend.capabilities.poll;
-      const delayMs = moved ? minMs : Math.min(this.#delayMs * 1.5, maxMs);
       // However many tails wait, polling takes a fifth of the time at the most.
-      this.#delayMs = Math.max(delayMs, 4 * (performance.now() - startedAt));
+      this.#leastDelayMs = Math.max(minMs, 4 * (performance.now() - startedAt));
+      this.#delayMs = Math.max(this.#leastDelayMs, moved ? minMs : Math.min(this.#delayMs * 1.5, maxMs));
     } catch (error) {
       this.#changeMarker = undefined;
       this.#delayMs = this.#backend.capabilities.poll.maxMs;
       if (error instanceof SessionError && (error.retryable || error.code === 'STORE_CLOSED')) return;
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure =
+        error instanceof Error
+          ? error
+          : new SessionError('STORE_FAILED', 'Looking for new events failed', { cause: error });
       for (const session of this.#sessions.values()) session.wake(failure);
     }
   }
 
   #mayHaveChanged(): boolean {
-    const marker = this.#backend.readChangeMarker?.();
+    const marker = this.#readChangeMarker();
     const changed = marker === undefined || marker !== this.#changeMarker;
     this.#changeMarker = marker;
+    // The change may be of a session that is not asked about now, because its tails are reading. It shows no second time.
+    if (changed && marker !== undefined) for (const session of this.#sessions.values()) session.hintReaders();
     const now = performance.now();
     if (!changed && now - this.#headsReadAt < EXPIRY_POLL_MS) return false;
     this.#headsReadAt = now;
     return true;
   }
 
+  #readChangeMarker(): number | undefined {
+    try {
+      return this.#backend.readChangeMarker?.();
+    } catch (error) {
+      if (error instanceof SessionError) throw error;
+      throw new SessionError('STORE_FAILED', `${this.#backend.name} failed in readChangeMarker`, { cause: error });
+    }
+  }
+
   async #wakeWhatMoved(): Promise<boolean> {
     const ids = [...this.#sessions].filter(([, session]) => session.waiters.size > 0).map(([id]) => id);
+    const now = this.#clock();
     const heads = await this.#operations.run(() =>
-      this.#operations.call('readHeads', (backend) => backend.readHeads(ids, this.#clock())),
+      this.#operations.call('readHeads', (backend) => backend.readHeads(ids, now)),
     );
     let moved = false;
     for (const id of ids) {
@@ -174,3 +222,5 @@ export class WakeUps {
     return moved;
   }
 }
+
+async function noStop(): Promise<void> {}
