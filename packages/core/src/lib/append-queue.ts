@@ -153,8 +153,9 @@ export class AppendQueue {
   /** Tries again while the outcome is unknown: the tokens keep a request from being appended twice. */
   async #appendOnce(requests: readonly AppendRequest[]): Promise<readonly (AppendResult | undefined)[]> {
     for (let attempt = 0; ; attempt++) {
+      const now = this.#clock();
       try {
-        return await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, this.#clock()));
+        return await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
       } catch (error) {
         if (attempt === RETRIES || !(error instanceof SessionError && error.outcomeUnknown && error.retryable))
           throw error;

@@ -1,6 +1,6 @@
 import type { Capabilities } from './backend.ts';
 import type { Observer } from './operations.ts';
-import type { StateSchemas } from './state-schema.ts';
+import type { StandardSchema, StateSchemas } from './state-schema.ts';
 
 /** How much state a session may hold. Past a limit a write fails with a typed error and changes nothing. */
 export interface StateLimitOptions {
@@ -52,7 +52,7 @@ export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
    * How stale the stored time of the last activity may become before a mere read writes it again, in milliseconds. Writes renew the session anyway. A session
    * that is only read can therefore expire by so much earlier than `ttlMs` after its last read.
    *
-   * Default: a tenth of `ttlMs`, at most one minute.
+   * Default: a tenth of `ttlMs`, at most one minute. At most `ttlMs`. Sessions with a `ttlMs` of their own: at most a tenth of that.
    */
   readonly touchIntervalMs?: number;
   /**
@@ -99,12 +99,9 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
   return {
     ttlMs,
     maxLifetimeMs: optional('maxLifetimeMs', options.maxLifetimeMs),
-    touchIntervalMs: positive(
-      'touchIntervalMs',
-      options.touchIntervalMs ?? Math.max(1, Math.min(Math.floor(ttlMs / 10), 60_000)),
-    ),
+    touchIntervalMs: positive('touchIntervalMs', options.touchIntervalMs ?? defaultTouchIntervalMs(ttlMs), ttlMs),
     tombstoneMs: positive('tombstoneMs', options.tombstoneMs ?? 86_400_000),
-    state: options.state,
+    state: schemas(options.state),
     stateLimits: {
       maxValueBytes: positive(
         'stateLimits.maxValueBytes',
@@ -141,6 +138,17 @@ export function positive(name: string, value: unknown, max: number = Number.MAX_
 
 function optional(name: string, value: unknown): number | undefined {
   return value === undefined ? undefined : positive(name, value);
+}
+
+export function defaultTouchIntervalMs(ttlMs: number): number {
+  return Math.max(1, Math.min(Math.floor(ttlMs / 10), 60_000));
+}
+
+function schemas(state: StateSchemas | undefined): StateSchemas | undefined {
+  for (const [key, schema] of Object.entries(state ?? {}))
+    if (typeof (schema as Partial<StandardSchema> | undefined)?.['~standard']?.validate !== 'function')
+      throw new TypeError(`Option state.${key} is not a Standard Schema`);
+  return state;
 }
 
 function callable<F>(name: string, value: F | undefined): F | undefined {

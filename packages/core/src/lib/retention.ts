@@ -33,9 +33,8 @@ export class Retention {
   async #trim(sessionId: string, bound: TrimBound): Promise<void> {
     let removed: number | undefined;
     do {
-      removed = await this.#operations.call('trimEvents', (backend) =>
-        backend.trimEvents(sessionId, bound, this.#clock()),
-      );
+      const now = this.#clock();
+      removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
     } while (removed === TRIM_STEP);
   }
 

@@ -2,7 +2,7 @@ import { SessionError } from './errors.ts';
 import type { AppendQueue } from './append-queue.ts';
 import type { SessionBackend } from './backend.ts';
 import type { Operations, OperationName } from './operations.ts';
-import type { ResolvedOptions } from './options.ts';
+import { defaultTouchIntervalMs, type ResolvedOptions } from './options.ts';
 import type { SessionRow } from './rows.ts';
 import type { Serial } from './serial.ts';
 import type { WakeUps } from './wake-ups.ts';
@@ -24,7 +24,7 @@ export interface Lifetime {
 }
 
 export function expiryOf({ ttlMs, maxLifetimeMs }: Lifetime, createdAt: number, now: number): number {
-  return Math.min(now + ttlMs, maxLifetimeMs === undefined ? Number.MAX_SAFE_INTEGER : createdAt + maxLifetimeMs);
+  return Math.min(now + ttlMs, createdAt + (maxLifetimeMs ?? Infinity), Number.MAX_SAFE_INTEGER);
 }
 
 /** One session as its parts (state, events) use it: its id, its renewal, and calls that fail when it is gone. */
@@ -33,6 +33,7 @@ export class SessionContext {
   readonly id: string;
   readonly createdAt: number;
   readonly #lifetime: Lifetime;
+  readonly #touchIntervalMs: number;
   touchedAt: number;
   expiresAt: number;
 
@@ -41,6 +42,10 @@ export class SessionContext {
     this.id = row.id;
     this.createdAt = row.createdAt;
     this.#lifetime = lifetime;
+    const { ttlMs, touchIntervalMs } = shared.options;
+    // A session with a shorter life of its own would expire between two touches of the store's interval.
+    this.#touchIntervalMs =
+      lifetime.ttlMs === ttlMs ? touchIntervalMs : Math.min(touchIntervalMs, defaultTouchIntervalMs(lifetime.ttlMs));
     this.touchedAt = row.touchedAt;
     this.expiresAt = row.expiresAt;
   }
@@ -89,7 +94,7 @@ export class SessionContext {
 
   /** @returns Whether the session is live as far as was looked: `true` where no touch was due. */
   async touchIfDue(now: number): Promise<boolean> {
-    if (now - this.touchedAt < this.shared.options.touchIntervalMs) return true;
+    if (now - this.touchedAt < this.#touchIntervalMs) return true;
     const before = this.touchedAt;
     // Noted before the call, so that reads at the same time do not all touch.
     this.touchedAt = now;
@@ -98,6 +103,7 @@ export class SessionContext {
         backend.touchSession(this.id, this.expiryAt(now), now),
       );
       if (live) this.renewed(now);
+      else this.touchedAt = before;
       return live;
     } catch (error) {
       this.touchedAt = before;

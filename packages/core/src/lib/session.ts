@@ -4,6 +4,7 @@ import { decodeProfile, encodeProfile, type Metadata, type Profile, type Protoco
 import type { SessionRow } from './rows.ts';
 import { SessionContext, type Shared } from './session-context.ts';
 import { SessionState } from './state.ts';
+import { synchronous } from './synchronous.ts';
 import type { StateSchemas } from './state-schema.ts';
 
 /** How often a change of the profile may lose against other processes. */
@@ -68,12 +69,22 @@ export class Session<S = StateSchemas> {
    * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, `PROFILE_CONFLICT` after 50 lost attempts.
    */
   async updateMetadata(change: (current: Metadata) => Metadata): Promise<Metadata> {
-    return (await this.#updateProfile((profile) => ({ ...profile, metadata: change(profile.metadata) }))).metadata;
+    return (
+      await this.#updateProfile((profile) => ({
+        ...profile,
+        metadata: synchronous(change(profile.metadata), 'updateMetadata'),
+      }))
+    ).metadata;
   }
 
   /** Replaces the protocol's facts likewise; a fact that becomes `undefined` is removed. Throws as {@link updateMetadata}. */
   async updateProtocol(change: (current: ProtocolFacts) => ProtocolFacts): Promise<ProtocolFacts> {
-    return (await this.#updateProfile((profile) => ({ ...profile, protocol: change(profile.protocol) }))).protocol;
+    return (
+      await this.#updateProfile((profile) => ({
+        ...profile,
+        protocol: synchronous(change(profile.protocol), 'updateProtocol'),
+      }))
+    ).protocol;
   }
 
   /**
@@ -88,6 +99,11 @@ export class Session<S = StateSchemas> {
     });
   }
 
+  /** @internal As {@link touch}, as a part of work that was begun. Tells whether the session is live, where it looked. */
+  renewIfDue(): Promise<boolean> {
+    return this.#context.touchIfDue(this.#context.now);
+  }
+
   /**
    * Ends the session for every process at once. Its state and events are gone; its id stays taken for `tombstoneMs`.
    *
@@ -96,8 +112,9 @@ export class Session<S = StateSchemas> {
   async end(): Promise<boolean> {
     const { operations, options, wakeUps } = this.#shared;
     const { now } = this.#context;
+    const purgeAt = Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER);
     const ended = await operations.run(() =>
-      operations.call('endSession', (backend) => backend.endSession(this.id, now + options.tombstoneMs, now)),
+      operations.call('endSession', (backend) => backend.endSession(this.id, purgeAt, now)),
     );
     wakeUps.moved(this.id, undefined);
     return ended;
@@ -107,7 +124,8 @@ export class Session<S = StateSchemas> {
     const { operations } = this.#shared;
     return operations.run(async () => {
       for (let attempt = 0; attempt < MAX_PROFILE_ATTEMPTS; attempt++) {
-        const next = change(this.#profile);
+        // Its own copy each time: what `change` does to it must not show in this handle unless it is stored.
+        const next = change(structuredClone(this.#profile));
         const profile = encodeProfile(next);
         const expectedVersion = this.#version;
         const result = await this.#context.write(

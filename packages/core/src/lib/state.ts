@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError, StateConflictError } from './errors.ts';
 import { checkStateKey, quote } from './ids.ts';
+import { synchronous } from './synchronous.ts';
 import type { StateResult, StateRow, StateWrite } from './rows.ts';
 import type { SessionContext } from './session-context.ts';
 import { StateCodec } from './state-codec.ts';
@@ -139,8 +140,12 @@ export class SessionState<S> {
   async patch(
     changes: { readonly [K in StateKey<S>]?: StateInput<S, K> | undefined } | Iterable<readonly [StateKey<S>, unknown]>,
   ): Promise<void> {
+    const { id } = this.#session;
     const pairs = new Map<string, unknown>(Symbol.iterator in changes ? changes : Object.entries(changes));
-    if (pairs.size === 0) return;
+    if (pairs.size === 0) {
+      await this.#run(() => this.#session.read('readSession', (backend, now) => backend.readSession(id, now)));
+      return;
+    }
     if (pairs.size > MAX_PATCH_KEYS)
       throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_PATCH_KEYS} keys`);
     const writes: StateWrite[] = [];
@@ -167,9 +172,7 @@ export class SessionState<S> {
   async #update(key: string, change: (current: unknown) => unknown): Promise<unknown> {
     let [row] = await this.#read([key]);
     for (let attempt = 1; ; attempt++) {
-      const next = change(row && (await this.#codec.parse(row)));
-      if (typeof (next as Promise<unknown> | undefined)?.then === 'function')
-        throw new TypeError('The function given to update is asynchronous');
+      const next = synchronous(change(row && (await this.#codec.parse(row))), 'update');
       const write = await this.#codec.encode(key, next, row?.version ?? 0);
       const result = await this.#try([write]);
       if (result.status === 'committed')

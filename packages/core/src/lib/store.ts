@@ -136,7 +136,7 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
       const row = await operations.call('readSession', (backend) => backend.readSession(id, now));
       if (row === undefined || (row.principal !== null && row.principal !== asking)) return undefined;
       const session = new Session<S>(this.#shared, row);
-      return touchedOrGone(session);
+      return (await session.renewIfDue()) ? session : undefined;
     });
   }
 
@@ -151,8 +151,9 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
       afterId: cursor === undefined ? undefined : checkSessionId(cursor),
       limit: positive('limit', limit, 1_000),
     };
+    const now = options.clock();
     const page = await operations.run(() =>
-      operations.call('listSessions', (backend) => backend.listSessions(query, options.clock())),
+      operations.call('listSessions', (backend) => backend.listSessions(query, now)),
     );
     return {
       sessions: page.rows.map((row: SessionRow) => new Session<S>(this.#shared, row)),
@@ -164,9 +165,8 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
   async count({ kind = DEFAULT_KIND, principal }: CountSessionsOptions = {}): Promise<number> {
     const { operations, options } = this.#shared;
     const query = { kind: checkKind(kind), principal: principalOf(principal) };
-    return operations.run(() =>
-      operations.call('countSessions', (backend) => backend.countSessions(query, options.clock())),
-    );
+    const now = options.clock();
+    return operations.run(() => operations.call('countSessions', (backend) => backend.countSessions(query, now)));
   }
 
   /**
@@ -178,8 +178,9 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
     const { operations, options } = this.#shared;
     const stepRows = options.sweep === false ? 1_000 : options.sweep.stepRows;
     for (let removed = 0; ;) {
+      const now = options.clock();
       const { ids, done } = await operations.run(() =>
-        operations.call('sweep', (backend) => backend.sweep(stepRows, options.clock())),
+        operations.call('sweep', (backend) => backend.sweep(stepRows, now)),
       );
       removed += ids.length;
       if (done) return removed;
@@ -204,9 +205,12 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
   async #close(): Promise<void> {
     this.#sweeper?.stop();
     const idle = this.#shared.operations.close();
-    await this.#shared.wakeUps.close();
-    await idle;
-    await this.#shared.backend.close();
+    try {
+      await this.#shared.wakeUps.close();
+    } finally {
+      await idle;
+      await this.#shared.backend.close();
+    }
   }
 }
 
@@ -221,25 +225,16 @@ export async function createSessionStore<const S extends StateSchemas = StateSch
   options: SessionStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
   try {
-    resolveOptions(options, backend.capabilities);
-    await backend.migrate();
+    const { observe } = resolveOptions(options, backend.capabilities);
+    await new Operations(backend, observe).call('migrate', () => backend.migrate());
     return new SessionStore<S>(backend, options);
   } catch (error) {
-    await backend.close();
+    // Whether closing works or not, what the caller has to know is why opening did not.
+    await backend.close().catch(() => undefined);
     throw error;
   }
 }
 
 function principalOf(principal: string | null | undefined): string | null | undefined {
   return principal === null || principal === undefined ? principal : checkPrincipal(principal);
-}
-
-async function touchedOrGone<S>(session: Session<S>): Promise<Session<S> | undefined> {
-  try {
-    await session.touch();
-    return session;
-  } catch (error) {
-    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return undefined;
-    throw error;
-  }
 }
