@@ -100,7 +100,8 @@ export class StateValidationError extends SessionError {
   constructor(key: string, issues: StateValidationError['issues']) {
     super(
       'INVALID_STATE_VALUE',
-      `Value of state key ${JSON.stringify(key)} does not fit its schema: ${issues.map((issue) => issue.message).join('; ')}`,
+      // Not what the issues say: some libraries quote the value there.
+      `Value of state key ${JSON.stringify(key)} does not fit its schema: the error has ${issues.length} of its issues`,
     );
     this.key = key;
     this.issues = issues;

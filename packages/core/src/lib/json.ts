@@ -61,12 +61,21 @@ function refuseInexact(value: unknown, subject: string, ancestors: object[]): vo
   ancestors.push(value);
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) refuseInexact(value[index], subject, ancestors);
+    if (Object.keys(value).length > value.length) throw notJson(subject, 'an array with properties');
   } else {
-    if (!isPlainObject(value)) throw notJson(subject, `an object of class ${value.constructor.name}`);
+    if (!isPlainObject(value)) throw notJson(subject, `an object of class ${className(value)}`);
     if (Object.getOwnPropertySymbols(value).length > 0) throw notJson(subject, 'symbol');
     for (const key of Object.keys(value)) refuseInexact(value[key], subject, ancestors);
   }
+  // Of an array too, and where it is hidden or inherited: it would be written in place of the value.
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
+    throw notJson(subject, 'an object with a method toJSON');
   ancestors.pop();
+}
+
+function className(value: object): string {
+  const { constructor } = value;
+  return typeof constructor === 'function' ? constructor.name : 'unknown';
 }
 
 function notJson(subject: string, found: string): SessionError {
