@@ -1,5 +1,6 @@
 import type { SessionEvent, SessionEvents } from './lib/events.ts';
 import { invalidCursor } from './lib/event-id.ts';
+import { isPlainObject } from './lib/json.ts';
 
 /**
  * What the transports of both official SDK lines ask of an event store, by structure: it fits the `EventStore` of `@modelcontextprotocol/sdk` 1.x
@@ -20,7 +21,7 @@ export interface SessionEventStore<Message> {
    * Sends what follows the event on its stream, oldest first.
    *
    * @returns The stream's id.
-   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`; nothing was sent then.
+   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`: nothing was sent then, unless events were trimmed while they were sent.
    */
   replayEventsAfter(
     lastEventId: string,
@@ -52,5 +53,5 @@ export function createEventStore<Message>(session: { readonly events: SessionEve
 
 /** Whether an event is a priming event: an id without a message. */
 export function isPriming({ message }: Pick<SessionEvent, 'message'>): boolean {
-  return typeof message === 'object' && message !== null && Object.keys(message).length === 0;
+  return isPlainObject(message) && Object.keys(message).length === 0;
 }

@@ -48,12 +48,26 @@ export function cursorOf(tag: string, id: string, streamId: string | undefined):
   return position;
 }
 
+/** @throws SessionError `INVALID_CURSOR` where the session has no such event and had none, as far as its log can tell. */
+export async function checkIssued(
+  session: SessionContext,
+  cursor: EventPosition,
+  id: string | undefined,
+): Promise<void> {
+  const query = { sessionId: session.id, streamId: cursor.streamId, afterSeq: cursor.seq, limit: 1, maxBytes: 1 };
+  const page = await session.read('readEvents', (backend, now) => backend.readEvents(query, now));
+  if (!wasIssued(page, cursor)) throw invalidCursor(id);
+}
+
 /** Tells a cursor that was issued from one that was not, and a complete replay from one with a gap. */
 function verify(page: EventPage, cursor: EventPosition, id: string | undefined): void {
-  if (cursor.seq > page.lastSeq) throw invalidCursor(id);
-  if (page.afterStreamId === cursor.streamId) return;
-  if (page.afterStreamId !== undefined) throw invalidCursor(id);
-  // The event itself was trimmed, so at least its number must have been trimmed from what the reader follows.
-  if (page.trimmedSeq < cursor.seq) throw invalidCursor(id);
-  if (page.trimmedSeq > cursor.seq) throw new EventsTrimmedError(cursor.seq, page.trimmedSeq);
+  if (!wasIssued(page, cursor)) throw invalidCursor(id);
+  if (page.afterStreamId === undefined && page.trimmedSeq > cursor.seq)
+    throw new EventsTrimmedError(cursor.seq, page.trimmedSeq);
+}
+
+function wasIssued(page: EventPage, { seq, streamId }: EventPosition): boolean {
+  if (seq > page.lastSeq) return false;
+  // Where the event itself was trimmed, at least its number must have been trimmed from what was asked for.
+  return page.afterStreamId === undefined ? page.trimmedSeq >= seq : page.afterStreamId === streamId;
 }

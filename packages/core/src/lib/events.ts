@@ -1,6 +1,6 @@
 import { SessionError } from './errors.ts';
 import { formatEventId, parseEventId, sessionTag } from './event-id.ts';
-import { cursorOf, PAGE_BYTES, readPages } from './event-pages.ts';
+import { checkIssued, cursorOf, PAGE_BYTES, readPages } from './event-pages.ts';
 import { checkStreamId, utf8Bytes } from './ids.ts';
 import { decode, encodeMessage } from './json.ts';
 import { positive } from './options.ts';
@@ -116,6 +116,8 @@ export class SessionEvents {
    */
   async *tail({ signal, ...options }: TailOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
     const { operations, wakeUps } = this.#session.shared;
+    // A tail ends quietly when the store is closed, but one that begins afterwards is a mistake.
+    if (operations.closed) await this.#run(() => Promise.resolve());
     const wakeUp = wakeUps.register(this.#session.id);
     try {
       for await (const page of readPages(this.#session, this.#tag, options)) {
@@ -165,20 +167,20 @@ export class SessionEvents {
   async trim({ maxEvents, maxBytes, maxAgeMs, through }: TrimOptions): Promise<number> {
     for (const [name, value] of Object.entries({ maxEvents, maxBytes, maxAgeMs }))
       if (value !== undefined && value !== 0) positive(name, value);
+    const cursor = through === undefined ? undefined : cursorOf(this.#tag, through, undefined);
     const { now } = this.#session;
     const bound = {
       maxEvents,
       maxBytes,
       createdBefore: maxAgeMs === undefined ? undefined : now - maxAgeMs,
-      throughSeq: through === undefined ? undefined : cursorOf(this.#tag, through, undefined).seq,
+      throughSeq: cursor?.seq,
       limit: TRIM_STEP,
     };
     return this.#run(async () => {
+      if (cursor !== undefined) await checkIssued(this.#session, cursor, through);
       for (let removed = 0; ;) {
-        const step = this.#session.alive(
-          await this.#session.shared.operations.call('trimEvents', (backend) =>
-            backend.trimEvents(this.#session.id, bound, now),
-          ),
+        const step = await this.#session.read('trimEvents', (backend, at) =>
+          backend.trimEvents(this.#session.id, bound, at),
         );
         removed += step;
         if (step < TRIM_STEP) return removed;
