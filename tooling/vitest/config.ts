@@ -3,11 +3,15 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 // Workspace packages export their TypeScript sources under this condition, so tests need no build.
 const source = '@mcp-session/source';
 
+// Not 'module', which vite adds by default: it stands for files that are meant for bundlers, and what a test imports from
+// node_modules is loaded by Node itself, which cannot (@aws-sdk/core leaves the extensions out there).
+const conditions = [source, 'node', 'development|production'];
+
 const config: ViteUserConfig = defineConfig({
-  resolve: { conditions: [source, 'module', 'node', 'development|production'] },
+  resolve: { conditions },
   ssr: {
     resolve: {
-      conditions: [source, 'module', 'node', 'development|production'],
+      conditions,
       externalConditions: [source, 'node'],
     },
   },
