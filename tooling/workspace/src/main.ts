@@ -1,5 +1,6 @@
-// The workspace's `check` and `test` commands; see CONTRIBUTING.md.
+// The workspace's `build`, `check` and `test` commands; see CONTRIBUTING.md.
 //
+//   main.ts build             what is published, into each `dist`
 //   main.ts check             what can be said of the code without running it, and the dependency directions
 //   main.ts test              everything: the checks, the build, every package's tests
 //   main.ts test <folder>...  the tests of some packages alone, such as packages/core
@@ -10,10 +11,12 @@ function stepsOf(command: string | undefined, folders: readonly string[]): Step[
   switch (command) {
     case 'check':
       return [...checks(), ...tests(['tooling/workspace'])];
+    case 'build':
+      return [build()];
     case 'test':
       return folders.length > 0 ? tests(folders) : [...checks(), build(), ...tests([])];
     default:
-      throw new RangeError(`Command "${command}" is neither "check" nor "test"`);
+      throw new RangeError(`Command "${command}" is not "build", "check" or "test"`);
   }
 }
 
