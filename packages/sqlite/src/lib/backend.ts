@@ -19,7 +19,6 @@ import type {
   SweepResult,
   TrimBound,
 } from '@mcp-session/core';
-import type { Statement } from 'better-sqlite3';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
 import { Events } from './events.ts';
@@ -34,6 +33,8 @@ import { Trims } from './trim.ts';
 export class SqliteBackend implements SessionBackend {
   readonly name = 'sqlite';
   readonly capabilities: Capabilities;
+  /** Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version). Nobody can connect to a database in memory. */
+  readonly readChangeMarker?: () => number;
   readonly #connection: Connection;
   readonly #owned: boolean;
   readonly #sessions: Sessions;
@@ -41,7 +42,6 @@ export class SqliteBackend implements SessionBackend {
   readonly #events: Events;
   readonly #trims: Trims;
   readonly #sweep: Sweep;
-  #dataVersion: Statement<[], number> | undefined;
 
   constructor({ connection, owned }: Opened) {
     const file = isFile(connection);
@@ -58,6 +58,10 @@ export class SqliteBackend implements SessionBackend {
       // A poll that finds nothing costs a few microseconds, see readChangeMarker.
       poll: { minMs: 20, maxMs: 20 },
     };
+    if (file) {
+      const marker = connection.handle.prepare<[], number>('pragma data_version').pluck().safeIntegers(false);
+      this.readChangeMarker = () => this.#run(() => marker.get() ?? 0);
+    }
     this.#connection = connection;
     this.#owned = owned;
     this.#sessions = new Sessions(connection);
@@ -129,14 +133,6 @@ export class SqliteBackend implements SessionBackend {
 
   async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
     return this.#run(() => this.#sessions.readHeads(ids, now));
-  }
-
-  /** Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version). */
-  readChangeMarker(): number {
-    return this.#run(() => {
-      this.#dataVersion ??= this.#connection.handle.prepare<[], number>('pragma data_version').pluck();
-      return this.#dataVersion.safeIntegers(false).get() ?? 0;
-    });
   }
 
   async migrate(): Promise<void> {

@@ -1,12 +1,19 @@
 import { SessionError } from '@mcp-session/core';
-import { sql, type Kysely } from 'kysely';
+import { sql, type Compilable, type Kysely } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
-import { prefixTables } from './schema.ts';
+import type { Tables } from './schema.ts';
 
-/** Names of the migrations of this version, in order. A name that is not here comes from a newer one. */
-const names = ['0001-initial'] as const;
+/**
+ * The migrations of this version, in order. A name in the database that is not here comes from a newer one.
+ *
+ * Each makes its list of statements, and all of them run in one transaction without an `await` in between. It must be harmless to run one twice: another process
+ * may be doing the same, and this one may end before Kysely has recorded it.
+ */
+const migrations: Record<string, (queries: Kysely<Tables>, prefix: string) => readonly Compilable[]> = {
+  '0001-initial': initial,
+};
 
 /**
  * Makes the tables or brings them up to date.
@@ -14,127 +21,127 @@ const names = ['0001-initial'] as const;
  * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
  */
 export async function migrate(connection: Connection): Promise<void> {
-  if (isUpToDate(connection)) return;
-  const { handle, queries, tablePrefix } = connection;
-  // Kysely takes no lock on SQLite. Here the write lock is taken first: other processes wait for it and then find nothing to do.
-  handle.exec('begin immediate');
-  try {
-    if (!isUpToDate(connection)) {
-      const migrator = new Migrator({
-        db: queries.withoutPlugins(),
-        provider: { getMigrations: async () => migrations(tablePrefix) },
-        migrationTableName: `${tablePrefix}migrations`,
-        migrationLockTableName: `${tablePrefix}migrations_lock`,
-      });
-      const { error } = await migrator.migrateToLatest();
-      if (error !== undefined) throw translateError(error, connection);
-    }
-    handle.exec('commit');
-  } catch (error) {
-    if (handle.inTransaction) handle.exec('rollback');
-    throw error;
+  const { queries, tablePrefix } = connection;
+  const migrator = new Migrator({
+    db: queries.withoutPlugins(),
+    provider: { getMigrations: async () => toKysely(connection) },
+    migrationTableName: `${tablePrefix}migrations`,
+    migrationLockTableName: `${tablePrefix}migrations_lock`,
+  });
+  for (let done = countDone(connection); done < Object.keys(migrations).length;) {
+    const { error } = await migrator.migrateToLatest();
+    const before = done;
+    done = countDone(connection);
+    // Kysely takes no lock on SQLite, and holding one of ours across its awaits would stop whatever else this thread does on the file. So two processes may run
+    // the same migration, the second to record it fails, and all is well as long as the work goes on.
+    if (error !== undefined && done === before) throw translateError(error, connection);
   }
 }
 
+function toKysely(connection: Connection): Record<string, Migration> {
+  const { handle, queries, tablePrefix } = connection;
+  return Object.fromEntries(
+    Object.entries(migrations).map(([name, make]) => {
+      const run = () => {
+        for (const statement of make(queries, tablePrefix)) handle.exec(statement.compile().sql);
+      };
+      return [name, { up: async () => connection.write(run) }];
+    }),
+  );
+}
+
 /**
- * Looks whether all migrations have been run, without a lock and without a write.
+ * Counts the migrations that were run, without a lock and without a write.
  *
  * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
  */
-export function isUpToDate({ handle, label, tablePrefix }: Connection): boolean {
+export function countDone({ handle, label, tablePrefix }: Connection): number {
   const table = `${tablePrefix}migrations`;
   const exists = handle.prepare(`select 1 from sqlite_schema where type = 'table' and name = ?`).get(table);
-  if (exists === undefined) return false;
+  if (exists === undefined) return 0;
   const done = handle.prepare<[], string>(`select name from "${table}"`).pluck().all();
-  const unknown = done.find((name) => !names.some((known) => known === name));
+  const unknown = done.find((name) => !Object.hasOwn(migrations, name));
   if (unknown !== undefined)
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
       `${label} was migrated by a newer version of @mcp-session/sqlite (${JSON.stringify(unknown)}); nothing was changed, install that version`,
     );
-  return done.length === names.length;
+  return done.length;
 }
 
-function migrations(prefix: string): Record<(typeof names)[number], Migration> {
-  return { '0001-initial': { up: (database) => initial(database.withPlugin(prefixTables(prefix)), prefix) } };
-}
+function initial({ schema }: Kysely<Tables>, prefix: string): readonly Compilable[] {
+  const createIndex = (name: string) => schema.createIndex(`${prefix}${name}`).ifNotExists();
+  const createOwned = (name: string) =>
+    schema
+      .createTable(name)
+      .ifNotExists()
+      .addColumn('session_pk', 'integer', (column) => column.notNull().references('sessions.pk'));
 
-async function initial(database: Kysely<unknown>, prefix: string): Promise<void> {
-  const { schema } = database;
+  return [
+    schema
+      .createTable('sessions')
+      .ifNotExists()
+      .addColumn('pk', 'integer', (column) => column.primaryKey())
+      .addColumn('id', 'text', (column) => column.notNull().unique())
+      .addColumn('kind', 'text', (column) => column.notNull())
+      .addColumn('principal', 'text')
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .addColumn('touched_at', 'integer', (column) => column.notNull())
+      .addColumn('expires_at', 'integer', (column) => column.notNull())
+      .addColumn('ended_at', 'integer')
+      .addColumn('purge_at', 'integer')
+      .addColumn('sweep_at', 'integer', (column) => column.notNull())
+      .addColumn('last_seq', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('trimmed_seq', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('forgotten_seq', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('log_bytes', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('state_version', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('state_keys', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('state_bytes', 'integer', (column) => column.notNull().defaultTo(0))
+      .addColumn('version', 'integer', (column) => column.notNull().defaultTo(1))
+      .addColumn('profile', 'text', (column) => column.notNull())
+      .modifyEnd(sql`strict`),
 
-  await schema
-    .createTable('sessions')
-    .addColumn('pk', 'integer', (column) => column.primaryKey())
-    .addColumn('id', 'text', (column) => column.notNull().unique())
-    .addColumn('kind', 'text', (column) => column.notNull())
-    .addColumn('principal', 'text')
-    .addColumn('created_at', 'integer', (column) => column.notNull())
-    .addColumn('touched_at', 'integer', (column) => column.notNull())
-    .addColumn('expires_at', 'integer', (column) => column.notNull())
-    .addColumn('ended_at', 'integer')
-    .addColumn('purge_at', 'integer')
-    .addColumn('sweep_at', 'integer', (column) => column.notNull())
-    .addColumn('last_seq', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('trimmed_seq', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('forgotten_seq', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('log_bytes', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('state_version', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('state_keys', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('state_bytes', 'integer', (column) => column.notNull().defaultTo(0))
-    .addColumn('version', 'integer', (column) => column.notNull().defaultTo(1))
-    .addColumn('profile', 'text', (column) => column.notNull())
-    .modifyEnd(sql`strict`)
-    .execute();
+    // An append changes none of these.
+    createIndex('sessions_by_kind').on('sessions').columns(['kind', 'id']).where(sql.ref('ended_at'), 'is', null),
+    createIndex('sessions_by_principal')
+      .on('sessions')
+      .columns(['kind', 'principal', 'id'])
+      .where(sql.ref('ended_at'), 'is', null),
+    createIndex('sessions_by_sweep').on('sessions').column('sweep_at'),
 
-  // An append changes none of these indexes.
-  const sessionIndex = (name: string) => schema.createIndex(`${prefix}sessions_by_${name}`).on('sessions');
-  await sessionIndex('kind').columns(['kind', 'id']).where(sql.ref('ended_at'), 'is', null).execute();
-  await sessionIndex('principal').columns(['kind', 'principal', 'id']).where(sql.ref('ended_at'), 'is', null).execute();
-  await sessionIndex('sweep').column('sweep_at').execute();
+    createOwned('state')
+      .addColumn('key', 'text', (column) => column.notNull())
+      .addColumn('version', 'integer', (column) => column.notNull())
+      .addColumn('bytes', 'integer', (column) => column.notNull())
+      .addColumn('value', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('state_key', ['session_pk', 'key'])
+      .modifyEnd(sql`strict, without rowid`),
 
-  const ownedTable = (name: string) =>
-    schema.createTable(name).addColumn('session_pk', 'integer', (column) => column.notNull().references('sessions.pk'));
+    // With a rowid, unlike the others: whatever the session, a new event goes to the end of the table and only the two narrow indexes are
+    // written in their middle. Stored by session, each append to one of many sessions would write and split pages full of messages.
+    createOwned('events')
+      .addColumn('seq', 'integer', (column) => column.notNull())
+      .addColumn('stream_id', 'text', (column) => column.notNull())
+      .addColumn('created_at', 'integer', (column) => column.notNull())
+      .addColumn('bytes', 'integer', (column) => column.notNull())
+      .addColumn('message', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('event_key', ['session_pk', 'seq'])
+      .modifyEnd(sql`strict`),
+    createIndex('events_by_stream').unique().on('events').columns(['session_pk', 'stream_id', 'seq']),
 
-  await ownedTable('state')
-    .addColumn('key', 'text', (column) => column.notNull())
-    .addColumn('version', 'integer', (column) => column.notNull())
-    .addColumn('bytes', 'integer', (column) => column.notNull())
-    .addColumn('value', 'text', (column) => column.notNull())
-    .addPrimaryKeyConstraint('state_key', ['session_pk', 'key'])
-    .modifyEnd(sql`strict, without rowid`)
-    .execute();
+    createOwned('tokens')
+      .addColumn('token', 'text', (column) => column.notNull())
+      .addColumn('first_seq', 'integer', (column) => column.notNull())
+      .addColumn('last_seq', 'integer', (column) => column.notNull())
+      .addPrimaryKeyConstraint('token_key', ['session_pk', 'token'])
+      .modifyEnd(sql`strict, without rowid`),
 
-  // With a rowid, unlike the other tables: whatever the session, a new event goes to the end of the table and only the two narrow indexes
-  // are written in their middle. Stored by session, each append to one of many sessions would write and split pages full of messages.
-  await ownedTable('events')
-    .addColumn('seq', 'integer', (column) => column.notNull())
-    .addColumn('stream_id', 'text', (column) => column.notNull())
-    .addColumn('created_at', 'integer', (column) => column.notNull())
-    .addColumn('bytes', 'integer', (column) => column.notNull())
-    .addColumn('message', 'text', (column) => column.notNull())
-    .addPrimaryKeyConstraint('event_key', ['session_pk', 'seq'])
-    .modifyEnd(sql`strict`)
-    .execute();
-  await schema
-    .createIndex(`${prefix}events_by_stream`)
-    .unique()
-    .on('events')
-    .columns(['session_pk', 'stream_id', 'seq'])
-    .execute();
-
-  await ownedTable('tokens')
-    .addColumn('token', 'text', (column) => column.notNull())
-    .addColumn('first_seq', 'integer', (column) => column.notNull())
-    .addColumn('last_seq', 'integer', (column) => column.notNull())
-    .addPrimaryKeyConstraint('token_key', ['session_pk', 'token'])
-    .modifyEnd(sql`strict, without rowid`)
-    .execute();
-
-  await ownedTable('trims')
-    .addColumn('stream_id', 'text', (column) => column.notNull())
-    .addColumn('trimmed_seq', 'integer', (column) => column.notNull())
-    .addPrimaryKeyConstraint('trim_key', ['session_pk', 'stream_id'])
-    .modifyEnd(sql`strict, without rowid`)
-    .execute();
-  await schema.createIndex(`${prefix}trims_by_seq`).on('trims').columns(['session_pk', 'trimmed_seq']).execute();
+    createOwned('trims')
+      .addColumn('stream_id', 'text', (column) => column.notNull())
+      .addColumn('trimmed_seq', 'integer', (column) => column.notNull())
+      .addPrimaryKeyConstraint('trim_key', ['session_pk', 'stream_id'])
+      .modifyEnd(sql`strict, without rowid`),
+    createIndex('trims_by_seq').on('trims').columns(['session_pk', 'trimmed_seq']),
+  ];
 }

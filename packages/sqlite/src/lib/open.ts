@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { SessionError } from '@mcp-session/core';
+import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 import Database from 'better-sqlite3';
 import { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
-import { isUpToDate } from './migrations.ts';
+import { countDone } from './migrations.ts';
 import type { ResolvedOptions } from './options.ts';
 
 /** How often the switch to WAL is tried. Each try but the first has waited for the lock first. */
@@ -35,7 +35,7 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
     handle = new Database(path, { timeout: busyTimeoutMs });
     const connection = new Connection(handle, label, tablePrefix);
     // The first read, before anything is written: a file that is no database or has a newer schema is refused here.
-    isUpToDate(connection);
+    countDone(connection);
     if (!inMemory) switchToWal(connection);
     // better-sqlite3 is built to begin with `normal` in WAL mode.
     handle.pragma(`synchronous = ${synchronous}`);
@@ -47,26 +47,24 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
   }
 }
 
-// SQLite says CANTOPEN for each of these, and makes the file when it can.
+// SQLite says CANTOPEN for each of these, or opens the file to read only. None of the checks may open the file: closing it again would drop the locks of every
+// other connection of this process (sqlite.org/howtocorrupt.html, 2.2).
 async function checkPath(path: string, label: string): Promise<void> {
   const folder = dirname(resolve(path));
-  const isFolder = await stat(folder).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
-  if (!isFolder)
-    throw new SessionError(
-      'STORE_UNAVAILABLE',
-      `${label} cannot be opened: its folder does not exist, create it first`,
-    );
+  const refuse = (code: SessionErrorCode, reason: string) => (cause: unknown) => {
+    throw new SessionError(code, `${label} cannot be opened: ${reason}`, { cause });
+  };
+  await access(folder).catch(refuse('STORE_UNAVAILABLE', 'its folder does not exist, create it first'));
   const file = await stat(path).catch(() => undefined);
-  if (file?.isDirectory() === true)
-    throw new SessionError('STORE_UNAVAILABLE', `${label} cannot be opened: it is a folder, name a file in it`);
-  const [target, mode, right] =
-    file === undefined ? [folder, constants.W_OK, 'create files in its folder'] : [path, constants.R_OK, 'read it'];
-  await access(target, mode).catch((cause: unknown) => {
-    throw new SessionError('STORE_DENIED', `${label} cannot be opened: this process may not ${right}`, { cause });
-  });
+  if (file === undefined) {
+    await access(folder, constants.W_OK).catch(
+      refuse('STORE_DENIED', 'this process may not create files in its folder'),
+    );
+    return;
+  }
+  if (file.isDirectory()) refuse('STORE_UNAVAILABLE', 'it is a folder, name a file in it')(undefined);
+  await access(path, constants.R_OK).catch(refuse('STORE_DENIED', 'this process may not read it'));
+  await access(path, constants.W_OK).catch(refuse('STORE_READ_ONLY', 'this process may not write it'));
 }
 
 function switchToWal({ handle, label }: Connection): void {
