@@ -18,6 +18,8 @@ import { sweepCases } from './cases/sweeps.ts';
 import { tailCases } from './cases/tails.ts';
 import { tokenCases } from './cases/tokens.ts';
 import { trimCases } from './cases/trims.ts';
+import { crashCase } from './crash.ts';
+import { generatedCases } from './generated/sequences.ts';
 
 /** Every case of the kit, in the order in which a new backend grows. */
 export const cases: readonly Case[] = [
@@ -40,4 +42,6 @@ export const cases: readonly Case[] = [
   ...hintCases,
   ...storeCases,
   ...tailCases,
+  crashCase(4),
+  ...generatedCases,
 ];

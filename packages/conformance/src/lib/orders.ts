@@ -1,6 +1,6 @@
 import type { SessionBackend } from '@mcp-session/core';
 import { createSessionStore } from '@mcp-session/core';
-import { event, request } from './actions.ts';
+import { event, range, request } from './actions.ts';
 
 /** Methods of a backend that a peer can be told to call. */
 export type PeerMethod =
@@ -21,6 +21,9 @@ export type PeerMethod =
   | 'readHeads'
   | 'migrate'
   | 'ping';
+
+/** Events of each request of `append-on`, so that a request which is there in part shows. */
+export const PARTS = 3;
 
 /** What a peer is told to do, as it travels between processes. */
 export type Order =
@@ -50,12 +53,12 @@ export async function perform(backend: SessionBackend, order: Order, report: (se
     }
     case 'append': {
       const seqs: (number | undefined)[] = [];
-      for (let n = 0; n < order.count; n += 1) seqs.push(await appendOne(backend, order, n));
+      for (let n = 0; n < order.count; n += 1) seqs.push(await appendSome(backend, order, n, 1));
       return seqs;
     }
     case 'append-on': {
-      for (let n = 0; ; n += 1) {
-        const seq = await appendOne(backend, order, n);
+      for (let n = 0; ; n += PARTS) {
+        const seq = await appendSome(backend, order, n, PARTS);
         if (seq === undefined) return undefined;
         report(seq);
       }
@@ -70,12 +73,14 @@ export function writerMessage(writer: string, n: number): string {
   return JSON.stringify({ writer, n });
 }
 
-async function appendOne(
+async function appendSome(
   backend: SessionBackend,
   order: { readonly sessionId: string; readonly writer: string; readonly now: number },
   n: number,
+  count: number,
 ): Promise<number | undefined> {
-  const batch = [request(order.sessionId, [event(order.writer, writerMessage(order.writer, n))])];
+  const events = range(n, n + count - 1).map((index) => event(order.writer, writerMessage(order.writer, index)));
+  const batch = [request(order.sessionId, events)];
   return (await backend.appendEvents(batch, order.now))[0]?.firstSeq;
 }
 

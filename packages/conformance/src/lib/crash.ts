@@ -1,0 +1,136 @@
+import type { EventRow } from '@mcp-session/core';
+import { setTimeout as wait } from 'node:timers/promises';
+import { append, NOW, range, seqs, walkEvents } from './actions.ts';
+import { runCase } from './bench.ts';
+import { defineFresh, type Case, type CaseContext } from './case.ts';
+import { Finding, holds, same } from './findings.ts';
+import { PARTS, writerMessage } from './orders.ts';
+import type { ProcessPeer } from './peer.ts';
+import type { OpenStorage } from './storage.ts';
+
+/** How often a writer is killed. */
+export interface CrashOptions {
+  /** 1 or more. Each costs the start of two processes, some tenths of a second. */
+  readonly kills: number;
+}
+
+/** What was lost: nothing, or {@link crashWriters} would have thrown. */
+export interface CrashReport {
+  readonly kills: number;
+  /** Requests that were acknowledged before a kill. */
+  readonly acknowledged: number;
+  /** Events in the log at the end: those, and perhaps some whose acknowledgement the kill swallowed. */
+  readonly events: number;
+}
+
+/** What one writer was told before it was killed. */
+export interface Writer {
+  readonly name: string;
+  /** The first number of each of its requests, in the order of the acknowledgements. */
+  readonly acknowledged: number[];
+}
+
+/**
+ * Starts processes that append without a pause, kills them with SIGKILL at random moments, and looks at the log after each kill. `describeBackend` does so a few times; a
+ * backend's own tests may want more.
+ *
+ * @throws BrokenPromiseError where an acknowledged append is missing or the log has a hole.
+ */
+export async function crashWriters(open: OpenStorage, { kills }: CrashOptions): Promise<CrashReport> {
+  let report: CrashReport = { kills, acknowledged: 0, events: 0 };
+  const chosen = crashCase(kills, (told) => {
+    report = told;
+  });
+  const broken = await runCase(chosen, open, 0);
+  if (broken !== undefined) throw broken;
+  return report;
+}
+
+/** The case of the kit. */
+export function crashCase(kills: number, tell: (report: CrashReport) => void = () => undefined): Case {
+  return defineFresh('lifecycle.crash', `${kills} times with SIGKILL, while it appends`, async (t) => {
+    const id = await t.live();
+    if (!t.capabilities.durable) {
+      const other = await t.reopen();
+      if (!t.capabilities.shared)
+        same(await other.readSession(id, NOW), undefined, 'readSession of a storage that is not durable, opened again');
+      return;
+    }
+    if (!t.capabilities.shared) await t.backend.close();
+    const writers: Writer[] = [];
+    let events = 0;
+    for (const kill of range(1, kills)) {
+      writers.push(...(await writeAndKill(t, id, kill)));
+      const backend = await t.reopen();
+      const log = await walkEvents(backend, id);
+      checkLog(log, writers);
+      same(
+        await append(backend, id, 'after', ['1']),
+        log.length + 1,
+        'number of the next event after a writer was killed',
+      );
+      if (t.capabilities.shared)
+        same(
+          seqs(await walkEvents(t.backend, id)).length,
+          log.length + 1,
+          'events that a handle from before the kill reads',
+        );
+      await backend.close();
+      events = log.length + 1;
+    }
+    tell({ kills, acknowledged: writers.flatMap((writer) => writer.acknowledged).length, events });
+  });
+}
+
+/** Whether a log holds all that was acknowledged, and no hole and no half request. */
+export function checkLog(log: readonly EventRow[], writers: readonly Writer[]): void {
+  same(seqs(log), range(1, log.length), 'numbers in the log after a writer was killed: no hole');
+  for (const { name, acknowledged } of writers) {
+    const own = log.filter((row) => row.streamId === name);
+    const messages = own.map((row) => row.message);
+    same(
+      messages,
+      messages.map((_, n) => writerMessage(name, n)),
+      `messages of a writer that was killed, in the order in which it appended them`,
+    );
+    same(own.length % PARTS, 0, `events of a request that is there only in part, of ${PARTS} in each`);
+    const stored = own.filter((_, index) => index % PARTS === 0).map((row) => row.seq);
+    same(
+      stored.slice(0, acknowledged.length),
+      acknowledged,
+      'first numbers of requests that were acknowledged before the kill, as the log has them',
+    );
+  }
+}
+
+async function writeAndKill(t: CaseContext, sessionId: string, kill: number): Promise<Writer[]> {
+  const count = t.capabilities.shared ? 2 : 1;
+  const victims = await Promise.all(range(1, count).map(() => t.victim()));
+  return Promise.all(victims.map((victim, index) => writeUntilKilled(victim, sessionId, `k${kill}-${index}`)));
+}
+
+async function writeUntilKilled(victim: ProcessPeer, sessionId: string, name: string): Promise<Writer> {
+  const acknowledged: number[] = [];
+  const enough = 1 + Math.floor(Math.random() * 30);
+  let reached: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const running = victim.run({ do: 'append-on', sessionId, writer: name, now: NOW }, (seq) => {
+    if (acknowledged.push(seq) === enough) reached();
+  });
+  const early = running.then(() => {
+    throw new Finding('a writer stopped before it was killed: its session was not live');
+  });
+  early.catch(() => undefined);
+  await Promise.race([begun, early, tooSlow(enough)]);
+  await wait(Math.random() * 10);
+  await victim.kill();
+  holds(acknowledged.length >= enough, 'a writer was killed before it had appended');
+  return { name, acknowledged };
+}
+
+async function tooSlow(enough: number): Promise<never> {
+  await wait(30_000, undefined, { ref: false });
+  throw new Finding(`a writer did not append ${enough} times within 30 s`);
+}

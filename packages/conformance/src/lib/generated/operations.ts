@@ -1,0 +1,196 @@
+import type { AppendRequest, SessionBackend, SessionPage } from '@mcp-session/core';
+import { event, newSession, UNLIMITED, walkEvents, write } from '../actions.ts';
+import { eventRow, sessionRow, stateRow } from '../cases/rows.ts';
+import { compareBytes } from '../findings.ts';
+
+/** One call, in small numbers so that calls meet: a session is 0 to 2, a time is milliseconds after the present of the call. */
+export type Operation =
+  | { readonly do: 'create'; readonly session: number; readonly principal: string | null; readonly ttlMs: number }
+  | { readonly do: 'read' | 'readAllState'; readonly session: number }
+  | {
+      readonly do: 'update';
+      readonly session: number;
+      readonly expectedVersion: number;
+      readonly ttlMs: number | undefined;
+    }
+  | { readonly do: 'touch' | 'end'; readonly session: number; readonly ttlMs: number }
+  | { readonly do: 'heads' }
+  | { readonly do: 'list'; readonly principal: string | null | undefined; readonly limit: number }
+  | { readonly do: 'count'; readonly principal: string | null | undefined }
+  | { readonly do: 'sweep'; readonly limit: number }
+  | { readonly do: 'readState'; readonly session: number; readonly keys: readonly string[] }
+  | {
+      readonly do: 'commit';
+      readonly session: number;
+      readonly writes: readonly {
+        readonly key: string;
+        readonly value: string | undefined;
+        readonly expectedVersion: number | undefined;
+      }[];
+      readonly limit: 'none' | 'keys' | 'bytes';
+      readonly ttlMs: number | undefined;
+    }
+  | { readonly do: 'clear'; readonly session: number; readonly ttlMs: number | undefined }
+  | {
+      readonly do: 'append';
+      readonly requests: readonly {
+        readonly session: number;
+        readonly streams: readonly string[];
+        readonly size: number;
+        readonly ttlMs: number | undefined;
+      }[];
+    }
+  | { readonly do: 'again'; readonly back: number }
+  | {
+      readonly do: 'events';
+      readonly session: number;
+      readonly streamId: string | undefined;
+      readonly afterSeq: number | undefined;
+      readonly limit: number;
+      readonly maxBytes: number;
+    }
+  | {
+      readonly do: 'trim';
+      readonly session: number;
+      readonly maxEvents: number | undefined;
+      readonly maxBytes: number | undefined;
+      readonly maxAgeMs: number | undefined;
+      readonly throughSeq: number | undefined;
+      readonly limit: number;
+    };
+
+/** What the calls of one sequence have in common. The backend under test and the model each get one of their own. */
+export interface Sequence {
+  readonly ids: readonly string[];
+  readonly kind: string;
+  /** Requests that were appended, for calls that come again. */
+  readonly requests: AppendRequest[];
+}
+
+/** Makes one call. Gives what the contract fixes of its answer, so that two backends can be compared. */
+export async function apply(
+  backend: SessionBackend,
+  operation: Operation,
+  sequence: Sequence,
+  now: number,
+): Promise<unknown> {
+  const id = 'session' in operation ? (sequence.ids[operation.session] ?? '') : '';
+  const after = (ttlMs: number | undefined) => (ttlMs === undefined ? undefined : now + ttlMs);
+  switch (operation.do) {
+    case 'create': {
+      const { principal, ttlMs } = operation;
+      return backend.createSession(newSession(id, { kind: sequence.kind, principal, expiresAt: now + ttlMs }), now);
+    }
+    case 'read':
+      return sessionRow(await backend.readSession(id, now));
+    case 'update': {
+      const { expectedVersion, ttlMs } = operation;
+      const result = await backend.updateSession(
+        id,
+        { profile: `${now}`, expectedVersion, expiresAt: after(ttlMs) },
+        now,
+      );
+      return result?.status === 'conflict' ? { ...result, current: sessionRow(result.current) } : result;
+    }
+    case 'touch':
+      return backend.touchSession(id, now + operation.ttlMs, now);
+    case 'end':
+      return backend.endSession(id, now + operation.ttlMs, now);
+    case 'heads':
+      return backend.readHeads(sequence.ids, now);
+    case 'list':
+      return list(backend, operation, sequence.kind, now);
+    case 'count':
+      return backend.countSessions({ kind: sequence.kind, principal: operation.principal }, now);
+    case 'sweep':
+      return sweep(backend, operation.limit, sequence.ids, now);
+    case 'readAllState':
+    case 'readState': {
+      const rows = await backend.readState(id, operation.do === 'readState' ? operation.keys : undefined, now);
+      return rows?.map(stateRow).toSorted((a, b) => compareBytes(a?.key ?? '', b?.key ?? ''));
+    }
+    case 'commit': {
+      const limits = { none: UNLIMITED, keys: { ...UNLIMITED, maxKeys: 2 }, bytes: { ...UNLIMITED, maxBytes: 12 } }[
+        operation.limit
+      ];
+      const writes = operation.writes.map(({ key, value, expectedVersion }) => write(key, value, expectedVersion));
+      const result = await backend.commitState(
+        { sessionId: id, writes, limits, expiresAt: after(operation.ttlMs) },
+        now,
+      );
+      return result?.status === 'conflict' ? { ...result, current: stateRow(result.current) } : result;
+    }
+    case 'clear':
+      return backend.clearState(id, after(operation.ttlMs), now);
+    case 'append':
+      return append(backend, operation, sequence, now);
+    case 'again': {
+      const request = sequence.requests.at(-1 - operation.back);
+      if (request === undefined) return undefined;
+      const results = await backend.appendEvents([{ ...request, expiresAt: undefined }], now);
+      return results.map((result) => result?.firstSeq);
+    }
+    case 'events':
+      return events(backend, operation, id, now);
+    case 'trim': {
+      const { maxEvents, maxBytes, maxAgeMs, throughSeq, limit } = operation;
+      const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
+      return backend.trimEvents(id, { maxEvents, maxBytes, createdBefore, throughSeq, limit }, now);
+    }
+  }
+}
+
+type Of<D extends Operation['do']> = Extract<Operation, { readonly do: D }>;
+
+async function list(
+  backend: SessionBackend,
+  { principal, limit }: Of<'list'>,
+  kind: string,
+  now: number,
+): Promise<unknown> {
+  const rows: unknown[] = [];
+  let page: SessionPage | undefined;
+  do {
+    page = await backend.listSessions({ kind, principal, limit, afterId: page?.nextAfterId }, now);
+    rows.push(...page.rows.map(sessionRow));
+  } while (page.more);
+  return rows;
+}
+
+async function sweep(backend: SessionBackend, limit: number, own: readonly string[], now: number): Promise<unknown> {
+  const gone: string[] = [];
+  for (let done = false; !done;) {
+    const swept = await backend.sweep(limit, now);
+    gone.push(...swept.ids.filter((id) => own.includes(id)));
+    done = swept.done;
+  }
+  return gone.toSorted(compareBytes);
+}
+
+async function append(
+  backend: SessionBackend,
+  { requests }: Of<'append'>,
+  sequence: Sequence,
+  now: number,
+): Promise<unknown> {
+  const batch = requests.map(({ session, streams, size, ttlMs }, index) => ({
+    sessionId: sequence.ids[session] ?? '',
+    // Not random: the model gets the same.
+    token: `${sequence.requests.length + index}`.padStart(22, '-'),
+    events: streams.map((streamId, n) => event(streamId, `"${String(n).repeat(size)}"`)),
+    expiresAt: ttlMs === undefined ? undefined : now + ttlMs,
+  }));
+  sequence.requests.push(...batch);
+  return backend.appendEvents(batch, now);
+}
+
+/** The whole rest of the log, page by page, and what the first page says of it. Where pages end is the backend's choice. */
+async function events(backend: SessionBackend, operation: Of<'events'>, id: string, now: number): Promise<unknown> {
+  const { streamId, afterSeq, limit, maxBytes } = operation;
+  const first = await backend.readEvents({ sessionId: id, streamId, afterSeq, limit, maxBytes }, now);
+  if (first === undefined) return undefined;
+  const { lastSeq, trimmedSeq, afterStreamId } = first;
+  if (afterSeq === undefined) return { rows: first.events.map(eventRow), lastSeq, trimmedSeq };
+  const walk = { limit, maxBytes, afterSeq, ...(streamId !== undefined && { streamId }) };
+  return { rows: (await walkEvents(backend, id, walk, now)).map(eventRow), lastSeq, trimmedSeq, afterStreamId };
+}
