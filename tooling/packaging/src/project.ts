@@ -53,3 +53,37 @@ export async function checkEntries(folder: string, entries: readonly string[]): 
   const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   await succeed(process.execPath, [compiler, '--project', folder, '--pretty', 'false'], folder);
 }
+
+/**
+ * Runs the conformance kit in a project that has it and the SQLite backend, the way the author of a backend does: against
+ * a file, with second processes. Returns what vitest wrote, and throws with it if the kit fails.
+ */
+export async function runKit(folder: string): Promise<string> {
+  writeFileSync(
+    join(folder, 'second-process.mjs'),
+    `import { createSqliteBackend } from '@mcp-session/sqlite';
+
+export const openBackend = (path) => createSqliteBackend({ path });
+`,
+  );
+  writeFileSync(
+    join(folder, 'backend.test.mjs'),
+    `import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeBackend } from '@mcp-session/conformance';
+import { createSqliteBackend } from '@mcp-session/sqlite';
+
+describeBackend('installed', async () => {
+  const folder = mkdtempSync(join(import.meta.dirname, 'data-'));
+  const path = join(folder, 'sessions.db');
+  return {
+    backend: await createSqliteBackend({ path }),
+    reopen: () => createSqliteBackend({ path }),
+    secondProcess: { module: new URL('second-process.mjs', import.meta.url), argument: path },
+    dispose: () => rmSync(folder, { recursive: true, force: true }),
+  };
+});
+`,
+  );
+  return await succeed(join(folder, 'node_modules', '.bin', 'vitest'), ['run'], folder);
+}

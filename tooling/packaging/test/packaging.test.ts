@@ -1,12 +1,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildAll, pack, succeed, type Packed } from '../src/pack.ts';
-import { checkEntries, createProject, importEntry } from '../src/project.ts';
+import { checkEntries, createProject, importEntry, runKit } from '../src/project.ts';
 
 const minutes = 60_000;
 const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
@@ -115,6 +116,20 @@ describe.each(projects())('an empty project with $name', ({ name, pkg, entries, 
       await expect(checkEntries(project, entries)).resolves.toBeUndefined();
     },
     minutes,
+  );
+});
+
+describe('an empty project of the author of a backend', () => {
+  it(
+    'runs the kit, with second processes',
+    async () => {
+      const project = join(folder, 'projects', 'backend');
+      const packages = [get('@mcp-session/conformance'), get('@mcp-session/sqlite')];
+      await createProject(project, { packages, others: {} }, [...packed.values()]);
+
+      expect(stripVTControlCharacters(await runKit(project))).toMatch(/Tests +\d+ passed \(\d+\)/);
+    },
+    5 * minutes,
   );
 });
 
