@@ -1,0 +1,89 @@
+import type { SessionStore } from '@mcp-session/core';
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { createSqliteStore } from '@mcp-session/sqlite';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { state } from './server.ts';
+
+type Store = SessionStore<typeof state>;
+
+/** The stores by the names that `--store` takes: another backend is another entry. */
+const stores = {
+  sqlite: {
+    open: (path: string): Promise<Store> => createSqliteStore({ path, state }),
+    describe: (path: string) => `in ${path}: they outlive this process, however it ends`,
+  },
+  memory: {
+    open: (): Promise<Store> => createMemoryStore({ state }),
+    describe: () => 'in memory: they end with this process',
+  },
+};
+
+const DEFAULT_PORT = '7460';
+const DEFAULT_FILE = 'mcp-sessions.db';
+
+export const storeNames: string = Object.keys(stores).join(', ');
+
+export const help: string = `Usage: npx -y pnpm@12 start [options]
+
+Runs an MCP server that keeps notes in durable sessions.
+
+  --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
+  --data <path>   the file of the sqlite store (default: ${DEFAULT_FILE})
+  --port <port>   the port on 127.0.0.1, 0 for any that is free (default: ${DEFAULT_PORT})
+  --help          shows this`;
+
+/** What the command line asks for. */
+export interface Options {
+  readonly help: boolean;
+  readonly port: number;
+  readonly openStore: () => Promise<Store>;
+  /** Where the sessions are, in words. */
+  readonly whereSessionsAre: string;
+}
+
+/** @throws Error that says what is wrong with the arguments. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    // pnpm passes a `--` between its own arguments and these on.
+    args: args[0] === '--' ? args.slice(1) : [...args],
+    options: {
+      store: { type: 'string', default: 'sqlite' },
+      data: { type: 'string', default: DEFAULT_FILE },
+      port: { type: 'string', default: DEFAULT_PORT },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const { store, data, port, help } = values;
+  checkStoreName(store);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new Error(`Option --port is "${port}", not a whole number from 0 to 65535`);
+  const { open, describe } = stores[store];
+  const path = resolve(data);
+  return { help, port: Number(port), openStore: () => open(path), whereSessionsAre: describe(path) };
+}
+
+/** @throws Error that lists the stores. */
+export function checkStoreName(name: string): asserts name is keyof typeof stores {
+  if (!Object.hasOwn(stores, name)) throw new Error(`Option --store is "${name}", not one of: ${storeNames}`);
+}
+
+/** What a newcomer can do with the server. */
+export function welcome(url: string, whereSessionsAre: string): string {
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'curl', version: '1.0.0' } },
+  };
+  return `MCP server listens on ${url}
+Sessions are ${whereSessionsAre}
+
+Try it
+  in an MCP client     ${JSON.stringify({ mcpServers: { notes: { type: 'http', url } } })}
+  in a terminal        curl -i ${url} -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${JSON.stringify(initialize)}'
+  see it survive       npx -y pnpm@12 demo
+
+Stop it with Ctrl-C and start it again: every session carries on where it was.
+`;
+}

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkStoreName, storeNames } from './command-line.ts';
+import { playStory } from './demo/story.ts';
+
+const DEADLINE_MS = 120_000;
+
+const help = `Usage: npx -y pnpm@12 demo [options]
+
+Kills an MCP server in the middle of a stream, starts it again, and checks that its client carries on: the same session,
+its state, and every event that it missed, once. Takes about fifteen seconds. The exit code is 0 if nothing was lost.
+
+  --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
+  --help          shows this`;
+
+async function play(store: string): Promise<void> {
+  const abort = new AbortController();
+  const fail = (error: Error): void => abort.abort(error);
+  setTimeout(() => fail(new Error(`Not done after ${DEADLINE_MS / 1_000} seconds`)), DEADLINE_MS).unref();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      process.exitCode = 128 + constants.signals[signal];
+      fail(new Error(`Stopped by ${signal}`));
+    });
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-session-demo-'));
+  // At exit the server is gone. On some systems its files are let go a little later.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  try {
+    await playStory({ store, folder, signal: abort.signal, fail });
+    console.log('\nThe demo succeeded.');
+  } catch (error) {
+    const reason: unknown = abort.signal.aborted ? abort.signal.reason : error;
+    console.error(`\nThe demo failed. ${reason instanceof Error ? reason.message : String(reason)}`);
+    process.exitCode ??= 1;
+  } finally {
+    // Ends the server and the client.
+    abort.abort();
+  }
+}
+
+const options = { store: { type: 'string', default: 'sqlite' }, help: { type: 'boolean', default: false } } as const;
+try {
+  const args = process.argv.slice(2);
+  const { values } = parseArgs({ args: args[0] === '--' ? args.slice(1) : args, options });
+  checkStoreName(values.store);
+  if (values.help) console.log(help);
+  else await play(values.store);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

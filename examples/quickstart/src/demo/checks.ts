@@ -1,0 +1,20 @@
+/** What was promised and did not hold. */
+export class BrokenPromise extends Error {
+  override readonly name = 'BrokenPromise';
+}
+
+/** @throws BrokenPromise unless it holds. */
+export function checkThat(holds: boolean, otherwise: string): void {
+  if (!holds) throw new BrokenPromise(otherwise);
+}
+
+/** @throws BrokenPromise unless the chapters are all from `first` to `last`, each once, in order. */
+export function checkChapters(chapters: readonly number[], first: number, last: number): void {
+  const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const came = `It got ${chapters.join(', ') || 'none'}`;
+  const lost = all.filter((chapter) => !chapters.includes(chapter));
+  checkThat(lost.length === 0, `Lost: chapter ${lost.join(', ')}. ${came}`);
+  const doubled = chapters.filter((chapter, index) => chapters.indexOf(chapter) !== index);
+  checkThat(doubled.length === 0, `Doubled: chapter ${doubled.join(', ')}. ${came}`);
+  checkThat(chapters.join() === all.join(), `Out of order. ${came}`);
+}

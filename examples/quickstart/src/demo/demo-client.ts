@@ -1,0 +1,42 @@
+import { type CallToolRequestOptions, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { Network } from './network.ts';
+
+/** A client as an application would have it: the official SDK's, which comes back by itself when a stream breaks off. */
+export class DemoClient {
+  readonly network: Network = new Network();
+  readonly #signal: AbortSignal;
+  readonly #client = new Client({ name: 'demo', version: '1.0.0' });
+  #transport: StreamableHTTPClientTransport | undefined;
+
+  /** @param signal Closes the client. */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener('abort', () => void this.#client.close());
+  }
+
+  get sessionId(): string | undefined {
+    return this.#transport?.sessionId;
+  }
+
+  async connect(url: string): Promise<void> {
+    this.#transport = new StreamableHTTPClientTransport(new URL(url), {
+      fetch: this.network.fetch,
+      reconnectionOptions: {
+        initialReconnectionDelay: 500,
+        maxReconnectionDelay: 1_000,
+        reconnectionDelayGrowFactor: 1.5,
+        // The default, 2, gives up sooner than a server restarts.
+        maxRetries: 1_000,
+      },
+    });
+    await this.#client.connect(this.#transport, { signal: this.#signal });
+  }
+
+  /** @returns The lines of the tool's answer. */
+  async call(name: string, args: Record<string, unknown> = {}, options?: CallToolRequestOptions): Promise<string[]> {
+    const result = await this.#client.callTool({ name, arguments: args }, { signal: this.#signal, ...options });
+    const lines = result.content.flatMap((item) => (item.type === 'text' ? [item.text] : []));
+    if (result.isError === true) throw new Error(`The tool ${name} failed: ${lines.join(' ')}`);
+    return lines;
+  }
+}

@@ -1,0 +1,16 @@
+import { EventEmitter, once } from 'node:events';
+
+/** Things that happen, in order, and can be waited for. */
+export class Journal<T> {
+  readonly entries: T[] = [];
+  readonly #changes = new EventEmitter();
+
+  add(entry: T): void {
+    this.entries.push(entry);
+    this.#changes.emit('change');
+  }
+
+  async until(reached: (entries: readonly T[]) => boolean, signal: AbortSignal): Promise<void> {
+    while (!reached(this.entries)) await once(this.#changes, 'change', { signal });
+  }
+}

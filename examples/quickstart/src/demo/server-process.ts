@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+// A server does not outlive whoever started it, not even one that was killed.
+const END_WITH_PARENT = 'data:text/javascript,process.stdin.on("end",()=>process.exit(1)).resume().unref()';
+
+/** How to start a server. */
+export interface ServerOptions {
+  readonly args: readonly string[];
+  /** Kills the server. */
+  readonly signal: AbortSignal;
+  /** Is called with each line that the server prints. */
+  readonly onLine: (line: string) => void;
+  /** Is called when the server ends by itself. */
+  readonly onEnd: (error: Error) => void;
+}
+
+/** The quickstart's server, as a process of its own. */
+export interface ServerProcess {
+  readonly url: string;
+  readonly pid: number | undefined;
+  /** `kill -9`. Resolves when the process is gone. */
+  kill(): Promise<void>;
+}
+
+/** @throws Error where the server does not start. It has said why itself. */
+export async function startServer({ args, signal, onLine, onEnd }: ServerOptions): Promise<ServerProcess> {
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@mcp-session/source', '--import', END_WITH_PARENT, MAIN, ...args],
+    { stdio: ['pipe', 'pipe', 'inherit'], signal, killSignal: 'SIGKILL' },
+  );
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  let killed = false;
+  const url = await new Promise<string>((resolve, reject) => {
+    child.on('error', reject);
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const [, found] = /^MCP server listens on (\S+)$/.exec(line) ?? [];
+      if (found !== undefined) resolve(found);
+      onLine(line);
+    });
+    child.once('close', (exitCode) => {
+      const error = new Error(`The server process ended with exit code ${exitCode}`);
+      reject(error);
+      if (!killed) onEnd(error);
+    });
+  });
+  return {
+    url,
+    pid: child.pid,
+    kill: async () => {
+      killed = true;
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}

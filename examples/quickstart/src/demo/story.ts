@@ -1,0 +1,137 @@
+import type { Progress } from '@modelcontextprotocol/client';
+import { join } from 'node:path';
+import { checkChapters, checkThat } from './checks.ts';
+import { DemoClient } from './demo-client.ts';
+import { Journal } from './journal.ts';
+import { type ServerProcess, startServer } from './server-process.ts';
+
+const CHAPTERS = 12;
+const CHAPTER_MS = 400;
+/** How many chapters the client gets before its network stalls, and how many it misses then, at the least. */
+const SEEN = 3;
+const MISSED = 4;
+const NOTES = ['buy milk', 'call Ada'];
+
+/** What the demo is played with. */
+export interface StoryOptions {
+  readonly store: string;
+  /** A folder for the data. */
+  readonly folder: string;
+  /** Ends the demo at once. */
+  readonly signal: AbortSignal;
+  /** Ends it because of this. */
+  readonly fail: (error: Error) => void;
+}
+
+/**
+ * Plays the demo, and says what happens as it happens.
+ *
+ * @throws Error that says what was lost, doubled or out of order.
+ */
+export async function playStory({ store, folder, signal, fail }: StoryOptions): Promise<void> {
+  const file = join(folder, 'sessions.db');
+  const stored = new Journal<number>();
+  const onLine = (line: string): void => {
+    const [, chapter] = /^Stored chapter (\d+) /.exec(line) ?? [];
+    if (chapter === undefined) return;
+    tell('server', line);
+    stored.add(Number(chapter));
+  };
+  const serve = (port: string): Promise<ServerProcess> =>
+    startServer({ args: ['--store', store, '--data', file, '--port', port], signal, onLine, onEnd: fail });
+
+  heading(`A server starts. Its sessions are in ${store === 'sqlite' ? `a file, ${file}` : store}.`);
+  const server = await serve('0');
+  tell('server', `Process ${server.pid}, ${server.url}`);
+
+  heading('A client connects, the one of the official SDK, and adds two notes to its session.');
+  const client = new DemoClient(signal);
+  await client.connect(server.url);
+  const { sessionId } = client;
+  tell('client', `Session ${sessionId}`);
+  for (const text of NOTES) tell('client', `add_note "${text}": ${(await client.call('add_note', { text })).join()}`);
+
+  heading(`It calls a tool that takes its time: a book of ${CHAPTERS} chapters is read, and each is reported.`);
+  let lastEventId = '';
+  let lastStored = Infinity;
+  const received = new Journal<number>();
+  const book = { chapters: CHAPTERS, delayMs: CHAPTER_MS };
+  const reading = client.call('read_book', book, {
+    onresumptiontoken: (token) => (lastEventId = token),
+    onprogress: ({ progress }) => {
+      tell('client', `Got chapter ${progress}${lastStored === Infinity ? '' : ', which it had missed'}`);
+      received.add(progress);
+      if (progress === SEEN) client.network.stalled = true;
+    },
+  });
+  const early = reading.then(() => Promise.reject(new Error('The call ended before the server was killed')));
+  // It ends when the client is closed, if not before.
+  early.catch(() => undefined);
+  await Promise.race([early, received.until((chapters) => chapters.includes(SEEN), signal)]);
+
+  heading('The network stalls: nothing reaches the client any more. The server goes on and stores what it sends.');
+  const missed = (): number => stored.entries.length - received.entries.length;
+  await Promise.race([early, stored.until(() => missed() >= MISSED, signal)]);
+
+  heading(`kill -9 ${server.pid}. The stream is cut; the process could save nothing before it went.`);
+  await server.kill();
+  const seen = received.entries.length;
+  lastStored = stored.entries.at(-1) ?? 0;
+
+  heading('A new process starts in its place.');
+  client.network.stalled = false;
+  client.network.onSessionUnknown = () =>
+    fail(
+      new Error(`Lost: the new process does not know the session, nor its ${NOTES.length} notes and what was missed`),
+    );
+  client.network.onResume = (id, status) => {
+    if (id === lastEventId) tell('client', `Comes back by itself, with Last-Event-ID: ${id}. Answer: ${status}`);
+  };
+  const successor = await serve(new URL(server.url).port);
+  tell('server', `Process ${successor.pid}, ${successor.url}`);
+  await received.until((chapters) => (chapters.at(-1) ?? 0) >= lastStored, signal);
+
+  heading(
+    'The call itself died with its process. What it did is in the session: called again, the tool goes on there.',
+  );
+  const rest: number[] = [];
+  const onprogress = ({ progress }: Progress): void => {
+    tell('client', `Got chapter ${progress}`);
+    rest.push(progress);
+  };
+  tell('client', `read_book: ${(await client.call('read_book', book, { onprogress })).join()}`);
+  const notes = await client.call('list_notes');
+  tell('client', `list_notes: ${notes.join(', ')}`);
+
+  heading('What came of it.');
+  const [firstOfRest = CHAPTERS] = rest;
+  const last = received.entries.at(-1) ?? 0;
+  checkThat(client.sessionId === sessionId, `The session is another one: ${client.sessionId}`);
+  checkThat(client.network.initializations === 1, `Sessions were begun ${client.network.initializations} times`);
+  checkThat(notes.join() === NOTES.join(), `Lost: notes. There are ${notes.join(', ') || 'none'}`);
+  checkChapters(received.entries, 1, last);
+  // The tool stores a report and then its bookmark. Between the two the process can die; the chapter is read again then.
+  if (firstOfRest === last) tell('demo', `Chapter ${last} was read again: the kill came before its bookmark`);
+  else checkThat(firstOfRest === last + 1, `The second call began with chapter ${firstOfRest} after ${last}`);
+  checkChapters(rest, firstOfRest, CHAPTERS);
+  tell('demo', `One session, begun once: ${sessionId}`);
+  tell('demo', `Notes: ${notes.length} of ${NOTES.length}`);
+  tell(
+    'demo',
+    `Chapters 1 to ${seen} came before the kill, ${seen + 1} to ${last} were missed and delivered after it,`,
+  );
+  tell(
+    'demo',
+    `${firstOfRest} to ${CHAPTERS} were read by the new process. Nothing lost, nothing doubled, all in order.`,
+  );
+}
+
+let headings = 0;
+
+function heading(text: string): void {
+  console.log(`\n${++headings}. ${text}`);
+}
+
+function tell(who: 'client' | 'server' | 'demo', text: string): void {
+  console.log(`   ${who} | ${text}`);
+}

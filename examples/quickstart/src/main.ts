@@ -1,0 +1,70 @@
+import { toNodeHandler } from '@mcp-session/http/node';
+import { createSessionHandler } from '@mcp-session/http/v2';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { help, type Options, readOptions, welcome } from './command-line.ts';
+import { createNotesServer } from './server.ts';
+
+async function start({ port, openStore, whereSessionsAre }: Options): Promise<void> {
+  const store = await openStore();
+  const http = createServer();
+  try {
+    await listen(http, port);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  const { port: listening } = http.address() as AddressInfo;
+  const hosts = [`127.0.0.1:${listening}`, `localhost:${listening}`];
+
+  const handler = createSessionHandler({
+    store,
+    createServer: ({ session }) => createNotesServer(session),
+    // No page in a browser on this machine can reach the server, whatever name it finds for it.
+    allowedHosts: hosts,
+    allowedOrigins: hosts.map((host) => `http://${host}`),
+    onError: (error) => console.error(error),
+  });
+  const mcp = toNodeHandler(handler);
+  http.on('request', (request, response) => {
+    if (request.url?.split('?', 1)[0] === '/mcp') void mcp(request, response);
+    else response.writeHead(404).end();
+  });
+
+  // Nothing is saved here: it was when it happened.
+  const stop = async (): Promise<void> => {
+    http.close();
+    await handler.close();
+    http.closeAllConnections();
+    await store.close();
+  };
+  process.once('SIGINT', () => void stop());
+  process.once('SIGTERM', () => void stop());
+
+  console.log(welcome(`http://127.0.0.1:${listening}/mcp`, whereSessionsAre));
+}
+
+/** On this machine alone: the server asks nobody who they are. */
+async function listen(http: Server, port: number): Promise<void> {
+  try {
+    await once(http.listen(port, '127.0.0.1'), 'listening');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new Error(`Port ${port} is in use: choose another one with --port`, { cause: error });
+  }
+}
+
+function fail(error: unknown, exitCode: number): void {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = exitCode;
+}
+
+let options: Options | undefined;
+try {
+  options = readOptions(process.argv.slice(2));
+} catch (error) {
+  fail(error, 2);
+}
+if (options?.help === true) console.log(help);
+else if (options !== undefined) await start(options).catch((error: unknown) => fail(error, 1));
