@@ -1,7 +1,7 @@
 /** What commands may name. */
 export interface CommandFacts {
-  /** Scripts of the root's package.json. */
-  readonly scripts: readonly string[];
+  /** Scripts of a package, or of the root where no name is given. */
+  readonly scriptsOf: (name?: string) => readonly string[];
   /** Names of the packages that are published. */
   readonly packages: readonly string[];
   /** Whether a path from the root exists. */
@@ -9,9 +9,9 @@ export interface CommandFacts {
 }
 
 /** What pnpm does itself. */
-const PNPM_COMMANDS = ['add', 'exec', 'install'];
+const PNPM_COMMANDS = new Set(['add', 'exec', 'install']);
 /** Commands that name nothing of this project. */
-const OTHERS = ['cd', 'curl', 'docker', 'git', 'kill', 'mkdir', 'node', 'npm', 'sqlite3'];
+const OTHERS = new Set(['cd', 'curl', 'docker', 'export', 'git', 'kill', 'mkdir', 'node', 'npm', 'sqlite3']);
 
 /** What is wrong with the commands of a shell block: a sentence for each. */
 export function commandProblems(code: string, facts: CommandFacts): string[] {
@@ -24,22 +24,24 @@ export function commandProblems(code: string, facts: CommandFacts): string[] {
     .flatMap((command) => problemsOf(command.replace(/^(?:[A-Z_]+=\S*\s+)+/, ''), facts));
 }
 
-function problemsOf(command: string, { scripts, packages, exists }: CommandFacts): string[] {
+function problemsOf(command: string, { scriptsOf, packages, exists }: CommandFacts): string[] {
   const words = command.split(/\s+/);
   const problems = words
     .map((word) => /^@mcp-session\/[a-z-]+/.exec(word)?.[0])
     .filter((name) => name !== undefined && !packages.includes(name))
     .map((name) => `No package ${name}`);
 
-  const pnpm = /^npx -y pnpm@12 (?:run )?(?<script>[\w:-]+)(?<rest>.*)$/.exec(command)?.groups;
+  const pnpm = /^npx -y pnpm@12 (?:--filter (?<name>\S+) )?(?:run )?(?<script>[\w:-]+)(?<rest>.*)$/.exec(
+    command,
+  )?.groups;
   if (pnpm !== undefined) {
-    const { script = '', rest = '' } = pnpm;
-    if (!scripts.includes(script) && !PNPM_COMMANDS.includes(script)) problems.push(`No script ${script}`);
+    const { name, script = '', rest = '' } = pnpm;
+    if (!scriptsOf(name).includes(script) && !PNPM_COMMANDS.has(script)) problems.push(`No script ${script}`);
     const paths = rest.split(/\s+/).filter((word) => /^(?:docs|examples|packages|tooling)\//.test(word));
     problems.push(...paths.filter((path) => !exists(path)).map((path) => `No path ${path}`));
   } else if (words[0]?.startsWith('.') === true) {
     if (!exists(words[0])) problems.push(`No path ${words[0]}`);
-  } else if (!OTHERS.includes(words[0] ?? '') && !command.startsWith('npx vitest ')) {
+  } else if (!OTHERS.has(words[0] ?? '') && !command.startsWith('npx vitest ')) {
     problems.push(`Nothing checks the command ${command}`);
   }
   return problems;

@@ -1,6 +1,7 @@
 /** Names of other software that the documents mention as code. Everything else that looks like code must be ours. */
 export const foreignNames: readonly string[] = [
   'EventStore',
+  'JAVA_HOME',
   'McpServer',
   'NodeStreamableHTTPServerTransport',
   'SQLITE_BUSY',
@@ -8,4 +9,6 @@ export const foreignNames: readonly string[] = [
   'SQLITE_FULL',
   'SQLITE_NOTADB',
   'StreamableHTTPServerTransport',
+  'allowImportingTsExtensions',
+  'noEmit',
 ];

@@ -6,7 +6,7 @@ import { proseOf, type Document } from './documents.ts';
 
 /** What names in documents are compared with. */
 export interface KnownNames {
-  /** Names in the code of the packages. */
+  /** Names in the code of the workspace. */
   readonly ours: ReadonlySet<string>;
   /** Names of other software. */
   readonly foreign: readonly string[];
@@ -14,10 +14,10 @@ export interface KnownNames {
   readonly requirements: readonly string[];
 }
 
-/** Every identifier and every word that stands as a string in the code of the packages; comments do not count. */
+/** Every identifier and every word that stands as a string in the code of the workspace; comments do not count. */
 export function sourceNames(): Set<string> {
   const names = new Set<string>();
-  for (const path of globSync('packages/*/src/**/*.ts', { cwd: root })) {
+  for (const path of globSync('{examples,packages,tooling}/*/src/**/*.ts', { cwd: root })) {
     const { program, errors } = parseSync(path, readFileSync(join(root, path), 'utf8'));
     if (errors.length > 0) throw new SyntaxError(`${path}: ${errors[0]?.message}`);
     collect(program, names);

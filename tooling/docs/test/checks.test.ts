@@ -6,13 +6,14 @@ import { errorCodes, headingNames, rowNames } from '../src/project-facts.ts';
 
 describe('shell commands', () => {
   const facts = {
-    scripts: ['test'],
+    scriptsOf: (name?: string) => (name === 'other' ? ['bench'] : ['test']),
     packages: ['@mcp-session/core'],
     exists: (path: string) => path === '.ci/run' || path === 'packages/core',
   };
 
   it.each([
     ['npx -y pnpm@12 tset', 'No script tset'],
+    ['npx -y pnpm@12 --filter other test', 'No script test'],
     ['cd packages && npx -y pnpm@12 tset', 'No script tset'],
     ['npx -y pnpm@12 test packages/cor', 'No path packages/cor'],
     ['npm install \\\n  @mcp-session/cor', 'No package @mcp-session/cor'],
@@ -24,6 +25,7 @@ describe('shell commands', () => {
 
   it.each([
     'npx -y pnpm@12 test packages/core # one package\n\n# a comment',
+    'npx -y pnpm@12 --filter other bench',
     'npm install @mcp-session/core @types/node@22',
     'PORT=3000 node server.ts',
     '.ci/run',

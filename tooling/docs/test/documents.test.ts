@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { requirements } from '@mcp-session/conformance';
 import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { checkTypes, fileOf, writeBlocks } from '../src/check-types.ts';
+import { checkTypes, fileOf, projectOf, runTests, writeBlocks } from '../src/check-types.ts';
 import { commandProblems } from '../src/commands.ts';
 import { blocksOf, brokenLinks, documents, linkedDocuments, type Block, type Document } from '../src/documents.ts';
 import { foreignNames } from '../src/foreign-names.ts';
@@ -19,8 +19,12 @@ const blocks = all.flatMap(blocksOf).map((block) => [`${block.document}:${block.
 const inLanguage = (language: string) => blocks.filter(([, block]) => block.language === language);
 const textOf = (path: string): string => all.find((document) => document.path === path)?.text ?? '';
 
+const isFile = (flag: string): boolean => flag.startsWith('file=');
+const projects = [...new Set(blocks.flatMap(([, { document, flags }]) => (flags.some(isFile) ? [document] : [])))];
+
 const rootManifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
-const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
+const packages = workspacePackages();
+const published = packages.filter(({ manifest }) => manifest.private !== true);
 
 describe('documents', () => {
   it('are there for every published package', () => {
@@ -97,13 +101,19 @@ describe('code blocks', () => {
     }
   });
 
+  it.each(projects)('of %s pass their tests together', { timeout: 120_000 }, async (document) => {
+    const { status, output } = await runTests(projectOf(document));
+
+    expect({ status, output: status === 0 ? '' : output }).toEqual({ status: 0, output: '' });
+  });
+
   it.each(inLanguage('json'))('%s is JSON', (_, block) => {
     expect(() => JSON.parse(block.code) as unknown).not.toThrow();
   });
 
   it.each(inLanguage('sh'))('%s names commands, scripts and packages that exist', (_, block) => {
     const facts = {
-      scripts: Object.keys(rootManifest.scripts ?? {}),
+      scriptsOf: (name?: string) => Object.keys(manifestOf(name)?.scripts ?? {}),
       packages: published.map(({ manifest }) => manifest.name),
       exists: (path: string) => existsSync(join(root, path)),
     };
@@ -112,10 +122,15 @@ describe('code blocks', () => {
   });
 });
 
+/** The manifest of a package of the workspace, or of the root where no name is given. */
+function manifestOf(name?: string): Manifest | undefined {
+  return name === undefined ? rootManifest : packages.find(({ manifest }) => manifest.name === name)?.manifest;
+}
+
 /** Whether a test above looks at the block. */
 function isChecked(block: Block): boolean {
   const { language, flags } = block;
-  if (language === 'ts') return flags.every((flag) => flag === 'run');
+  if (language === 'ts') return flags.every((flag) => flag === 'run' || isFile(flag));
   if (language === 'text' && flags.includes('output'))
     return blocks.some(([, before]) => outputAfter(before) === block);
   return (language === 'json' || language === 'sh') && flags.length === 0;

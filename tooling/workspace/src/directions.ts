@@ -55,7 +55,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   // Its dev dependencies are what the code blocks of the documents import.
   'tooling/docs': {
     source: ['@mcp-session-tooling/workspace', 'vite'],
-    test: [core, kit, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', 'valibot', 'zod', sdks],
+    test: [core, kit, harness, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', 'valibot', 'zod', sdks],
   },
   'tooling/packaging': { source: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'], test: [] },
   'tooling/tsconfig': { source: [], test: [] },
