@@ -1,6 +1,7 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { lines, type TestOptions } from './support/lines.ts';
+import type { TestOptions } from './support/line.ts';
+import { lines } from './support/lines.ts';
 import { serve } from './support/serve.ts';
 
 describe.each(lines)('a client of SDK $name', ({ createHandler, connect }) => {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { toNodeHandler } from '../../src/node.ts';
 import type { SessionHandler } from '../../src/v1.ts';
-import type { TestAuth } from './lines.ts';
+import type { TestAuth } from './line.ts';
 
 /** A handler behind a real socket. */
 export interface Served {

@@ -6,21 +6,25 @@ import {
   ElicitRequestSchema,
   ElicitResultSchema,
   ListRootsRequestSchema,
-  type ServerNotification,
+  ListRootsResultSchema,
   SetLevelRequestSchema,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { createSessionHandler } from '../../src/v1.ts';
-import { Inbox, type Json, type Line, passedOn, type ServerPort, type TestServer } from './lines.ts';
+import { Inbox, type Json, type Line, passedOn, type ServerPort, type TestServer } from './line.ts';
 
 function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: TestServer): McpServer {
-  const mcp = new McpServer({ name: 'test', version: '1.0.0' });
+  const capabilities = { tools: {}, logging: {}, resources: { subscribe: true } };
+  const mcp = new McpServer({ name: 'test', version: '1.0.0' }, { capabilities });
   const { server } = mcp;
-  server.registerCapabilities({ tools: {}, logging: {}, resources: { subscribe: true } });
   const port: ServerPort = {
-    notify: (method, params) => server.notification({ method, params } as ServerNotification),
-    listRoots: () => server.listRoots(),
+    notify: (method, params) => server.notification({ method, params }),
+    listRoots: ({ onProgress, signal } = {}) =>
+      server.request({ method: 'roots/list' }, ListRootsResultSchema, {
+        ...(onProgress !== undefined && { onprogress: ({ progress }) => onProgress(progress) }),
+        ...(signal !== undefined && { signal }),
+      }),
   };
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = tools[params.name];
@@ -30,7 +34,12 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
       {
         requestId: extra.requestId,
         signal: extra.signal,
-        notify: (method, args) => extra.sendNotification({ method, params: args } as ServerNotification),
+        notify: (method, args) => extra.sendNotification({ method, params: args }),
+        progress: async (progress) => {
+          const progressToken = extra._meta?.progressToken;
+          if (progressToken !== undefined)
+            await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
+        },
         elicit: async (message) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
           const result = await extra.sendRequest(
@@ -91,7 +100,7 @@ export const v1: Line = {
       content: ((await onElicit?.(params.message)) ?? {}) as Record<string, string>,
     }));
     client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: 'file:///root' }] }));
-    await client.connect(transport as Parameters<typeof client.connect>[0]);
+    await client.connect(transport);
     return {
       sessionId: transport.sessionId ?? '',
       received: inbox.received,

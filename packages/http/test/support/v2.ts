@@ -1,15 +1,22 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { McpServer, type Notification } from '@modelcontextprotocol/server';
+import { McpServer } from '@modelcontextprotocol/server';
 import { createSessionHandler } from '../../src/v2.ts';
-import { Inbox, type Line, passedOn, type ServerPort, type TestServer } from './lines.ts';
+import { Inbox, type Line, passedOn, type ServerPort, type TestServer } from './line.ts';
 
 function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: TestServer): McpServer {
   const mcp = new McpServer({ name: 'test', version: '1.0.0' });
   const { server } = mcp;
   server.registerCapabilities({ tools: {}, logging: {}, resources: { subscribe: true } });
   const port: ServerPort = {
-    notify: (method, params) => server.notification({ method, params } as Notification),
-    listRoots: () => server.listRoots(),
+    notify: (method, params) => server.notification({ method, params }),
+    listRoots: ({ onProgress, signal } = {}) =>
+      server.request(
+        { method: 'roots/list' },
+        {
+          ...(onProgress !== undefined && { onprogress: ({ progress }) => onProgress(progress) }),
+          ...(signal !== undefined && { signal }),
+        },
+      ),
   };
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq, http }) => {
     const tool = tools[params.name];
@@ -19,7 +26,12 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
       {
         requestId: mcpReq.id,
         signal: mcpReq.signal,
-        notify: (method, args) => mcpReq.notify({ method, params: args } as Notification),
+        notify: (method, args) => mcpReq.notify({ method, params: args }),
+        progress: async (progress) => {
+          const progressToken = mcpReq._meta?.progressToken;
+          if (progressToken !== undefined)
+            await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress } });
+        },
         elicit: async (message) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
           const result = await mcpReq.send({ method: 'elicitation/create', params: { message, requestedSchema } });
@@ -93,7 +105,8 @@ export const v2: Line = {
         return content[0]?.type === 'text' ? content[0].text : '';
       },
       request: async (method, params) => {
-        if (method === 'logging/setLevel') await client.setLoggingLevel(params['level'] as 'error');
+        if (method === 'logging/setLevel')
+          await client.request({ method, params: { level: String(params['level']) as 'error' } });
         else if (method === 'resources/subscribe') await client.subscribeResource({ uri: String(params['uri']) });
         else await client.unsubscribeResource({ uri: String(params['uri']) });
       },

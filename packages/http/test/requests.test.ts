@@ -1,0 +1,244 @@
+import { connect as connectSocket } from 'node:net';
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { start } from './support/harness.ts';
+import { lines } from './support/lines.ts';
+import { initialize } from './support/raw.ts';
+
+const echo = { echo: ({ text }: Record<string, unknown>) => String(text) };
+const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const NOT_FOUND = { jsonrpc: '2.0', error: { code: -32_001, message: 'Session not found' }, id: null };
+
+describe.each(lines)('requests, SDK $name', (line) => {
+  it('rule 1: a session id is a UUID v7, or what generateSessionId makes', async () => {
+    const { raw } = await start(line);
+    expect(await raw().begin()).toMatch(UUID_V7);
+    const own = await start(line, { generateSessionId: () => '!Own~id|{}' });
+    const client = own.raw();
+    expect(await client.begin()).toBe('!Own~id|{}');
+    expect((await client.callTool('none')).status).toBe(200);
+  });
+
+  it('rule 2: the session id is sent with the answer to initialize and with nothing else', async () => {
+    const { raw } = await start(line, { tools: echo });
+    const client = raw();
+    const response = await client.post(initialize());
+    expect(response.status).toBe(200);
+    const id = response.headers.get('mcp-session-id') ?? '';
+    expect(await response.json()).toMatchObject({
+      id: 'init',
+      result: { protocolVersion: '2025-11-25', serverInfo: { name: 'test' } },
+    });
+    for (const other of [
+      await client.post(client.toolCall('echo'), { 'mcp-session-id': id }),
+      await client.get({ 'mcp-session-id': id }),
+    ]) {
+      expect(other.status).toBe(200);
+      expect(other.headers.get('mcp-session-id')).toBeNull();
+      await other.cancel();
+    }
+  });
+
+  it('rule 2: no session is made from an id that a client brings', async () => {
+    const { raw, store } = await start(line);
+    const client = raw();
+    const response = await client.post(initialize(), { 'mcp-session-id': '0190a8a0-0000-7000-8000-000000000000' });
+    expect(response.status).toBe(404);
+    expect(await store.count()).toBe(0);
+    await client.begin();
+    expect((await client.post(initialize())).status).toBe(400);
+    expect(await store.count()).toBe(1);
+  });
+
+  it('rule 3: no id is 400 for every method', async () => {
+    const { raw } = await start(line);
+    const client = raw();
+    for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
+      expect(response.status).toBe(400);
+      expect((await response.error()).message).toContain('Mcp-Session-Id header is required');
+    }
+  });
+
+  it("rule 3: unknown, malformed, expired, ended, another principal's and other kinds of ids: 404 in the same words", async () => {
+    let now = 1_000_000;
+    const { raw, store } = await start(line, { memory: { clock: () => now, ttlMs: 10_000 } });
+    const expired = await raw().begin();
+    now += 10_000;
+    const ended = raw();
+    const endedId = await ended.begin();
+    expect((await ended.delete()).status).toBe(204);
+    const foreignId = await raw({ authorization: 'Bearer https://issuer|alice' }).begin();
+    const { id: otherKind } = await store.create({ kind: 'handle' });
+    const { id: notOurs } = await store.create();
+    for (const id of ['unknown', 'x'.repeat(256), expired, endedId, foreignId, otherKind, notOurs]) {
+      const client = raw({ 'mcp-session-id': id });
+      for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
+        expect(response.status).toBe(404);
+        expect(await response.json()).toEqual(NOT_FOUND);
+      }
+    }
+  });
+
+  it('rule 4: a session that ended is 404 at once, on the node that holds it and on others', async () => {
+    const { raw, store, another } = await start(line, { tools: echo });
+    const client = raw();
+    const session = await store.get(await client.begin());
+    expect((await client.callTool('echo')).status).toBe(200);
+    await session?.end();
+    expect((await client.callTool('echo')).status).toBe(404);
+    another();
+    expect((await client.callTool('echo')).status).toBe(404);
+  });
+
+  it('rule 5: DELETE ends the session with 204, then 404', async () => {
+    const { raw, store, handler } = await start(line);
+    const client = raw();
+    const id = await client.begin();
+    expect(handler.localSessions).toBe(1);
+    expect((await client.delete()).status).toBe(204);
+    expect(handler.localSessions).toBe(0);
+    expect(await store.get(id)).toBeUndefined();
+    expect((await client.delete()).status).toBe(404);
+  });
+
+  it("rule 9: the protocol version is the session's own without a header, and 400 where it is not supported", async () => {
+    const { raw } = await start(line, { tools: echo });
+    const client = raw();
+    await client.begin('2025-03-26');
+    delete client.headers['mcp-protocol-version'];
+    // No priming for a session of 2025-03-26, and a batch, which later revisions have not.
+    const batch = await client.post([client.toolCall('echo', { text: 'a' }), client.toolCall('echo', { text: 'b' })]);
+    expect(batch.status).toBe(200);
+    expect((await batch.sse.rest()).every(({ data }) => data !== '')).toBe(true);
+    for (const version of ['1999-01-01', 'x'.repeat(5_000)]) {
+      client.headers['mcp-protocol-version'] = version;
+      for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
+        expect(response.status).toBe(400);
+        expect((await response.error()).message).toContain('unsupported protocol version');
+      }
+    }
+    client.headers['mcp-protocol-version'] = '2025-06-18';
+    expect((await client.callTool('echo')).status).toBe(200);
+  });
+
+  it('rule 22: a batch of requests shares one stream, which ends after the last answer; later revisions refuse batches', async () => {
+    const { raw } = await start(line, { tools: echo });
+    const client = raw();
+    await client.begin('2025-03-26');
+    const [first, second] = [client.toolCall('echo', { text: 'a' }), client.toolCall('echo', { text: 'b' })];
+    const response = await client.post([
+      first,
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 99 } },
+      second,
+    ]);
+    const messages = (await response.sse.rest()).map(({ data }) => JSON.parse(data ?? '') as { id: number });
+    expect(new Set(messages.map(({ id }) => id))).toEqual(new Set([first.id, second.id]));
+    expect((await client.post([{ jsonrpc: '2.0', method: 'notifications/initialized' }])).status).toBe(202);
+    expect((await client.post([])).status).toBe(400);
+    expect((await client.post([first, first])).status).toBe(400);
+    expect((await client.post(Array.from({ length: 101 }, () => client.toolCall('echo')))).status).toBe(400);
+
+    const later = raw();
+    await later.begin('2025-06-18');
+    expect((await later.post([later.toolCall('echo')])).status).toBe(400);
+    expect((await raw().post([initialize(), initialize()])).status).toBe(400);
+  });
+
+  it('refuses what is no MCP request with the right status, and goes on', async () => {
+    const { raw, served, errors } = await start(line, { tools: echo, maxBodyBytes: 10_000 });
+    const client = raw();
+    await client.begin();
+    const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+    const call = JSON.stringify(client.toolCall('echo'));
+    const cases: readonly (readonly [string, Record<string, string>, string | undefined, number])[] = [
+      ['PUT', json, call, 405],
+      ['OPTIONS', {}, undefined, 405],
+      ['POST', { ...json, accept: 'application/json' }, call, 406],
+      ['POST', { ...json, accept: 'text/html' }, call, 406],
+      ['GET', { accept: 'application/json' }, undefined, 406],
+      ['POST', { ...json, 'content-type': 'text/plain; a=application/json' }, call, 415],
+      ['POST', json, '{"jsonrpc":', 400],
+      ['POST', json, '', 400],
+      ['POST', json, 'null', 400],
+      ['POST', json, '"text"', 400],
+      ['POST', json, '{}', 400],
+      ['POST', json, '{"jsonrpc":"1.0","id":1,"method":"ping"}', 400],
+      ['POST', json, '{"jsonrpc":"2.0","id":{},"method":"ping"}', 400],
+      ['POST', json, `"${'x'.repeat(10_001)}"`, 413],
+      ['POST', { ...json, 'mcp-session-id': '../../etc/passwd' }, call, 404],
+      ['POST', { ...json, 'mcp-session-id': 'caf\u00e9' }, call, 404],
+      ['POST', { ...json, accept: 'Application/JSON;q=0.9 , text/*' }, call, 200],
+      ['POST', { ...json, 'content-type': 'application/json; charset=utf-8' }, call, 200],
+    ];
+    for (const [method, headers, body, status] of cases) {
+      const response = await client.send(method, headers, body);
+      expect([method, headers, body?.slice(0, 60), response.status]).toEqual([
+        method,
+        headers,
+        body?.slice(0, 60),
+        status,
+      ]);
+      await response.cancel();
+    }
+    expect(errors).toEqual([]);
+    expect(served.server.listening).toBe(true);
+    expect((await client.callTool('echo')).status).toBe(200);
+  });
+
+  it('refuses a chunked body that is too large while it comes in', async () => {
+    const { raw, served } = await start(line, { tools: echo, maxBodyBytes: 1_000 });
+    const client = raw();
+    const id = await client.begin();
+    const socket = connectSocket(Number(served.url.port), '127.0.0.1');
+    const head = [
+      'POST /mcp HTTP/1.1',
+      'host: x',
+      `mcp-session-id: ${id}`,
+      'content-type: application/json',
+      'accept: application/json, text/event-stream',
+    ];
+    socket.write(`${head.join('\r\n')}\r\ntransfer-encoding: chunked\r\n\r\n`);
+    for (let i = 0; i < 3; i++) socket.write(`3e8\r\n${' '.repeat(1_000)}\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
+    socket.destroy();
+    expect((await client.callTool('echo')).status).toBe(200);
+  });
+
+  it('lets in the hosts and origins that are allowed, and no others', async () => {
+    const { raw, url } = await start(line, { allowedOrigins: ['https://app.example'] });
+    expect((await raw().post(initialize(), { origin: 'https://evil.example' })).status).toBe(403);
+    expect((await raw().post(initialize(), { origin: 'https://app.example' })).status).toBe(200);
+    expect((await raw().post(initialize())).status).toBe(200);
+    const hosts = await start(line, { allowedHosts: [url.host] });
+    expect((await hosts.raw().post(initialize())).status).toBe(403);
+    const own = await start(line, { allowedHosts: ['mcp.example'] });
+    const socket = connectSocket(Number(own.url.port), '127.0.0.1');
+    socket.write('GET /mcp HTTP/1.1\r\nhost: mcp.example\r\naccept: text/event-stream\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 400 /);
+    socket.destroy();
+  });
+
+  it('answers an initialize that the server refuses, and leaves no session', async () => {
+    const { raw, store, handler } = await start(line);
+    const response = await raw().post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: { nonsense: true } });
+    expect(response.headers.get('mcp-session-id')).toBeNull();
+    expect(await response.json()).toMatchObject({ id: 1, error: {} });
+    expect([await store.count(), handler.localSessions]).toEqual([0, 0]);
+  });
+
+  it('answers 500 where createServer throws, leaves no session and says why to onError only', async () => {
+    const failure = new Error('secret reason');
+    const { raw, store, errors } = await start(line, {
+      serve: () => {
+        throw failure;
+      },
+    });
+    const response = await raw().post(initialize());
+    expect(response.status).toBe(500);
+    expect(JSON.stringify(await response.json())).not.toContain('secret');
+    expect(errors).toEqual([failure]);
+    expect(await store.count()).toBe(0);
+  });
+});
