@@ -1,0 +1,226 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Session } from '@mcp-session/core';
+import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
+import { describe, expect, it } from 'vitest';
+import { codeOf, collect } from './support/errors.ts';
+import { gate } from './support/intercept.ts';
+import { open } from './support/open.ts';
+
+describe('store.close', () => {
+  it('makes every call reject with STORE_CLOSED', async () => {
+    const { store } = await open();
+    const session = await store.create();
+    const id = await session.events.append('s', 1);
+
+    await store.close();
+
+    const uses: (() => Promise<unknown>)[] = [
+      () => store.create(),
+      () => store.get(session.id),
+      () => store.get('malformed id'),
+      () => store.list(),
+      () => store.count(),
+      () => store.sweep(),
+      () => store.ping(),
+      () => session.touch(),
+      () => session.end(),
+      () => session.updateMetadata(() => ({})),
+      () => session.updateProtocol(() => ({})),
+      () => session.state.get('a'),
+      () => session.state.getEntry('a'),
+      () => session.state.set('a', 1),
+      () => session.state.compareAndSet('a', 1, 0),
+      () => session.state.update('a', () => 1),
+      () => session.state.remove('a'),
+      () => session.state.keys(),
+      () => session.state.entries(),
+      () => session.state.patch({ a: 1 }),
+      () => session.state.patch({}),
+      () => session.state.clear(),
+      () => session.events.append('s', 1),
+      () => session.events.replay({ after: id }).next(),
+      () => session.events.tail({ after: id }).next(),
+      () => session.events.recent(1),
+      () => session.events.trim({ maxEvents: 1 }),
+      () => session.events.trim({ through: id }),
+    ];
+    for (const use of uses) expect(await codeOf(use), `use ${uses.indexOf(use)}`).toBe('STORE_CLOSED');
+  });
+
+  it('is idempotent, also at the same time, and closes the backend once', async () => {
+    let closed = 0;
+    const { store } = await open({}, (inner) => ({
+      async close() {
+        closed++;
+        await inner.close();
+      },
+    }));
+
+    await Promise.all([store.close(), store.close()]);
+    await store.close();
+
+    expect(closed).toBe(1);
+  });
+
+  it('waits for what was begun, queued appends and their trims included', async () => {
+    const { opened, open: goOn } = gate();
+    const log: string[] = [];
+    const { store } = await open({ retention: { maxEvents: 2 } }, (inner) => ({
+      async appendEvents(batch, now) {
+        await opened;
+        log.push(`append ${batch[0]?.events.length}`);
+        return inner.appendEvents(batch, now);
+      },
+      async trimEvents(sessionId, bound, now) {
+        log.push('trim begins');
+        await new Promise((done) => setImmediate(done));
+        log.push('trim ends');
+        return inner.trimEvents(sessionId, bound, now);
+      },
+      async close() {
+        log.push('close');
+        await inner.close();
+      },
+    }));
+    const session = await store.create();
+    const first = session.events.append('s', 1);
+    await Promise.resolve();
+    const queued = [2, 3, 4].map((message) => session.events.append('s', message));
+
+    const closing = store.close();
+    goOn();
+    const ids = await Promise.all([first, ...queued]);
+    await closing;
+
+    expect(ids).toHaveLength(4);
+    expect(log.filter((line) => line.startsWith('append'))).toEqual(['append 1', 'append 3']);
+    expect(log.at(-1)).toBe('close');
+    expect(log.filter((line) => line === 'trim ends')).toEqual(log.filter((line) => line === 'trim begins'));
+  });
+
+  it('lets a trim that has begun end before the backend is closed', async () => {
+    const { opened, open: goOn } = gate();
+    const { opened: trimming, open: begun } = gate();
+    const log: string[] = [];
+    const { store } = await open({ retention: { maxEvents: 1 } }, (inner) => ({
+      async trimEvents(sessionId, bound, now) {
+        begun();
+        await opened;
+        log.push('trimmed');
+        return inner.trimEvents(sessionId, bound, now);
+      },
+      async close() {
+        log.push('closed');
+        await inner.close();
+      },
+    }));
+    const session = await store.create();
+    await Promise.all([session.events.append('s', 1), session.events.append('s', 2)]);
+    await trimming;
+
+    const closing = store.close();
+    goOn();
+    await closing;
+
+    expect(log).toEqual(['trimmed', 'closed']);
+  });
+
+  it('lets a get that has begun end well', async () => {
+    const { opened, open: goOn } = gate();
+    const { store, clock } = await open({ touchIntervalMs: 1 }, (inner) => ({
+      async readSession(id, now) {
+        await opened;
+        return inner.readSession(id, now);
+      },
+    }));
+    const { id } = await store.create();
+    clock.now += 1;
+
+    const got = store.get(id);
+    const closing = store.close();
+    goOn();
+
+    expect((await got)?.id).toBe(id);
+    await closing;
+  });
+
+  it('ends tails that wait and tails that read, without an error', async () => {
+    const { store, calls } = await open();
+    const session = await store.create();
+    await session.events.append('s', 1);
+    const waiting = collect(session.events.tail());
+    await calls.next('readEvents');
+    const slow = session.events.tail();
+    await slow.next();
+
+    await store.close();
+
+    expect((await waiting).map(({ message }) => message)).toEqual([1]);
+    expect(await slow.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('closes the backend also where the hints cannot be stopped', async () => {
+    const backend = createMemoryBackend();
+    const { store } = await open({ backend }, () => ({
+      watch: () => Promise.resolve(() => Promise.reject(new Error('socket hang up'))),
+    }));
+    await tailOnce(await store.create());
+
+    await expect(store.close()).rejects.toThrow('socket hang up');
+    await expect(backend.ping()).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+
+  it('leaves the sessions stored', async () => {
+    const backend = createMemoryBackend();
+    const { store } = await open({ backend }, () => ({ close: () => Promise.resolve() }));
+    const { id } = await store.create();
+    await store.close();
+
+    const again = await open({ backend });
+
+    expect((await again.store.get(id))?.id).toBe(id);
+  });
+});
+
+async function tailOnce(session: Session): Promise<void> {
+  await session.events.append('s', 1);
+  for await (const event of session.events.tail()) if (event.seq === 1) return;
+}
+
+describe('a process with an open store', () => {
+  it('ends by itself while a tail waits', async () => {
+    const file = new URL('support/exits-by-itself.ts', import.meta.url).pathname;
+
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['--conditions=@mcp-session/source', file], {
+      timeout: 20_000,
+    });
+
+    expect(stdout).toBe('waiting after "first"');
+    expect(stderr).not.toContain('Error');
+  });
+});
+
+describe('opening', () => {
+  it('closes the backend where an option is wrong or migrating fails, and says why', async () => {
+    let closed = 0;
+    const close = (): Promise<void> => {
+      closed++;
+      return Promise.reject(new Error('and closing failed as well'));
+    };
+
+    await expect(open({ ttlMs: 0 }, () => ({ close }))).rejects.toThrow('Option ttlMs is 0');
+    await expect(open({}, () => ({ close, migrate: () => Promise.reject(new Error('disk')) }))).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      cause: new Error('disk'),
+    });
+    expect(closed).toBe(2);
+  });
+
+  it('refuses bounds of the in-memory backend that are none', async () => {
+    for (const value of [0, -1, 1.5, Number.NaN, Infinity]) {
+      await expect(createMemoryStore({ maxSessions: value })).rejects.toThrow('Option maxSessions is');
+      await expect(createMemoryStore({ maxBytes: value })).rejects.toThrow('Option maxBytes is');
+    }
+  });
+});

@@ -1,0 +1,119 @@
+import { createMemoryBackend } from '@mcp-session/core/memory';
+import { describe, expect, it, vi } from 'vitest';
+import { Sweeper } from '../src/lib/sweeper.ts';
+import { open } from './support/open.ts';
+
+describe('store.sweep', () => {
+  it('removes what has expired and what was ended long enough ago, and counts it', async () => {
+    const { store, clock, backend } = await open({ ttlMs: 1_000, tombstoneMs: 2_000 });
+    const live = await store.create({ ttlMs: 60_000 });
+    await store.create({ id: 'expired' });
+    await (await store.create({ id: 'ended' })).end();
+    await live.state.set('a', 1);
+
+    clock.now += 1_000;
+    expect(await store.sweep()).toBe(1);
+    clock.now += 1_000;
+    expect(await store.sweep()).toBe(1);
+    expect(await store.sweep()).toBe(0);
+    expect(await live.state.get('a')).toBe(1);
+    const row = { kind: 'session', principal: null, profile: '{}', expiresAt: clock.now + 1 };
+    expect(await backend.createSession({ ...row, id: 'expired' }, clock.now)).toBe(true);
+    expect(await backend.createSession({ ...row, id: 'ended' }, clock.now)).toBe(true);
+  });
+
+  it('goes in steps of at most as many rows as the option says', async () => {
+    const limits: number[] = [];
+    const { store, clock } = await open({ ttlMs: 1_000, sweep: { stepRows: 10, intervalMs: 1_000_000 } }, (inner) => ({
+      async sweep(limit, now) {
+        limits.push(limit);
+        const result = await inner.sweep(limit, now);
+        expect(result.ids.length).toBeLessThanOrEqual(10);
+        return result;
+      },
+    }));
+    for (let index = 0; index < 5; index++) {
+      const session = await store.create();
+      for (let key = 0; key < 7; key++) await session.state.set(`k${key}`, key);
+      for (let event = 0; event < 7; event++) await session.events.append('s', event);
+    }
+    clock.now += 1_000;
+
+    expect(await store.sweep()).toBe(5);
+    expect(limits.length).toBeGreaterThanOrEqual(8);
+    expect(new Set(limits)).toEqual(new Set([10]));
+  });
+
+  it('is harmless when several run at once', async () => {
+    const backend = createMemoryBackend();
+    const first = await open({ backend, ttlMs: 1_000 });
+    const second = await open({ backend, ttlMs: 1_000 });
+    for (let index = 0; index < 50; index++) await first.store.create();
+    first.clock.now += 1_000;
+    second.clock.now += 1_000;
+
+    const removed = await Promise.all([first.store.sweep(), second.store.sweep(), first.store.sweep()]);
+
+    expect(removed.reduce((sum, count) => sum + count, 0)).toBe(50);
+  });
+
+  it('runs by itself, again and again, also after a failure', async () => {
+    let failures = 0;
+    const { store, clock, calls } = await open({ ttlMs: 1_000, sweep: { intervalMs: 1 } }, (inner) => ({
+      async sweep(limit, now) {
+        if (failures++ === 0) throw new Error('no connection');
+        return inner.sweep(limit, now);
+      },
+    }));
+
+    expect(await calls.next('sweep', 'error')).toMatchObject({ code: 'STORE_FAILED' });
+    await calls.next('sweep', 'ok');
+    await store.create({ id: 'once' });
+    clock.now += 1_000;
+    await calls.next('sweep', 'ok');
+    await calls.next('sweep', 'ok');
+    expect((await store.create({ id: 'once' })).id).toBe('once');
+  });
+
+  it('does not run by itself where the option is false', async () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+
+    const { store } = await open({ sweep: false });
+
+    expect(timers).not.toHaveBeenCalled();
+    timers.mockRestore();
+    expect(await store.sweep()).toBe(0);
+  });
+});
+
+describe('the sweeper', () => {
+  it('waits between half and one and a half of its interval, and differently each time', () => {
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    for (let index = 0; index < 50; index++) new Sweeper(10_000, () => Promise.resolve()).stop();
+    const delays = timers.mock.calls.map(([, delayMs]) => delayMs ?? 0);
+    timers.mockRestore();
+
+    expect(delays).toHaveLength(50);
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(5_000);
+    expect(Math.max(...delays)).toBeLessThan(15_000);
+    expect(new Set(delays).size).toBeGreaterThan(40);
+  });
+
+  it('never has two sweeps at once', async () => {
+    let running = 0;
+    let most = 0;
+    const { promise: thrice, resolve } = Promise.withResolvers<void>();
+    let runs = 0;
+    const sweeper = new Sweeper(1, async () => {
+      most = Math.max(most, ++running);
+      await new Promise((done) => setImmediate(done));
+      running--;
+      if (++runs === 3) resolve();
+    });
+
+    await thrice;
+    sweeper.stop();
+
+    expect(most).toBe(1);
+  });
+});
