@@ -55,7 +55,7 @@ async function addressOf(output: Readable): Promise<string> {
       const address = /https?:\/\/\S+\/mcp\b/.exec(line)?.[0];
       if (address !== undefined) return address;
     }
-    throw new Error(`No line with an address within ${limitMs} ms`);
+    throw new Error(`The command ended, or ${limitMs} ms passed, without a line that has an address`);
   } finally {
     clearTimeout(timer);
   }
