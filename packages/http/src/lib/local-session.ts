@@ -1,4 +1,5 @@
 import { SessionError, type StateSchemas } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
 import { DeliveryMark } from './delivery-mark.ts';
 import type { NodeLease } from './lease.ts';
 import type { ServerLike } from './sdk.ts';
@@ -39,6 +40,8 @@ export interface Opened {
 
 /** How long a request runs before its session is watched for its end, in milliseconds: most are answered sooner. */
 const WATCH_AFTER_MS = 100;
+/** How long clients get to take their last answers before their connections are closed, in milliseconds. */
+const FLUSH_MS = 500;
 /** Settling time of the delivery mark where no comments are sent, in milliseconds. */
 const DEFAULT_SETTLE_MS = 15_000;
 
@@ -160,8 +163,20 @@ export class LocalSession<Server extends ServerLike> {
       this.#settings.onError(error);
     }
     await this.transport.close();
-    await lastWords?.();
+    if (lastWords !== undefined) {
+      await lastWords();
+      await this.#flush();
+    }
     for (const streamId of this.#connections.keys()) this.closeConnection(streamId, comeBack ? undefined : '');
+  }
+
+  /** Waits a moment for the answers that are stored to reach the clients that wait for them. */
+  async #flush(): Promise<void> {
+    const answered = [...this.#connections].filter(([streamId]) => streamId !== STANDALONE_STREAM);
+    await Promise.race([
+      Promise.all(answered.map(([, connection]) => connection.over)),
+      pause(FLUSH_MS, undefined, { ref: false }),
+    ]);
   }
 
   async *#events(

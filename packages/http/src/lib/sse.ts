@@ -51,6 +51,8 @@ export function retryFrame(ms: number): string {
  */
 export class SseConnection {
   readonly body: ReadableStream<Uint8Array>;
+  /** Resolves when the connection is over. */
+  readonly over: Promise<void>;
   readonly #options: SseOptions;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #iterator: AsyncIterator<OutgoingEvent> | undefined;
@@ -59,9 +61,11 @@ export class SseConnection {
   #wake: ((next: 'idle' | 'closed' | 'arrived') => void) | undefined;
   #taken: OutgoingEvent | undefined;
   #closed = false;
+  readonly #resolveOver: () => void;
 
   constructor(options: SseOptions) {
     this.#options = options;
+    ({ promise: this.over, resolve: this.#resolveOver } = Promise.withResolvers<void>());
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -142,6 +146,7 @@ export class SseConnection {
     this.#closed = true;
     this.#wake?.('closed');
     this.#options.onClosed(error);
+    this.#resolveOver();
     // A tail that waits was aborted by onClosed; one that stands at a message must be told to let go.
     void this.#letGo();
   }

@@ -42,6 +42,7 @@ type Shared = Pick<
   | 'localIdleMs'
   | 'retryIntervalMs'
   | 'keepAliveMs'
+  | 'leaseMs'
   | 'maxBodyBytes'
   | 'generateSessionId'
   | 'allowedHosts'

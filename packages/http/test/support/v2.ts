@@ -105,8 +105,7 @@ export const v2: Line = {
         return content[0]?.type === 'text' ? content[0].text : '';
       },
       request: async (method, params) => {
-        if (method === 'logging/setLevel')
-          await client.request({ method, params: { level: String(params['level']) as 'error' } });
+        if (method === 'logging/setLevel') await client.request({ method, params: { level: params['level'] } });
         else if (method === 'resources/subscribe') await client.subscribeResource({ uri: String(params['uri']) });
         else await client.unsubscribeResource({ uri: String(params['uri']) });
       },
