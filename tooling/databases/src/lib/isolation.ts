@@ -1,0 +1,83 @@
+import {
+  DeleteTableCommand,
+  DynamoDBClient,
+  ResourceNotFoundException,
+  paginateListTables,
+} from '@aws-sdk/client-dynamodb';
+import connect from 'postgres';
+import { type DynamoDbConfig, dynamoDbConfig } from './dynamodb.ts';
+
+/** An empty schema of one test, in a PostgreSQL that is shared with others. */
+export interface TestSchema extends AsyncDisposable {
+  readonly url: string;
+
+  /** Its name: lower-case letters, digits and underscores. */
+  readonly schema: string;
+
+  /** Drops the schema and all that is in it. Safe to repeat. */
+  dispose(): Promise<void>;
+}
+
+/** A part of the table names of a DynamoDB that is shared with others. */
+export interface TestTables extends AsyncDisposable {
+  /** What the names of all tables of this test begin with. */
+  readonly prefix: string;
+
+  /** For the `DynamoDBClient` of the test. */
+  readonly config: DynamoDbConfig;
+
+  /** Deletes all tables whose names begin with the prefix. Safe to repeat. */
+  dispose(): Promise<void>;
+}
+
+/** Creates a schema with a random name in the PostgreSQL at `url`. */
+export async function createTestSchema(url: string): Promise<TestSchema> {
+  const schema = `test_${randomPart()}`;
+  await withPostgres(url, async (sql) => void (await sql`create schema ${sql(schema)}`));
+  const dispose = (): Promise<void> =>
+    withPostgres(url, async (sql) => {
+      // A transaction that a test left open holds locks: better an error than a run that hangs.
+      await sql`set lock_timeout = '10s'`;
+      await sql`drop schema if exists ${sql(schema)} cascade`;
+    });
+  return { url, schema, dispose, [Symbol.asyncDispose]: dispose };
+}
+
+/** Draws a random prefix for tables in the DynamoDB at `url`; the tables are the test's to create. */
+export function createTestTables(url: string): TestTables {
+  const prefix = `test-${randomPart()}-`;
+  const config = dynamoDbConfig(url);
+  const dispose = async (): Promise<void> => {
+    const client = new DynamoDBClient(config);
+    try {
+      const names: string[] = [];
+      for await (const page of paginateListTables({ client }, {})) names.push(...(page.TableNames ?? []));
+      const own = names.filter((name) => name.startsWith(prefix));
+      await Promise.all(own.map((name) => deleteTable(client, name)));
+    } finally {
+      client.destroy();
+    }
+  };
+  return { prefix, config, dispose, [Symbol.asyncDispose]: dispose };
+}
+
+async function withPostgres(url: string, use: (sql: connect.Sql) => Promise<void>): Promise<void> {
+  const sql = connect(url, { max: 1, onnotice: () => undefined });
+  try {
+    await use(sql);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+async function deleteTable(client: DynamoDBClient, TableName: string): Promise<void> {
+  try {
+    await client.send(new DeleteTableCommand({ TableName }));
+  } catch (error) {
+    if (!(error instanceof ResourceNotFoundException)) throw error;
+  }
+}
+
+function randomPart(): string {
+  return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+}

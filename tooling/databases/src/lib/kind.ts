@@ -1,0 +1,62 @@
+/** A database that the harness can provide. */
+export type DatabaseName = 'postgres' | 'dynamodb';
+
+/** What the harness must know of one database; all else is the same for each. */
+export interface DatabaseKind {
+  readonly name: DatabaseName;
+
+  /** The environment variable that names a running server. */
+  readonly urlVariable: string;
+
+  /** What such a URL may begin with, as `URL.protocol` gives it. */
+  readonly protocols: readonly string[];
+
+  /** Asks the server at `url` once; resolves to its product and version, rejects when it does not answer. */
+  probe(url: string): Promise<string>;
+
+  /** @param durable Whether the data outlives a restart of the server. */
+  container(durable: boolean): ContainerPlan;
+
+  /**
+   * @param durable Whether the data outlives a restart of the server.
+   * @param folder An empty folder of the server's own, removed when the server is closed.
+   */
+  embedded(durable: boolean, folder: string): Promise<EmbeddedPlan>;
+}
+
+/** How to run a database's image. */
+export interface ContainerPlan {
+  readonly image: string;
+
+  /** The port inside the container. */
+  readonly port: number;
+
+  readonly environment: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+
+  url(host: string, port: number): string;
+}
+
+/** How to run a database's server from the files of an npm package. */
+export interface EmbeddedPlan {
+  readonly file: string;
+  readonly cwd: string;
+
+  /** The user to run as. Default: the current one. */
+  readonly identity: Identity;
+
+  /** Ends the server in good order. */
+  readonly stopSignal: NodeJS.Signals;
+
+  /** Ends the server at once, when nobody needs its data any more. */
+  readonly closeSignal: NodeJS.Signals;
+
+  arguments(port: number): readonly string[];
+  url(port: number): string;
+}
+
+/** The ids to start a process with; without them it runs as the current user. */
+export interface Identity {
+  readonly uid?: number;
+  readonly gid?: number;
+}

@@ -1,0 +1,79 @@
+import { openContainer } from './docker.ts';
+import { dynamodb } from './dynamodb.ts';
+import { openEmbedded } from './embedded.ts';
+import type { DatabaseKind, DatabaseName } from './kind.ts';
+import { postgres } from './postgres.ts';
+import type { DatabaseServer, OwnServer } from './server.ts';
+import { ForcedSourceError, modeVariable, openFirst, parseMode, type Source } from './sources.ts';
+
+const kinds: Readonly<Record<DatabaseName, DatabaseKind>> = { postgres, dynamodb };
+
+export interface OpenOptions {
+  /** Where the variables are read from. Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+
+  /** Receives one line that says which source was chosen, and why none before it. Default: nothing is said. */
+  readonly log?: (line: string) => void;
+}
+
+/**
+ * Opens a test database to share: from the environment, else from Docker, else embedded.
+ *
+ * What it leaves behind is removed when it is closed, and as well when this process dies without closing it.
+ *
+ * @throws RangeError when `MCP_SESSION_TEST_DATABASES` has an unknown value.
+ * @throws ForcedSourceError when a source that was asked for, by that variable or by a URL, does not work.
+ * @throws AggregateError when no source works; its message names each and says why.
+ */
+export async function openDatabase(database: DatabaseName, options: OpenOptions = {}): Promise<DatabaseServer> {
+  const kind = kinds[database];
+  const env = options.env ?? process.env;
+  const sources: Source<DatabaseServer>[] = [
+    { name: 'env', open: () => fromEnvironment(kind, env) },
+    { name: 'docker', open: () => openContainer(kind, false) },
+    { name: 'embedded', open: () => openEmbedded(kind, false) },
+  ];
+  return openFirst(database, sources, parseMode(env[modeVariable]), options.log ?? (() => undefined));
+}
+
+/**
+ * Starts a server for one test alone, which may stop it, kill it and start it again: from Docker, else embedded.
+ *
+ * A server of the environment belongs to somebody else, so that source never applies here.
+ *
+ * @throws As {@link openDatabase}.
+ */
+export async function openOwnServer(database: DatabaseName, options: OpenOptions = {}): Promise<OwnServer> {
+  const kind = kinds[database];
+  const env = options.env ?? process.env;
+  const sources: Source<OwnServer>[] = [
+    { name: 'env', open: () => Promise.reject(new Error('a test must not stop a server that it did not start')) },
+    { name: 'docker', open: () => openContainer(kind, true) },
+    { name: 'embedded', open: () => openEmbedded(kind, true) },
+  ];
+  return openFirst(database, sources, parseMode(env[modeVariable]), options.log ?? (() => undefined));
+}
+
+async function fromEnvironment(kind: DatabaseKind, env: NonNullable<OpenOptions['env']>): Promise<DatabaseServer> {
+  const url = env[kind.urlVariable];
+  if (url === undefined || url === '') {
+    throw new Error(`${kind.urlVariable} is not set\nStart a server, as by "docker compose up -d --wait", and name it`);
+  }
+  // Whoever names a server wants the tests to run there: from here on, each problem is final.
+  if (!URL.canParse(url) || !kind.protocols.includes(new URL(url).protocol)) {
+    const valid = kind.protocols.map((protocol) => `"${protocol}//"`).join(' or ');
+    throw new ForcedSourceError(`${kind.urlVariable} is not a URL that begins with ${valid}`);
+  }
+  const { host } = new URL(url);
+  try {
+    const product = await kind.probe(url);
+    const close = (): Promise<void> => Promise.resolve();
+    const address = { database: kind.name, source: 'env', url, product: `${product} at ${host}` } as const;
+    return { ...address, close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message || error.name : String(error);
+    throw new ForcedSourceError(`${kind.urlVariable} names ${host}, which does not answer: ${reason}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import connect from 'postgres';
+import { images } from './images.ts';
+import type { DatabaseKind } from './kind.ts';
+import { createCluster } from './postgres-cluster.ts';
+
+/**
+ * Settings of the test servers.
+ *
+ * What they give up is the safety of the data when the machine itself loses power. What they keep: a commit is in the
+ * hands of the operating system before it is acknowledged (`synchronous_commit` stays on), so nothing acknowledged is
+ * lost when the server is killed, and tests with `kill -9` mean what they say.
+ */
+const settings = ['fsync=off', 'full_page_writes=off', 'max_connections=200'];
+
+const user = 'postgres';
+const database = 'postgres';
+
+// The user's databases sort text by the rules of a language; a test database that sorts by bytes hides what comes of it.
+const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'];
+
+/** PostgreSQL. Its data outlives a restart always. */
+export const postgres: DatabaseKind = {
+  name: 'postgres',
+  urlVariable: 'MCP_SESSION_TEST_POSTGRES_URL',
+  protocols: ['postgres:', 'postgresql:'],
+
+  async probe(url) {
+    const sql = connect(url, { max: 1, connect_timeout: 5, onnotice: () => undefined });
+    try {
+      const [row] = await sql<{ server_version: string }[]>`show server_version`;
+      return `PostgreSQL ${row?.server_version.split(' ', 1)[0]}`;
+    } finally {
+      await sql.end({ timeout: 5 });
+    }
+  },
+
+  // Its data lives in the container, which keeps it from stop to start: always durable.
+  container() {
+    const password = crypto.randomUUID();
+    return {
+      image: images.postgres,
+      port: 5432,
+      environment: { POSTGRES_PASSWORD: password, POSTGRES_INITDB_ARGS: locale.join(' ') },
+      command: ['postgres', ...asArguments(settings)],
+      url: (host, port) => `postgres://${user}:${password}@${host}:${port}/${database}`,
+    };
+  },
+
+  async embedded(_durable, folder) {
+    const password = crypto.randomUUID();
+    const { server, data, identity } = await createCluster(folder, { user, password, locale });
+    return {
+      file: server,
+      cwd: folder,
+      identity,
+      stopSignal: 'SIGINT',
+      closeSignal: 'SIGQUIT',
+      arguments: (port) => {
+        const place = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='];
+        return ['-D', data, ...asArguments([...place, ...settings])];
+      },
+      url: (port) => `postgres://${user}:${password}@127.0.0.1:${port}/${database}`,
+    };
+  },
+};
+
+function asArguments(settings: readonly string[]): string[] {
+  return settings.flatMap((setting) => ['-c', setting]);
+}
