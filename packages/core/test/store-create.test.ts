@@ -30,7 +30,7 @@ describe('store.create', () => {
       metadata: { plan: 'free' },
       protocol: { protocolVersion: '2025-11-25' },
     });
-    const found = await store.get('own', { principal: 'iss|alice' });
+    const found = await store.get('own', { principal: 'iss|alice', kind: 'node' });
 
     for (const session of [made, found])
       expect(session).toMatchObject({

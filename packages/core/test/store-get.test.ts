@@ -33,6 +33,15 @@ describe('store.get', () => {
       expect(await store.get(id, { principal })).toBeUndefined();
   });
 
+  it('finds a session of another kind only for who asks for that kind', async () => {
+    const { store } = await open();
+    const { id } = await store.create({ kind: 'node' });
+
+    expect(await store.get(id)).toBeUndefined();
+    expect((await store.get(id, { kind: 'node' }))?.kind).toBe('node');
+    await expect(store.get(id, { kind: 'No Kind' })).rejects.toMatchObject({ code: 'INVALID_KIND' });
+  });
+
   it('finds a session without a principal for whoever has the id', async () => {
     const { store } = await open();
     const { id } = await store.create();

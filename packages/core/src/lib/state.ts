@@ -89,13 +89,21 @@ export class SessionState<S> {
    * Replaces a value by what `change` makes of it, atomically, however many processes do so at once. `change` must not be asynchronous and can be called again
    * with a newer value; when it returns `undefined` the key is removed.
    *
-   * @returns The value as it is then stored, as {@link get} would read it.
+   * @returns The value as it is then stored, as {@link get} would read it; `undefined` where it was removed.
    * @throws StateConflictError `STATE_CONFLICT` after 200 lost attempts. And as {@link get} and {@link set}; what `change` throws.
    */
   async update<K extends StateKey<S>>(
     key: K,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K>,
+  ): Promise<StateOutput<S, K>>;
+  async update<K extends StateKey<S>>(
+    key: K,
     change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | undefined,
-  ): Promise<StateOutput<S, K>> {
+  ): Promise<StateOutput<S, K> | undefined>;
+  async update<K extends StateKey<S>>(
+    key: K,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | undefined,
+  ): Promise<StateOutput<S, K> | undefined> {
     this.#codec.checkDeclared(key);
     // In one process updates of a key stand in line: they would only lose against each other.
     const value = await this.#run(() =>
@@ -103,7 +111,7 @@ export class SessionState<S> {
         this.#update(key, change as (current: unknown) => unknown),
       ),
     );
-    return value as StateOutput<S, K>;
+    return value as StateOutput<S, K> | undefined;
   }
 
   /**

@@ -36,6 +36,8 @@ export interface CreateSessionOptions {
 export interface GetSessionOptions {
   /** The principal that asks. Default: `null`, nobody: only sessions without a principal are found. */
   readonly principal?: string | null;
+  /** The kind that is asked for; another kind is as good as unknown. Default: `session`. */
+  readonly kind?: string;
 }
 
 /** Which sessions to count. */
@@ -125,16 +127,19 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
   /**
    * Finds a live session of the principal that asks, and counts as a use of it.
    *
-   * @returns `undefined` where it is unknown, malformed, expired, ended, or another principal's: nobody can tell which.
+   * @returns `undefined` where it is unknown, malformed, expired, ended, of another kind, or another principal's: nobody can tell which.
+   * @throws SessionError `INVALID_PRINCIPAL`, `INVALID_KIND`.
    */
-  async get(id: string, { principal }: GetSessionOptions = {}): Promise<Session<S> | undefined> {
+  async get(id: string, { principal, kind = DEFAULT_KIND }: GetSessionOptions = {}): Promise<Session<S> | undefined> {
     const { operations, options } = this.#shared;
+    checkKind(kind);
     const asking = principalOf(principal) ?? null;
     return operations.run(async () => {
       if (!isSessionId(id)) return undefined;
       const now = options.clock();
       const row = await operations.call('readSession', (backend) => backend.readSession(id, now));
-      if (row === undefined || (row.principal !== null && row.principal !== asking)) return undefined;
+      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== asking))
+        return undefined;
       const session = new Session<S>(this.#shared, row);
       return (await session.renewIfDue()) ? session : undefined;
     });

@@ -162,7 +162,7 @@ export class Handler<
     const principal = await principalOf(authInfo, request, this.#options.principal);
     const session = await this.#options.store.get(id, { principal });
     // A store holds other things than sessions of this protocol, and none of them is for clients.
-    if (session === undefined || session.kind !== 'session' || session.protocol.protocolVersion === undefined) {
+    if (session === undefined || session.protocol.protocolVersion === undefined) {
       const local = session === undefined ? this.#locals.get(id) : undefined;
       // Not there for whom it belongs to: it has ended or expired.
       if (local !== undefined && local.session.principal === principal) await local.close(false);

@@ -60,8 +60,8 @@ export class NodeLease<S extends StateSchemas> {
    * @param beganAt When it began; `undefined`: nobody knows.
    */
   async runsUntil(nodeId: string, beganAt: number | undefined): Promise<number> {
-    const record = await this.#store.get(recordId(nodeId));
-    const until = record?.kind === KIND ? record.protocol[FACT] : undefined;
+    const record = await this.#store.get(recordId(nodeId), { kind: KIND });
+    const until = record?.protocol[FACT];
     return Math.max(beganAt === undefined ? 0 : beganAt + this.#leaseMs, typeof until === 'number' ? until : 0);
   }
 
