@@ -1,0 +1,103 @@
+import { createSessionStore } from '@mcp-session/core';
+import { describe, expect, it } from 'vitest';
+import { failingBackend } from './support/failing-backend.ts';
+import { gate, type Harness, start } from './support/harness.ts';
+import { lines } from './support/lines.ts';
+import { initialize, type RawClient } from './support/raw.ts';
+import type { Line } from './support/line.ts';
+
+async function startFailing(line: Line) {
+  const { backend, ...switches } = failingBackend();
+  const [begun, go] = [gate(), gate()];
+  const store = await createSessionStore(backend);
+  const wait = async (): Promise<string> => {
+    begun.open();
+    await go.passed;
+    return 'waited';
+  };
+  const harness: Harness = await start(line, {
+    store,
+    tools: { echo: () => 'x', wait, large: () => 'x'.repeat(1_048_576) },
+  });
+  const client: RawClient = harness.raw();
+  await client.begin();
+  return { ...harness, ...switches, client, begun: begun.passed, go: go.open };
+}
+
+describe.each(lines)('a store that fails, SDK $name', (line) => {
+  it('answers 503 with Retry-After, tells the client nothing of the store, and serves again when it is back', async () => {
+    const { client, raw, fail, heal, errors } = await startFailing(line);
+    fail(['readSession', 'createSession']);
+    for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
+      expect(JSON.stringify(await response.json())).not.toContain('secret-host');
+    }
+    expect((await raw().post(initialize())).status).toBe(503);
+    expect(errors).toMatchObject(Array.from({ length: 4 }, () => ({ code: 'STORE_UNAVAILABLE' })));
+    heal();
+    expect((await client.callTool('echo')).status).toBe(200);
+  });
+
+  it('a request whose stream cannot be opened is refused with 503 and not run', async () => {
+    const { client, fail, heal } = await startFailing(line);
+    fail(['appendEvents']);
+    expect((await client.callTool('echo')).status).toBe(503);
+    heal();
+    expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
+  });
+
+  it('an answer is stored in the end where the store was busy for a while', async () => {
+    const { client, fail, begun, go, errors } = await startFailing(line);
+    const call = await client.callTool('wait');
+    await begun;
+    fail(['appendEvents'], 2, { retryable: true });
+    go();
+    expect((await call.sse.message()).message).toMatchObject({ result: { content: [{ text: 'waited' }] } });
+    expect(errors).toEqual([]);
+  });
+
+  it('rule 16: an answer that cannot be stored is not sent: the client gets an error without an event id, at once or when it comes back', async () => {
+    for (const connected of [true, false]) {
+      const { client, fail, heal, begun, go, errors } = await startFailing(line);
+      const call = await client.callTool('wait');
+      const cursor = (await call.sse.next())?.id ?? '';
+      await begun;
+      if (!connected) await call.cancel();
+      fail(['appendEvents']);
+      go();
+      if (connected) {
+        const { id, message } = await call.sse.message();
+        expect([id, message]).toMatchObject(['', { error: { message: 'Answer could not be stored' } }]);
+        expect(await call.sse.next()).toBeUndefined();
+      }
+      await expect.poll(() => errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
+      heal();
+      const resumed = await client.get({ 'last-event-id': cursor });
+      expect((await resumed.sse.message()).message).toMatchObject({ error: { code: -32_603 } });
+      expect(await resumed.sse.next()).toBeUndefined();
+    }
+  });
+
+  it('an answer that is too large for the store becomes an error that is stored', async () => {
+    const { client } = await startFailing(line);
+    const { sse } = await client.callTool('large');
+    const cursor = (await sse.next())?.id ?? '';
+    const { id, message } = await sse.message();
+    expect(message).toMatchObject({ error: { message: 'Answer could not be stored' } });
+    expect((await (await client.get({ 'last-event-id': cursor })).sse.message()).id).toBe(id);
+  });
+
+  it('a stream that cannot be read on is broken off, and resumed when the store is back', async () => {
+    const { client, fail, heal, begun, go } = await startFailing(line);
+    const call = await client.callTool('wait');
+    const cursor = (await call.sse.next())?.id ?? '';
+    await call.sse.next();
+    await begun;
+    fail(['readEvents', 'readHeads']);
+    go();
+    await expect(call.sse.next()).rejects.toThrow('terminated');
+    heal();
+    const resumed = await client.get({ 'last-event-id': cursor });
+    expect((await resumed.sse.message()).message).toMatchObject({ result: { content: [{ text: 'waited' }] } });
+  });
+});

@@ -1,0 +1,34 @@
+import { SessionError, type SessionBackend, type SessionErrorOptions } from '@mcp-session/core';
+import { createMemoryBackend } from '@mcp-session/core/memory';
+
+/** The backend in memory, and a switch that makes some of its methods fail as a database does that is gone. */
+export interface FailingBackend {
+  readonly backend: SessionBackend;
+  /** Lets calls of these methods fail from now on: so many, or all. */
+  fail(methods: readonly (keyof SessionBackend)[], times?: number, options?: SessionErrorOptions): void;
+  heal(): void;
+}
+
+export function failingBackend(): FailingBackend {
+  let failing: readonly (keyof SessionBackend)[] = [];
+  let left = 0;
+  let how: SessionErrorOptions = {};
+  const backend = new Proxy(createMemoryBackend(), {
+    get(target, name: keyof SessionBackend) {
+      const value: unknown = Reflect.get(target, name);
+      // As small as a backend may be.
+      if (name === 'capabilities') return { ...target.capabilities, maxEventBytes: 1_048_576 };
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]): unknown => {
+        if (!failing.includes(name) || left-- <= 0) return Reflect.apply(value, target, args);
+        return Promise.reject(new SessionError('STORE_UNAVAILABLE', 'Database at secret-host is gone', how));
+      };
+    },
+  });
+  return {
+    backend,
+    fail: (methods, times = Number.POSITIVE_INFINITY, options = {}) =>
+      ([failing, left, how] = [methods, times, options]),
+    heal: () => (failing = []),
+  };
+}
