@@ -1,0 +1,82 @@
+import type { SessionBackend } from '@mcp-session/core';
+import { createSqliteBackend } from '@mcp-session/sqlite';
+import { expect, it, onTestFinished } from 'vitest';
+import { newFile } from './support/files.ts';
+
+const EVENTS_OF_A_SESSION = 100;
+/** Sessions that are in use while the others are at rest, in both stores. */
+const ACTIVE = 10;
+const MESSAGE = JSON.stringify('x'.repeat(100));
+
+/** A store that holds so many events, opened as a user would. */
+async function filled(total: number): Promise<SessionBackend> {
+  const path = await newFile();
+  const filling = await createSqliteBackend({ path, synchronous: 'normal' });
+  await filling.migrate();
+  const sessions = total / EVENTS_OF_A_SESSION;
+  const events = Array.from({ length: EVENTS_OF_A_SESSION }, (_, n) => newEvent(n % 2 === 0 ? 'main' : `request-${n}`));
+  for (let first = 0; first < sessions; first += 10) {
+    const ids = Array.from({ length: Math.min(10, sessions - first) }, (_, n) => `session-${first + n}`);
+    for (const id of ids)
+      await filling.createSession({ id, kind: 'session', principal: null, profile: MESSAGE, expiresAt: 1e12 }, 1);
+    await filling.appendEvents(
+      ids.map((sessionId) => ({ sessionId, token: 'filling', events, expiresAt: undefined })),
+      1,
+    );
+  }
+  await filling.close();
+  const backend = await createSqliteBackend({ path });
+  onTestFinished(() => backend.close());
+  return backend;
+}
+
+function newEvent(streamId: string) {
+  return { streamId, message: MESSAGE, bytes: MESSAGE.length };
+}
+
+let calls = 0;
+
+async function append(backend: SessionBackend): Promise<void> {
+  calls++;
+  const events = [newEvent('main')];
+  await backend.appendEvents([{ sessionId: active(), token: `token-${calls}`, events, expiresAt: undefined }], 1);
+}
+
+async function read(backend: SessionBackend): Promise<void> {
+  calls++;
+  const afterSeq = EVENTS_OF_A_SESSION - 41;
+  await backend.readEvents({ sessionId: active(), streamId: 'main', afterSeq, limit: 20, maxBytes: 1e6 }, 1);
+}
+
+function active(): string {
+  return `session-${calls % ACTIVE}`;
+}
+
+async function timed(operation: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  for (let n = 0; n < ACTIVE; n++) await operation();
+  return performance.now() - start;
+}
+
+function median(samples: readonly number[]): number {
+  return samples.toSorted((a, b) => a - b)[samples.length >>> 1] ?? 0;
+}
+
+/** How many times as much the operation takes on the large store, sampled in turn so that the noise of the machine meets both. */
+async function growth(stores: readonly SessionBackend[], operation: (store: SessionBackend) => Promise<void>) {
+  const samples = stores.map(() => [] as number[]);
+  for (let round = 0; round < 150; round++)
+    for (const [index, store] of stores.entries()) samples[index]?.push(await timed(() => operation(store)));
+  const [small = 0, large = 0] = samples.map(median);
+  return large / small;
+}
+
+it('append and read cost the same with 1,000,000 stored events as with 1,000', { timeout: 120_000 }, async () => {
+  const stores = [await filled(1_000), await filled(1_000_000)];
+  for (const operation of [append, read]) {
+    const ratios: number[] = [];
+    // Noise can only be met by measuring again. A cost that grows is there each time.
+    while (ratios.length < 3 && Math.min(...ratios) > 1.2) ratios.push(await growth(stores, operation));
+    expect(Math.min(...ratios), `${operation.name}: ${ratios.join(', ')}`).toBeLessThanOrEqual(1.2);
+  }
+});

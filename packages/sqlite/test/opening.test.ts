@@ -1,0 +1,208 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
+import Database from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { open } from '../src/lib/open.ts';
+import { resolveOptions } from '../src/lib/options.ts';
+import { Child } from './support/children.ts';
+import { newFile } from './support/files.ts';
+
+function openDatabase(path: string, options: Database.Options = {}): Database.Database {
+  const database = new Database(path, options);
+  onTestFinished(() => void database.close());
+  return database;
+}
+
+describe('opening a file', () => {
+  it('makes it in WAL mode, flushes each write unless told otherwise, and checks foreign keys', async () => {
+    const path = await newFile();
+    for (const [synchronous, level] of [
+      ['full', 2],
+      ['normal', 1],
+    ] as const) {
+      const { connection } = await open(resolveOptions({ path, synchronous, busyTimeoutMs: 1_234 }));
+      const pragma = (name: string) => connection.handle.pragma(name, { simple: true });
+      expect([pragma('journal_mode'), pragma('synchronous'), pragma('foreign_keys'), pragma('busy_timeout')]).toEqual([
+        'wal',
+        level,
+        1,
+        1_234,
+      ]);
+      connection.handle.close();
+    }
+    expect(resolveOptions({})).toEqual({
+      path: 'mcp-sessions.db',
+      synchronous: 'full',
+      busyTimeoutMs: 5_000,
+      tablePrefix: 'mcp_',
+    });
+  });
+
+  it('keeps what was stored, and runs no migration twice', async () => {
+    const path = await newFile();
+    const first = await createSqliteStore({ path });
+    const { id } = await first.create({ principal: 'me' });
+    await first.close();
+    expect(readdirSync(dirname(path))).toEqual(['sessions.db']);
+
+    const statements: string[] = [];
+    const database = openDatabase(path, { verbose: (text) => statements.push(String(text)) });
+    const second = await createSqliteStore({ database, sweep: false });
+    expect(statements.filter((text) => !/^(select|pragma) /.test(text))).toEqual([]);
+    expect((await second.get(id, { principal: 'me' }))?.id).toBe(id);
+    await second.close();
+  });
+
+  it('works from ten processes that meet in the opening of a new file', async () => {
+    const path = await newFile();
+    const startAt = String(Date.now() + 2_000);
+    const children = Array.from({ length: 10 }, () => new Child('open-and-append.ts', [path, startAt]));
+    const lines = await Promise.all(children.map(async (child) => await child.lines()));
+    await Promise.all(children.map(async (child) => await child.succeed()));
+    expect(lines.map(([line]) => line?.startsWith('1.'))).toEqual(children.map(() => true));
+
+    const store = await createSqliteStore({ path });
+    onTestFinished(() => store.close());
+    expect(await store.count()).toBe(10);
+  });
+
+  it('finishes the work of a process that ended between a migration and its record', async () => {
+    const path = await newFile();
+    await (await createSqliteStore({ path })).close();
+    const database = openDatabase(path);
+    database.exec('delete from mcp_migrations');
+    const store = await createSqliteStore({ path });
+    expect(database.prepare('select name from mcp_migrations').pluck().all()).toEqual(['0001-initial']);
+    await store.close();
+  });
+
+  it('waits for the lock that the switch to WAL needs, as long as the busy timeout says', async () => {
+    const path = await newFile();
+    const other = openDatabase(path);
+    // In the rollback journal a reader holds off the switch, and SQLite does not wait for it by itself.
+    other.exec('create table anything (a); begin; select * from anything');
+    const opening = createSqliteBackend({ path, busyTimeoutMs: 50 });
+    await expect(opening).rejects.toMatchObject({ code: 'STORE_BUSY', retryable: true });
+    other.exec('commit');
+    await (await createSqliteBackend({ path })).close();
+    expect(openDatabase(path).pragma('journal_mode', { simple: true })).toBe('wal');
+  });
+});
+
+describe('a table prefix', () => {
+  it('lets stores share a file without seeing each other', async () => {
+    const path = await newFile();
+    const [one, two] = await Promise.all([
+      createSqliteStore({ path, tablePrefix: 'one_' }),
+      createSqliteStore({ path, tablePrefix: 'Two_2' }),
+    ]);
+    const session = await one.create();
+    await session.state.set('key', 1);
+    await session.events.append('stream', { n: 1 });
+    expect(await two.get(session.id)).toBeUndefined();
+    expect(await two.count()).toBe(0);
+    await one.close();
+    await two.close();
+
+    const names = openDatabase(path)
+      .prepare(`select name from sqlite_schema where name not like 'sqlite_%'`)
+      .pluck()
+      .all();
+    expect(names.filter((name) => !/^(one_|Two_2)/.test(String(name)))).toEqual([]);
+  });
+});
+
+describe('a borrowed database', () => {
+  it('is used as it is set up, and left open', async () => {
+    const database = openDatabase(':memory:');
+    database.defaultSafeIntegers(true);
+    database.pragma('synchronous = off');
+    const backend = await createSqliteBackend({ database });
+    await backend.migrate();
+    expect(backend.capabilities).toMatchObject({ shared: false, durable: false });
+    await backend.createSession({ id: 'a', kind: 'session', principal: null, profile: '', expiresAt: 10 }, 1);
+    const events = [{ streamId: 's', message: '1', bytes: 1 }];
+    const [appended] = await backend.appendEvents([{ sessionId: 'a', token: 't', events, expiresAt: 20 }], 2);
+    expect(appended).toEqual({ firstSeq: 1, retainedEvents: 1, retainedBytes: 1 });
+    expect(await backend.countSessions({ kind: 'session', principal: undefined }, 3)).toBe(1);
+    await backend.close();
+    await backend.close();
+    expect([database.open, database.pragma('synchronous', { simple: true })]).toEqual([true, 0n]);
+  });
+
+  it('refuses to write into a transaction of its owner, or while the owner iterates', async () => {
+    const database = openDatabase(await newFile());
+    const backend = await createSqliteBackend({ database });
+    await backend.migrate();
+    expect(backend.capabilities).toMatchObject({ shared: true, durable: true });
+    const session = { id: 'a', kind: 'session', principal: null, profile: '', expiresAt: 10 };
+
+    database.exec('begin');
+    await expect(backend.createSession(session, 1)).rejects.toMatchObject({
+      code: 'STORE_BUSY',
+      retryable: true,
+      message: expect.stringContaining('inside a transaction of its owner'),
+    });
+    database.exec('rollback');
+
+    const rows = database.prepare('select 1 union select 2').iterate();
+    rows.next();
+    await expect(backend.createSession(session, 1)).rejects.toMatchObject({ code: 'STORE_BUSY', retryable: true });
+    rows.return?.();
+    expect(await backend.createSession(session, 1)).toBe(true);
+  });
+
+  it('that its owner has closed is a closed store', async () => {
+    const database = openDatabase(':memory:');
+    const backend = await createSqliteBackend({ database });
+    await backend.migrate();
+    database.close();
+    await expect(backend.readSession('a', 1)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+    await expect(backend.endSession('a', 1, 1)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+    await expect(createSqliteBackend({ database })).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+});
+
+describe('options', () => {
+  it.each([
+    [{ path: 7 }, TypeError, 'Option path'],
+    [{ path: '' }, RangeError, 'Option path'],
+    [{ path: ' sessions.db' }, RangeError, 'Option path'],
+    [{ path: 'a\0b' }, RangeError, 'Option path'],
+    [{ synchronous: 'off' }, RangeError, 'Option synchronous'],
+    [{ synchronous: 1 }, TypeError, 'Option synchronous'],
+    [{ busyTimeoutMs: '5' }, TypeError, 'Option busyTimeoutMs'],
+    [{ busyTimeoutMs: -1 }, RangeError, 'Option busyTimeoutMs'],
+    [{ busyTimeoutMs: 0.5 }, RangeError, 'Option busyTimeoutMs'],
+    [{ busyTimeoutMs: 2 ** 31 }, RangeError, 'Option busyTimeoutMs'],
+    [{ tablePrefix: '' }, RangeError, 'Option tablePrefix'],
+    [{ tablePrefix: '1a' }, RangeError, 'Option tablePrefix'],
+    [{ tablePrefix: 'a"; drop table x; --' }, RangeError, 'Option tablePrefix'],
+    [{ tablePrefix: 'SQLite_' }, RangeError, 'Option tablePrefix'],
+    [{ tablePrefix: null }, TypeError, 'Option tablePrefix'],
+    [{ database: {} }, TypeError, 'Option database'],
+    [{ database: null }, TypeError, 'Option database'],
+    [{ database: 'x.db' }, TypeError, 'Option database'],
+    [{ database: {}, path: 'x.db' }, TypeError, 'Option path cannot be combined'],
+    [{ database: {}, busyTimeoutMs: 1 }, TypeError, 'Option busyTimeoutMs cannot be combined'],
+  ])('%j: refused', async (options, type, text) => {
+    const opening = createSqliteStore(options as object);
+    await expect(opening).rejects.toBeInstanceOf(type);
+    await expect(opening).rejects.toThrow(text);
+  });
+
+  it('of the store itself are passed on', async () => {
+    const path = join(dirname(await newFile()), 'folder', 'sessions.db');
+    mkdirSync(dirname(path));
+    let now = 1_000;
+    const store = await createSqliteStore({ path, ttlMs: 10, clock: () => now, sweep: false });
+    onTestFinished(() => store.close());
+    const { id } = await store.create();
+    now = 1_009;
+    expect(await store.get(id)).toBeDefined();
+    now = 5_000;
+    expect(await store.get(id)).toBeUndefined();
+    expect(existsSync(path)).toBe(true);
+  });
+});

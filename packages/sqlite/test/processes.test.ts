@@ -1,0 +1,52 @@
+import { createSqliteStore } from '@mcp-session/sqlite';
+import { expect, it, onTestFinished } from 'vitest';
+import { Child } from './support/children.ts';
+import { newFile } from './support/files.ts';
+
+it('16 writers in 4 processes and a live reader: every event once and in order', { timeout: 60_000 }, async () => {
+  const [processes, writers, each] = [4, 4, 60];
+  const total = processes * writers * each;
+  const path = await newFile();
+  const store = await createSqliteStore({ path });
+  onTestFinished(() => store.close());
+  const session = await store.create();
+  const children = Array.from(
+    { length: processes },
+    () => new Child('write-store.ts', [path, session.id, String(writers), String(each)]),
+  );
+
+  const seen: { readonly seq: number; readonly writer: string; readonly n: number }[] = [];
+  for await (const { seq, message } of session.events.tail()) {
+    seen.push({ seq, ...(message as { writer: string; n: number }) });
+    if (seen.length === total) break;
+  }
+  await Promise.all(children.map(async (child) => await child.succeed()));
+
+  expect(seen.map(({ seq }) => seq)).toEqual(Array.from({ length: total }, (_, index) => index + 1));
+  const byWriter = Map.groupBy(seen, ({ writer }) => writer);
+  expect(byWriter.size).toBe(processes * writers);
+  for (const events of byWriter.values())
+    expect(events.map(({ n }) => n)).toEqual(Array.from({ length: each }, (_, index) => index));
+});
+
+it('a tail in another process has an event within 100 ms', { timeout: 60_000 }, async () => {
+  const path = await newFile();
+  const store = await createSqliteStore({ path });
+  onTestFinished(() => store.close());
+  const session = await store.create();
+  const child = new Child('append-when-told.ts', [path, session.id]);
+  expect(await child.line()).toBe('ready');
+
+  const delaysMs: number[] = [];
+  child.tell('append');
+  for await (const { message } of session.events.tail()) {
+    delaysMs.push(Date.now() - (message as { at: number }).at);
+    if (delaysMs.length === 50) break;
+    child.tell('append');
+  }
+  await child.succeed();
+  const sorted = delaysMs.toSorted((a, b) => a - b);
+  // A machine that is busy with other tests may hold up single ones.
+  expect(sorted[24]).toBeLessThan(50);
+  expect(sorted[44]).toBeLessThan(100);
+});

@@ -1,0 +1,11 @@
+// Opens a store on a file that may not exist yet, at the moment that it is told with others, and appends to a session of its own.
+import { createSqliteStore } from '@mcp-session/sqlite';
+
+const [path = '', startAt = '0'] = process.argv.slice(2);
+// All spin until the same moment, so that they meet in the middle of the opening.
+while (Date.now() < Number(startAt));
+const store = await createSqliteStore({ path, sweep: false });
+const session = await store.create();
+const id = await session.events.append('s', { from: process.pid });
+await store.close();
+process.stdout.write(`${id}\n`);
