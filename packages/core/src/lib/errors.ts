@@ -101,7 +101,7 @@ export class StateValidationError extends SessionError {
     super(
       'INVALID_STATE_VALUE',
       // Not what the issues say: some libraries quote the value there.
-      `Value of state key ${JSON.stringify(key)} does not fit its schema: the error has ${issues.length} of its issues`,
+      `Value of state key ${JSON.stringify(key)} does not fit its schema (issues: ${issues.length})`,
     );
     this.key = key;
     this.issues = issues;
