@@ -1,1 +1,5 @@
-export { default } from '@mcp-session-tooling/vitest';
+import base from '@mcp-session-tooling/vitest';
+import { mergeConfig } from 'vitest/config';
+
+// Real processes that start, are killed and start again, and a demo that takes its time.
+export default mergeConfig(base, { test: { testTimeout: 90_000 } });

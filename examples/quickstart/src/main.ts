@@ -24,6 +24,8 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
     // No page in a browser on this machine can reach the server, whatever name it finds for it.
     allowedHosts: hosts,
     allowedOrigins: hosts.map((host) => `http://${host}`),
+    // One process serves these sessions. When it has died, the calls that it was at are soon answered with an error.
+    leaseMs: 3_000,
     onError: (error) => console.error(error),
   });
   const mcp = toNodeHandler(handler);

@@ -1,14 +1,9 @@
-/** What was promised and did not hold. */
-export class BrokenPromise extends Error {
-  override readonly name = 'BrokenPromise';
-}
-
-/** @throws BrokenPromise unless it holds. */
+/** @throws Error unless it holds. */
 export function checkThat(holds: boolean, otherwise: string): void {
-  if (!holds) throw new BrokenPromise(otherwise);
+  if (!holds) throw new Error(otherwise);
 }
 
-/** @throws BrokenPromise unless the chapters are all from `first` to `last`, each once, in order. */
+/** @throws Error unless the chapters are all from `first` to `last`, each once, in order. */
 export function checkChapters(chapters: readonly number[], first: number, last: number): void {
   const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const came = `It got ${chapters.join(', ') || 'none'}`;

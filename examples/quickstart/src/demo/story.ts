@@ -81,9 +81,7 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
   heading('A new process starts in its place.');
   client.network.stalled = false;
   client.network.onSessionUnknown = () =>
-    fail(
-      new Error(`Lost: the new process does not know the session, nor its ${NOTES.length} notes and what was missed`),
-    );
+    fail(new Error('Lost: the new process does not know the session, nor what was kept in it'));
   client.network.onResume = (id, status) => {
     if (id === lastEventId) tell('client', `Comes back by itself, with Last-Event-ID: ${id}. Answer: ${status}`);
   };
@@ -91,9 +89,11 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
   tell('server', `Process ${successor.pid}, ${successor.url}`);
   await received.until((chapters) => (chapters.at(-1) ?? 0) >= lastStored, signal);
 
-  heading(
-    'The call itself died with its process. What it did is in the session: called again, the tool goes on there.',
-  );
+  heading('The call died with its process. The client is told so, and does not wait for ever.');
+  tell('client', `read_book: ${await reading.then(String, String)}`);
+  signal.throwIfAborted();
+
+  heading('What the call did is in the session. Called again, the tool goes on from there.');
   const rest: number[] = [];
   const onprogress = ({ progress }: Progress): void => {
     tell('client', `Got chapter ${progress}`);
@@ -116,14 +116,10 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
   checkChapters(rest, firstOfRest, CHAPTERS);
   tell('demo', `One session, begun once: ${sessionId}`);
   tell('demo', `Notes: ${notes.length} of ${NOTES.length}`);
-  tell(
-    'demo',
-    `Chapters 1 to ${seen} came before the kill, ${seen + 1} to ${last} were missed and delivered after it,`,
-  );
-  tell(
-    'demo',
-    `${firstOfRest} to ${CHAPTERS} were read by the new process. Nothing lost, nothing doubled, all in order.`,
-  );
+  tell('demo', `Chapters that came before the kill: 1 to ${seen}`);
+  tell('demo', `Chapters that were missed, and came after the restart: ${seen + 1} to ${last}`);
+  tell('demo', `Chapters that the new process read: ${firstOfRest} to ${CHAPTERS}`);
+  tell('demo', 'Nothing was lost, doubled or out of order');
 }
 
 let headings = 0;

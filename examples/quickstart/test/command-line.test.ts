@@ -1,0 +1,72 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { readOptions } from '../src/command-line.ts';
+import { run, serve, temporaryFolder } from './support/processes.ts';
+
+it.each(['main.ts', 'demo.ts'] as const)('shows the options of %s', async (script) => {
+  const { ended, output } = run(script, ['--help']);
+
+  expect(await ended).toMatchObject({ exitCode: 0 });
+  expect(output()).toMatch(/^Usage: npx -y pnpm@12 (start|demo) \[options\]\n/);
+  expect(output()).toContain('one of: sqlite, memory');
+});
+
+it.each(['main.ts', 'demo.ts'] as const)('refuses a store that %s does not know', async (script) => {
+  const { ended, output } = run(script, ['--store', 'toString']);
+
+  expect(await ended).toMatchObject({ exitCode: 2 });
+  expect(output()).toBe('Option --store is "toString", not one of: sqlite, memory\n');
+});
+
+it('refuses what is no port', async () => {
+  const { ended, output } = run('main.ts', ['--port', '80a']);
+
+  expect(await ended).toMatchObject({ exitCode: 2 });
+  expect(output()).toBe('Option --port is "80a", not a whole number from 0 to 65535\n');
+  for (const port of ['-1', '65536', '1e3', ' 80', ''])
+    expect(() => readOptions([`--port=${port}`])).toThrow(`Option --port is "${port}", not a whole number`);
+  expect(readOptions(['--port=65535'])).toMatchObject({ port: 65_535 });
+});
+
+it('has a port and a store of its own choice', () => {
+  expect(readOptions([])).toMatchObject({ port: 7460, help: false });
+  expect(readOptions([]).whereSessionsAre).toContain(join(process.cwd(), 'mcp-sessions.db'));
+});
+
+it('refuses an option that it does not know', async () => {
+  const { ended, output } = run('main.ts', ['--prot', '80']);
+
+  expect(await ended).toMatchObject({ exitCode: 2 });
+  expect(output()).toContain("Unknown option '--prot'");
+});
+
+it('takes its options after a separating --', async () => {
+  const { url } = await serve(['--', '--store', 'memory', '--port', '0']);
+
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/mcp$/);
+});
+
+it('says so when the port is in use', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const { port } = other.address() as AddressInfo;
+  const { ended, output } = run('main.ts', ['--store', 'memory', '--port', String(port)]);
+
+  expect(await ended).toMatchObject({ exitCode: 1 });
+  expect(output()).toBe(`Port ${port} is in use: choose another one with --port\n`);
+});
+
+it('says so when the data cannot be used', async () => {
+  const file = join(temporaryFolder(), 'letter.txt');
+  writeFileSync(file, 'Dear Sir or Madam,\n'.repeat(100));
+  const { ended, output } = run('main.ts', ['--port', '0', '--data', file]);
+
+  expect(await ended).toMatchObject({ exitCode: 1 });
+  expect(output()).toContain(file);
+  expect(output()).not.toContain('    at ');
+});

@@ -1,0 +1,68 @@
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { checkChapters } from '../src/demo/checks.ts';
+import { run, temporaryFolder } from './support/processes.ts';
+
+/** Where the demo puts its data in these tests. */
+function temporaryEnvironment(): { readonly folder: string; readonly env: NodeJS.ProcessEnv } {
+  const folder = join(temporaryFolder(), 'tmp');
+  mkdirSync(folder);
+  return { folder, env: { TMPDIR: folder, TMP: folder, TEMP: folder } };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    await fetch(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it('succeeds: nothing is lost, doubled or out of order', async () => {
+  const { folder, env } = temporaryEnvironment();
+  const { ended, output } = run('demo.ts', [], { env });
+
+  expect(await ended).toMatchObject({ exitCode: 0 });
+  expect(output()).toMatch(/Got chapter 4, which it had missed\n/);
+  expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('fails and says so when the session is lost', async () => {
+  const { folder, env } = temporaryEnvironment();
+  const { ended, output } = run('demo.ts', ['--store', 'memory'], { env });
+
+  expect(await ended).toMatchObject({ exitCode: 1 });
+  expect(output()).toMatch(/\nThe demo failed\. Lost: the new process does not know the session/);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it.each(['SIGINT', 'SIGKILL'] as const)('leaves no server behind after %s', async (signal) => {
+  const { env } = temporaryEnvironment();
+  const { child, ended, until } = run('demo.ts', [], { env });
+  const [, url = ''] = await until(/server \| Process \d+, (\S+)\n/);
+  await until(/Got chapter 1\n/);
+
+  expect(await answers(url)).toBe(true);
+  child.kill(signal);
+  await ended;
+  await expect.poll(() => answers(url), { timeout: 10_000 }).toBe(false);
+});
+
+describe('the checks of the demo', () => {
+  it.each([
+    ['a lost chapter', [1, 2, 4], 'Lost: chapter 3. It got 1, 2, 4'],
+    ['no chapter', [], 'Lost: chapter 1, 2, 3, 4. It got none'],
+    ['a doubled chapter', [1, 2, 2, 3, 4], 'Doubled: chapter 2. It got 1, 2, 2, 3, 4'],
+    ['chapters out of order', [1, 3, 2, 4], 'Out of order. It got 1, 3, 2, 4'],
+    ['a chapter too many', [1, 2, 3, 4, 5], 'Out of order. It got 1, 2, 3, 4, 5'],
+  ])('notice %s', (_what, chapters, message) => {
+    expect(() => checkChapters(chapters, 1, 4)).toThrow(message);
+  });
+
+  it('let through what is complete', () => {
+    expect(() => checkChapters([3, 4, 5], 3, 5)).not.toThrow();
+  });
+});

@@ -1,0 +1,147 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clients } from './support/clients.ts';
+import { killNine, serve, temporaryFolder } from './support/processes.ts';
+
+/** A server for the tests that leave it running. */
+let shared: Awaited<ReturnType<typeof serve>>;
+
+beforeAll(async () => {
+  shared = await serve(['--store', 'memory', '--port', '0'], { atEnd: afterAll });
+});
+
+describe.each(clients)('with a client of %s', (_, connect) => {
+  it('keeps notes for each session', async () => {
+    const [alice, bob] = await Promise.all([connect(shared.url), connect(shared.url)]);
+
+    expect(await alice.call('list_notes')).toEqual(['No notes']);
+    expect(await alice.call('add_note', { text: 'buy milk' })).toEqual(['1 note']);
+    expect(await alice.call('add_note', { text: 'call Ada' })).toEqual(['2 notes']);
+    expect(await alice.call('list_notes')).toEqual(['buy milk', 'call Ada']);
+    expect(await bob.call('list_notes')).toEqual(['No notes']);
+  });
+
+  it('keeps all notes of many calls at once', async () => {
+    const client = await connect(shared.url);
+    const texts = Array.from({ length: 20 }, (_each, index) => `note ${index}`);
+    await Promise.all(texts.map((text) => client.call('add_note', { text })));
+
+    expect((await client.call('list_notes')).toSorted()).toEqual(texts.toSorted());
+  });
+
+  it.each([
+    ['agrees', { action: 'accept', content: { sure: true } }, 'The notes were removed', 'No notes'],
+    ['is not sure', { action: 'accept', content: { sure: false } }, 'The notes were kept', 'buy milk'],
+    ['declines', { action: 'decline' }, 'The notes were kept', 'buy milk'],
+  ] as const)('asks before it removes notes, and the user %s', async (_answer, answer, said, left) => {
+    const client = await connect(shared.url, answer);
+    await client.call('add_note', { text: 'buy milk' });
+
+    expect(await client.call('clear_notes')).toEqual([said]);
+    expect(await client.call('list_notes')).toEqual([left]);
+  });
+
+  it('reports what it has read, and starts over when it is done', async () => {
+    const client = await connect(shared.url);
+    const progress: number[] = [];
+    const read = (): Promise<string[]> =>
+      client.call('read_book', { chapters: 3, delayMs: 0 }, (chapter) => progress.push(chapter));
+
+    expect(await read()).toEqual(['Read chapters 1 to 3']);
+    expect(await read()).toEqual(['Read chapters 1 to 3']);
+    expect(progress).toEqual([1, 2, 3, 1, 2, 3]);
+  });
+
+  it('carries on with the session after kill -9', async () => {
+    const data = ['--data', join(temporaryFolder(), 'sessions.db')];
+    const server = await serve([...data, '--port', '0']);
+    const client = await connect(server.url, { action: 'accept', content: { sure: true } });
+    const { sessionId } = client;
+    await client.call('add_note', { text: 'buy milk' });
+    const progress: number[] = [];
+    const reading = client.call('read_book', { chapters: 100, delayMs: 50 }, (chapter) => progress.push(chapter));
+    reading.catch(() => undefined);
+    await server.until(/Stored chapter 5 /);
+    await killNine(server);
+    const stored = Number(/Stored chapter (\d+) of 100\n$/.exec(server.output())?.[1]);
+
+    await serve([...data, '--port', new URL(server.url).port]);
+
+    expect(await client.call('list_notes')).toEqual(['buy milk']);
+    expect(await client.call('add_note', { text: 'call Ada' })).toEqual(['2 notes']);
+    expect(await client.call('clear_notes')).toEqual(['The notes were removed']);
+    // The stream comes back by itself: all that was stored is there, once.
+    await expect.poll(() => progress.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(stored);
+    const chapters = Array.from({ length: 100 }, (_each, index) => index + 1);
+    expect(progress).toEqual(chapters.slice(0, progress.length));
+    const rest: number[] = [];
+    await client.call('read_book', { chapters: progress.length + 2, delayMs: 0 }, (chapter) => rest.push(chapter));
+    expect(rest.slice(-2)).toEqual([progress.length + 1, progress.length + 2]);
+    expect(client.sessionId).toBe(sessionId);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'stops on %s while a call runs, and the session carries on',
+    async (signal) => {
+      const data = ['--data', join(temporaryFolder(), 'sessions.db')];
+      const server = await serve([...data, '--port', '0']);
+      const client = await connect(server.url);
+      await client.call('add_note', { text: 'buy milk' });
+      const reading = client.call('read_book', { chapters: 100, delayMs: 50 });
+      reading.catch(() => undefined);
+      await server.until(/Stored chapter 2 /);
+      server.child.kill(signal);
+
+      expect(await server.ended).toEqual({ exitCode: 0, signal: null });
+      await serve([...data, '--port', new URL(server.url).port]);
+      expect(await client.call('list_notes')).toEqual(['buy milk']);
+      // Nobody is left waiting: the answer to the call was stored before the server went.
+      await expect(reading).rejects.toThrow('Server was stopped');
+    },
+  );
+});
+
+/** Begins a session, with headers and paths that `fetch` refuses to send. Resolves with the status. */
+async function initialize(path: string, headers: Record<string, string> = {}): Promise<number | undefined> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1.0.0' } };
+  const standard = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  return new Promise((resolve, reject) => {
+    const sent = request(shared.url, { method: 'POST', path, headers: { ...standard, ...headers } }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode));
+    });
+    sent.once('error', reject).end(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }));
+  });
+}
+
+it("lets no other site's page in", async () => {
+  const { host } = new URL(shared.url);
+
+  expect(await initialize('/mcp', { host: 'evil.example' })).toBe(403);
+  expect(await initialize('/mcp', { origin: 'http://evil.example' })).toBe(403);
+  expect(await initialize('/mcp', { origin: 'null' })).toBe(403);
+  expect(await initialize('/mcp', { host, origin: `http://${host}` })).toBe(200);
+  expect(await initialize('/mcp', { host: host.replace('127.0.0.1', 'localhost') })).toBe(200);
+});
+
+it('answers other paths with 404, strange ones too', async () => {
+  for (const path of ['/', '//', '/mcp/', '/MCP', '/%', '*']) expect(await initialize(path)).toBe(404);
+  expect(await initialize('/mcp?x=1')).toBe(200);
+});
+
+it('tells a newcomer how to call it', async () => {
+  const { url, until } = shared;
+  const [, target = '', ...rest] = await until(/curl -i (\S+) -H '(.+?): (.+?)' -H '(.+?): (.+?)' -d '(.+)'\n/);
+  const [firstName = '', firstValue = '', secondName = '', secondValue = '', body = ''] = rest;
+  const response = await fetch(target, {
+    method: 'POST',
+    headers: { [firstName]: firstValue, [secondName]: secondValue },
+    body,
+  });
+
+  expect(target).toBe(url);
+  expect(response.status).toBe(200);
+  expect(response.headers.get('mcp-session-id')).toMatch(/^[0-9a-f-]{36}$/);
+  const [, config = ''] = await until(/in an MCP client +(.+)\n/);
+  expect(JSON.parse(config)).toEqual({ mcpServers: { notes: { type: 'http', url } } });
+});
