@@ -5,7 +5,7 @@ import { mergeConfig, type ViteUserConfig } from 'vitest/config';
 const own: ViteUserConfig = mergeConfig(config, {
   test: {
     globalSetup: ['@mcp-session-tooling/databases/postgres-setup', '@mcp-session-tooling/databases/dynamodb-setup'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
   },
 });
 

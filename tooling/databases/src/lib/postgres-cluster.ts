@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, chown, cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, lchown, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,7 +13,7 @@ export async function createCluster(
   options: { readonly user: string; readonly password: string; readonly locale: readonly string[] },
 ): Promise<{ server: string; data: string; identity: Identity }> {
   const identity = await unprivilegedIdentity();
-  if (identity.uid !== undefined && identity.gid !== undefined) await chown(folder, identity.uid, identity.gid);
+  await own(folder, identity);
   const programs = await usablePrograms(folder, identity);
 
   const data = join(folder, 'data');
@@ -64,9 +64,17 @@ async function usablePrograms(folder: string, identity: Identity): Promise<strin
     return join(native, 'bin');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES') return join(native, 'bin');
-    await cp(native, join(folder, 'native'), { recursive: true, verbatimSymlinks: true });
-    return join(folder, 'native', 'bin');
+    const copy = join(folder, 'native');
+    await cp(native, copy, { recursive: true, verbatimSymlinks: true });
+    await own(copy, identity);
+    return join(copy, 'bin');
   }
+}
+
+async function own(folder: string, { uid, gid }: Identity): Promise<void> {
+  if (uid === undefined || gid === undefined) return;
+  await chown(folder, uid, gid);
+  for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), uid, gid);
 }
 
 /** PostgreSQL refuses to run as root, so as root it runs as a user that every Unix has. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { DatabaseName, SourceName } from '../../src/index.ts';
+import { protect } from '../../src/lib/guard.ts';
 
 /** What was there while a process held databases, and what is left after its sudden end. */
 export interface Remains {
@@ -21,6 +22,8 @@ export async function remainsAfter(
   databases: readonly DatabaseName[],
 ): Promise<Remains> {
   const TMPDIR = await mkdtemp(join(tmpdir(), 'mcp-session-guard-'));
+  // Or a Ctrl-C during this test leaves it behind.
+  const release = protect({ kind: 'folder', path: TMPDIR });
   // The embedded PostgreSQL may run as another user, who has to get to its folder.
   await chmod(TMPDIR, 0o755);
   const child = spawn(process.execPath, [fileURLToPath(new URL('hold.ts', import.meta.url)), ...databases], {
@@ -31,8 +34,9 @@ export async function remainsAfter(
   const ended = once(child, 'close');
   try {
     const stderr = child.stderr.setEncoding('utf8').toArray();
-    const line = await Promise.race([firstLine(child.stdout), ended.then(async () => (await stderr).join(''))]);
-    const urls = (JSON.parse(String(line)) as string[]).map((url) => new URL(url));
+    const line = await firstLine(child.stdout);
+    if (line === undefined) throw new Error(`no databases to leave behind: ${(await stderr).join('')}`);
+    const urls = (JSON.parse(line) as string[]).map((url) => new URL(url));
     const before = { folders: (await readdir(TMPDIR)).length, answering: await count(urls) };
 
     child.kill(signal);
@@ -42,6 +46,7 @@ export async function remainsAfter(
     child.kill('SIGKILL');
     await ended;
     await rm(TMPDIR, { recursive: true, force: true });
+    release();
   }
 }
 
