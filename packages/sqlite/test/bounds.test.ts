@@ -39,7 +39,11 @@ it('tokens are remembered for the last 1,000 events, and for twice as many at th
 
 it('a request of more than 1,000 events is remembered as long as its last one', async () => {
   const { backend } = await newBackend();
-  await append(backend, 'large', Array<string>(2_500).fill('s'));
+  await append(
+    backend,
+    'large',
+    Array.from({ length: 2_500 }, () => 's'),
+  );
   expect(await append(backend, 'large', ['s'])).toMatchObject([{ firstSeq: 1, retainedEvents: 2_500 }]);
 });
 
@@ -69,7 +73,11 @@ it('trims are remembered for the last 10,000 streams, and a forgotten one is ans
 
 it('a sweep leaves nothing behind, and no half of an expired session to a clock that is behind', async () => {
   const { backend, database } = await newBackend();
-  await append(backend, 'token', Array<string>(20).fill('s'));
+  await append(
+    backend,
+    'token',
+    Array.from({ length: 20 }, () => 's'),
+  );
   await backend.trimEvents(
     'a',
     { maxEvents: 15, maxBytes: undefined, createdBefore: undefined, throughSeq: undefined, limit: 100 },

@@ -3,31 +3,31 @@ import { createSqliteBackend } from '@mcp-session/sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { newFile } from './support/files.ts';
 
-const EVENTS_OF_A_SESSION = 100;
-/** Sessions that are in use while the others are at rest, in both stores. */
+/** Sessions that are in use, the same in both stores. The others are at rest. */
 const ACTIVE = 10;
+const EVENTS_OF_AN_ACTIVE = 100;
+const EVENTS_OF_A_RESTING = 1_000;
 const MESSAGE = JSON.stringify('x'.repeat(100));
 
-/** A store that holds so many events, opened as a user would. */
+/** A store that holds so many events. */
 async function filled(total: number): Promise<SessionBackend> {
   const path = await newFile();
   const filling = await createSqliteBackend({ path, synchronous: 'normal' });
   await filling.migrate();
-  const sessions = total / EVENTS_OF_A_SESSION;
-  const events = Array.from({ length: EVENTS_OF_A_SESSION }, (_, n) => newEvent(n % 2 === 0 ? 'main' : `request-${n}`));
-  for (let first = 0; first < sessions; first += 10) {
-    const ids = Array.from({ length: Math.min(10, sessions - first) }, (_, n) => `session-${first + n}`);
-    for (const id of ids)
-      await filling.createSession({ id, kind: 'session', principal: null, profile: MESSAGE, expiresAt: 1e12 }, 1);
-    await filling.appendEvents(
-      ids.map((sessionId) => ({ sessionId, token: 'filling', events, expiresAt: undefined })),
-      1,
-    );
-  }
+  for (let n = 0; n < ACTIVE; n++) await fill(filling, `active-${n}`, EVENTS_OF_AN_ACTIVE);
+  for (let left = total - ACTIVE * EVENTS_OF_AN_ACTIVE; left > 0; left -= EVENTS_OF_A_RESTING)
+    await fill(filling, `resting-${left}`, Math.min(left, EVENTS_OF_A_RESTING));
   await filling.close();
-  const backend = await createSqliteBackend({ path });
+  // Without the flush, behind which a cost that grows could hide.
+  const backend = await createSqliteBackend({ path, synchronous: 'normal' });
   onTestFinished(() => backend.close());
   return backend;
+}
+
+async function fill(backend: SessionBackend, id: string, count: number): Promise<void> {
+  const events = Array.from({ length: count }, (_, n) => newEvent(n % 2 === 0 ? 'main' : `request-${n}`));
+  await backend.createSession({ id, kind: 'session', principal: null, profile: MESSAGE, expiresAt: 1e12 }, 1);
+  await backend.appendEvents([{ sessionId: id, token: 'filling', events, expiresAt: undefined }], 1);
 }
 
 function newEvent(streamId: string) {
@@ -44,12 +44,12 @@ async function append(backend: SessionBackend): Promise<void> {
 
 async function read(backend: SessionBackend): Promise<void> {
   calls++;
-  const afterSeq = EVENTS_OF_A_SESSION - 41;
+  const afterSeq = EVENTS_OF_AN_ACTIVE - 41;
   await backend.readEvents({ sessionId: active(), streamId: 'main', afterSeq, limit: 20, maxBytes: 1e6 }, 1);
 }
 
 function active(): string {
-  return `session-${calls % ACTIVE}`;
+  return `active-${calls % ACTIVE}`;
 }
 
 async function timed(operation: () => Promise<void>): Promise<number> {

@@ -63,7 +63,7 @@ describe('a path that cannot be used', () => {
     expect(readdirSync(dirname(path))).toEqual(['sessions.db']);
   });
 
-  it('of a file, or in a folder, that the process may not read or write', async () => {
+  it('of a file, or in a folder, that the process may not read or write', { timeout: 60_000 }, async () => {
     const { path, backend } = await newStore();
     await backend.close();
     const folder = dirname(path);
@@ -135,26 +135,30 @@ it('a damaged file is said to be damaged', async () => {
   expect(readFileSync(path).equals(bytes)).toBe(true);
 });
 
-it('a lock that another process holds past the timeout is STORE_BUSY, and nothing is written', async () => {
-  const { path } = await newStore();
-  const backend = await createSqliteBackend({ path, busyTimeoutMs: 50 });
-  onTestFinished(() => backend.close());
-  const holder = new Child('hold-lock.ts', [path]);
-  expect(await holder.line()).toBe('locked');
+it(
+  'a lock that another process holds past the timeout is STORE_BUSY, and nothing is written',
+  { timeout: 60_000 },
+  async () => {
+    const { path } = await newStore();
+    const backend = await createSqliteBackend({ path, busyTimeoutMs: 50 });
+    onTestFinished(() => backend.close());
+    const holder = new Child('hold-lock.ts', [path]);
+    expect(await holder.line()).toBe('locked');
 
-  await expect(append(backend, { token: 'second' })).rejects.toMatchObject({
-    code: 'STORE_BUSY',
-    retryable: true,
-    outcomeUnknown: false,
-    message: expect.stringContaining('raise the option busyTimeoutMs'),
-  });
-  // Readers do not wait for a writer, and opening what needs no migration only reads.
-  expect((await backend.readSession('a', 1))?.lastSeq).toBe(1);
-  await (await createSqliteStore({ path, busyTimeoutMs: 50, sweep: false })).close();
+    await expect(append(backend, { token: 'second' })).rejects.toMatchObject({
+      code: 'STORE_BUSY',
+      retryable: true,
+      outcomeUnknown: false,
+      message: expect.stringContaining('raise the option busyTimeoutMs'),
+    });
+    // Readers do not wait for a writer, and opening what needs no migration only reads.
+    expect((await backend.readSession('a', 1))?.lastSeq).toBe(1);
+    await (await createSqliteStore({ path, busyTimeoutMs: 50, sweep: false })).close();
 
-  await holder.succeed();
-  expect(await append(backend, { token: 'second' })).toMatchObject([{ firstSeq: 2 }]);
-});
+    await holder.succeed();
+    expect(await append(backend, { token: 'second' })).toMatchObject([{ firstSeq: 2 }]);
+  },
+);
 
 describe('no room', () => {
   it('in the database is STORE_FULL: what was written stays, and writing goes on once there is room', async () => {
@@ -182,21 +186,25 @@ describe('no room', () => {
     expect((await reader.readSession('a', 1))?.lastSeq).toBe(3);
   });
 
-  it('for a file to grow, as the operating system says it: nothing acknowledged is lost, no damage', async () => {
-    const { path, backend } = await newStore();
-    await backend.close();
-    // In blocks of 512 bytes: room for some twenty appends in the WAL.
-    const child = new Child('fill-up.ts', [path], ['sh', '-c', 'ulimit -f 400; exec "$0" "$@"', process.execPath]);
-    const { acknowledged, ...failure } = JSON.parse((await child.line()) ?? '') as Record<string, unknown>;
-    await child.succeed();
-    expect(failure).toMatchObject({ code: 'STORE_FAILED', retryable: true, outcomeUnknown: true });
-    expect(acknowledged).toBeGreaterThan(3);
+  it(
+    'for a file to grow, as the operating system says it: nothing acknowledged is lost, no damage',
+    { timeout: 60_000 },
+    async () => {
+      const { path, backend } = await newStore();
+      await backend.close();
+      // In blocks of 512 bytes: room for some twenty appends in the WAL.
+      const child = new Child('fill-up.ts', [path], ['sh', '-c', 'ulimit -f 400; exec "$0" "$@"', process.execPath]);
+      const { acknowledged, ...failure } = JSON.parse((await child.line()) ?? '') as Record<string, unknown>;
+      await child.succeed();
+      expect(failure).toMatchObject({ code: 'STORE_FAILED', retryable: true, outcomeUnknown: true });
+      expect(acknowledged).toBeGreaterThan(3);
 
-    const after = await createSqliteBackend({ path });
-    onTestFinished(() => after.close());
-    const lastSeq = (await after.readSession('a', 1))?.lastSeq ?? 0;
-    // The event of 'first', the acknowledged ones, and perhaps the one whose outcome is unknown.
-    expect(lastSeq - Number(acknowledged)).toBeOneOf([1, 2]);
-    expect(openDatabase(path).pragma('integrity_check', { simple: true })).toBe('ok');
-  });
+      const after = await createSqliteBackend({ path });
+      onTestFinished(() => after.close());
+      const lastSeq = (await after.readSession('a', 1))?.lastSeq ?? 0;
+      // The event of 'first', the acknowledged ones, and perhaps the one whose outcome is unknown.
+      expect(lastSeq - Number(acknowledged)).toBeOneOf([1, 2]);
+      expect(openDatabase(path).pragma('integrity_check', { simple: true })).toBe('ok');
+    },
+  );
 });

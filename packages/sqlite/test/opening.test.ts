@@ -54,7 +54,7 @@ describe('opening a file', () => {
     await second.close();
   });
 
-  it('works from ten processes that meet in the opening of a new file', async () => {
+  it('works from ten processes that meet in the opening of a new file', { timeout: 60_000 }, async () => {
     const path = await newFile();
     const startAt = String(Date.now() + 2_000);
     const children = Array.from({ length: 10 }, () => new Child('open-and-append.ts', [path, startAt]));
@@ -82,8 +82,10 @@ describe('opening a file', () => {
     const other = openDatabase(path);
     // In the rollback journal a reader holds off the switch, and SQLite does not wait for it by itself.
     other.exec('create table anything (a); begin; select * from anything');
+    const start = performance.now();
     const opening = createSqliteBackend({ path, busyTimeoutMs: 50 });
     await expect(opening).rejects.toMatchObject({ code: 'STORE_BUSY', retryable: true });
+    expect(performance.now() - start).toBeGreaterThan(49);
     other.exec('commit');
     await (await createSqliteBackend({ path })).close();
     expect(openDatabase(path).pragma('journal_mode', { simple: true })).toBe('wal');

@@ -12,7 +12,10 @@ const newSession = { kind: 'session', principal: 'me', profile: '', expiresAt: 1
 async function useEverything(backend: SessionBackend): Promise<void> {
   const event = { streamId: 's', message: '1', bytes: 1 };
   const append = (token: string) =>
-    backend.appendEvents([{ sessionId: 'a', token, events: Array(1_500).fill(event), expiresAt: 200 }], 1);
+    backend.appendEvents(
+      [{ sessionId: 'a', token, events: Array.from({ length: 1_500 }, () => event), expiresAt: 200 }],
+      1,
+    );
   const commit = (value: string | undefined, expectedVersion?: number) =>
     backend.commitState(
       { sessionId: 'a', writes: [{ key: 'k', value, bytes: 1, expectedVersion }], limits, expiresAt: undefined },
