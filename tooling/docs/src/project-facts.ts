@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '@mcp-session-tooling/workspace/packages';
+import { parseSync } from 'vite';
 
 /** Every code of `SessionErrorCode`, as core's source lists them. */
 export function errorCodes(): string[] {
@@ -8,6 +9,25 @@ export function errorCodes(): string[] {
   const union = /export type SessionErrorCode =(?<codes>[^;]*);/.exec(source)?.groups?.['codes'];
   if (union === undefined) throw new Error('No type SessionErrorCode in the source of core');
   return [...union.matchAll(/'([A-Z_]+)'/g)].map((match) => match[1] ?? '');
+}
+
+/** Every option that a user of a package can set: the members of the interfaces `…Options` that its entries export. */
+export function optionNames(folder: string): string[] {
+  const entries = globSync(`${folder}/src/*.ts`, { cwd: root }).map((path) => readFileSync(join(root, path), 'utf8'));
+  const names = globSync(`${folder}/src/**/*.ts`, { cwd: root }).flatMap((path) =>
+    optionsIn(readFileSync(join(root, path), 'utf8'), (name) => entries.some((text) => text.includes(name))),
+  );
+  return [...new Set(names)].toSorted();
+}
+
+/** The members of a source's exported interfaces `…Options` whose names are wanted. */
+export function optionsIn(source: string, wanted: (name: string) => boolean): string[] {
+  return parseSync('file.ts', source)
+    .program.body.flatMap((node) => (node.type === 'ExportNamedDeclaration' ? [node.declaration] : []))
+    .filter((declaration) => declaration?.type === 'TSInterfaceDeclaration')
+    .filter(({ id }) => id.name.endsWith('Options') && wanted(id.name))
+    .flatMap(({ body }) => body.body)
+    .flatMap((member) => ('key' in member && member.key.type === 'Identifier' ? [member.key.name] : []));
 }
 
 /** The headings of a document that are one code span, without its marks. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { commandProblems } from '../src/commands.ts';
 import { machinePaths } from '../src/machine-paths.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
-import { errorCodes, headingNames, rowNames } from '../src/project-facts.ts';
+import { errorCodes, headingNames, optionNames, optionsIn, rowNames } from '../src/project-facts.ts';
 
 describe('shell commands', () => {
   const facts = {
@@ -100,6 +100,12 @@ describe('machine paths', () => {
 describe('facts of the project', () => {
   it('are read from the source and from documents', () => {
     expect(errorCodes()).toEqual(expect.arrayContaining(['SESSION_NOT_FOUND', 'STORE_UNAVAILABLE']));
+    expect(optionNames('packages/core')).toEqual(
+      expect.arrayContaining(['ttlMs', 'maxEvents', 'maxSessions', 'after']),
+    );
+    const source =
+      'export interface AOptions { b?: number; c(): void }\nexport interface BOptions { d: 1 }\ninterface AOptions2 {}';
+    expect(optionsIn(source, (name) => name === 'AOptions')).toEqual(['b', 'c']);
     expect(headingNames('# `NO`\n### `STORE_BUSY`\n### `STORE_BUSY` and more\n## Other')).toEqual(['STORE_BUSY']);
     expect(rowNames('| `a.b` | x |\n| --- | --- |\n| `c.d`   | y |\n| e | `f.g` |')).toEqual(['a.b', 'c.d']);
   });

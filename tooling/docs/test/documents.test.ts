@@ -11,7 +11,7 @@ import { blocksOf, brokenLinks, documents, linkedDocuments, type Block, type Doc
 import { foreignNames } from '../src/foreign-names.ts';
 import { machinePaths } from '../src/machine-paths.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
-import { errorCodes, headingNames, rowNames } from '../src/project-facts.ts';
+import { errorCodes, headingNames, optionNames, rowNames } from '../src/project-facts.ts';
 
 const all = documents();
 const everyDocument = all.map((document) => [document.path, document] as const);
@@ -50,6 +50,12 @@ describe('documents', () => {
 
   it('explain every error code and no other', () => {
     expect(headingNames(textOf('docs/errors.md')).toSorted()).toEqual(errorCodes().toSorted());
+  });
+
+  it.each(published.map(({ folder }) => folder))('of %s name every option', (folder) => {
+    const readme = textOf(`${folder}/README.md`);
+
+    expect(optionNames(folder).filter((name) => !new RegExp(`\\b${name}\\b`).test(readme))).toEqual([]);
   });
 
   it('explain every promise of the kit and no other', () => {
