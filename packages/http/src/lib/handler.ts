@@ -161,7 +161,7 @@ export class Handler<
     if (id === null) throw new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
     const principal = await principalOf(authInfo, request, this.#options.principal);
     const session = await this.#options.store.get(id, { principal });
-    // A store holds other things than sessions of this protocol, and none of them is for clients.
+    // One without a version was not begun over HTTP, and is not for clients.
     if (session === undefined || session.protocol.protocolVersion === undefined) {
       const local = session === undefined ? this.#locals.get(id) : undefined;
       // Not there for whom it belongs to: it has ended or expired.

@@ -1,0 +1,46 @@
+// A server in a process of its own, on a file: `node child.ts <v1|v2> <path> <port> [leaseMs]`. It says `ready` and its port to its parent.
+import { createSqliteStore } from '@mcp-session/sqlite';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { toNodeHandler } from '../../src/node.ts';
+import type { Tool } from './line.ts';
+import { lines } from './lines.ts';
+
+const [, , name, path = '', port = '0', leaseMs = '1000'] = process.argv;
+const line = lines.find((each) => each.name === name);
+if (line === undefined) throw new Error(`No SDK line ${String(name)}`);
+const store = await createSqliteStore({ path });
+
+/** Says numbers on its own stream and on the standalone one, as fast as they are stored. */
+const count: Tool = async ({ from, to, every = 0 }, { progress }, server) => {
+  for (let n = Number(from); n <= Number(to); n++) {
+    await progress(n);
+    await server.notify('notifications/message', { level: 'info', data: n });
+    if (Number(every) > 0) await pause(Number(every));
+  }
+  return 'counted';
+};
+
+const handler = line.createHandler({
+  store,
+  retryIntervalMs: 50,
+  leaseMs: Number(leaseMs),
+  serve: ({ state }) => ({
+    tools: {
+      count,
+      add: async ({ note }) =>
+        JSON.stringify(await state.update('notes', (notes: unknown = []) => [...(notes as unknown[]), note])),
+      ask: async (_, { elicit }) => JSON.stringify(await elicit('name?')),
+      stuck: async (_, { progress }) => {
+        await progress(1);
+        await pause(2_000);
+        return 'late';
+      },
+    },
+  }),
+});
+
+const listener = toNodeHandler(handler);
+const server = createServer((request, response) => void listener(request, response));
+server.listen(Number(port), '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
