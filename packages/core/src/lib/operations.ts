@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { SessionBackend } from './backend.ts';
 import { SessionError, type SessionErrorCode } from './errors.ts';
+import { EventLoopTurn } from './event-loop.ts';
 
 /** Names of the backend's methods that are observed. */
 export type OperationName = Exclude<keyof SessionBackend, 'name' | 'capabilities' | 'readChangeMarker' | 'close'>;
@@ -27,6 +28,7 @@ export class Operations {
   readonly #backend: SessionBackend;
   readonly #observe: Observer | undefined;
   #underWay = 0;
+  readonly #turn: EventLoopTurn = new EventLoopTurn();
   #closed = false;
   #onIdle: (() => void) | undefined;
 
@@ -49,6 +51,8 @@ export class Operations {
   call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
     // Counted by itself as well: of two calls at once, one can outlast the work that failed with the other.
     return this.#counted(async () => {
+      const turn = this.#turn.endIfLong();
+      if (turn !== undefined) await turn;
       const startedAt = this.#observe === undefined ? 0 : performance.now();
       try {
         const result = await call(this.#backend);

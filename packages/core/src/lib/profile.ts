@@ -8,16 +8,16 @@ import { decode, encodeExact, type JsonValue } from './json.ts';
  */
 export interface ProtocolFacts {
   /** Parameters of the client's `initialize` request: its version, capabilities and information. */
-  readonly initializeParams?: JsonValue;
+  readonly initializeParams?: JsonValue | undefined;
   /** The version that was agreed on. */
-  readonly protocolVersion?: string;
-  readonly serverCapabilities?: JsonValue;
+  readonly protocolVersion?: string | undefined;
+  readonly serverCapabilities?: JsonValue | undefined;
   /** Whether `notifications/initialized` has come. */
-  readonly initialized?: boolean;
+  readonly initialized?: boolean | undefined;
   /** The level that `logging/setLevel` asked for last. */
-  readonly logLevel?: string;
+  readonly logLevel?: string | undefined;
   /** URIs that `resources/subscribe` asked for. */
-  readonly subscriptions?: readonly string[];
+  readonly subscriptions?: readonly string[] | undefined;
   /** Further facts of whoever serves the session, such as how far a stream was delivered. */
   readonly [fact: string]: JsonValue | undefined;
 }

@@ -165,6 +165,7 @@ export class WakeUps {
   }
 
   async #poll(): Promise<void> {
+    if (this.#waiting === 0) return;
     const startedAt = performance.now();
     try {
       const moved = this.#mayHaveChanged() && (await this.#wakeWhatMoved());
