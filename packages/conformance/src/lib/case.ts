@@ -1,5 +1,5 @@
 import type { Capabilities, NewSession, SessionBackend } from '@mcp-session/core';
-import { Finding } from './findings.ts';
+import { Finding, tellError } from './findings.ts';
 import type { Peer, ProcessPeer } from './peer.ts';
 import { requirements, type RequirementId } from './requirements.ts';
 import type { SecondProcess } from './storage.ts';
@@ -68,5 +68,5 @@ export function defineRaw(id: RequirementId, title: string, run: Case['run']): C
 
 function tell(reason: unknown): string {
   if (reason instanceof Finding) return reason.message;
-  return `a call failed that was to succeed: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`;
+  return `a call failed that was to succeed: ${tellError(reason)}`;
 }

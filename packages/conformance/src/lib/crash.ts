@@ -24,7 +24,7 @@ export interface CrashReport {
 }
 
 /** What one writer was told before it was killed. */
-export interface Writer {
+interface Writer {
   readonly name: string;
   /** The first number of each of its requests, in the order of the acknowledgements. */
   readonly acknowledged: number[];
@@ -83,7 +83,7 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
 }
 
 /** Whether a log holds all that was acknowledged, and no hole and no half request. */
-export function checkLog(log: readonly EventRow[], writers: readonly Writer[]): void {
+function checkLog(log: readonly EventRow[], writers: readonly Writer[]): void {
   same(seqs(log), range(1, log.length), 'numbers in the log after a writer was killed: no hole');
   for (const { name, acknowledged } of writers) {
     const own = log.filter((row) => row.streamId === name);

@@ -8,15 +8,34 @@ export class Finding extends Error {
 
 /** Short, readable and bounded: a page of 1 MiB messages must not fill the screen. */
 export function show(value: unknown): string {
-  return inspect(value, { depth: 6, maxStringLength: 120, maxArrayLength: 24, breakLength: 140, compact: 3 });
+  const options = { depth: 6, maxStringLength: 120, maxArrayLength: 12, breakLength: 140, compact: 3 };
+  return inspect(value, options).replaceAll('[Object: null prototype] ', '').replaceAll('\n', '\n  ');
+}
+
+/** An error in one line. Its stack is with the cause. */
+export function tellError(error: unknown): string {
+  if (!(error instanceof Error)) return show(error);
+  return `${error.name}${error instanceof SessionError ? ` ${error.code}` : ''}: ${error.message}`;
 }
 
 /** Fails unless `got` equals `promised` in depth. Members that are `undefined` count as absent; a number given as text or as a bigint is not equal. */
 export function same(got: unknown, promised: unknown, what: string): void {
   const [left, right] = [plain(got), plain(promised)];
   if (!isDeepStrictEqual(left, right)) {
-    throw new Finding(`${what}\n  promised: ${show(right)}\n  got:      ${show(left)}`);
+    throw new Finding(`${what}\n${difference(left, right)}`);
   }
+}
+
+/** Both values; of long lists, only where they part. */
+function difference(got: unknown, promised: unknown): string {
+  if (!Array.isArray(got) || !Array.isArray(promised) || Math.max(got.length, promised.length) <= 12) {
+    return `  promised: ${show(promised)}\n  got:      ${show(got)}`;
+  }
+  const length = Math.max(got.length, promised.length);
+  const at = Array.from({ length }).findIndex((_, index) => !isDeepStrictEqual(got[index], promised[index]));
+  const part = (list: readonly unknown[]): string =>
+    `${list.length} items, from item ${at + 1}: ${show(list.slice(at, at + 8))}`;
+  return `  promised: ${part(promised)}\n  got:      ${part(got)}`;
 }
 
 /** Fails unless the condition holds; `what` says what the backend did wrong. */
@@ -37,7 +56,7 @@ export async function rejects(call: () => Promise<unknown>, code: SessionErrorCo
   try {
     pending = call();
   } catch (error) {
-    throw new Finding(`${what}\n  promised: a promise that rejects\n  got:      thrown at once: ${show(error)}`, {
+    throw new Finding(`${what}\n  promised: a promise that rejects\n  got:      thrown at once: ${tellError(error)}`, {
       cause: error,
     });
   }
@@ -47,7 +66,7 @@ export async function rejects(call: () => Promise<unknown>, code: SessionErrorCo
   } catch (error) {
     if (error instanceof SessionError && error.code === code) return;
     throw new Finding(
-      `${what}\n  promised: rejected with a SessionError ${code}\n  got:      rejected with ${show(error)}`,
+      `${what}\n  promised: rejected with a SessionError ${code}\n  got:      rejected with ${tellError(error)}`,
       { cause: error },
     );
   }

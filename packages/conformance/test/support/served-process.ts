@@ -3,5 +3,5 @@ import type { SessionBackend } from '@mcp-session/core';
 import { openServed } from './served.ts';
 
 export function openBackend(argument: unknown): SessionBackend {
-  return openServed(argument as { readonly port: number });
+  return openServed(argument as Parameters<typeof openServed>[0]);
 }

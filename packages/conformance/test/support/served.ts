@@ -4,6 +4,7 @@ import { createMemoryBackend } from '@mcp-session/core/memory';
 import type { TestStorage } from '@mcp-session/conformance';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { bugs } from '../bugs/index.ts';
 import { onFrames, sendFrame } from './frames.ts';
 import { plant, type Bug } from './plant.ts';
 
@@ -42,9 +43,15 @@ interface Answer {
   readonly error?: string;
 }
 
-/** Storage in this process, opened through sockets by this process and others. `bug` is planted in what they share. */
-export async function serveMemory(bug?: Bug): Promise<TestStorage & { readonly port: number }> {
-  const shared = plant(createMemoryBackend(), bug);
+/** Bugs to plant: in what all share, or by its number in each handle of each process. */
+export interface Planted {
+  readonly inStorage?: Bug;
+  readonly inHandles?: number;
+}
+
+/** Storage in this process, opened through sockets by this process and others. */
+export async function serveMemory({ inStorage, inHandles }: Planted = {}): Promise<TestStorage> {
+  const shared = plant(createMemoryBackend(), inStorage);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -65,11 +72,11 @@ export async function serveMemory(bug?: Bug): Promise<TestStorage & { readonly p
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  const argument = { port, inHandles };
   return {
-    port,
-    backend: openServed({ port }),
-    reopen: () => openServed({ port }),
-    secondProcess: { module: new URL('served-process.ts', import.meta.url), argument: { port } },
+    backend: openServed(argument),
+    reopen: () => openServed(argument),
+    secondProcess: { module: new URL('served-process.ts', import.meta.url), argument },
     dispose: () => {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -78,7 +85,17 @@ export async function serveMemory(bug?: Bug): Promise<TestStorage & { readonly p
 }
 
 /** Opens the storage that another process serves, or this one. */
-export function openServed({ port }: { readonly port: number }): SessionBackend {
+export function openServed({
+  port,
+  inHandles,
+}: {
+  readonly port: number;
+  readonly inHandles?: number | undefined;
+}): SessionBackend {
+  return plant(connectTo(port), inHandles === undefined ? undefined : bugs[inHandles]?.bug);
+}
+
+function connectTo(port: number): SessionBackend {
   const socket = connect(port, '127.0.0.1');
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let closed = false;

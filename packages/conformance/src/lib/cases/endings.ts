@@ -1,6 +1,6 @@
 import { append, commit, event, HOUR, newSession, NOW, readAll, readPage, request, write } from '../actions.ts';
 import { define, defineFresh, type Case, type CaseContext } from '../case.ts';
-import { holds, same } from '../findings.ts';
+import { Finding, holds, same } from '../findings.ts';
 import { reads, writes } from './methods.ts';
 
 /** Sweeps until nothing is left. Gives the ids that went. */
@@ -11,7 +11,7 @@ export async function sweepAll(t: CaseContext, now: number, limit = 1_000): Prom
     ids.push(...swept.ids);
     if (swept.done) return ids;
   }
-  throw new Error('sweep never said that it was done, in 10,000 steps');
+  throw new Finding('sweep never said that it was done, in 10,000 steps');
 }
 
 export const endingCases: readonly Case[] = [

@@ -95,6 +95,7 @@ export const lifecycleCases: readonly Case[] = [
       return;
     }
     const other = await t.reopen();
+    same((await other.readSession(id, NOW))?.id, id, 'readSession of another handle on the same storage');
     for (let n = 1; n <= 20; n += 1) {
       const [writer, reader] = n % 2 === 0 ? [t.backend, other] : [other, t.backend];
       await commit(writer, id, [write('n', String(n))]);

@@ -144,17 +144,18 @@ export const storeCases: readonly Case[] = [
 
   define('store.principal', 'unknown to everybody else', async (t) => {
     const store = await storeOn(t.backend);
-    const id = await t.live({ kind: t.kind.replaceAll('-', '_'), principal: 'alice' });
-    const open = await t.live({ kind: t.kind.replaceAll('-', '_') });
-    same((await store.get(id, { principal: 'alice' }))?.id, id, 'get by the principal of the session');
+    const { kind } = t;
+    const id = await t.live({ kind, principal: 'alice' });
+    const open = await t.live({ kind });
+    same((await store.get(id, { kind, principal: 'alice' }))?.id, id, 'get by the principal of the session');
     for (const principal of ['Alice', 'alice ', 'bob', null]) {
-      same(
-        await store.get(id, { principal }),
-        undefined,
-        `get by the principal ${JSON.stringify(principal)} of a session of "alice"`,
-      );
+      const who = JSON.stringify(principal);
+      same(await store.get(id, { kind, principal }), undefined, `get by the principal ${who} of a session of "alice"`);
+      const others = (await store.list({ kind, principal })).sessions.map((session) => session.id);
+      holds(!others.includes(id), `a listing for the principal ${who} shows a session of "alice"`);
     }
-    same((await store.get(open, { principal: 'bob' }))?.id, open, 'get of a session without a principal');
+    same((await store.get(open, { kind, principal: 'bob' }))?.id, open, 'get of a session without a principal');
+    same(await store.get(id, { principal: 'alice' }), undefined, 'get of a session of another kind');
   }),
 
   define('store.values', 'through state and events', async (t) => {

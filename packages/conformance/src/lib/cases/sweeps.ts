@@ -126,6 +126,7 @@ export const sweepCases: readonly Case[] = [
     let steps = 0;
     const gone: string[] = [];
     for (let done = false; !done; steps += 1) {
+      holds(steps < 1_000, 'sweep never said that it was done, in 1,000 steps');
       const swept = await t.backend.sweep(20, NOW + 1_000);
       holds(swept.ids.length <= 40, `sweep with limit 20 removed ${swept.ids.length} sessions in one step`);
       gone.push(...swept.ids);

@@ -75,7 +75,7 @@ export const tailCases: readonly Case[] = [
       if (times.length % 2 === 0) await append(second, id, 'w', ['1']);
       else await peer?.run({ do: 'append', sessionId: id, writer: 'w', count: 1, now: NOW });
       const start = performance.now();
-      await within(limitMs + 5_000, next, 'a tail did not deliver what was appended elsewhere');
+      await within(limitMs + 3_000, next, 'a tail did not deliver what was appended elsewhere');
       times.push(performance.now() - start);
     }
     await tail.return(undefined);
@@ -88,7 +88,7 @@ export const tailCases: readonly Case[] = [
   define('store.tail.end', 'however it ends', async (t) => {
     const [first = t.backend, second = t.backend] = await t.handles(2);
     const [peer] = await t.peers(1);
-    const limitMs = t.capabilities.poll.maxMs + 5_000;
+    const limitMs = t.capabilities.poll.maxMs + 3_000;
     const store = await storeOn(first);
     const ends: readonly (readonly [string, (id: string) => Promise<unknown>])[] = [
       ['its own handle', async (id) => (await openSession(store, id)).end()],

@@ -1,0 +1,26 @@
+import { appendBugs } from './appends.ts';
+import type { PlantedBug } from './bug.ts';
+import { endingBugs } from './endings.ts';
+import { lifecycleBugs } from './lifecycle.ts';
+import { limitBugs } from './limits.ts';
+import { listingBugs } from './listing.ts';
+import { readingBugs } from './reading.ts';
+import { sessionBugs } from './sessions.ts';
+import { stateBugs } from './state.ts';
+import { storeBugs } from './store.ts';
+import { tokenBugs } from './tokens.ts';
+import { trimBugs } from './trims.ts';
+
+export const bugs: readonly PlantedBug[] = [
+  ...lifecycleBugs,
+  ...storeBugs,
+  ...sessionBugs,
+  ...endingBugs,
+  ...stateBugs,
+  ...limitBugs,
+  ...appendBugs,
+  ...tokenBugs,
+  ...readingBugs,
+  ...trimBugs,
+  ...listingBugs,
+];
