@@ -9,7 +9,7 @@ export interface CommandFacts {
 }
 
 /** What pnpm does itself. */
-const PNPM_COMMANDS = new Set(['add', 'exec', 'install']);
+const PNPM_COMMANDS = new Set(['add', 'exec', 'install', 'rebuild']);
 /** Commands that name nothing of this project. */
 const OTHERS = new Set(['cd', 'curl', 'docker', 'export', 'git', 'kill', 'mkdir', 'node', 'npm', 'sqlite3']);
 

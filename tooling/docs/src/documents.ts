@@ -68,6 +68,11 @@ export function proseOf({ text }: Document): string {
   return text.replaceAll(/^( *)(`{3,})[\s\S]*?^ *\2$/gm, '').replaceAll(/<!--[\s\S]*?-->/g, '');
 }
 
+/** The code spans of a document's prose, without their marks. */
+export function spansOf(document: Document): string[] {
+  return [...proseOf(document).matchAll(/`(?<span>[^`\n]+)`/g)].map((match) => match.groups?.['span'] ?? '');
+}
+
 /** Every link of a document to a place in the project that is not there, as it is written. */
 export function brokenLinks(document: Document): string[] {
   return linksOf(document).filter((target) => !isThere(document.path, target));

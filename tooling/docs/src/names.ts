@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '@mcp-session-tooling/workspace/packages';
 import { parseSync } from 'vite';
-import { proseOf, type Document } from './documents.ts';
+import { spansOf, type Document } from './documents.ts';
 
 /** What names in documents are compared with. */
 export interface KnownNames {
@@ -35,9 +35,7 @@ function collect(node: unknown, names: Set<string>): void {
 
 /** Names in the code spans of a document that look like names in code and are none. */
 export function unknownNames(document: Document, known: KnownNames): string[] {
-  return [...proseOf(document).matchAll(/`(?<span>[^`\n]+)`/g)]
-    .map((match) => match.groups?.['span'] ?? '')
-    .filter((span) => !isKnown(span, known));
+  return spansOf(document).filter((span) => !isKnown(span, known));
 }
 
 function isKnown(span: string, { ours, foreign, requirements }: KnownNames): boolean {

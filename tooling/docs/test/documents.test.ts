@@ -6,8 +6,16 @@ import { requirements } from '@mcp-session/conformance';
 import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkTypes, fileOf, projectOf, runTests, writeBlocks } from '../src/check-types.ts';
-import { commandProblems } from '../src/commands.ts';
-import { blocksOf, brokenLinks, documents, linkedDocuments, type Block, type Document } from '../src/documents.ts';
+import { commandProblems, type CommandFacts } from '../src/commands.ts';
+import {
+  blocksOf,
+  brokenLinks,
+  documents,
+  linkedDocuments,
+  spansOf,
+  type Block,
+  type Document,
+} from '../src/documents.ts';
 import { foreignNames } from '../src/foreign-names.ts';
 import { machinePaths } from '../src/machine-paths.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
@@ -25,6 +33,12 @@ const projects = [...new Set(blocks.flatMap(([, { document, flags }]) => (flags.
 const rootManifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 const packages = workspacePackages();
 const published = packages.filter(({ manifest }) => manifest.private !== true);
+
+const facts: CommandFacts = {
+  scriptsOf: (name) => Object.keys(manifestOf(name)?.scripts ?? {}),
+  packages: published.map(({ manifest }) => manifest.name),
+  exists: (path) => existsSync(join(root, path)),
+};
 
 describe('documents', () => {
   it('are there for every published package', () => {
@@ -46,6 +60,12 @@ describe('documents', () => {
 
   it.each(everyDocument)('%s names no path of a machine', (_, { text }) => {
     expect(machinePaths(text)).toEqual([]);
+  });
+
+  it.each(everyDocument)('%s names commands that exist', (_, document) => {
+    const commands = spansOf(document).filter((span) => span.startsWith('npx -y pnpm@12 ') && !span.includes('<'));
+
+    expect(commands.flatMap((command) => commandProblems(command, facts))).toEqual([]);
   });
 
   it('explain every error code and no other', () => {
@@ -118,12 +138,6 @@ describe('code blocks', () => {
   });
 
   it.each(inLanguage('sh'))('%s names commands, scripts and packages that exist', (_, block) => {
-    const facts = {
-      scriptsOf: (name?: string) => Object.keys(manifestOf(name)?.scripts ?? {}),
-      packages: published.map(({ manifest }) => manifest.name),
-      exists: (path: string) => existsSync(join(root, path)),
-    };
-
     expect(commandProblems(block.code, facts)).toEqual([]);
   });
 });
