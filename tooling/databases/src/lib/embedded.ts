@@ -77,6 +77,8 @@ class EmbeddedServer {
 
   /** Resolves to the product when the server answers. */
   async start(): Promise<string> {
+    // It may have ended by itself.
+    if (this.#running !== undefined && !isRunning(this.#running.child)) await this.end('SIGKILL');
     const { exited } = (this.#running ??= await this.#spawn());
     try {
       return await until(() => this.#kind.probe(this.#plan.url(this.#port)), startTimeoutMs, exited);
