@@ -97,8 +97,10 @@ export class GetHandler<Server extends ServerLike> {
     await verifyCursor(local.session, cursor, streamId);
     // Asked before the log is read: what ends in between has stored its answer by then.
     const running = local.isRunning(streamId);
-    const { settledAtCursor, openedAt, unsettled } = await readProgress(local.session, streamId, cursor);
-    const left = requests - settledAtCursor;
+    // A client that polls for a long request does not make us read all of its stream each time.
+    const alone = running && requests === 1;
+    const progress = alone ? undefined : await readProgress(local.session, streamId, cursor);
+    const left = requests - (progress?.settledAtCursor ?? 0);
     // The answer that tells an SSE client not to come back (HTML standard, section 9.2.3): SDK v1 otherwise does, for ever, after an error.
     if (left <= 0) return new Response(null, { status: 204 });
     const { response, over } = local.open({
@@ -108,7 +110,8 @@ export class GetHandler<Server extends ServerLike> {
       unsettled: left,
       request,
     });
-    if (!running && unsettled?.length !== 0) void this.#settleWhenDead(local, stream, openedAt, over);
+    if (!running && progress?.unsettled?.length !== 0)
+      void this.#settleWhenDead(local, stream, progress?.openedAt, over);
     return response;
   }
 
