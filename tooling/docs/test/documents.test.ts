@@ -93,6 +93,12 @@ describe('names', () => {
   it.each(everyDocument)('%s names what exists', (_, document) => {
     expect(unknownNames(withoutTheirNames(document), known)).toEqual([]);
   });
+
+  it('of other software are listed only while a document needs them', () => {
+    const needed = all.flatMap((document) => unknownNames(withoutTheirNames(document), { ...known, foreign: [] }));
+
+    expect(foreignNames.filter((name) => !needed.includes(name))).toEqual([]);
+  });
 });
 
 describe('code blocks', () => {
