@@ -7,20 +7,21 @@ import { state } from './server.ts';
 
 type Store = SessionStore<typeof state>;
 
-/** The stores by the names that `--store` takes: another backend is another entry. */
+const DEFAULT_PORT = '7460';
+const DEFAULT_FILE = 'mcp-sessions.db';
+
+/** The stores by the names that `--store` takes, each with what `--data` means to it: another backend is another entry. */
 const stores = {
   sqlite: {
-    open: (path: string): Promise<Store> => createSqliteStore({ path, state }),
-    describe: (path: string) => `in ${path}: they outlive this process, however it ends`,
+    open: (path = DEFAULT_FILE): Promise<Store> => createSqliteStore({ path, state }),
+    describe: (path = DEFAULT_FILE) =>
+      `in ${resolve(path)}: stop the server, even with kill -9, start it again, and they carry on`,
   },
   memory: {
     open: (): Promise<Store> => createMemoryStore({ state }),
     describe: () => 'in memory: they end with this process',
   },
 };
-
-const DEFAULT_PORT = '7460';
-const DEFAULT_FILE = 'mcp-sessions.db';
 
 export const storeNames: string = Object.keys(stores).join(', ');
 
@@ -49,18 +50,17 @@ export function readOptions(args: readonly string[]): Options {
     args: args[0] === '--' ? args.slice(1) : [...args],
     options: {
       store: { type: 'string', default: 'sqlite' },
-      data: { type: 'string', default: DEFAULT_FILE },
+      data: { type: 'string' },
       port: { type: 'string', default: DEFAULT_PORT },
       help: { type: 'boolean', default: false },
     },
   });
-  const { store, data, port, help } = values;
+  const { store, data, port } = values;
   checkStoreName(store);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new Error(`Option --port is "${port}", not a whole number from 0 to 65535`);
   const { open, describe } = stores[store];
-  const path = resolve(data);
-  return { help, port: Number(port), openStore: () => open(path), whereSessionsAre: describe(path) };
+  return { help: values.help, port: Number(port), openStore: () => open(data), whereSessionsAre: describe(data) };
 }
 
 /** @throws Error that lists the stores. */
@@ -84,6 +84,5 @@ Try it
   in a terminal        curl -i ${url} -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${JSON.stringify(initialize)}'
   see it survive       npx -y pnpm@12 demo
 
-Stop it with Ctrl-C and start it again: every session carries on where it was.
-`;
+Ctrl-C stops it.`;
 }

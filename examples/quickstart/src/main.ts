@@ -21,7 +21,7 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
   const handler = createSessionHandler({
     store,
     createServer: ({ session }) => createNotesServer(session),
-    // No page in a browser on this machine can reach the server, whatever name it finds for it.
+    // Keeps the pages of other sites out, also those that get here by DNS rebinding.
     allowedHosts: hosts,
     allowedOrigins: hosts.map((host) => `http://${host}`),
     // One process serves these sessions. When it has died, the calls that it was at are soon answered with an error.

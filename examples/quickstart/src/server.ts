@@ -59,15 +59,17 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
     },
     async ({ chapters, delayMs }, { mcpReq }) => {
       const bookmark = (await session.state.get('bookmark')) ?? 0;
-      for (let chapter = bookmark + 1; chapter <= chapters; chapter++) {
+      const first = bookmark < chapters ? bookmark + 1 : 1;
+      for (let chapter = first; chapter <= chapters; chapter++) {
         await pause(delayMs, undefined, { signal: mcpReq.signal });
         // Stored before it is sent: a client that has lost its connection gets it when it is back.
         await report(mcpReq, { progress: chapter, total: chapters, message: `Read chapter ${chapter}` });
+        // A process that dies before this line reads the chapter again, rather than leaving it out.
         await session.state.set('bookmark', chapter);
         console.log(`Stored chapter ${chapter} of ${chapters}`);
       }
       await session.state.remove('bookmark');
-      return say(`Read chapters ${bookmark + 1} to ${chapters}`);
+      return say(`Read chapters ${first} to ${chapters}`);
     },
   );
 

@@ -46,11 +46,24 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     const client = await connect(shared.url);
     const progress: number[] = [];
     const read = (): Promise<string[]> =>
-      client.call('read_book', { chapters: 3, delayMs: 0 }, (chapter) => progress.push(chapter));
+      client.call('read_book', { chapters: 3, delayMs: 0 }, { onProgress: (chapter) => progress.push(chapter) });
 
     expect(await read()).toEqual(['Read chapters 1 to 3']);
     expect(await read()).toEqual(['Read chapters 1 to 3']);
     expect(progress).toEqual([1, 2, 3, 1, 2, 3]);
+  });
+
+  it('goes on from the bookmark of a call that was cancelled', async () => {
+    const client = await connect(shared.url);
+    const cancel = new AbortController();
+    const onProgress = (chapter: number): void => {
+      if (chapter === 4) cancel.abort();
+    };
+    const reading = client.call('read_book', { chapters: 100, delayMs: 100 }, { onProgress, signal: cancel.signal });
+    await expect(reading).rejects.toThrow('abort');
+
+    const [answer = ''] = await client.call('read_book', { chapters: 100, delayMs: 0 });
+    expect(Number(/^Read chapters (\d+) to 100$/.exec(answer)?.[1])).toBeGreaterThan(4);
   });
 
   it('carries on with the session after kill -9', async () => {
@@ -60,7 +73,11 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     const { sessionId } = client;
     await client.call('add_note', { text: 'buy milk' });
     const progress: number[] = [];
-    const reading = client.call('read_book', { chapters: 100, delayMs: 50 }, (chapter) => progress.push(chapter));
+    const reading = client.call(
+      'read_book',
+      { chapters: 100, delayMs: 50 },
+      { onProgress: (chapter) => progress.push(chapter) },
+    );
     reading.catch(() => undefined);
     await server.until(/Stored chapter 5 /);
     await killNine(server);
@@ -76,7 +93,11 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     const chapters = Array.from({ length: 100 }, (_each, index) => index + 1);
     expect(progress).toEqual(chapters.slice(0, progress.length));
     const rest: number[] = [];
-    await client.call('read_book', { chapters: progress.length + 2, delayMs: 0 }, (chapter) => rest.push(chapter));
+    await client.call(
+      'read_book',
+      { chapters: progress.length + 2, delayMs: 0 },
+      { onProgress: (chapter) => rest.push(chapter) },
+    );
     expect(rest.slice(-2)).toEqual([progress.length + 1, progress.length + 2]);
     expect(client.sessionId).toBe(sessionId);
   });

@@ -133,6 +133,21 @@ describe('a borrowed database', () => {
     expect([database.open, database.pragma('synchronous', { simple: true })]).toEqual([true, 0n]);
   });
 
+  it('can serve two stores: a tail of one has what the other appends', async () => {
+    const database = openDatabase(await newFile());
+    const [one, two] = await Promise.all([createSqliteStore({ database }), createSqliteStore({ database })]);
+    const session = await one.create();
+    const same = await two.get(session.id);
+    const tail = same?.events.tail()[Symbol.asyncIterator]();
+    for (const n of [1, 2, 3]) {
+      const next = tail?.next();
+      await session.events.append('s', n);
+      expect((await next)?.value).toMatchObject({ seq: n, message: n });
+    }
+    await one.close();
+    await two.close();
+  });
+
   it('refuses to write into a transaction of its owner, or while the owner iterates', async () => {
     const database = openDatabase(await newFile());
     const backend = await createSqliteBackend({ database });
@@ -141,6 +156,7 @@ describe('a borrowed database', () => {
     const session = { id: 'a', kind: 'session', principal: null, profile: '', expiresAt: 10 };
 
     database.exec('begin');
+    await expect(createSqliteStore({ database, tablePrefix: 'other_' })).rejects.toMatchObject({ code: 'STORE_BUSY' });
     await expect(backend.createSession(session, 1)).rejects.toMatchObject({
       code: 'STORE_BUSY',
       retryable: true,

@@ -56,7 +56,7 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
   let lastStored = Infinity;
   const received = new Journal<number>();
   const book = { chapters: CHAPTERS, delayMs: CHAPTER_MS };
-  const reading = client.call('read_book', book, {
+  const call = client.call('read_book', book, {
     onresumptiontoken: (token) => (lastEventId = token),
     onprogress: ({ progress }) => {
       tell('client', `Got chapter ${progress}${lastStored === Infinity ? '' : ', which it had missed'}`);
@@ -64,9 +64,10 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
       if (progress === SEEN) client.network.stalled = true;
     },
   });
-  const early = reading.then(() => Promise.reject(new Error('The call ended before the server was killed')));
-  // It ends when the client is closed, if not before.
-  early.catch(() => undefined);
+  const outcome = call.then(String, String);
+  const early = outcome.then((text) =>
+    Promise.reject(new Error(`The call ended before the server was killed: ${text}`)),
+  );
   await Promise.race([early, received.until((chapters) => chapters.includes(SEEN), signal)]);
 
   heading('The network stalls: nothing reaches the client any more. The server goes on and stores what it sends.');
@@ -87,11 +88,12 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
   };
   const successor = await serve(new URL(server.url).port);
   tell('server', `Process ${successor.pid}, ${successor.url}`);
-  await received.until((chapters) => (chapters.at(-1) ?? 0) >= lastStored, signal);
+  await Promise.race([outcome, received.until((chapters) => (chapters.at(-1) ?? 0) >= lastStored, signal)]);
 
   heading('The call died with its process. The client is told so, and does not wait for ever.');
-  tell('client', `read_book: ${await reading.then(String, String)}`);
+  const ending = await outcome;
   signal.throwIfAborted();
+  tell('client', `read_book: ${ending}`);
 
   heading('What the call did is in the session. Called again, the tool goes on from there.');
   const rest: number[] = [];
@@ -105,7 +107,7 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
 
   heading('What came of it.');
   const [firstOfRest = CHAPTERS] = rest;
-  const last = received.entries.at(-1) ?? 0;
+  const last = Math.max(lastStored, ...received.entries);
   checkThat(client.sessionId === sessionId, `The session is another one: ${client.sessionId}`);
   checkThat(client.network.initializations === 1, `Sessions were begun ${client.network.initializations} times`);
   checkThat(notes.join() === NOTES.join(), `Lost: notes. There are ${notes.join(', ') || 'none'}`);

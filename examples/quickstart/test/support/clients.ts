@@ -4,11 +4,16 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { onTestFinished } from 'vitest';
 
+interface CallOptions {
+  readonly onProgress?: (progress: number) => void;
+  readonly signal?: AbortSignal;
+}
+
 /** What the tests use of a real client, whichever its SDK line. */
 export interface TestClient {
   readonly sessionId: string | undefined;
   /** @returns The lines of the tool's answer. */
-  call(name: string, args?: Record<string, unknown>, onProgress?: (progress: number) => void): Promise<string[]>;
+  call(name: string, args?: Record<string, unknown>, options?: CallOptions): Promise<string[]>;
 }
 
 type Answer = { action: 'accept'; content: { sure: boolean } } | { action: 'decline' };
@@ -38,8 +43,8 @@ const connectV2: Connect = async (url, answer = { action: 'decline' }) => {
     get sessionId() {
       return transport.sessionId;
     },
-    call: async (name, args, onProgress) =>
-      texts(await client.callTool({ name, arguments: args ?? {} }, on(onProgress))),
+    call: async (name, args, options) =>
+      texts(await client.callTool({ name, arguments: args ?? {} }, requestOptions(options))),
   };
 };
 
@@ -53,8 +58,8 @@ const connectV1: Connect = async (url, answer = { action: 'decline' }) => {
     get sessionId() {
       return transport.sessionId;
     },
-    call: async (name, args, onProgress) =>
-      texts(await client.callTool({ name, arguments: args ?? {} }, undefined, on(onProgress))),
+    call: async (name, args, options) =>
+      texts(await client.callTool({ name, arguments: args ?? {} }, undefined, requestOptions(options))),
   };
 };
 
@@ -64,8 +69,11 @@ export const clients: readonly (readonly [name: string, connect: Connect])[] = [
   ['SDK v1', connectV1],
 ];
 
-function on(onProgress: ((progress: number) => void) | undefined): { onprogress?: (p: { progress: number }) => void } {
-  return onProgress === undefined ? {} : { onprogress: ({ progress }) => onProgress(progress) };
+function requestOptions({ onProgress, signal }: CallOptions = {}): v2.RequestOptions {
+  return {
+    ...(onProgress !== undefined && { onprogress: ({ progress }) => onProgress(progress) }),
+    ...(signal !== undefined && { signal }),
+  };
 }
 
 function texts(result: Readonly<Record<string, unknown>>): string[] {

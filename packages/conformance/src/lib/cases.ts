@@ -10,6 +10,7 @@ import { lifecycleCases } from './cases/lifecycle.ts';
 import { lifeCases } from './cases/life.ts';
 import { limitCases } from './cases/limits.ts';
 import { listingCases } from './cases/listing.ts';
+import { parallelCases } from './cases/parallel.ts';
 import { readingCases } from './cases/reading.ts';
 import { sessionCases } from './cases/sessions.ts';
 import { stateCases } from './cases/state.ts';
@@ -26,6 +27,7 @@ export const cases: readonly Case[] = [
   ...lifecycleCases,
   ...sessionCases,
   ...lifeCases,
+  ...parallelCases,
   ...endingCases,
   ...stateCases,
   ...commitCases,

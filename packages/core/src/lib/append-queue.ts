@@ -8,6 +8,8 @@ import type { AppendRequest, AppendResult, NewEvent } from './rows.ts';
 
 /** Bytes of one batch, unless a single event is larger. */
 const MAX_BATCH_BYTES = 1_048_576;
+/** Rough bytes of memory of an append that waits, besides its message. */
+const WAITING_BYTES = 250;
 /** Bytes that may wait, so that a database that hangs does not fill the memory. */
 const MAX_WAITING_BYTES = 67_108_864;
 /** How often an append whose outcome is unknown is tried again, with the same token. */
@@ -57,7 +59,8 @@ export class AppendQueue {
 
   /** Appends one event and resolves with its number after the commit. */
   append(sessionId: string, event: NewEvent, expiresAt: number): Promise<number> {
-    if (this.#waitingBytes + event.bytes > MAX_WAITING_BYTES && this.#waitingBytes > 0) {
+    const bytes = WAITING_BYTES + event.bytes;
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES && this.#waitingBytes > 0) {
       return Promise.reject(
         new SessionError('STORE_BUSY', `Appends of ${MAX_WAITING_BYTES} bytes wait for the database already`, {
           retryable: true,
@@ -69,7 +72,7 @@ export class AppendQueue {
       const queue = this.#waiting.get(sessionId);
       if (queue === undefined) this.#waiting.set(sessionId, [waiting]);
       else queue.push(waiting);
-      this.#waitingBytes += event.bytes;
+      this.#waitingBytes += bytes;
       this.#schedule();
     });
   }
@@ -118,7 +121,7 @@ export class AppendQueue {
         },
       });
     }
-    this.#waitingBytes -= bytes;
+    this.#waitingBytes -= WAITING_BYTES * events + bytes;
     return batch;
   }
 

@@ -33,7 +33,7 @@ import { Trims } from './trim.ts';
 export class SqliteBackend implements SessionBackend {
   readonly name = 'sqlite';
   readonly capabilities: Capabilities;
-  /** Changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version). Nobody can connect to a database in memory. */
+  /** A database in memory has none: nobody else can connect to it. */
   readonly readChangeMarker?: () => number;
   readonly #connection: Connection;
   readonly #owned: boolean;
@@ -55,12 +55,12 @@ export class SqliteBackend implements SessionBackend {
       maxBatchEvents: 500,
       // One connection, one writer: a second batch could only wait.
       concurrentBatches: 1,
-      // A poll that finds nothing costs a few microseconds, see readChangeMarker.
-      poll: { minMs: 20, maxMs: 20 },
+      // A poll that finds nothing costs a microsecond, see markerOf. In memory there is nothing to find but that a session has expired.
+      poll: file ? { minMs: 20, maxMs: 20 } : { minMs: 1_000, maxMs: 1_000 },
     };
     if (file) {
-      const marker = connection.handle.prepare<[], number>('pragma data_version').pluck().safeIntegers(false);
-      this.readChangeMarker = () => this.#run(() => marker.get() ?? 0);
+      const readMarker = markerOf(connection, owned);
+      this.readChangeMarker = () => this.#run(readMarker);
     }
     this.#connection = connection;
     this.#owned = owned;
@@ -144,7 +144,7 @@ export class SqliteBackend implements SessionBackend {
   }
 
   async ping(): Promise<void> {
-    this.#run(() => this.#connection.handle.prepare('select 1').get());
+    this.#run(() => this.#connection.handle.prepare('select count(*) from sqlite_schema').get());
   }
 
   async close(): Promise<void> {
@@ -165,4 +165,15 @@ export class SqliteBackend implements SessionBackend {
 function isFile({ handle }: Connection): boolean {
   const databases = handle.prepare<[], { name: string; file: string }>('pragma database_list').all();
   return databases.some(({ name, file }) => name === 'main' && file !== '');
+}
+
+/**
+ * A number that changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version) and, where others may use this very
+ * connection, when anybody has written on it.
+ */
+function markerOf({ handle }: Connection, owned: boolean): () => number {
+  const written = owned ? '0' : 'total_changes()';
+  const marker = handle.prepare<[], number>(`select data_version + ${written} from pragma_data_version`);
+  marker.pluck().safeIntegers(false);
+  return () => marker.get() ?? 0;
 }

@@ -38,13 +38,25 @@ export class Connection {
   statement<Args extends object, Row>(
     build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>,
   ): Statement<Args, Row> {
-    let prepared: { readonly native: NativeStatement<unknown[], Row>; readonly bind: (args: Args) => unknown[] };
+    let prepared: Prepared<Args, Row> | undefined;
     const prepare = () => (prepared ??= this.#prepare(build));
     return {
-      get: (args) => prepare().native.get(...prepared.bind(args)),
-      all: (args) => prepare().native.all(...prepared.bind(args)),
-      iterate: (args) => prepare().native.iterate(...prepared.bind(args)),
-      run: (args) => prepare().native.run(...prepared.bind(args)).changes,
+      get(args) {
+        const { native, bind } = prepare();
+        return native.get(...bind(args));
+      },
+      all(args) {
+        const { native, bind } = prepare();
+        return native.all(...bind(args));
+      },
+      iterate(args) {
+        const { native, bind } = prepare();
+        return native.iterate(...bind(args));
+      },
+      run(args) {
+        const { native, bind } = prepare();
+        return native.run(...bind(args)).changes;
+      },
     };
   }
 
@@ -96,15 +108,22 @@ export class Connection {
     if (this.handle.inTransaction) this.#control?.rollback.run();
   }
 
-  #prepare<Args extends object, Row>(build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>) {
+  #prepare<Args extends object, Row>(
+    build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>,
+  ): Prepared<Args, Row> {
     const { sql, parameters } = build(this.queries, placeholders as Args).compile();
     const readers = parameters.map((value) =>
       value instanceof Placeholder ? (args: Args) => args[value.name as keyof Args] : () => value,
     );
     // The owner of a borrowed handle may have asked for integers as BigInt.
     const native = this.handle.prepare<unknown[], Row>(sql).safeIntegers(false);
-    return { native, bind: (args: Args): unknown[] => readers.map((read) => read(args)) };
+    return { native, bind: (args) => readers.map((read) => read(args)) };
   }
+}
+
+interface Prepared<Args, Row> {
+  readonly native: NativeStatement<unknown[], Row>;
+  readonly bind: (args: Args) => unknown[];
 }
 
 /** Stands in a query that is compiled for a value that comes with each run. */

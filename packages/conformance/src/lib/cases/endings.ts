@@ -120,6 +120,7 @@ export const endingCases: readonly Case[] = [
   defineFresh('sessions.tombstone.purged', 'free after a sweep at purgeAt', async (t) => {
     const id = await t.live();
     await t.backend.endSession(id, NOW + HOUR, NOW);
+    same(await t.backend.endSession(id, NOW + 9 * HOUR, NOW), false, 'endSession of a tombstone, with a later purgeAt');
     same(await t.backend.createSession(newSession(id), NOW + HOUR), false, 'createSession at purgeAt, before a sweep');
     same(await sweepAll(t, NOW + HOUR), [id], 'ids that a sweep at purgeAt named');
     same(

@@ -181,6 +181,15 @@ export const lifeCases: readonly Case[] = [
     await t.backend.commitState({ ...stale, writes: [write('k', '1')], limits: { maxKeys: 0, maxBytes: 0 } }, NOW + 10);
     same(await times(t.backend, id), [NOW + 1_000, NOW], 'expiresAt and touchedAt after writes that changed nothing');
   }),
+
+  define('sessions.renewal.none', 'reads and trims renew nothing', async (t) => {
+    const id = await t.live({ expiresAt: NOW + 1_000 });
+    await furnished(t.backend, id);
+    for (const { call } of reads) await call(t.backend, id, NOW + 10);
+    const trimEvents = writes.find(({ method }) => method === 'trimEvents');
+    same(await trimEvents?.call(t.backend, id, NOW + 10), 1, 'number of events that a trim removed');
+    same(await times(t.backend, id), [NOW + 1_000, NOW], 'expiresAt and touchedAt after reads and a trim');
+  }),
 ];
 
 async function contents(backend: SessionBackend, id: string): Promise<unknown> {

@@ -174,6 +174,18 @@ export const sweepCases: readonly Case[] = [
     same(seqs((await readPage(t.backend, id)).events), [], 'events of a session whose id was used before');
   }),
 
+  defineFresh('sweep.order', 'half a session is shown to nobody whose clock is behind', async (t) => {
+    const id = await t.live({ expiresAt: NOW + 1_000 });
+    await furnish(t, id, 30, 90);
+    for (let step = 0; ; step += 1) {
+      holds(step < 1_000, 'sweep did not remove a session with 120 rows in 1,000 steps of 25');
+      const { ids } = await t.backend.sweep(25, NOW + 1_000);
+      same(await t.backend.readSession(id, NOW), undefined, 'readSession, with an earlier time, of a session that is partly swept');
+      same(await t.backend.touchSession(id, NOW + HOUR, NOW), false, 'touchSession, with an earlier time, of a session that is partly swept');
+      if (ids.includes(id)) return;
+    }
+  }),
+
   defineFresh('sweep.concurrent', 'from several handles and processes, while a writer is at work', async (t) => {
     const [live = '', ...dead] = await Promise.all(
       range(0, 60).map((index) => t.live({ expiresAt: index === 0 ? NOW + HOUR : NOW + 1_000 })),

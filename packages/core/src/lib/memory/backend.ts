@@ -10,7 +10,7 @@ import { clearState, commitState, readState } from './state.ts';
 export interface MemoryBackendOptions {
   /** Most sessions, tombstones included. A further one is refused with `STORE_FULL` once nothing that has expired is left to remove. Default: `100_000`. */
   readonly maxSessions?: number;
-  /** Most bytes of everything, roughly counted. Past it writes are refused with `STORE_FULL`. Default: 1 GiB (`1_073_741_824`). */
+  /** Most bytes of everything, roughly counted. Past it writes are refused with `STORE_FULL`, likewise. Default: 1 GiB (`1_073_741_824`). */
   readonly maxBytes?: number;
 }
 
@@ -30,7 +30,7 @@ export class MemoryBackend implements SessionBackend {
   #closed = false;
 
   constructor({ maxSessions = 100_000, maxBytes = 1_073_741_824 }: MemoryBackendOptions) {
-    this.#open = new Records(maxSessions, maxBytes);
+    this.#open = new Records(maxSessions, maxBytes, (records, now) => sweep(records, Number.MAX_SAFE_INTEGER, now));
   }
 
   async createSession(session: rows.NewSession, now: number): Promise<boolean> {

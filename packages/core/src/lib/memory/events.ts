@@ -1,5 +1,12 @@
 import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, Head, TrimBound } from '../rows.ts';
-import { eventBytes, MAX_TRIMMED_STREAMS, type MemoryEvent, type MemorySession, type Records } from './records.ts';
+import {
+  eventBytes,
+  MAX_TRIMMED_STREAMS,
+  trimmedBytes,
+  type MemoryEvent,
+  type MemorySession,
+  type Records,
+} from './records.ts';
 
 /** Tokens are remembered while their events are among so many newest. */
 const REMEMBERED_EVENTS = 1_000;
@@ -12,7 +19,7 @@ export function appendEvents(
   const total = batch
     .flatMap((request) => (needsAppend(records, request, now) ? request.events : []))
     .reduce((sum, event) => sum + eventBytes(event), 0);
-  records.reserve(total);
+  records.reserve(total, now);
   return batch.map((request) => append(records, request, now));
 }
 
@@ -52,7 +59,7 @@ export function trimEvents(records: Records, sessionId: string, bound: TrimBound
     records.release(eventBytes(event));
     session.eventBytes -= event.bytes;
   }
-  remember(session, removed);
+  remember(records, session, removed);
   return count;
 }
 
@@ -112,18 +119,19 @@ function exceeds(bound: TrimBound, event: MemoryEvent, events: number, bytes: nu
 }
 
 /** Takes trimmed events out of their streams and remembers that they were there. */
-function remember(session: MemorySession, removed: readonly MemoryEvent[]): void {
+function remember(records: Records, session: MemorySession, removed: readonly MemoryEvent[]): void {
   const trimmed = new Map(removed.map(({ streamId, seq }) => [streamId, seq]));
   for (const [streamId, seq] of trimmed) {
     const stream = session.streams.get(streamId) ?? [];
     stream.splice(0, firstAfter(stream, seq));
     if (stream.length === 0) session.streams.delete(streamId);
-    session.trimmed.delete(streamId);
+    if (!session.trimmed.delete(streamId)) records.release(-trimmedBytes(streamId));
     session.trimmed.set(streamId, seq);
   }
   for (const [oldest, seq] of session.trimmed) {
     if (session.trimmed.size <= MAX_TRIMMED_STREAMS) return;
     session.trimmed.delete(oldest);
+    records.release(trimmedBytes(oldest));
     session.forgottenSeq = Math.max(session.forgottenSeq, seq);
   }
 }

@@ -17,6 +17,11 @@ export interface MemoryState extends StateRow {
   readonly bytes: number;
 }
 
+/** Rough bytes of memory of a trimmed stream's name and number: less than what the trimmed event itself took. */
+export function trimmedBytes(streamId: string): number {
+  return RECORD_BYTES / 2 + streamId.length;
+}
+
 /** A session and all that belongs to it. */
 export interface MemorySession {
   row: SessionRow;
@@ -43,20 +48,32 @@ export class Records {
   readonly sessions: Map<string, MemorySession> = new Map();
   readonly #maxSessions: number;
   readonly #maxBytes: number;
+  readonly #sweep: (records: Records, now: number) => void;
   #bytes = 0;
+  #sweptAt: number | undefined;
 
-  constructor(maxSessions: number, maxBytes: number) {
+  /** @param sweep Removes all that is past its time. */
+  constructor(maxSessions: number, maxBytes: number, sweep: (records: Records, now: number) => void) {
     this.#maxSessions = maxSessions;
     this.#maxBytes = maxBytes;
+    this.#sweep = sweep;
   }
 
-  get full(): boolean {
-    return this.sessions.size >= this.#maxSessions;
+  /** @throws SessionError `STORE_FULL` where there are as many as the bound says, after all that is past its time is gone. */
+  reserveSession(now: number): void {
+    if (this.sessions.size >= this.#maxSessions) this.#makeRoom(now);
+    if (this.sessions.size >= this.#maxSessions)
+      throw new SessionError(
+        'STORE_FULL',
+        `In-memory store holds ${this.sessions.size} sessions; its option maxSessions sets the limit`,
+        { retryable: true },
+      );
   }
 
-  /** @throws SessionError `STORE_FULL` where there would be more than the bound; nothing was counted then. */
-  reserve(bytes: number): void {
-    if (bytes > 0 && this.#bytes + bytes > this.#maxBytes) {
+  /** @throws SessionError `STORE_FULL` where there would be more than the bound, likewise; nothing was counted then. */
+  reserve(bytes: number, now: number): void {
+    if (this.#exceeds(bytes)) this.#makeRoom(now);
+    if (this.#exceeds(bytes)) {
       throw new SessionError(
         'STORE_FULL',
         `In-memory store holds ${this.#bytes} of at most ${this.#maxBytes} bytes; its option maxBytes sets the limit`,
@@ -68,6 +85,16 @@ export class Records {
 
   release(bytes: number): void {
     this.#bytes -= bytes;
+  }
+
+  #exceeds(bytes: number): boolean {
+    return bytes > 0 && this.#bytes + bytes > this.#maxBytes;
+  }
+
+  // It looks at every session, so that a full store that is written to all the time must not do it each time.
+  #makeRoom(now: number): void {
+    if (this.#sweptAt !== now) this.#sweep(this, now);
+    this.#sweptAt = now;
   }
 
   live(id: string, now: number): MemorySession | undefined {

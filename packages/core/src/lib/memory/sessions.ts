@@ -1,4 +1,3 @@
-import { SessionError } from '../errors.ts';
 import type {
   NewSession,
   ProfileChange,
@@ -9,18 +8,20 @@ import type {
   SessionRow,
   SweepResult,
 } from '../rows.ts';
-import { eventBytes, renew, sessionBytes, stateBytes, type MemorySession, type Records } from './records.ts';
+import {
+  eventBytes,
+  renew,
+  sessionBytes,
+  stateBytes,
+  trimmedBytes,
+  type MemorySession,
+  type Records,
+} from './records.ts';
 
 export function createSession(records: Records, session: NewSession, now: number): boolean {
   if (records.sessions.has(session.id)) return false;
-  if (records.full) sweep(records, Number.MAX_SAFE_INTEGER, now);
-  if (records.full)
-    throw new SessionError(
-      'STORE_FULL',
-      `In-memory store holds ${records.sessions.size} sessions; its option maxSessions sets the limit`,
-      { retryable: true },
-    );
-  records.reserve(sessionBytes(session));
+  records.reserveSession(now);
+  records.reserve(sessionBytes(session), now);
   records.sessions.set(session.id, {
     row: { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 },
     purgeAt: undefined,
@@ -47,7 +48,7 @@ export function updateSession(
   if (session === undefined) return undefined;
   if (session.row.version !== change.expectedVersion) return { status: 'conflict', current: session.row };
   const row = { ...session.row, profile: change.profile, version: session.row.version + 1 };
-  records.reserve(sessionBytes(row) - sessionBytes(session.row));
+  records.reserve(sessionBytes(row) - sessionBytes(session.row), now);
   session.row = row;
   if (change.expiresAt !== undefined) renew(session, change.expiresAt, now);
   return { status: 'updated', version: row.version };
@@ -79,6 +80,8 @@ export function sweep(records: Records, limit: number, now: number): SweepResult
   let left = limit;
   for (const [id, session] of records.sessions) {
     if (session.purgeAt === undefined && session.row.expiresAt > now) continue;
+    // From now on it is over on a node whose clock is behind as well: it must not find a session with half of its data.
+    session.purgeAt ??= session.row.expiresAt;
     left -= removeRows(records, session, left);
     if (hasRows(session)) return { ids, done: false };
     if (session.purgeAt !== undefined && session.purgeAt > now) continue;
@@ -118,7 +121,9 @@ function removeRows(records: Records, session: MemorySession, limit: number): nu
     records.release(stateBytes(state));
     session.state.delete(state.key);
   }
-  if (session.events.length === 0)
+  if (session.events.length === 0) {
+    for (const streamId of session.trimmed.keys()) records.release(trimmedBytes(streamId));
     for (const index of [session.streams, session.trimmed, session.tokens]) index.clear();
+  }
   return events.length + keys.length;
 }

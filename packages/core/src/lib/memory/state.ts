@@ -34,7 +34,10 @@ export function commitState(
   if (addedBytes > 0 && session.stateBytes + addedBytes > limits.maxBytes)
     return { status: 'limit', limit: 'maxBytes' };
 
-  records.reserve(writes.reduce((sum, write) => sum + storedBytes(session, write), 0));
+  records.reserve(
+    writes.reduce((sum, write) => sum + storedBytes(session, write), 0),
+    now,
+  );
   const existed = writes.map(({ key }) => session.state.has(key));
   const version = ++session.stateVersion;
   session.stateBytes += addedBytes;

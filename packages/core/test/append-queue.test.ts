@@ -1,0 +1,240 @@
+import type { AppendRequest, SessionBackend } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import { describe, expect, it } from 'vitest';
+import { codeOf, collect } from './support/errors.ts';
+import { gate, type Overrides } from './support/intercept.ts';
+import { open } from './support/open.ts';
+
+type Batch = readonly AppendRequest[];
+
+/** Notes each batch as the messages of each of its requests. */
+function noting(batches: string[][][], before: (batch: Batch) => Promise<void> = () => Promise.resolve()) {
+  return (inner: SessionBackend): Overrides => ({
+    async appendEvents(batch, now) {
+      batches.push(batch.map(({ events }) => events.map(({ message }) => message)));
+      await before(batch);
+      return inner.appendEvents(batch, now);
+    },
+  });
+}
+
+describe('appends', () => {
+  it('of one tick go in one call, in order, and a lone one goes at once', async () => {
+    const batches: string[][][] = [];
+    const { store } = await open({}, noting(batches));
+    const [a, b] = [await store.create(), await store.create()];
+
+    await Promise.all([a.events.append('s', 1), b.events.append('s', 2), a.events.append('t', 3)]);
+    await a.events.append('s', 4);
+
+    expect(batches).toEqual([[['1', '3'], ['2']], [['4']]]);
+  });
+
+  it('that come while a call runs go together in the next', async () => {
+    const { opened, open: goOn } = gate();
+    const batches: string[][][] = [];
+    const { store } = await open(
+      {},
+      noting(batches, () => opened),
+    );
+    const { events } = await store.create();
+
+    const first = events.append('s', 1);
+    await Promise.resolve();
+    const rest = Array.from({ length: 5 }, (_, n) => events.append('s', n + 2));
+    goOn();
+    await Promise.all([first, ...rest]);
+
+    expect(batches).toEqual([[['1']], [['2', '3', '4', '5', '6']]]);
+  });
+
+  it('of one session are never in two calls at once, those of others are, as far as the backend finds useful', async () => {
+    const running = new Map<string, number>();
+    let most = 0;
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, concurrentBatches: 3, maxBatchEvents: 2 },
+      async appendEvents(batch, now) {
+        expect(batch.reduce((sum, { events }) => sum + events.length, 0)).toBeLessThanOrEqual(2);
+        for (const { sessionId } of batch) {
+          expect(running.get(sessionId) ?? 0).toBe(0);
+          running.set(sessionId, 1);
+        }
+        most = Math.max(most, [...running.values()].filter((count) => count > 0).length);
+        await new Promise((done) => setImmediate(done));
+        for (const { sessionId } of batch) running.set(sessionId, 0);
+        return inner.appendEvents(batch, now);
+      },
+    }));
+    const sessions = await Promise.all(Array.from({ length: 6 }, () => store.create()));
+
+    await Promise.all(sessions.flatMap(({ events }) => Array.from({ length: 9 }, (_, n) => events.append('s', n))));
+
+    expect(most).toBeGreaterThanOrEqual(3);
+    for (const { events } of sessions)
+      expect((await collect(events.replay())).map(({ message }) => message)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('go in calls of at most 1 MiB, unless one alone is larger', async () => {
+    const sizes: number[] = [];
+    const { store } = await open({}, (inner) => ({
+      appendEvents(batch, now) {
+        sizes.push(batch.flatMap(({ events }) => events).reduce((sum, { bytes }) => sum + bytes, 0));
+        return inner.appendEvents(batch, now);
+      },
+    }));
+    const { events } = await store.create();
+
+    await Promise.all(
+      [400_000, 400_000, 400_000, 3_000_000, 10].map((size) => events.append('s', 'x'.repeat(size - 2))),
+    );
+
+    expect(sizes).toEqual([800_000, 400_000, 3_000_000, 10]);
+  });
+
+  it('of a session that never stops do not keep the others waiting', async () => {
+    const batches: string[][][] = [];
+    const { store } = await open({}, (inner) => ({
+      ...noting(batches)(inner),
+      capabilities: { ...inner.capabilities, maxBatchEvents: 10 },
+    }));
+    const [busy, quiet] = [await store.create(), await store.create()];
+
+    const flood = Array.from({ length: 100 }, (_, n) => busy.events.append('s', n));
+    await quiet.events.append('s', 'quiet');
+    expect(batches[1]?.flat()).toContain('"quiet"');
+    await Promise.all(flood);
+
+    expect(await collect(busy.events.replay())).toHaveLength(100);
+  });
+
+  it('to a dead session do not fail the others of their call', async () => {
+    const { store } = await open();
+    const [dead, live] = [await store.create(), await store.create()];
+    await dead.end();
+
+    const outcomes = await Promise.all([
+      codeOf(() => dead.events.append('s', 1)),
+      codeOf(() => live.events.append('s', 2)),
+      codeOf(() => dead.events.append('s', 3)),
+    ]);
+
+    expect(outcomes).toEqual(['SESSION_NOT_FOUND', 'none', 'SESSION_NOT_FOUND']);
+    expect(await live.events.recent(5)).toHaveLength(1);
+  });
+
+  it('that may wait are bounded by 64 MiB; one more is refused and can be tried again later', async () => {
+    const { opened, open: goOn } = gate();
+    const { store } = await open(
+      {},
+      noting([], () => opened),
+    );
+    const { events } = await store.create();
+    const big = 'x'.repeat(16_777_216 - 300);
+
+    const first = events.append('s', 1);
+    await Promise.resolve();
+    const waiting = Array.from({ length: 4 }, () => events.append('s', big));
+    await expect(events.append('s', 'x'.repeat(500))).rejects.toMatchObject({
+      code: 'STORE_BUSY',
+      retryable: true,
+      outcomeUnknown: false,
+    });
+    goOn();
+    await Promise.all([first, ...waiting]);
+
+    expect(await events.append('s', 1)).toMatch(/^6\./);
+  });
+});
+
+describe('a batch that fails', () => {
+  it('for good is tried again session by session under the same tokens, and fails only those that it must', async () => {
+    const tokens = new Map<string, Set<string>>();
+    let poison = '';
+    const { store } = await open({}, (inner) => ({
+      appendEvents(batch, now) {
+        for (const { sessionId, token } of batch)
+          tokens.set(sessionId, (tokens.get(sessionId) ?? new Set()).add(token));
+        if (batch.some(({ sessionId }) => sessionId === poison))
+          return Promise.reject(new SessionError('STORE_DENIED', 'Row is denied'));
+        return inner.appendEvents(batch, now);
+      },
+    }));
+    const sessions = [await store.create(), await store.create(), await store.create()];
+    poison = sessions[1]?.id ?? '';
+
+    const outcomes = await Promise.all(sessions.map(({ events }) => codeOf(() => events.append('s', 1))));
+
+    expect(outcomes).toEqual(['none', 'STORE_DENIED', 'none']);
+    expect([...tokens.values()].map(({ size }) => size)).toEqual([1, 1, 1]);
+  });
+
+  it('for now fails all that were in it, and nothing is tried again behind their backs', async () => {
+    let calls = 0;
+    const { store } = await open({}, (inner) => ({
+      appendEvents(batch, now) {
+        if (calls++ === 0) return Promise.reject(new SessionError('STORE_BUSY', 'Locked', { retryable: true }));
+        return inner.appendEvents(batch, now);
+      },
+    }));
+    const sessions = [await store.create(), await store.create()];
+
+    const outcomes = await Promise.all(sessions.map(({ events }) => codeOf(() => events.append('s', 1))));
+
+    expect(outcomes).toEqual(['STORE_BUSY', 'STORE_BUSY']);
+    expect(calls).toBe(1);
+    expect(await sessions[0]?.events.append('s', 2)).toMatch(/^1\./);
+  });
+
+  it('with an unknown outcome is tried again with the same token, and appended once', async () => {
+    let calls = 0;
+    const seen: string[] = [];
+    const { store } = await open({}, (inner) => ({
+      async appendEvents(batch, now) {
+        seen.push(...batch.map(({ token }) => token));
+        const results = await inner.appendEvents(batch, now);
+        if (++calls < 3)
+          throw new SessionError('STORE_UNAVAILABLE', 'Connection lost', { retryable: true, outcomeUnknown: true });
+        return results;
+      },
+    }));
+    const { events } = await store.create();
+
+    const ids = await Promise.all([events.append('s', 1), events.append('s', 2)]);
+
+    expect(calls).toBe(3);
+    expect(new Set(seen).size).toBe(1);
+    expect((await collect(events.replay())).map(({ id }) => id)).toEqual(ids);
+  });
+
+  it('with an unknown outcome again and again is given up after three more, and says so', async () => {
+    let calls = 0;
+    const { store } = await open({}, () => ({
+      appendEvents() {
+        calls++;
+        return Promise.reject(
+          new SessionError('STORE_UNAVAILABLE', 'Connection lost', { retryable: true, outcomeUnknown: true }),
+        );
+      },
+    }));
+    const { events } = await store.create();
+
+    await expect(events.append('s', 1)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', outcomeUnknown: true });
+    expect(calls).toBe(4);
+  });
+
+  it('does not hold up what comes after it', async () => {
+    let failing = true;
+    const { store } = await open({}, (inner) => ({
+      appendEvents: (batch, now) => (failing ? Promise.reject(new Error('driver')) : inner.appendEvents(batch, now)),
+    }));
+    const { events } = await store.create();
+
+    await expect(events.append('s', 1)).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: 'memory failed in appendEvents',
+      cause: new Error('driver'),
+    });
+    failing = false;
+    expect(await events.append('s', 2)).toMatch(/^1\./);
+  });
+});

@@ -1,0 +1,23 @@
+import { readFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+
+// What a user can import is a promise: a name that comes or goes needs a changeset, and this list with it.
+const EXPORTS: Record<string, string[]> = {
+  '.': ['EventsTrimmedError', 'SessionError', 'StateConflictError', 'StateValidationError', 'createSessionStore'],
+  './memory': ['createMemoryBackend', 'createMemoryStore'],
+  './event-store': ['createEventStore', 'isPriming'],
+};
+
+it.each(Object.entries(EXPORTS))('exports from %s what it promises, and nothing else', async (entry, names) => {
+  const module = (await import(`@mcp-session/core${entry.slice(1)}`)) as object;
+
+  expect(Object.keys(module).toSorted()).toEqual(names);
+});
+
+it('has no other entry', async () => {
+  const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as {
+    exports: Record<string, unknown>;
+  };
+
+  expect(Object.keys(manifest.exports)).toEqual(Object.keys(EXPORTS));
+});

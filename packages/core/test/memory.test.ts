@@ -1,0 +1,151 @@
+import type { SessionBackend } from '@mcp-session/core';
+import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
+import { describe, expect, it } from 'vitest';
+import { codeOf, errorOf } from './support/errors.ts';
+import { open, START } from './support/open.ts';
+
+/** The bytes that a backend counts, read from the message of a refusal that changes nothing. */
+async function bytesOf(backend: SessionBackend, now: number): Promise<number> {
+  const id = 'probe';
+  const profile = 'x'.repeat(10_000_000);
+  const error = await errorOf(() =>
+    backend.createSession({ id, kind: 'session', principal: null, profile, expiresAt: now + 1 }, now),
+  );
+  return Number(/holds (\d+) of/.exec((error as Error).message)?.[1]);
+}
+
+describe('the in-memory store', () => {
+  it('says what it is', async () => {
+    const store = await createMemoryStore({ sweep: false });
+
+    expect(store.backendName).toBe('memory');
+    expect(store.capabilities).toMatchObject({ shared: false, durable: false, maxEventBytes: 67_108_864 });
+    await store.close();
+  });
+
+  it('refuses one session too many, but makes room by what has expired', async () => {
+    const { store, clock } = await open({ backend: createMemoryBackend({ maxSessions: 2 }), ttlMs: 1_000 });
+    await store.create({ id: 'a' });
+    clock.now += 500;
+    await store.create({ id: 'b' });
+
+    expect(await errorOf(() => store.create())).toMatchObject({
+      code: 'STORE_FULL',
+      message: 'In-memory store holds 2 sessions; its option maxSessions sets the limit',
+      retryable: true,
+    });
+    clock.now += 500;
+    expect((await store.create({ id: 'c' })).id).toBe('c');
+    expect(await codeOf(() => store.create())).toBe('STORE_FULL');
+    expect(await store.get('b')).toBeDefined();
+  });
+
+  it('counts tombstones as sessions', async () => {
+    const { store, clock } = await open({ backend: createMemoryBackend({ maxSessions: 1 }), tombstoneMs: 1_000 });
+    await (await store.create()).end();
+
+    expect(await codeOf(() => store.create())).toBe('STORE_FULL');
+    clock.now += 1_000;
+    expect(await store.create()).toBeDefined();
+  });
+
+  it('refuses what exceeds its bytes, changes nothing then, and takes more after a removal or a trim', async () => {
+    const { store } = await open({ backend: createMemoryBackend({ maxBytes: 10_000 }) });
+    const { state, events, updateMetadata, ...session } = await store.create();
+    const big = 'x'.repeat(4_000);
+    await state.set('a', big);
+    await events.append('s', big);
+
+    expect(session).toBeDefined();
+    expect(updateMetadata).toBeDefined();
+    for (const use of [() => state.set('b', big), () => events.append('s', big), () => state.patch({ b: 1, c: big })])
+      expect(await codeOf(use)).toBe('STORE_FULL');
+    expect(await state.keys()).toEqual(['a']);
+    expect(await events.recent(5)).toHaveLength(1);
+    await state.set('a', 1);
+    await events.append('s', big);
+    await events.trim({ maxEvents: 1 });
+    await state.set('b', big);
+    expect(await state.keys()).toEqual(['a', 'b']);
+  });
+
+  it('makes room by what has expired where its bytes are used up', async () => {
+    const { store, clock } = await open({ backend: createMemoryBackend({ maxBytes: 10_000 }), ttlMs: 1_000 });
+    const old = await store.create();
+    await old.events.append('s', 'x'.repeat(8_000));
+    clock.now += 500;
+    const session = await store.create();
+    expect(await codeOf(() => session.events.append('s', 'x'.repeat(8_000)))).toBe('STORE_FULL');
+    clock.now += 500;
+
+    expect(await session.events.append('s', 'x'.repeat(8_000))).toMatch(/^1\./);
+    expect(await codeOf(() => session.state.set('a', 'x'.repeat(8_000)))).toBe('STORE_FULL');
+  });
+
+  it('counts no byte any more when all is swept', async () => {
+    const backend = createMemoryBackend({ maxBytes: 1_000_000 });
+    const { store, clock } = await open({
+      backend,
+      ttlMs: 1_000,
+      tombstoneMs: 1_000,
+      sweep: { stepRows: 7, intervalMs: 1_000_000 },
+    });
+    expect(await bytesOf(backend, START)).toBe(0);
+
+    for (let index = 0; index < 5; index++) {
+      const session = await store.create({ principal: 'alice', metadata: { index } });
+      for (let n = 0; n < 20; n++) {
+        await session.state.set(`k${n % 7}`, 'v'.repeat(n));
+        await session.events.append(`s${n}`, 'm'.repeat(n));
+      }
+      await session.updateMetadata(() => ({ longer: 'text' }));
+      await session.updateMetadata(() => ({}));
+      await session.state.remove('k1');
+      await session.state.patch({ k2: undefined, k3: 1, new: 2 });
+      await session.events.trim({ maxEvents: 12 });
+      if (index === 1) await session.state.clear();
+      if (index === 2) await session.end();
+    }
+    expect(await bytesOf(backend, START)).toBeGreaterThan(5_000);
+    clock.now += 1_000;
+
+    expect(await store.sweep()).toBe(5);
+    expect(await bytesOf(backend, clock.now)).toBe(0);
+  });
+
+  it('bounds what it remembers of trimmed streams, and counts it', async () => {
+    const backend = createMemoryBackend({ maxBytes: 5_000_000 });
+    const { store, clock } = await open({ backend, ttlMs: 1_000 });
+    const { events } = await store.create();
+    const empty = await bytesOf(backend, START);
+    const first = await events.append('first', 1);
+    for (let round = 0; round < 12; round++) {
+      await Promise.all(Array.from({ length: 1_000 }, (_, n) => events.append(`stream-${round}-${n}`, 1)));
+      await events.trim({ maxEvents: 0 });
+    }
+
+    const remembered = (await bytesOf(backend, START)) - empty;
+    expect(remembered).toBeGreaterThan(10_000 * 'stream-0-0'.length);
+    // A stream that it has forgotten is taken for one that may have lost events; a remembered one is not.
+    expect(await codeOf(() => events.replay({ after: first, streamId: 'first' }).next())).toBe('EVENTS_TRIMMED');
+    const last = await events.append('last', 1);
+    await events.trim({ maxEvents: 0 });
+    expect(await codeOf(() => events.replay({ after: last, streamId: 'last' }).next())).toBe('none');
+    clock.now += 1_000;
+    await store.sweep();
+    expect(await bytesOf(backend, clock.now)).toBe(0);
+  });
+
+  it('forgets everything when it is closed', async () => {
+    const backend = createMemoryBackend();
+    const { store } = await open({ backend });
+    await store.create();
+
+    await store.close();
+    await backend.close();
+
+    await expect(backend.countSessions({ kind: 'session', principal: undefined }, START)).rejects.toMatchObject({
+      code: 'STORE_CLOSED',
+    });
+  });
+});

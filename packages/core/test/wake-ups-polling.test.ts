@@ -1,0 +1,160 @@
+import type { SessionBackend, SessionEvent } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import { createMemoryBackend } from '@mcp-session/core/memory';
+import { describe, expect, it } from 'vitest';
+import type { Overrides } from './support/intercept.ts';
+import { open } from './support/open.ts';
+
+const message = ({ value }: IteratorResult<SessionEvent, void>): unknown => value?.message;
+
+/** A change marker that the test moves, polled each millisecond. */
+class Marker {
+  value = 0;
+  #asked = 0;
+  readonly #awaited = new Map<number, () => void>();
+
+  readonly over = (inner: SessionBackend): Overrides => ({
+    capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
+    readChangeMarker: () => {
+      this.#awaited.get(++this.#asked)?.();
+      return this.value;
+    },
+  });
+
+  /** Resolves when it was looked at so many times more. */
+  looks(count: number): Promise<void> {
+    return new Promise((resolve) => this.#awaited.set(this.#asked + count, resolve));
+  }
+}
+
+describe('a change marker', () => {
+  it('spares the poll of what has not changed, and finds what another process wrote', async () => {
+    const backend = createMemoryBackend();
+    const marker = new Marker();
+    const here = await open({ backend }, marker.over);
+    const there = await open({ backend });
+    const { id, events } = await here.store.create();
+    const other = (await there.store.get(id)) ?? expect.fail();
+    const next = events.tail().next();
+    await here.calls.next('readHeads');
+    await marker.looks(10);
+    expect(here.calls.count('readHeads')).toBe(1);
+
+    await other.events.append('s', 1);
+    marker.value++;
+
+    expect(message(await next)).toBe(1);
+  });
+
+  it('tells those too that were reading when it was looked at', async () => {
+    const backend = createMemoryBackend();
+    const marker = new Marker();
+    const here = await open({ backend }, marker.over);
+    const there = await open({ backend });
+    const [slow, waiting] = [await here.store.create(), await here.store.create()];
+    const other = (await there.store.get(slow.id)) ?? expect.fail();
+    await slow.events.append('s', 1);
+    const tail = slow.events.tail();
+    await tail.next();
+    const idle = waiting.events.tail().next();
+    await here.calls.next('readHeads');
+
+    // The change is seen by a poll for the other session, while this one's reader has not asked for more.
+    await other.events.append('s', 2);
+    marker.value++;
+    await marker.looks(3);
+    here.calls.take();
+
+    expect(message(await tail.next())).toBe(2);
+    expect(here.calls.take().filter((name) => name === 'readEvents')).toHaveLength(1);
+    await waiting.events.append('s', 1);
+    await idle;
+  });
+
+  it('that fails is an error of the store', async () => {
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
+      readChangeMarker: () => {
+        throw new TypeError('connection is not open');
+      },
+    }));
+    const { events } = await store.create();
+
+    await expect(events.tail().next()).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: 'memory failed in readChangeMarker',
+      cause: new TypeError('connection is not open'),
+    });
+  });
+});
+
+describe('polling', () => {
+  it('asks for all that wait in one call, and for nobody else', async () => {
+    const asked: string[][] = [];
+    const { store, calls } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
+      readHeads: (ids, now) => {
+        asked.push([...ids]);
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const sessions = [await store.create(), await store.create(), await store.create()];
+    const tails = sessions.map(({ events }) => events.tail());
+    const waiting = tails.slice(0, 2).map((tail) => tail.next());
+    await calls.next('readHeads');
+    await calls.next('readHeads');
+
+    expect(new Set(asked.at(-1))).toEqual(new Set(sessions.slice(0, 2).map(({ id }) => id)));
+    for (const { events } of sessions) await events.append('s', 1);
+    await Promise.all(waiting);
+    asked.length = 0;
+    await Promise.all(tails.map((tail) => tail.return()));
+    const later = await store.create();
+    const next = later.events.tail().next();
+    await calls.next('readHeads');
+    expect(asked).toEqual([[later.id]]);
+    await later.events.append('s', 1);
+    await next;
+  });
+
+  it('goes on after an error that is worth a retry', async () => {
+    let failures = 0;
+    const { store, calls } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 2 } },
+      readHeads: (ids, now) =>
+        failures++ < 3
+          ? Promise.reject(new SessionError('STORE_BUSY', 'Locked', { retryable: true }))
+          : inner.readHeads(ids, now),
+    }));
+    const { events } = await store.create();
+    const next = events.tail().next();
+    await calls.next('readHeads', 'ok');
+    await events.append('s', 1);
+
+    expect(message(await next)).toBe(1);
+  });
+
+  it('backs off while nothing comes, to the cap, and begins anew with a new tail', async () => {
+    const at: number[] = [];
+    const { store, calls } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 4, maxMs: 60 } },
+      readHeads: (ids, now) => {
+        at.push(performance.now());
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const [first, second] = [await store.create(), await store.create()];
+    const begun = performance.now();
+    const waiting = first.events.tail().next();
+    for (let polls = 0; polls < 8; polls++) await calls.next('readHeads');
+
+    // 4 + 6 + 9 + 13.5 + 20.25 + 30.4 + 45.6 + 60: no sooner, whatever the machine does meanwhile.
+    expect((at.at(-1) ?? 0) - begun).toBeGreaterThan(180);
+    const again = performance.now();
+    const joined = second.events.tail().next();
+    await calls.next('readHeads');
+    expect((at.at(-1) ?? 0) - again).toBeLessThan(45);
+    for (const { events } of [first, second]) await events.append('s', 1);
+    await Promise.all([waiting, joined]);
+  });
+});
