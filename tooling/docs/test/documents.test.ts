@@ -134,7 +134,7 @@ describe('code blocks', () => {
     }
   });
 
-  it.each(projects)('of %s pass their tests together', { timeout: 120_000 }, async (document) => {
+  it.each(projects)('of %s pass their tests together', { timeout: 300_000 }, async (document) => {
     const { status, output } = await runTests(projectOf(document));
 
     expect({ status, output: status === 0 ? '' : output }).toEqual({ status: 0, output: '' });
