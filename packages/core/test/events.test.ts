@@ -79,6 +79,7 @@ describe('events.append', () => {
     ['a symbol', Symbol('x')],
     ['a BigInt inside', { n: 1n }],
     ['a cycle', cycle],
+    ['a million levels', JSON.parse('['.repeat(1_000_000) + ']'.repeat(1_000_000))],
     ['a toJSON that throws', { toJSON: () => expect.fail('thrown') }],
     ['a toJSON that gives nothing', { toJSON: () => undefined }],
   ])('refuses what JSON cannot write, and no number is used up: %s', async (_what, message) => {

@@ -98,6 +98,15 @@ describe('metadata and protocol facts', () => {
     expect((await store.get(session.id))?.metadata).toEqual({ kept: true });
   });
 
+  it.each([5, 'text', [], new Date(0), undefined, null])('refuse %j in place of an object', async (value) => {
+    const session = await (await open()).store.create({ metadata: { kept: true } });
+    const given = value as unknown as Metadata;
+
+    expect(await codeOf(() => session.updateMetadata(() => given))).toBe('TypeError');
+    expect(await codeOf(() => session.updateProtocol(() => given))).toBe('TypeError');
+    expect(session.metadata).toEqual({ kept: true });
+  });
+
   it('are refused past 256 KiB together, and nothing is written then', async () => {
     const { store } = await open();
     const overhead = JSON.stringify({ metadata: { text: '' }, protocol: {} }).length;

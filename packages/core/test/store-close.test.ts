@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Session } from '@mcp-session/core';
 import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { codeOf, collect } from './support/errors.ts';
 import { gate } from './support/intercept.ts';
 import { open } from './support/open.ts';
@@ -169,6 +169,21 @@ describe('store.close', () => {
 
     await expect(store.close()).rejects.toThrow('socket hang up');
     await expect(backend.ping()).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+  });
+
+  it('leaves no timer behind', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { store, calls } = await open({ sweep: { intervalMs: 1_000 } });
+    const tail = collect((await store.create()).events.tail());
+    await calls.next('readEvents');
+    await new Promise((done) => setImmediate(done));
+    expect(vi.getTimerCount()).toBe(2);
+
+    await store.close();
+
+    expect(await tail).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('leaves the sessions stored', async () => {

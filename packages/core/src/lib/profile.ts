@@ -1,6 +1,6 @@
 import { SessionError } from './errors.ts';
 import { utf8Bytes } from './ids.ts';
-import { decode, encodeExact, type JsonValue } from './json.ts';
+import { decode, encodeExact, isPlainObject, type JsonValue } from './json.ts';
 
 /**
  * What the protocol needs to know of a session on any node (MCP 2025-11-25, basic/lifecycle). All of it is optional: a session
@@ -36,8 +36,10 @@ export interface Profile {
 
 const MAX_PROFILE_BYTES = 262_144;
 
-/** @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE` */
+/** @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`. TypeError where metadata or protocol facts are no object. */
 export function encodeProfile(profile: Profile): string {
+  if (!isPlainObject(profile.metadata)) throw new TypeError('Metadata is not a plain object');
+  if (!isPlainObject(profile.protocol)) throw new TypeError('Protocol facts are not a plain object');
   const protocol = Object.fromEntries(Object.entries(profile.protocol).filter(([, fact]) => fact !== undefined));
   const text = encodeExact({ ...profile, protocol }, 'Metadata or protocol facts');
   const bytes = utf8Bytes(text);
