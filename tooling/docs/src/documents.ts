@@ -64,7 +64,7 @@ export function blocksOf({ path, text }: Document): Block[] {
 }
 
 /** A document without its code blocks and its hidden comments. */
-export function proseOf({ text }: Document): string {
+function proseOf({ text }: Document): string {
   return text.replaceAll(/^( *)(`{3,})[\s\S]*?^ *\2$/gm, '').replaceAll(/<!--[\s\S]*?-->/g, '');
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { commandProblems } from '../src/commands.ts';
-import { machinePaths } from '../src/machine-paths.ts';
+import { machinePaths, privateHosts } from '../src/machines.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
 import { errorCodes, headingNames, optionNames, optionsIn, rowNames } from '../src/project-facts.ts';
 
@@ -93,6 +93,22 @@ describe('machine paths', () => {
     '%s is none',
     (path) => {
       expect(machinePaths(`In \`${path}\` there.`)).toEqual([]);
+    },
+  );
+});
+
+describe('private hosts', () => {
+  it.each(['http://registry.internal/x', 'https://10.0.0.7:8080', 'postgres://me:secret@db-1/app', 'http://build-box'])(
+    '%s has one',
+    (url) => {
+      expect(privateHosts(`At ${url} there.`)).toHaveLength(1);
+    },
+  );
+
+  it.each(['https://example.com/a', 'http://127.0.0.1:7460/mcp', 'http://localhost:3000', 'https://id.example|alice'])(
+    '%s has none',
+    (url) => {
+      expect(privateHosts(`At ${url} there.`)).toEqual([]);
     },
   );
 });

@@ -17,7 +17,7 @@ import {
   type Document,
 } from '../src/documents.ts';
 import { foreignNames } from '../src/foreign-names.ts';
-import { machinePaths } from '../src/machine-paths.ts';
+import { machinePaths, privateHosts } from '../src/machines.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
 import { errorCodes, headingNames, optionNames, rowNames } from '../src/project-facts.ts';
 
@@ -58,8 +58,8 @@ describe('documents', () => {
     expect(brokenLinks(document)).toEqual([]);
   });
 
-  it.each(everyDocument)('%s names no path of a machine', (_, { text }) => {
-    expect(machinePaths(text)).toEqual([]);
+  it.each(everyDocument)('%s names no path and no host of a machine', (_, { text }) => {
+    expect(machinePaths(text).concat(privateHosts(text))).toEqual([]);
   });
 
   it.each(everyDocument)('%s names commands that exist', (_, document) => {
