@@ -7,9 +7,13 @@ import { killNine, serve, temporaryFolder } from './support/processes.ts';
 /** A server for the tests that leave it running. */
 let shared: Awaited<ReturnType<typeof serve>>;
 
+let endShared: (() => Promise<void>) | undefined;
+
 beforeAll(async () => {
-  shared = await serve(['--store', 'memory', '--port', '0'], { atEnd: afterAll });
+  shared = await serve(['--store', 'memory', '--port', '0'], { atEnd: (end) => (endShared = end) });
 });
+
+afterAll(() => endShared?.());
 
 describe.each(clients)('with a client of %s', (_, connect) => {
   it('keeps notes for each session', async () => {

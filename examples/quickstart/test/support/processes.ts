@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { END_WITH_PARENT } from '../../src/demo/server-process.ts';
 
 const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url));
 
@@ -31,10 +32,11 @@ export function run(
   args: readonly string[],
   { env, atEnd = onTestFinished }: RunOptions = {},
 ): Running {
-  const child = spawn(process.execPath, ['--conditions=@mcp-session/source', join(SOURCE, script), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  });
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@mcp-session/source', '--import', END_WITH_PARENT, join(SOURCE, script), ...args],
+    { stdio: 'pipe', env: { ...process.env, ...env } },
+  );
   let output = '';
   const watchers = new Set<() => void>();
   const more = (chunk: string): void => {
