@@ -65,11 +65,11 @@ describe('appends', () => {
         return inner.appendEvents(batch, now);
       },
     }));
-    const sessions = await Promise.all(Array.from({ length: 6 }, () => store.create()));
+    const sessions = [await store.create(), await store.create()];
 
     await Promise.all(sessions.flatMap(({ events }) => Array.from({ length: 9 }, (_, n) => events.append('s', n))));
 
-    expect(most).toBeGreaterThanOrEqual(3);
+    expect(most).toBe(2);
     for (const { events } of sessions)
       expect((await collect(events.replay())).map(({ message }) => message)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
@@ -91,20 +91,21 @@ describe('appends', () => {
     expect(sizes).toEqual([800_000, 400_000, 3_000_000, 10]);
   });
 
-  it('of a session that never stops do not keep the others waiting', async () => {
+  it('of sessions that never stop do not keep the others waiting', async () => {
     const batches: string[][][] = [];
     const { store } = await open({}, (inner) => ({
       ...noting(batches)(inner),
       capabilities: { ...inner.capabilities, maxBatchEvents: 10 },
     }));
-    const [busy, quiet] = [await store.create(), await store.create()];
+    const busy = [await store.create(), await store.create()];
+    const quiet = await store.create();
 
-    const flood = Array.from({ length: 100 }, (_, n) => busy.events.append('s', n));
+    const flood = busy.flatMap(({ events }) => Array.from({ length: 100 }, (_, n) => events.append('s', n)));
     await quiet.events.append('s', 'quiet');
-    expect(batches[1]?.flat()).toContain('"quiet"');
+    expect(batches[2]?.flat()).toContain('"quiet"');
     await Promise.all(flood);
 
-    expect(await collect(busy.events.replay())).toHaveLength(100);
+    for (const { events } of busy) expect(await collect(events.replay())).toHaveLength(100);
   });
 
   it('to a dead session do not fail the others of their call', async () => {

@@ -2,16 +2,22 @@ import type { Operation, OperationName } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { codeOf } from './support/errors.ts';
+import { gate } from './support/intercept.ts';
 import { open } from './support/open.ts';
 
 describe('the option observe', () => {
   it('is told of every kind of call, by the name of the backend’s method', async () => {
     const seen: Operation[] = [];
+    const { opened: polled, open: heads } = gate();
     const { store, clock } = await open(
       { observe: (operation) => seen.push(operation), touchIntervalMs: 1 },
       (inner) => ({
         capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
         watch: () => Promise.resolve(() => Promise.resolve()),
+        readHeads: (ids, now) => {
+          heads();
+          return inner.readHeads(ids, now);
+        },
       }),
     );
     const session = await store.create({ principal: 'principal-x', metadata: { secret: 'metadata-x' } });
@@ -26,7 +32,7 @@ describe('the option observe', () => {
     await session.state.set('key-x', 'value-x');
     await session.state.get('key-x');
     await session.state.clear();
-    while (!seen.some(({ name }) => name === 'readHeads')) await new Promise((done) => setTimeout(done, 1));
+    await polled;
     await session.events.append('stream-x', 'message-x');
     await session.events.trim({ maxEvents: 0 });
     await tail;
@@ -62,18 +68,20 @@ describe('the option observe', () => {
   });
 
   it('is told how long a call took', async () => {
-    const { store, calls } = await open({}, (inner) => ({
-      async ping() {
-        await new Promise((done) => setTimeout(done, 20));
-        await inner.ping();
+    let time = 1_000;
+    const { store, calls } = await open({}, () => ({
+      ping: () => {
+        time += 42;
+        return Promise.resolve();
       },
     }));
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => time);
+    onTestFinished(() => now.mockRestore());
     const operation = calls.next('ping');
 
     await store.ping();
 
-    // A timer of Node can be a millisecond early.
-    expect((await operation).durationMs).toBeGreaterThanOrEqual(18);
+    expect((await operation).durationMs).toBe(42);
   });
 
   it('is told of failures by their code', async () => {

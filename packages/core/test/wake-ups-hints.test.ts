@@ -1,9 +1,9 @@
 import type { SessionBackend, SessionEvent } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi, type MockInstance } from 'vitest';
 import { Operations } from '../src/lib/operations.ts';
-import { WakeUps } from '../src/lib/wake-ups.ts';
+import { WakeUps, type WakeUp } from '../src/lib/wake-ups.ts';
 import { intercept, type Overrides } from './support/intercept.ts';
 import { open, START } from './support/open.ts';
 
@@ -45,8 +45,10 @@ describe('hints', () => {
     const first = tail.next();
     await here.calls.next('readEvents');
 
+    here.calls.take();
     hints.hint(id);
-    await here.calls.next('readEvents');
+    await new Promise((done) => setImmediate(done));
+    expect(here.calls.take()).toEqual(['readEvents']);
     hints.hint('unknown');
     await other.events.append('s', 1);
     hints.hint(id);
@@ -122,6 +124,21 @@ describe('hints', () => {
 });
 
 describe('a tail that is left early', () => {
+  it('is no longer woken', async () => {
+    const register = vi.spyOn(WakeUps.prototype, 'register');
+    onTestFinished(() => register.mockRestore());
+    const { events } = await (await open()).store.create();
+    await events.append('s', 1);
+
+    let dispose: MockInstance | undefined;
+    for await (const { seq } of events.tail()) {
+      dispose = vi.spyOn(register.mock.results[0]?.value as WakeUp, 'dispose');
+      if (seq === 1) break;
+    }
+
+    expect(dispose).toHaveBeenCalledOnce();
+  });
+
   it('is forgotten, and others of its session are not', async () => {
     const backend = createMemoryBackend();
     const wakeUps = new WakeUps(intercept(backend, {}), new Operations(backend, undefined), () => START);

@@ -1,7 +1,7 @@
 import type { SessionBackend, SessionEvent } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Overrides } from './support/intercept.ts';
 import { open } from './support/open.ts';
 
@@ -135,25 +135,28 @@ describe('polling', () => {
   });
 
   it('backs off while nothing comes, to the cap, and begins anew with a new tail', async () => {
-    const at: number[] = [];
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const polledAt: number[] = [];
     const { store, calls } = await open({}, (inner) => ({
-      capabilities: { ...inner.capabilities, poll: { minMs: 4, maxMs: 60 } },
+      capabilities: { ...inner.capabilities, poll: { minMs: 16, maxMs: 100 } },
       readHeads: (ids, now) => {
-        at.push(performance.now());
+        polledAt.push(performance.now());
         return inner.readHeads(ids, now);
       },
     }));
     const [first, second] = [await store.create(), await store.create()];
-    const begun = performance.now();
+    const begunAt = performance.now();
     const waiting = first.events.tail().next();
-    for (let polls = 0; polls < 8; polls++) await calls.next('readHeads');
+    await vi.advanceTimersByTimeAsync(330);
 
-    // 4 + 6 + 9 + 13.5 + 20.25 + 30.4 + 45.6 + 60: no sooner, whatever the machine does meanwhile.
-    expect((at.at(-1) ?? 0) - begun).toBeGreaterThan(180);
-    const again = performance.now();
+    // 16, 24, 36, 54, 81, and then the cap.
+    expect(polledAt.map((at) => at - begunAt)).toEqual([16, 40, 76, 130, 211, 311]);
+    const read = calls.next('readEvents');
     const joined = second.events.tail().next();
-    await calls.next('readHeads');
-    expect((at.at(-1) ?? 0) - again).toBeLessThan(45);
+    await read;
+    await vi.advanceTimersByTimeAsync(16);
+    expect(polledAt.map((at) => at - begunAt).slice(6)).toEqual([346]);
     for (const { events } of [first, second]) await events.append('s', 1);
     await Promise.all([waiting, joined]);
   });
