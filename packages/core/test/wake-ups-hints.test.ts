@@ -79,6 +79,20 @@ describe('hints', () => {
     expect(message(await tail.next())).toBe(2);
   });
 
+  it('are not needed for what this process appends, while a tail waits or reads', async () => {
+    const { store, calls } = await open({}, hinting(NEVER_MS).over);
+    const { events } = await store.create();
+    const tail = events.tail();
+    const first = tail.next();
+    await calls.next('readEvents');
+    await events.append('s', 1);
+    expect(message(await first)).toBe(1);
+
+    await events.append('s', 2);
+
+    expect(message(await tail.next())).toBe(2);
+  });
+
   it('that are all lost are made up for by polling', async () => {
     const backend = createMemoryBackend();
     const here = await open({ backend }, hinting(1, 5).over);

@@ -117,6 +117,22 @@ describe('polling', () => {
     await next;
   });
 
+  it('stops when nobody waits', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { store, calls } = await open();
+    const { events } = await store.create();
+    const next = events.tail().next();
+    await vi.advanceTimersByTimeAsync(10);
+    await events.append('s', 1);
+    await next;
+
+    await vi.advanceTimersByTimeAsync(10_000);
+
+    expect(calls.count('readHeads')).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('goes on after an error that is worth a retry', async () => {
     let failures = 0;
     const { store, calls } = await open({}, (inner) => ({
