@@ -10,6 +10,11 @@ async function startFailing(line: Line) {
   const { backend, ...switches } = failingBackend();
   const [begun, go] = [gate(), gate()];
   const store = await createSessionStore(backend);
+  let calls = 0;
+  const echo = (): string => {
+    calls++;
+    return 'x';
+  };
   const wait = async (): Promise<string> => {
     begun.open();
     await go.passed;
@@ -17,11 +22,11 @@ async function startFailing(line: Line) {
   };
   const harness: Harness = await start(line, {
     store,
-    tools: { echo: () => 'x', wait, large: () => 'x'.repeat(1_048_576) },
+    tools: { echo, wait, large: () => 'x'.repeat(1_048_576) },
   });
   const client: RawClient = harness.raw();
   await client.begin();
-  return { ...harness, ...switches, client, begun: begun.passed, go: go.open };
+  return { ...harness, ...switches, client, begun: begun.passed, go: go.open, calls: () => calls };
 }
 
 describe.each(lines)('a store that fails, SDK $name', (line) => {
@@ -39,11 +44,12 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
   });
 
   it('a request whose stream cannot be opened is refused with 503 and not run', async () => {
-    const { client, fail, heal } = await startFailing(line);
+    const { client, fail, heal, calls } = await startFailing(line);
     fail(['appendEvents']);
     expect((await client.callTool('echo')).status).toBe(503);
     heal();
     expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
+    expect(calls()).toBe(1);
   });
 
   it('an answer is stored in the end where the store was busy for a while', async () => {

@@ -1,3 +1,4 @@
+import { createSqliteStore } from '@mcp-session/sqlite';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,7 +84,7 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     const slow = await startProcess([line.name, path, 0, 300]);
     const other = await startProcess([line.name, path, 0, 300]);
     const client = new RawClient(at(slow.port));
-    await client.begin();
+    const id = await client.begin();
     const call = await client.callTool('stuck');
     const cursor = (await call.sse.next())?.id ?? '';
     slow.stop();
@@ -93,10 +94,14 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     slow.resume();
     // Its handler ends within two seconds of its own time.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
-    const all = await elsewhere.get({ 'last-event-id': cursor });
-    expect(
-      (await all.sse.rest()).filter(({ data }) => data?.includes('"error"') || data?.includes('"result"')),
-    ).toHaveLength(1);
+    const store = await createSqliteStore({ path });
+    const session = await store.get(id);
+    const streamId = session?.events.streamOf(cursor);
+    const answers = (await session?.events.recent(100, streamId))?.filter(({ message }) =>
+      /"(error|result)"/.test(JSON.stringify(message)),
+    );
+    expect(answers).toHaveLength(1);
+    await store.close();
     await call.cancel();
   });
 });

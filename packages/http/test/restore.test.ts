@@ -87,7 +87,11 @@ describe.each(lines)('restoring, SDK $name', (line) => {
         made++;
         return { tools: { echo: () => 'x' } };
       },
-      onRestore: () => void restored.push('once'),
+      onRestore: async () => {
+        restored.push('once');
+        // Long enough for the others to come in.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      },
     });
     const responses = await Promise.all([client.get(), ...Array.from({ length: 8 }, () => client.callTool('echo'))]);
     expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 200));

@@ -135,7 +135,8 @@ export class Handler<
     const principal = await principalOf(caller.authInfo, caller.request, this.#options.principal);
     const { response, local } = await this.#life.begin(initialize, principal, caller);
     if (local === undefined) return Response.json(response);
-    this.#locals.add(local);
+    if (this.#closing === undefined) this.#locals.add(local);
+    else await local.close();
     // As JSON: nothing can be missed of it. A client whose connection dies here has no session to come back to.
     return Response.json(response, { headers: { 'mcp-session-id': local.session.id } });
   }

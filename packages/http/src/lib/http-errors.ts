@@ -1,5 +1,5 @@
 import { SessionError } from '@mcp-session/core';
-import { INTERNAL_ERROR, SERVER_ERROR, SESSION_NOT_FOUND } from './json-rpc.ts';
+import { INTERNAL_ERROR, INVALID_REQUEST, SERVER_ERROR, SESSION_NOT_FOUND } from './json-rpc.ts';
 
 /** A request that is refused, with the answer for it. */
 export class HttpError extends Error {
@@ -51,6 +51,11 @@ export function errorToResponse(error: unknown): Response {
       case 'EVENTS_TRIMMED':
         // Not 404, which tells a client that its session is over (MCP 2025-11-25, basic/transports, Session Management).
         return jsonError(410, 'Events after Last-Event-ID are no longer kept', SERVER_ERROR);
+      // What of a client's message is stored beside the log: the parameters of its initialize.
+      case 'PROFILE_TOO_LARGE':
+        return jsonError(413, 'Payload Too Large: what has to be kept of the message is too large', SERVER_ERROR);
+      case 'NOT_JSON':
+        return jsonError(400, 'Invalid Request: message cannot be stored', INVALID_REQUEST);
       default:
         if (error.code.startsWith('STORE_'))
           return jsonError(503, 'Session store is unavailable', SERVER_ERROR, { 'retry-after': RETRY_AFTER_SECONDS });

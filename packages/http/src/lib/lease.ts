@@ -21,7 +21,10 @@ export class NodeLease<S extends StateSchemas> {
   #atWork = 0;
   #timer: NodeJS.Timeout | undefined;
   #record: Session<S> | undefined;
+  /** Until when others take this node for alive, at least as far as it knows. */
   #until = 0;
+  /** When it last found that this time had passed. */
+  #lapsedAt = 0;
 
   constructor(store: SessionStore<S>, nodeId: string, leaseMs: number, onError: (error: unknown) => void) {
     this.#store = store;
@@ -32,7 +35,7 @@ export class NodeLease<S extends StateSchemas> {
 
   /** A request begins on this node. @returns To be called when it ends. */
   begin(): () => void {
-    this.#atWork++;
+    if (this.#atWork++ === 0) this.#until = Math.max(this.#until, Date.now() + this.#leaseMs);
     this.#timer ??= setInterval(() => void this.#renew(), Math.ceil(this.#leaseMs / 3)).unref();
     return () => {
       if (--this.#atWork === 0) this.#stop();
@@ -51,7 +54,8 @@ export class NodeLease<S extends StateSchemas> {
 
   /** Whether others can have taken this node for dead while it ran a request that began then. */
   lapsed(beganAt: number): boolean {
-    return Date.now() > Math.max(beganAt + this.#leaseMs, this.#until);
+    this.#noteLapse();
+    return this.#lapsedAt >= beganAt;
   }
 
   /**
@@ -65,12 +69,18 @@ export class NodeLease<S extends StateSchemas> {
     return Math.max(beganAt === undefined ? 0 : beganAt + this.#leaseMs, typeof until === 'number' ? until : 0);
   }
 
+  #noteLapse(): void {
+    const now = Date.now();
+    if (now > this.#until) this.#lapsedAt = now;
+  }
+
   #stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
   async #renew(): Promise<void> {
+    this.#noteLapse();
     const until = Date.now() + this.#leaseMs;
     try {
       if (this.#record === undefined) {
@@ -83,6 +93,8 @@ export class NodeLease<S extends StateSchemas> {
       } else {
         await this.#record.updateProtocol((facts) => ({ ...facts, [FACT]: until }));
       }
+      // The renewal itself can have come too late.
+      this.#noteLapse();
       this.#until = until;
     } catch (error) {
       this.#onError(error);

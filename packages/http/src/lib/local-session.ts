@@ -72,6 +72,7 @@ export class LocalSession<Server extends ServerLike> {
     this.server = server;
     this.transport = transport;
     this.#settings = settings;
+    transport.onEnd = () => queueMicrotask(() => void this.close());
     this.mark = new DeliveryMark(session, settings.keepAliveMs || DEFAULT_SETTLE_MS, settings.onError);
   }
 

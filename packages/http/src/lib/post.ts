@@ -1,6 +1,7 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Posted } from './ingress.ts';
+import { HttpError } from './http-errors.ts';
+import type { Posted } from './ingress.ts';
 import {
   errorResponse,
   INTERNAL_ERROR,
@@ -66,6 +67,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
 
     const { streamId } = requestStream(requests.length, this.#settings.nodeId, ++this.#streams);
     const cursor = await local.session.events.append(streamId, openedMark(requests.map(({ id }) => id)));
+    // Whatever has closed it meanwhile, the client's next try finds the session restored, or gone.
+    if (local.closed) throw new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
     const polls = revision >= FIRST_POLLING_REVISION;
     const opening = polls ? cursorFrame(cursor, true) + retryFrame(this.#settings.retryIntervalMs) : '';
     const { response } = local.open({

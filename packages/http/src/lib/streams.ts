@@ -13,7 +13,7 @@ export const STANDALONE_STREAM = '_GET_stream';
  *
  * The count is part of the name so that a client which comes back can be told that all is said, also where the stream's beginning was trimmed.
  */
-const REQUEST_STREAM = /^req-([1-9][0-9]{0,2})-([A-Za-z0-9_]+)-([0-9a-z]+)$/;
+const REQUEST_STREAM = /^req-([1-9][0-9]?|100)-([A-Za-z0-9_]+)-([0-9a-z]+)$/;
 
 /** The stream of one POST. */
 export interface RequestStream {

@@ -36,6 +36,8 @@ export class SessionTransport {
   onmessage?: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
   onclose?: (() => void) | undefined;
   onerror?: ((error: Error) => void) | undefined;
+  /** Is called once, when it is closed by whomever: the server can do so itself. */
+  onEnd: (() => void) | undefined;
   /** Set by SDK v2 while it connects; `undefined`: the server asks for no scopes. */
   scopeResolver: unknown;
   readonly #ids: OutgoingIds;
@@ -73,6 +75,7 @@ export class SessionTransport {
     this.#open.clear();
     this.#tellIdle();
     this.onclose?.();
+    this.onEnd?.();
     for (const { request, answer } of calls)
       await answer(errorResponse(request.id, SERVER_ERROR, 'Transport is closed'));
   }

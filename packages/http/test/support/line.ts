@@ -19,6 +19,7 @@ export interface ToolContext {
 
 /** What a server of a test can do outside of its requests. */
 export interface ServerPort {
+  close(): Promise<void>;
   notify(method: string, params: Json): Promise<void>;
   listRoots(options?: {
     readonly onProgress?: (progress: number) => void;
@@ -60,7 +61,7 @@ export interface TestAuth {
 export interface TestOptions extends Shared {
   readonly store: SessionStore;
   readonly serve: (session: Session, restored: boolean) => TestServer;
-  readonly onRestore?: () => void;
+  readonly onRestore?: () => void | Promise<void>;
   readonly principal?: (auth: TestAuth | undefined) => string | null | undefined;
 }
 

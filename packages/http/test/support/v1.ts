@@ -19,6 +19,7 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
   const mcp = new McpServer({ name: 'test', version: '1.0.0' }, { capabilities });
   const { server } = mcp;
   const port: ServerPort = {
+    close: () => mcp.close(),
     notify: (method, params) => server.notification({ method, params }),
     listRoots: ({ onProgress, signal } = {}) =>
       server.request({ method: 'roots/list' }, ListRootsResultSchema, {

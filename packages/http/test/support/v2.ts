@@ -8,6 +8,7 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
   const { server } = mcp;
   server.registerCapabilities({ tools: {}, logging: {}, resources: { subscribe: true } });
   const port: ServerPort = {
+    close: () => mcp.close(),
     notify: (method, params) => server.notification({ method, params }),
     listRoots: ({ onProgress, signal } = {}) =>
       server.request(
