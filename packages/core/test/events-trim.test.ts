@@ -1,3 +1,4 @@
+import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect } from './support/errors.ts';
 import { open, START } from './support/open.ts';
@@ -160,5 +161,40 @@ describe('retention', () => {
     await events.append('s', 3);
 
     expect((await collect(events.replay())).map(({ message }) => message)).toEqual([3]);
+  });
+
+  it('by age is tried again likewise', async () => {
+    let failing = true;
+    const { store, clock, calls } = await open({ retention: { maxAgeMs: 1_000 } }, (inner) => ({
+      trimEvents: (sessionId, bound, now) =>
+        failing ? Promise.reject(new Error('no connection')) : inner.trimEvents(sessionId, bound, now),
+    }));
+    const { events } = await store.create();
+
+    const failed = calls.next('trimEvents', 'error');
+    await events.append('s', 1);
+    await failed;
+    failing = false;
+    clock.now += 1;
+    const trimmed = calls.next('trimEvents', 'ok');
+    await events.append('s', 2);
+
+    expect(await trimmed).toMatchObject({ code: undefined });
+  });
+
+  it('goes in steps over a log that was long before', async () => {
+    const backend = createMemoryBackend();
+    const before = await open({ backend });
+    const after = await open({ backend, retention: { maxEvents: 10 } });
+    const { id, events } = await before.store.create();
+    await Promise.all(Array.from({ length: 2_500 }, (_, n) => events.append('s', n)));
+
+    const session = (await after.store.get(id)) ?? expect.fail();
+    await session.events.append('s', 'outgrown');
+    // The next append of the session waits for the trims of the one before.
+    await session.events.append('s', 'last');
+
+    expect(await collect(session.events.replay())).toHaveLength(11);
+    expect(after.calls.count('trimEvents')).toBe(3);
   });
 });

@@ -65,6 +65,18 @@ describe('idle expiry', () => {
     expect(await codeOf(() => use(session))).toBe(_what === 'events.tail' ? 'none' : 'SESSION_NOT_FOUND');
   });
 
+  it('slides to the latest of the appends that go in one call', async () => {
+    const { store, clock, backend } = await open({ ttlMs: 1_000 });
+    const session = await store.create();
+
+    const first = session.events.append('s', 1);
+    clock.now += 500;
+    const second = session.events.append('s', 2);
+    await Promise.all([first, second]);
+
+    expect(await backend.readSession(session.id, clock.now)).toMatchObject({ expiresAt: START + 1_500 });
+  });
+
   it('does not slide with a write that was refused', async () => {
     const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 1_000 });
     const session = await store.create();

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { SessionBackend, SessionEvent } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
@@ -138,6 +139,23 @@ describe('hints', () => {
 });
 
 describe('a tail that is left early', () => {
+  it('and one that waits again and again leaves no listeners at its signal', async () => {
+    const { signal } = new AbortController();
+    const { store, calls } = await open();
+    const { events } = await store.create();
+    const tail = events.tail({ signal });
+    for (let n = 0; n < 20; n++) {
+      const next = tail.next();
+      if (n === 0) await calls.next('readEvents');
+      await events.append('s', n);
+      expect(message(await next)).toBe(n);
+    }
+
+    await tail.return();
+
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
   it('is no longer woken', async () => {
     const register = vi.spyOn(WakeUps.prototype, 'register');
     onTestFinished(() => register.mockRestore());

@@ -66,9 +66,41 @@ describe('a change marker', () => {
     here.calls.take();
 
     expect(message(await tail.next())).toBe(2);
-    expect(here.calls.take().filter((name) => name === 'readEvents')).toHaveLength(1);
+    // Not the look for expired sessions that would have found it a second later.
+    expect(here.calls.take()).toEqual(['readEvents']);
     await waiting.events.append('s', 1);
     await idle;
+  });
+
+  it('is looked at anew after a poll that failed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const marker = new Marker();
+    let failing = false;
+    const { store, backend, clock, calls } = await open({}, (inner) => ({
+      ...marker.over(inner),
+      readHeads: (ids, now) =>
+        failing
+          ? Promise.reject(new SessionError('STORE_BUSY', 'Locked', { retryable: true }))
+          : inner.readHeads(ids, now),
+    }));
+    const { id, events } = await store.create();
+    const next = events.tail().next();
+    await vi.advanceTimersByTimeAsync(5);
+    const event = { streamId: 's', message: '1', bytes: 1 };
+    await backend.appendEvents(
+      [{ sessionId: id, token: 't'.repeat(22), events: [event], expiresAt: undefined }],
+      clock.now,
+    );
+    marker.value++;
+    failing = true;
+    await vi.advanceTimersByTimeAsync(5);
+    expect(calls.count('readHeads')).toBeGreaterThan(1);
+    failing = false;
+    await vi.advanceTimersByTimeAsync(5);
+
+    expect(calls.take()).toContain('readEvents');
+    expect(message(await next)).toBe(1);
   });
 
   it('that fails is an error of the store', async () => {

@@ -140,7 +140,7 @@ export class WakeUps {
   }
 
   #watchForHints(): void {
-    if (this.#closed || this.#backend.watch === undefined) return;
+    if (this.#backend.watch === undefined) return;
     this.#stopHints ??= this.#operations.call(
       'watch',
       async (backend) => (await backend.watch?.((sessionId) => this.#sessions.get(sessionId)?.hint())) ?? noStop,
