@@ -46,6 +46,7 @@ describe('hints', () => {
     const first = tail.next();
     await here.calls.next('readEvents');
 
+    await new Promise((done) => setImmediate(done));
     here.calls.take();
     hints.hint(id);
     await new Promise((done) => setImmediate(done));
