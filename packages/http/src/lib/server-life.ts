@@ -8,7 +8,6 @@ import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { STANDALONE_STREAM } from './streams.ts';
 import { SessionTransport } from './transport.ts';
-import { takeTurns } from './turns.ts';
 
 /** Whose request it is that begins or restores a session. */
 export interface Caller<AuthInfo> {
@@ -97,7 +96,6 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     const ids = new OutgoingIds(`${this.#settings.nodeId}.${++this.#instances}`);
     const transport = new SessionTransport(session.id, ids, async (streamId, message) => {
       await session.events.append(streamId, message);
-      await takeTurns();
     });
     await this.#sdk.connect(server, transport);
     return new LocalSession(session, server, transport, this.#settings);

@@ -4,7 +4,6 @@ import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import {
   CallToolRequestSchema,
   ElicitRequestSchema,
-  ElicitResultSchema,
   ListRootsRequestSchema,
   ListRootsResultSchema,
   SetLevelRequestSchema,
@@ -43,10 +42,7 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
         },
         elicit: async (message) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
-          const result = await extra.sendRequest(
-            { method: 'elicitation/create', params: { message, requestedSchema } },
-            ElicitResultSchema,
-          );
+          const result = await server.elicitInput({ message, requestedSchema }, { relatedRequestId: extra.requestId });
           return result.content ?? {};
         },
         closeStream: () => extra.closeSSEStream?.(),

@@ -35,7 +35,7 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
         },
         elicit: async (message) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
-          const result = await mcpReq.send({ method: 'elicitation/create', params: { message, requestedSchema } });
+          const result = await mcpReq.elicitInput({ message, requestedSchema }, { relatedRequestId: mcpReq.id });
           return result.content ?? {};
         },
         closeStream: () => http?.closeSSE?.(),
