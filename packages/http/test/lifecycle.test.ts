@@ -138,22 +138,24 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     expect(await resumed.sse.next()).toBeUndefined();
   });
 
-  it('close({ drainMs }) lets what runs come to its end', async () => {
-    const [begun, go] = [gate(), gate()];
-    const wait: Tool = async () => {
-      begun.open();
-      await go.passed;
+  it('close({ drainMs }) lets what runs come to its end, with what its client has to say to it', async () => {
+    const ask: Tool = async (_, { elicit }) => {
+      await elicit('ready?');
       return 'waited';
     };
-    const { raw, handler } = await start(line, { tools: { wait } });
+    const { raw, handler } = await start(line, { tools: { ask } });
     const client = raw();
     await client.begin();
-    const call = await client.callTool('wait');
-    await begun.passed;
+    const call = await client.callTool('ask');
+    const { message } = await call.sse.message();
     const closing = handler.close({ drainMs: 60_000 });
-    expect((await client.callTool('wait')).status).toBe(503);
-    go.open();
+    for (const refused of [await client.callTool('ask'), await client.get(), await client.delete()]) {
+      expect(refused.status).toBe(503);
+    }
+    const answer = { jsonrpc: '2.0', id: message['id'], result: { action: 'accept', content: {} } };
+    expect((await client.post(answer)).status).toBe(202);
     await closing;
+    expect((await client.post(answer)).status).toBe(503);
     expect((await call.sse.rest()).filter(({ data }) => data).map(({ data }) => data)).toEqual([
       expect.stringContaining('waited'),
     ]);

@@ -11,7 +11,7 @@ import {
   readMessages,
   requestRevision,
 } from './ingress.ts';
-import { INVALID_REQUEST, type JsonRpcRequest } from './json-rpc.ts';
+import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { NodeLease } from './lease.ts';
 import { LocalSessions } from './local-sessions.ts';
@@ -63,6 +63,7 @@ export class Handler<
   readonly #gets: GetHandler<Server>;
   readonly #lease: NodeLease<S>;
   #closing: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(sdk: Sdk<Server, AuthInfo>, options: SessionHandlerOptions<Server, AuthInfo, S>) {
     this.#sdk = sdk;
@@ -83,7 +84,8 @@ export class Handler<
 
   async fetch(request: Request, { authInfo, parsedBody }: FetchOptions<AuthInfo> = {}): Promise<Response> {
     try {
-      this.#refuseWhenClosing();
+      // What runs may still need its client's answers to come to its end.
+      if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
       checkHostAndOrigin(request, this.#resolved.allowed);
       const caller = { request, authInfo };
       switch (request.method) {
@@ -116,6 +118,7 @@ export class Handler<
       maxBodyBytes: this.#resolved.maxBodyBytes,
       parse: (value) => this.#sdk.parseMessage(value),
     });
+    if (this.#closing !== undefined && posted.messages.some(isRequest)) throw closing();
     const initialize = findInitialize(posted);
     if (session === undefined) return this.#initialize(initialize, caller);
     if (initialize !== undefined)
@@ -135,8 +138,8 @@ export class Handler<
     const principal = await principalOf(caller.authInfo, caller.request, this.#options.principal);
     const { response, local } = await this.#life.begin(initialize, principal, caller);
     if (local === undefined) return Response.json(response);
-    if (this.#closing === undefined) this.#locals.add(local);
-    else await local.close();
+    if (this.#stopped) await local.close();
+    else this.#locals.add(local);
     // As JSON: nothing can be missed of it. A client whose connection dies here has no session to come back to.
     return Response.json(response, { headers: { 'mcp-session-id': local.session.id } });
   }
@@ -183,8 +186,10 @@ export class Handler<
         this.#locals.add(restored);
         return restored;
       });
-      if (this.#closing !== undefined) await local.close();
-      this.#refuseWhenClosing();
+      if (this.#stopped) {
+        await local.close();
+        throw closing();
+      }
       // It can have been let go in between.
       if (local.closed) continue;
       const release = local.hold();
@@ -196,11 +201,6 @@ export class Handler<
     }
   }
 
-  #refuseWhenClosing(): void {
-    if (this.#closing !== undefined)
-      throw new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
-  }
-
   async #close(drainMs: number): Promise<void> {
     const locals = this.#locals.all();
     if (drainMs > 0)
@@ -208,10 +208,15 @@ export class Handler<
         Promise.all(locals.map(({ transport }) => transport.idle())),
         pause(drainMs, undefined, { ref: false }),
       ]);
+    this.#stopped = true;
     this.#locals.stop();
     await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));
     await this.#lease.close();
   }
+}
+
+function closing(): HttpError {
+  return new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
 }
 
 /** Names this process among those that serve the same sessions: 64 random bits. */
