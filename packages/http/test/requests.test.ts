@@ -115,6 +115,9 @@ describe.each(lines)('requests, SDK $name', (line) => {
         expect((await response.error()).message).toContain('unsupported protocol version');
       }
     }
+    // What the session agreed on decides what its client knows, whatever else the header names.
+    client.headers['mcp-protocol-version'] = '2025-11-25';
+    expect((await (await client.callTool('echo')).sse.rest()).every(({ data }) => data !== '')).toBe(true);
     client.headers['mcp-protocol-version'] = '2025-06-18';
     expect((await client.callTool('echo')).status).toBe(200);
   });

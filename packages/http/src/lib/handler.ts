@@ -127,9 +127,8 @@ export class Handler<
   }
 
   async #handlePosted(session: Session<S>, posted: Posted, caller: Caller<AuthInfo>): Promise<Response> {
-    const { protocolVersion } = session.protocol;
-    const revision = requestRevision(caller.request, protocolVersion, this.#sdk.protocolVersions);
-    checkBatch(posted, protocolVersion ?? revision);
+    const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
+    checkBatch(posted, revision);
     return this.#withLocal(session, caller, (local) => this.#posts.handle(local, posted, revision, caller));
   }
 

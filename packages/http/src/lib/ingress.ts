@@ -91,7 +91,8 @@ export function findInitialize({ messages }: Posted): JsonRpcRequest | undefined
 }
 
 /**
- * The revision that governs a request: what its header says, else what the session agreed on (MCP 2025-11-25, basic/transports, Protocol Version Header).
+ * The revision that governs a request: the one that its session agreed on. The header only has to name one that is supported, and may be missing
+ * (MCP 2025-11-25, basic/transports, Protocol Version Header).
  *
  * @throws HttpError 400 where the header names one that is neither supported nor the session's own.
  */
@@ -100,15 +101,14 @@ export function requestRevision(
   sessionVersion: string | undefined,
   supported: readonly string[],
 ): string {
-  const named = request.headers.get('mcp-protocol-version');
-  if (named === null) return sessionVersion ?? '2025-03-26';
-  if (named !== sessionVersion && !supported.includes(named)) {
+  const named = request.headers.get('mcp-protocol-version') ?? undefined;
+  if (named !== undefined && named !== sessionVersion && !supported.includes(named)) {
     throw new HttpError(
       400,
       `Bad Request: unsupported protocol version ${JSON.stringify(named.slice(0, 80))} (supported versions: ${supported.join(', ')})`,
     );
   }
-  return named;
+  return sessionVersion ?? named ?? '2025-03-26';
 }
 
 async function readText(request: Request, maxBytes: number): Promise<string> {
