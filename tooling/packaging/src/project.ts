@@ -30,7 +30,7 @@ export async function createProject(folder: string, plan: ProjectPlan, tarballs:
 /** Imports an entry with Node itself and returns the names that it exports. */
 export async function importEntry(folder: string, entry: string): Promise<string[]> {
   const code = `console.log(JSON.stringify(Object.keys(await import(${JSON.stringify(entry)}))))`;
-  const output = await succeed(process.execPath, ['--input-type=module', '--eval', code], folder);
+  const output = await succeed(process.execPath, ['--no-warnings', '--input-type=module', '--eval', code], folder);
   return JSON.parse(output) as string[];
 }
 
@@ -85,5 +85,5 @@ describeBackend('installed', async () => {
 });
 `,
   );
-  return await succeed(join(folder, 'node_modules', '.bin', 'vitest'), ['run'], folder);
+  return await succeed(process.execPath, [join(folder, 'node_modules', 'vitest', 'vitest.mjs'), 'run'], folder);
 }
