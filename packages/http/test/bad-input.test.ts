@@ -97,15 +97,18 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     const params = { protocolVersion: '2025-11-25', clientInfo: { name: 'x', version: '1' } };
     const large = { ...params, capabilities: { experimental: { x: { y: 'z'.repeat(300_000) } } } };
     expect((await raw().post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: large })).status).toBe(413);
-    let deep: Record<string, unknown> = {};
-    for (let i = 0; i < 2_000; i++) deep = { deep };
-    const response = await raw().post({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'initialize',
-      params: { ...params, capabilities: { experimental: deep } },
-    });
-    expect(response.status).toBe(400);
+    const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+    for (const depth of [2_000, 200_000]) {
+      const deep = `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+      const body = JSON.stringify({
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'initialize',
+        params: { ...params, capabilities: { experimental: 'DEEP' } },
+      });
+      const response = await raw().send('POST', json, body.replace('"DEEP"', `{"x":${deep}}`));
+      expect([depth, response.status]).toEqual([depth, 400]);
+    }
     expect(await store.count()).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 import type { JsonValue, Session, SessionStore, StateSchemas } from '@mcp-session/core';
 import { HttpError } from './http-errors.ts';
-import { INTERNAL_ERROR, type JsonRpcRequest, type JsonRpcResponse } from './json-rpc.ts';
+import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcResponse } from './json-rpc.ts';
 import { LocalSession, type LocalSettings } from './local-session.ts';
 import type { SessionHandlerOptions } from './options.ts';
 import { OutgoingIds } from './outgoing-ids.ts';
@@ -133,5 +133,10 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
 
 /** The value as it goes over the wire: without what JSON does not hold. */
 function asJson(value: object): JsonValue {
-  return JSON.parse(JSON.stringify(value)) as JsonValue;
+  try {
+    return JSON.parse(JSON.stringify(value)) as JsonValue;
+  } catch {
+    // It came as JSON, so what cannot be written again is nested deeper than the stack.
+    throw new HttpError(400, 'Invalid Request: message is nested too deeply', INVALID_REQUEST);
+  }
 }
