@@ -137,6 +137,13 @@ export async function walkEvents(
   let afterSeq = walk.afterSeq ?? 0;
   for (;;) {
     const page = await readPage(backend, sessionId, { ...walk, afterSeq }, now);
+    const { limit = 1_000, maxBytes = 8 * MIB } = walk;
+    const bytes = page.events.reduce((sum, row) => sum + Buffer.byteLength(row.message), 0);
+    holds(page.events.length <= limit, `readEvents with limit ${limit} gave ${page.events.length} events`);
+    holds(
+      bytes <= maxBytes || page.events.length === 1,
+      `readEvents with maxBytes ${maxBytes} gave ${page.events.length} events of ${bytes} bytes`,
+    );
     events.push(...page.events);
     if (!page.more) return events;
     const last = page.events.at(-1);

@@ -204,20 +204,25 @@ export const endingBugs: readonly PlantedBug[] = [
     },
   ),
 
-  inMemory('sweep.order', 'shows a session that is partly swept to a clock that is behind', 'with an earlier time', (right) => {
-    const rows = new Map<string, Awaited<ReturnType<SessionBackend['readSession']>>>();
-    return {
-      appendEvents: async (batch, now) => {
-        const results = await right.appendEvents(batch, now);
-        for (const { sessionId } of batch) rows.set(sessionId, await right.readSession(sessionId, now));
-        return results;
-      },
-      readSession: async (id, now) => {
-        const row = rows.get(id);
-        return row !== undefined && row.expiresAt > now ? row : right.readSession(id, now);
-      },
-    };
-  }),
+  inMemory(
+    'sweep.order',
+    'shows a session that is partly swept to a clock that is behind',
+    'with an earlier time',
+    (right) => {
+      const rows = new Map<string, Awaited<ReturnType<SessionBackend['readSession']>>>();
+      return {
+        appendEvents: async (batch, now) => {
+          const results = await right.appendEvents(batch, now);
+          for (const { sessionId } of batch) rows.set(sessionId, await right.readSession(sessionId, now));
+          return results;
+        },
+        readSession: async (id, now) => {
+          const row = rows.get(id);
+          return row !== undefined && row.expiresAt > now ? row : right.readSession(id, now);
+        },
+      };
+    },
+  ),
 
   inMemory('sweep.concurrent', 'names what another sweep removed as well', 'each once', (right) => {
     const gone: string[] = [];

@@ -194,32 +194,44 @@ export const sessionBugs: readonly PlantedBug[] = [
     },
   })),
 
-  inMemory('sessions.writes.parallel', 'writes the whole record of a session with each change', 'lastSeq, version and profile', (right) => {
-    const behind = new Map<string, number>();
-    return {
-      touchSession: async (id, expiresAt, now) => {
-        const before = (await right.readSession(id, now))?.lastSeq ?? 0;
-        await gap();
-        const after = (await right.readSession(id, now))?.lastSeq ?? 0;
-        behind.set(id, (behind.get(id) ?? 0) + after - before);
-        return right.touchSession(id, expiresAt, now);
-      },
-      readSession: (id, now) => shown(right, id, now, (row) => ({ ...row, lastSeq: row.lastSeq - (behind.get(id) ?? 0) })),
-    };
-  }),
+  inMemory(
+    'sessions.writes.parallel',
+    'writes the whole record of a session with each change',
+    'lastSeq, version and profile',
+    (right) => {
+      const behind = new Map<string, number>();
+      return {
+        touchSession: async (id, expiresAt, now) => {
+          const before = (await right.readSession(id, now))?.lastSeq ?? 0;
+          await gap();
+          const after = (await right.readSession(id, now))?.lastSeq ?? 0;
+          behind.set(id, (behind.get(id) ?? 0) + after - before);
+          return right.touchSession(id, expiresAt, now);
+        },
+        readSession: (id, now) =>
+          shown(right, id, now, (row) => ({ ...row, lastSeq: row.lastSeq - (behind.get(id) ?? 0) })),
+      };
+    },
+  ),
 
-  inMemory('sessions.touch.shortens-never', 'compares the expiry first and writes it then', 'after touches that raced', (right) => {
-    const expiries = new Map<string, number>();
-    return {
-      touchSession: async (id, expiresAt, now) => {
-        const later = expiresAt > (expiries.get(id) ?? 0);
-        await gap();
-        if (later) expiries.set(id, expiresAt);
-        return right.touchSession(id, expiresAt, now);
-      },
-      readSession: (id, now) => shown(right, id, now, (row) => ({ ...row, expiresAt: expiries.get(id) ?? row.expiresAt })),
-    };
-  }),
+  inMemory(
+    'sessions.touch.shortens-never',
+    'compares the expiry first and writes it then',
+    'after touches that raced',
+    (right) => {
+      const expiries = new Map<string, number>();
+      return {
+        touchSession: async (id, expiresAt, now) => {
+          const later = expiresAt > (expiries.get(id) ?? 0);
+          await gap();
+          if (later) expiries.set(id, expiresAt);
+          return right.touchSession(id, expiresAt, now);
+        },
+        readSession: (id, now) =>
+          shown(right, id, now, (row) => ({ ...row, expiresAt: expiries.get(id) ?? row.expiresAt })),
+      };
+    },
+  ),
 ];
 
 /** A row that reads other than it is. */

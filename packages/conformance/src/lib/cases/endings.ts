@@ -1,18 +1,8 @@
 import { append, commit, event, HOUR, newSession, NOW, readAll, readPage, request, write } from '../actions.ts';
-import { define, defineFresh, type Case, type CaseContext } from '../case.ts';
-import { Finding, holds, same } from '../findings.ts';
+import { define, defineFresh, type Case } from '../case.ts';
+import { holds, same } from '../findings.ts';
+import { sweepAll } from '../walks.ts';
 import { reads, writes } from './methods.ts';
-
-/** Sweeps until nothing is left. Gives the ids that went. */
-export async function sweepAll(t: CaseContext, now: number, limit = 1_000): Promise<string[]> {
-  const ids: string[] = [];
-  for (let step = 0; step < 10_000; step += 1) {
-    const swept = await t.backend.sweep(limit, now);
-    ids.push(...swept.ids);
-    if (swept.done) return ids;
-  }
-  throw new Finding('sweep never said that it was done, in 10,000 steps');
-}
 
 export const endingCases: readonly Case[] = [
   define('sessions.end.once', 'the second end is false', async (t) => {
@@ -108,7 +98,7 @@ export const endingCases: readonly Case[] = [
     const id = await t.live({ expiresAt: NOW + 1_000 });
     await t.backend.endSession(id, NOW + HOUR, NOW);
     for (const now of [NOW, NOW + 1_000, NOW + HOUR - 1]) {
-      same(await sweepAll(t, now), [], 'ids that sweeps before purgeAt named');
+      same(await sweepAll(t.backend, now), [], 'ids that sweeps before purgeAt named');
       same(
         await t.backend.createSession(newSession(id), now),
         false,
@@ -122,7 +112,7 @@ export const endingCases: readonly Case[] = [
     await t.backend.endSession(id, NOW + HOUR, NOW);
     same(await t.backend.endSession(id, NOW + 9 * HOUR, NOW), false, 'endSession of a tombstone, with a later purgeAt');
     same(await t.backend.createSession(newSession(id), NOW + HOUR), false, 'createSession at purgeAt, before a sweep');
-    same(await sweepAll(t, NOW + HOUR), [id], 'ids that a sweep at purgeAt named');
+    same(await sweepAll(t.backend, NOW + HOUR), [id], 'ids that a sweep at purgeAt named');
     same(
       await t.backend.createSession(newSession(id, { expiresAt: NOW + 9 * HOUR }), NOW + HOUR),
       true,

@@ -1,43 +1,11 @@
-import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core';
+import type { SessionQuery, SessionRow } from '@mcp-session/core';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, HOUR, newSession, NOW } from '../actions.ts';
 import { define, type Case, type CaseContext } from '../case.ts';
-import { compareBytes, Finding, holds, same } from '../findings.ts';
+import { same } from '../findings.ts';
+import { walkSessions } from '../walks.ts';
 import { sessionRow } from './rows.ts';
-
-/** Reads page after page. Checks of each page what holds for all. */
-async function walkSessions(
-  backend: SessionBackend,
-  query: SessionQuery,
-  {
-    limit = 100,
-    afterId,
-    now = NOW,
-  }: { readonly limit?: number; readonly afterId?: string; readonly now?: number } = {},
-  between: (page: number) => Promise<void> = async () => {},
-): Promise<SessionRow[]> {
-  const rows: SessionRow[] = [];
-  let from = afterId;
-  for (let count = 0; count < 10_000; count += 1) {
-    const page = await backend.listSessions({ ...query, afterId: from, limit }, now);
-    holds(page.rows.length <= limit, `listSessions with limit ${limit} gave ${page.rows.length} rows`);
-    rows.push(...page.rows);
-    if (!page.more) {
-      same(page.nextAfterId, undefined, 'nextAfterId of a page after which there is no more');
-      return rows;
-    }
-    const next = page.nextAfterId;
-    holds(next !== undefined, 'listSessions says that there is more but not where it goes on (nextAfterId)');
-    holds(
-      from === undefined || compareBytes(next, from) > 0,
-      `listSessions after ${from} goes on at ${next}, which is not after it`,
-    );
-    from = next;
-    await between(count);
-  }
-  throw new Finding('listSessions never came to an end, in 10,000 pages');
-}
 
 /** The ids of a listing, without the part that all ids of a case have in common. Reads again while the answer is not the promised one and may lag. */
 async function listed(

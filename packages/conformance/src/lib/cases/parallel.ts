@@ -9,12 +9,18 @@ export const parallelCases: readonly Case[] = [
     const updateAll = async (): Promise<void> => {
       for (const n of range(1, 20)) {
         const change = { profile: String(n), expectedVersion: n, expiresAt: undefined };
-        same((await t.backend.updateSession(id, change, NOW))?.status, 'updated', 'updateSession among writes of other kinds');
+        same(
+          (await t.backend.updateSession(id, change, NOW))?.status,
+          'updated',
+          'updateSession among writes of other kinds',
+        );
       }
     };
     await Promise.all([
       updateAll(),
-      ...peers.map((peer, index) => peer.run({ do: 'append', sessionId: id, writer: `w${index}`, count: 20, now: NOW })),
+      ...peers.map((peer, index) =>
+        peer.run({ do: 'append', sessionId: id, writer: `w${index}`, count: 20, now: NOW }),
+      ),
       ...range(1, 20).flatMap((n) =>
         handles.flatMap((backend, index) => [
           append(backend, id, 's', [String(n)]),
@@ -25,11 +31,19 @@ export const parallelCases: readonly Case[] = [
       ),
     ]);
     const row = present(await t.backend.readSession(id, NOW), 'readSession of a live session');
-    same([row.lastSeq, row.version, row.profile], [80, 21, '20'], 'lastSeq, version and profile after 80 appends and 20 updates');
+    same(
+      [row.lastSeq, row.version, row.profile],
+      [80, 21, '20'],
+      'lastSeq, version and profile after 80 appends and 20 updates',
+    );
     same([row.expiresAt, row.touchedAt], [NOW + HOUR + 201, NOW + 20], 'expiresAt and touchedAt after 40 touches');
     same((await readAll(t.backend, id)).size, 40, 'keys after 40 commits of a key each');
     await trim(t.backend, id, { throughSeq: 5 });
-    same(seqs(await walkEvents(t.backend, id)), range(6, 80), 'numbers in the log after 80 appends and a trim of the first 5');
+    same(
+      seqs(await walkEvents(t.backend, id)),
+      range(6, 80),
+      'numbers in the log after 80 appends and a trim of the first 5',
+    );
   }),
 
   define('sessions.touch.shortens-never', 'however touches race', async (t) => {
@@ -39,9 +53,17 @@ export const parallelCases: readonly Case[] = [
       ...handles.map((backend, index) => backend.touchSession(id, NOW + 2 * HOUR - n * 10 - index, NOW + n)),
       ...peers.map((peer) => peer.call('touchSession', id, NOW + HOUR + n, NOW + 20 - n)),
     ]);
-    same((await Promise.all(touches)).filter((live) => !live), [], 'touches of a live session that were refused');
+    same(
+      (await Promise.all(touches)).filter((live) => !live),
+      [],
+      'touches of a live session that were refused',
+    );
     const row = present(await t.backend.readSession(id, NOW), 'readSession of a live session');
     const latest = [NOW + 2 * HOUR - 10, NOW + 19];
-    same([row.expiresAt, row.touchedAt], latest, 'expiresAt and touchedAt after touches that raced: the greatest of each');
+    same(
+      [row.expiresAt, row.touchedAt],
+      latest,
+      'expiresAt and touchedAt after touches that raced: the greatest of each',
+    );
   }),
 ];

@@ -18,7 +18,7 @@ import {
 } from '../actions.ts';
 import { defineFresh, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';
-import { sweepAll } from './endings.ts';
+import { sweepAll } from '../walks.ts';
 
 /** An expired or expiring session with so many keys and events. */
 async function furnish(t: CaseContext, id: string, keys: number, events: number): Promise<void> {
@@ -40,8 +40,8 @@ export const sweepCases: readonly Case[] = [
     await t.backend.appendEvents([request(id, [event('s', '1'), event('s', '2')], { token })], NOW);
     await append(t.backend, id, 'other', ['3', '4']);
     await trim(t.backend, id, { maxEvents: 2 });
-    same(await sweepAll(t, NOW + 999), [], 'ids that a sweep named one millisecond before expiresAt');
-    same(await sweepAll(t, NOW + 1_000), [id], 'ids that a sweep at expiresAt named');
+    same(await sweepAll(t.backend, NOW + 999), [], 'ids that a sweep named one millisecond before expiresAt');
+    same(await sweepAll(t.backend, NOW + 1_000), [id], 'ids that a sweep at expiresAt named');
     same(
       await t.backend.createSession(newSession(id), NOW + 1_000),
       true,
@@ -85,7 +85,11 @@ export const sweepCases: readonly Case[] = [
     ];
     for (const id of [live, renewed, dead]) await furnish(t, id, 3, 3);
     await t.backend.touchSession(renewed, NOW + 5_000, NOW);
-    same(await sweepAll(t, NOW + 2_000), [dead], 'ids that a sweep named, of a live, a renewed and an expired session');
+    same(
+      await sweepAll(t.backend, NOW + 2_000),
+      [dead],
+      'ids that a sweep named, of a live, a renewed and an expired session',
+    );
     for (const id of [live, renewed]) {
       same((await readAll(t.backend, id, NOW + 2_000)).size, 3, 'keys of a live session after a sweep');
       same(seqs(await walkEvents(t.backend, id, {}, NOW + 2_000)), [1, 2, 3], 'events of a live session after a sweep');
@@ -105,7 +109,7 @@ export const sweepCases: readonly Case[] = [
     await t.backend.commitState({ sessionId: b ?? '', writes: [write('k', '1')], limits, expiresAt }, NOW);
     await t.backend.clearState(c ?? '', expiresAt, NOW);
     await t.backend.appendEvents([request(d ?? '', [event('s', '1')], { expiresAt })], NOW);
-    same(await sweepAll(t, NOW + 2_000), [], 'ids that a sweep named after writes that renewed them all');
+    same(await sweepAll(t.backend, NOW + 2_000), [], 'ids that a sweep named after writes that renewed them all');
   }),
 
   defineFresh('sweep.ended', 'the data first, the record at purgeAt', async (t) => {
@@ -113,9 +117,9 @@ export const sweepCases: readonly Case[] = [
     for (const each of [id, later]) await furnish(t, each, 20, 20);
     await t.backend.endSession(id, NOW + 1_000, NOW);
     await t.backend.endSession(later, NOW + 2_000, NOW);
-    same(await sweepAll(t, NOW + 999), [], 'ids that a sweep before purgeAt named');
-    same(await sweepAll(t, NOW + 1_000), [id], 'ids that a sweep at the purgeAt of one of two named');
-    same(await sweepAll(t, NOW + 2_000), [later], 'ids that a sweep at the purgeAt of the other named');
+    same(await sweepAll(t.backend, NOW + 999), [], 'ids that a sweep before purgeAt named');
+    same(await sweepAll(t.backend, NOW + 1_000), [id], 'ids that a sweep at the purgeAt of one of two named');
+    same(await sweepAll(t.backend, NOW + 2_000), [later], 'ids that a sweep at the purgeAt of the other named');
     same(await t.backend.createSession(newSession(id), NOW + 2_000), true, 'createSession after a sweep at purgeAt');
     same((await readAll(t.backend, id)).size, 0, 'keys of a session whose id was used before');
     same(seqs((await readPage(t.backend, id)).events), [], 'events of a session whose id was used before');
@@ -180,8 +184,16 @@ export const sweepCases: readonly Case[] = [
     for (let step = 0; ; step += 1) {
       holds(step < 1_000, 'sweep did not remove a session with 120 rows in 1,000 steps of 25');
       const { ids } = await t.backend.sweep(25, NOW + 1_000);
-      same(await t.backend.readSession(id, NOW), undefined, 'readSession, with an earlier time, of a session that is partly swept');
-      same(await t.backend.touchSession(id, NOW + HOUR, NOW), false, 'touchSession, with an earlier time, of a session that is partly swept');
+      same(
+        await t.backend.readSession(id, NOW),
+        undefined,
+        'readSession, with an earlier time, of a session that is partly swept',
+      );
+      same(
+        await t.backend.touchSession(id, NOW + HOUR, NOW),
+        false,
+        'touchSession, with an earlier time, of a session that is partly swept',
+      );
       if (ids.includes(id)) return;
     }
   }),
@@ -208,7 +220,7 @@ export const sweepCases: readonly Case[] = [
       ]),
       peers[0]?.run({ do: 'append', sessionId: live, writer: 'w', count: 20, now: NOW + 1_000 }),
     ]);
-    const rest = await sweepAll(t, NOW + 1_000);
+    const rest = await sweepAll(t.backend, NOW + 1_000);
     const gone = [...swept.flat(), ...rest];
     same(gone.toSorted(), dead.toSorted(), 'ids that sweeps at the same time named, each once');
     same(

@@ -8,13 +8,15 @@ export interface Step {
   readonly afterMs: number;
 }
 
-const session = fc.nat(2);
-const key = fc.constantFrom('a', 'b', '__proto__');
-const streamId = fc.constantFrom('x', 'y');
-const principal = fc.constantFrom(null, 'p', 'q');
+// The first session lives long and is used most, so that most calls find something.
+const session = fc.constantFrom(0, 0, 0, 0, 1, 1, 2);
+const key = fc.constantFrom('a', 'b', 'A', '__proto__');
+const streamId = fc.constantFrom('x', 'x', 'y', 'X');
+const principal = fc.constantFrom(null, 'p', 'q', '');
 const ttlMs = fc.constantFrom(1, 50, 1_000, 100_000);
+const expectedVersion = fc.constantFrom('any', 'any', 'present', 'none', 'other');
 const sometimes = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.option(arbitrary, { nil: undefined });
+  fc.option(arbitrary, { nil: undefined, freq: 2 });
 const call = <const D extends Operation['do'], T extends object>(
   name: D,
   members: { [K in keyof T]: fc.Arbitrary<T[K]> },
@@ -23,8 +25,8 @@ const call = <const D extends Operation['do'], T extends object>(
 const writes = fc.uniqueArray(
   fc.record({
     key,
-    value: sometimes(fc.constantFrom('1', 'null', '"\\u0000"', '{"b":1,"a":2}')),
-    expectedVersion: fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, fc.nat(4)),
+    value: fc.constantFrom('1', '1.0', ' null', '"\\u0000"', '{"a":1,"a":2}', '"\u00e1"', undefined, undefined),
+    expectedVersion,
   }),
   { minLength: 1, maxLength: 3, selector: (write) => write.key },
 );
@@ -32,27 +34,43 @@ const writes = fc.uniqueArray(
 const requests = fc.uniqueArray(
   fc.record({
     session,
-    streams: fc.array(streamId, { minLength: 1, maxLength: 4 }),
-    size: fc.nat(8),
+    events: fc.array(fc.record({ streamId, message: fc.constantFrom('{}', '"\u00e1"', '1.0', '[ 1, 2, 3 ]', '0') }), {
+      minLength: 1,
+      maxLength: 4,
+    }),
     ttlMs: sometimes(ttlMs),
   }),
   { minLength: 1, maxLength: 3, selector: (request) => request.session },
 );
 
+const trim = fc
+  .record({
+    session,
+    bound: fc.oneof(
+      fc.record({ maxEvents: fc.nat(8) }),
+      fc.record({ maxBytes: fc.nat(40) }),
+      fc.record({ maxAgeMs: fc.constantFrom(0, 1, 49, 50, 900) }),
+      fc.record({ throughSeq: fc.nat(25) }),
+      fc.record({ maxEvents: fc.nat(8), maxBytes: fc.nat(40), throughSeq: fc.nat(25) }),
+    ),
+    limit: fc.constantFrom(1, 3, 100),
+  })
+  .map((given) => ({ do: 'trim' as const, ...given }));
+
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 4, arbitrary: call('create', { session, principal, ttlMs: fc.constantFrom(50, 1_000, 100_000) }) },
-  { weight: 2, arbitrary: call('read', { session }) },
-  call('update', { session, expectedVersion: fc.integer({ min: 1, max: 3 }), ttlMs: sometimes(ttlMs) }),
-  call('touch', { session, ttlMs }),
-  call('end', { session, ttlMs }),
-  call('heads', {}),
-  call('list', { principal: sometimes(principal), limit: fc.integer({ min: 1, max: 4 }) }),
-  call('count', { principal: sometimes(principal) }),
-  call('sweep', { limit: fc.integer({ min: 1, max: 20 }) }),
-  call('readAllState', { session }),
-  call('readState', { session, keys: fc.uniqueArray(key) }),
+  { weight: 2, arbitrary: call('create', { session, principal, ttlMs: fc.constantFrom(50, 1_000, 100_000) }) },
+  { weight: 3, arbitrary: call('read', { session }) },
+  { weight: 2, arbitrary: call('update', { session, expectedVersion, ttlMs: sometimes(ttlMs) }) },
+  { weight: 2, arbitrary: call('touch', { session, ttlMs }) },
+  call('end', { session: fc.constantFrom(0, 1, 1, 2, 2, 2), ttlMs }),
+  { weight: 2, arbitrary: call('heads', {}) },
+  { weight: 2, arbitrary: call('list', { principal: sometimes(principal), limit: fc.constantFrom(1, 2, 10) }) },
+  { weight: 2, arbitrary: call('count', { principal: sometimes(principal) }) },
+  { weight: 2, arbitrary: call('sweep', { limit: fc.constantFrom(1, 5, 20) }) },
+  { weight: 2, arbitrary: call('readAllState', { session }) },
+  { weight: 2, arbitrary: call('readState', { session, keys: fc.uniqueArray(key) }) },
   {
-    weight: 4,
+    weight: 8,
     arbitrary: call('commit', {
       session,
       writes,
@@ -60,34 +78,24 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       ttlMs: sometimes(ttlMs),
     }),
   },
-  call('clear', { session, ttlMs: sometimes(ttlMs) }),
-  { weight: 5, arbitrary: call('append', { requests }) },
-  call('again', { back: fc.nat(5) }),
+  { weight: 2, arbitrary: call('clear', { session, ttlMs: sometimes(ttlMs) }) },
+  { weight: 8, arbitrary: call('append', { requests }) },
+  { weight: 3, arbitrary: call('again', { back: fc.nat(5) }) },
   {
-    weight: 4,
+    weight: 8,
     arbitrary: call('events', {
       session,
       streamId: sometimes(streamId),
-      afterSeq: sometimes(fc.nat(12)),
+      afterSeq: sometimes(fc.nat(25)),
       limit: fc.integer({ min: 1, max: 6 }),
       maxBytes: fc.integer({ min: 1, max: 40 }),
     }),
   },
-  {
-    weight: 3,
-    arbitrary: call('trim', {
-      session,
-      maxEvents: sometimes(fc.nat(6)),
-      maxBytes: sometimes(fc.nat(40)),
-      maxAgeMs: sometimes(fc.constantFrom(0, 1, 60, 2_000)),
-      throughSeq: sometimes(fc.nat(10)),
-      limit: fc.integer({ min: 1, max: 10 }),
-    }),
-  },
+  { weight: 6, arbitrary: trim },
 );
 
-/** Up to 60 calls. */
+/** Up to 100 calls. */
 export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
-  fc.record({ operation, handle: fc.nat(1), afterMs: fc.constantFrom(0, 0, 1, 49, 900) }),
-  { minLength: 1, maxLength: 60, size: 'max' },
+  fc.record({ operation, handle: fc.nat(1), afterMs: fc.constantFrom(0, 0, 0, 1, 1, 49, 900) }),
+  { minLength: 1, maxLength: 100, size: 'max' },
 );

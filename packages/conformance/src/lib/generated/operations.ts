@@ -1,7 +1,11 @@
-import type { AppendRequest, SessionBackend, SessionPage } from '@mcp-session/core';
+import type { AppendRequest, SessionBackend } from '@mcp-session/core';
 import { event, newSession, UNLIMITED, walkEvents, write } from '../actions.ts';
 import { eventRow, sessionRow, stateRow } from '../cases/rows.ts';
 import { compareBytes } from '../findings.ts';
+import { sweepAll, walkSessions } from '../walks.ts';
+
+/** Which version a write expects: whatever it is, the one that it has, none, or one that it does not have. */
+export type Expectation = 'any' | 'present' | 'none' | 'other';
 
 /** One call, in small numbers so that calls meet: a session is 0 to 2, a time is milliseconds after the present of the call. */
 export type Operation =
@@ -10,7 +14,7 @@ export type Operation =
   | {
       readonly do: 'update';
       readonly session: number;
-      readonly expectedVersion: number;
+      readonly expectedVersion: Expectation;
       readonly ttlMs: number | undefined;
     }
   | { readonly do: 'touch' | 'end'; readonly session: number; readonly ttlMs: number }
@@ -25,7 +29,7 @@ export type Operation =
       readonly writes: readonly {
         readonly key: string;
         readonly value: string | undefined;
-        readonly expectedVersion: number | undefined;
+        readonly expectedVersion: Expectation;
       }[];
       readonly limit: 'none' | 'keys' | 'bytes';
       readonly ttlMs: number | undefined;
@@ -35,8 +39,7 @@ export type Operation =
       readonly do: 'append';
       readonly requests: readonly {
         readonly session: number;
-        readonly streams: readonly string[];
-        readonly size: number;
+        readonly events: readonly { readonly streamId: string; readonly message: string }[];
         readonly ttlMs: number | undefined;
       }[];
     }
@@ -52,10 +55,12 @@ export type Operation =
   | {
       readonly do: 'trim';
       readonly session: number;
-      readonly maxEvents: number | undefined;
-      readonly maxBytes: number | undefined;
-      readonly maxAgeMs: number | undefined;
-      readonly throughSeq: number | undefined;
+      readonly bound: {
+        readonly maxEvents?: number;
+        readonly maxBytes?: number;
+        readonly maxAgeMs?: number;
+        readonly throughSeq?: number;
+      };
       readonly limit: number;
     };
 
@@ -84,12 +89,10 @@ export async function apply(
     case 'read':
       return sessionRow(await backend.readSession(id, now));
     case 'update': {
-      const { expectedVersion, ttlMs } = operation;
-      const result = await backend.updateSession(
-        id,
-        { profile: `${now}`, expectedVersion, expiresAt: after(ttlMs) },
-        now,
-      );
+      const { version = 0 } = (await backend.readSession(id, now)) ?? {};
+      const expectedVersion = expected(operation.expectedVersion, version) ?? version;
+      const change = { profile: ` ${now}.0`, expectedVersion, expiresAt: after(operation.ttlMs) };
+      const result = await backend.updateSession(id, change, now);
       return result?.status === 'conflict' ? { ...result, current: sessionRow(result.current) } : result;
     }
     case 'touch':
@@ -98,12 +101,17 @@ export async function apply(
       return backend.endSession(id, now + operation.ttlMs, now);
     case 'heads':
       return backend.readHeads(sequence.ids, now);
-    case 'list':
-      return list(backend, operation, sequence.kind, now);
+    case 'list': {
+      const { principal, limit } = operation;
+      const rows = await walkSessions(backend, { kind: sequence.kind, principal }, { limit, now });
+      return rows.map(sessionRow);
+    }
     case 'count':
       return backend.countSessions({ kind: sequence.kind, principal: operation.principal }, now);
-    case 'sweep':
-      return sweep(backend, operation.limit, sequence.ids, now);
+    case 'sweep': {
+      const gone = await sweepAll(backend, now, operation.limit);
+      return gone.filter((swept) => sequence.ids.includes(swept)).toSorted(compareBytes);
+    }
     case 'readAllState':
     case 'readState': {
       const rows = await backend.readState(id, operation.do === 'readState' ? operation.keys : undefined, now);
@@ -113,7 +121,11 @@ export async function apply(
       const limits = { none: UNLIMITED, keys: { ...UNLIMITED, maxKeys: 2 }, bytes: { ...UNLIMITED, maxBytes: 12 } }[
         operation.limit
       ];
-      const writes = operation.writes.map(({ key, value, expectedVersion }) => write(key, value, expectedVersion));
+      const keys = operation.writes.map(({ key }) => key);
+      const present = new Map((await backend.readState(id, keys, now))?.map((row) => [row.key, row.version]));
+      const writes = operation.writes.map(({ key, value, expectedVersion }) =>
+        write(key, value, expected(expectedVersion, present.get(key) ?? 0)),
+      );
       const result = await backend.commitState(
         { sessionId: id, writes, limits, expiresAt: after(operation.ttlMs) },
         now,
@@ -133,39 +145,19 @@ export async function apply(
     case 'events':
       return events(backend, operation, id, now);
     case 'trim': {
-      const { maxEvents, maxBytes, maxAgeMs, throughSeq, limit } = operation;
+      const { bound, limit } = operation;
+      const { maxEvents, maxBytes, maxAgeMs, throughSeq } = bound;
       const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
       return backend.trimEvents(id, { maxEvents, maxBytes, createdBefore, throughSeq, limit }, now);
     }
   }
 }
 
+function expected(expectation: Expectation, present: number): number | undefined {
+  return { any: undefined, present, none: 0, other: present + 1 }[expectation];
+}
+
 type Of<D extends Operation['do']> = Extract<Operation, { readonly do: D }>;
-
-async function list(
-  backend: SessionBackend,
-  { principal, limit }: Of<'list'>,
-  kind: string,
-  now: number,
-): Promise<unknown> {
-  const rows: unknown[] = [];
-  let page: SessionPage | undefined;
-  do {
-    page = await backend.listSessions({ kind, principal, limit, afterId: page?.nextAfterId }, now);
-    rows.push(...page.rows.map(sessionRow));
-  } while (page.more);
-  return rows;
-}
-
-async function sweep(backend: SessionBackend, limit: number, own: readonly string[], now: number): Promise<unknown> {
-  const gone: string[] = [];
-  for (let done = false; !done;) {
-    const swept = await backend.sweep(limit, now);
-    gone.push(...swept.ids.filter((id) => own.includes(id)));
-    done = swept.done;
-  }
-  return gone.toSorted(compareBytes);
-}
 
 async function append(
   backend: SessionBackend,
@@ -173,11 +165,11 @@ async function append(
   sequence: Sequence,
   now: number,
 ): Promise<unknown> {
-  const batch = requests.map(({ session, streams, size, ttlMs }, index) => ({
+  const batch = requests.map(({ session, events, ttlMs }, index) => ({
     sessionId: sequence.ids[session] ?? '',
     // Not random: the model gets the same.
     token: `${sequence.requests.length + index}`.padStart(22, '-'),
-    events: streams.map((streamId, n) => event(streamId, `"${String(n).repeat(size)}"`)),
+    events: events.map(({ streamId, message }) => event(streamId, message)),
     expiresAt: ttlMs === undefined ? undefined : now + ttlMs,
   }));
   sequence.requests.push(...batch);

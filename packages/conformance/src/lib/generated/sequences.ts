@@ -11,11 +11,13 @@ import { apply, type Sequence } from './operations.ts';
 const RUNS = 100;
 /** A slow database does fewer runs, in milliseconds. */
 const LIMIT_MS = 15_000;
+/** How long each session of a sequence lives unless it is renewed or ended, in milliseconds. Others can be made with the same ids later. */
+const FIRST_LIVES_MS = [100_000, 100_000, 1_000];
 /** Set it to the seed of a failure to see the same sequences again. */
 const SEED_VARIABLE = 'MCP_SESSION_CONFORMANCE_SEED';
 
 export const generatedCases: readonly Case[] = [
-  defineFresh('generated.sequence', `${RUNS} sequences of up to 60 calls`, async (t) => {
+  defineFresh('generated.sequence', `${RUNS} sequences of up to 100 calls`, async (t) => {
     let run = 0;
     const property = fc.asyncProperty(steps, async (chosen) => {
       run += 1;
@@ -50,6 +52,11 @@ async function compare(t: CaseContext, run: number, chosen: readonly Step[]): Pr
   const sequence = (): Sequence => ({ ids, kind: `${t.kind}-${run}`, requests: [] });
   const [own, models] = [sequence(), sequence()];
   const handles = await t.handles(2);
+  for (const [session, ttlMs] of FIRST_LIVES_MS.entries()) {
+    const operation = { do: 'create', session, principal: null, ttlMs } as const;
+    await apply(model, operation, models, NOW);
+    await apply(t.backend, operation, own, NOW);
+  }
   let now = NOW;
   for (const { operation, handle, afterMs } of chosen) {
     now += afterMs;

@@ -22,8 +22,7 @@ export const sessionRequirements = {
     'A write that carries expiresAt renews the session in the same step, and never shortens its life',
   'sessions.renewal.none':
     'A write that carries no expiresAt, or that changes nothing, leaves the times of the session alone',
-  'sessions.writes.parallel':
-    'Writes of different kinds to one session at the same time lose nothing of each other',
+  'sessions.writes.parallel': 'Writes of different kinds to one session at the same time lose nothing of each other',
   'sessions.end.once': 'An end is true for exactly one caller, also when several race',
   'sessions.end.reads':
     'From the moment that an end is acknowledged nothing of the session can be read, on any handle or process',
@@ -49,6 +48,7 @@ export const sessionRequirements = {
   'sweep.ended': 'A sweep removes the data of an ended session; its id is named only when the tombstone goes',
   'sweep.bounded':
     'A sweep removes at most about limit rows in a step, counting those of state and events, and says whether anything is left',
-  'sweep.order': 'The own record of a session goes last: a sweep that was cut off is finished by a later one, and shows half a session to nobody',
+  'sweep.order':
+    'The own record of a session goes last: a sweep that was cut off is finished by a later one, and shows half a session to nobody',
   'sweep.concurrent': 'Sweeps that run at the same time do no harm: what has expired goes, what is live stays',
 } as const;
