@@ -191,7 +191,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
       await go.passed;
       return 'waited';
     };
-    const { raw, another } = await start(line, { tools: { wait }, leaseMs: 300 });
+    const { raw, another } = await start(line, { tools: { wait }, leaseMs: 1_000 });
     const client = raw();
     await client.begin();
     const call = await client.callTool('wait');
@@ -201,7 +201,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     another();
     const resumed = await client.get({ 'last-event-id': cursor });
     // Several leases: without their renewal the other node would have called the first one dead.
-    await new Promise((resolve) => setTimeout(resolve, 900));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     go.open();
     expect((await resumed.sse.rest()).filter(({ data }) => data).map(({ data }) => data)).toEqual([
       expect.stringContaining('waited'),

@@ -183,7 +183,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
   });
 
   it('without a cursor, a client gets again what may have been lost with its connection, and not what was settled', async () => {
-    const { raw, store, another } = await start(line, { keepAliveMs: 30 });
+    const { raw, store, another } = await start(line, { keepAliveMs: 100 });
     const client = raw();
     const session = await store.get(await client.begin());
     const first = await client.get();
@@ -194,11 +194,12 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     const before = (await store.get(session?.id ?? ''))?.protocol['standaloneCursor'];
     await session?.events.append('_GET_stream', log('perhaps lost'));
     expect((await first.sse.message()).message).toEqual(log('perhaps lost'));
+    await first.cancel();
     another();
     const second = await client.get();
     expect((await second.sse.next())?.id).toBe(before);
     expect((await second.sse.message()).message).toEqual(log('perhaps lost'));
-    await Promise.all([first.cancel(), second.cancel()]);
+    await second.cancel();
   });
 
   it('a standalone stream whose beginning was trimmed unheard is told to onError and goes on', async () => {
