@@ -6,7 +6,7 @@ import { cases } from '../src/lib/cases.ts';
 import type { PlantedBug } from './bugs/bug.ts';
 import { bugs } from './bugs/index.ts';
 import { plant } from './support/plant.ts';
-import { serveMemory } from './support/served.ts';
+import { serveMemory } from './support/serve.ts';
 
 function storageWith({ bug, where }: PlantedBug, index: number): OpenStorage {
   switch (where) {

@@ -1,4 +1,12 @@
 import { describeBackend } from '@mcp-session/conformance';
-import { serveMemory } from './support/served.ts';
+import { serveMemory } from './support/serve.ts';
 
-describeBackend('memory served to several processes', () => serveMemory());
+describeBackend('served to several processes', () => serveMemory());
+
+describeBackend('served to several processes while its server lives', () =>
+  serveMemory({ capabilities: { shared: true, durable: false } }),
+);
+
+describeBackend('served to one process at a time', () =>
+  serveMemory({ capabilities: { shared: false, durable: true } }),
+);

@@ -8,6 +8,7 @@ import { readingBugs } from './reading.ts';
 import { sessionBugs } from './sessions.ts';
 import { stateBugs } from './state.ts';
 import { storeBugs } from './store.ts';
+import { sweepBugs } from './sweeps.ts';
 import { tokenBugs } from './tokens.ts';
 import { trimBugs } from './trims.ts';
 
@@ -16,6 +17,7 @@ export const bugs: readonly PlantedBug[] = [
   ...storeBugs,
   ...sessionBugs,
   ...endingBugs,
+  ...sweepBugs,
   ...stateBugs,
   ...limitBugs,
   ...appendBugs,
