@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { open } from '../src/lib/open.ts';
+import { checkRuntime, open } from '../src/lib/open.ts';
 import { resolveOptions } from '../src/lib/options.ts';
 import { Child } from './support/children.ts';
 import { newFile } from './support/files.ts';
@@ -218,4 +218,9 @@ describe('options', () => {
     expect(await store.get(id)).toBeUndefined();
     expect(existsSync(path)).toBe(true);
   });
+});
+
+it('refuses a Node on which the driver would end the process', () => {
+  expect(() => checkRuntime({ node: '22.13.1', napi: '9' })).toThrow(/^better-sqlite3 crashes on Node 22\.13\.1; use Node/);
+  expect(() => checkRuntime({ node: '22.14.0', napi: '10' })).not.toThrow();
 });

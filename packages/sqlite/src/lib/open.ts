@@ -26,6 +26,7 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
     return { connection: new Connection(handle, 'The given SQLite database', tablePrefix), owned: false };
   }
 
+  checkRuntime(process.versions);
   const { path, busyTimeoutMs, synchronous } = options;
   const inMemory = path === ':memory:';
   const label = inMemory ? 'In-memory SQLite database' : `SQLite database ${JSON.stringify(resolve(path))}`;
@@ -45,6 +46,16 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
     handle?.close();
     throw translateError(error, { label });
   }
+}
+
+/**
+ * Refuses a Node that the driver would end: the binaries of better-sqlite3 13 are built for Node-API 10, which came with Node 22.14, and crash on an older one.
+ *
+ * @throws SessionError `STORE_UNAVAILABLE`
+ */
+export function checkRuntime({ node, napi }: Pick<NodeJS.ProcessVersions, 'node' | 'napi'>): void {
+  if (Number(napi) < 10)
+    throw new SessionError('STORE_UNAVAILABLE', `better-sqlite3 crashes on Node ${node}; use Node 22.14 or newer`);
 }
 
 // SQLite says CANTOPEN for each of these, or opens the file to read only. None of the checks may open the file: closing it again would drop the locks of every
