@@ -221,6 +221,8 @@ describe('options', () => {
 });
 
 it('refuses a Node on which the driver would end the process', () => {
-  expect(() => checkRuntime({ node: '22.13.1', napi: '9' })).toThrow(/^better-sqlite3 crashes on Node 22\.13\.1; use Node/);
+  expect(() => checkRuntime({ node: '22.13.1', napi: '9' })).toThrow(
+    /^better-sqlite3 crashes on Node 22\.13\.1; use Node/,
+  );
   expect(() => checkRuntime({ node: '22.14.0', napi: '10' })).not.toThrow();
 });

@@ -35,6 +35,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   // It loads the module that a backend's author names, in processes of its own.
   'packages/conformance': { source: [core, 'fast-check', 'vitest'], test: [], loads: true },
   'packages/sqlite': backend('kysely', 'better-sqlite3'),
+  'packages/postgres': backend('kysely', 'postgres'),
   'packages/http': { source: [core, sdks], test: ['@mcp-session/sqlite', 'better-sqlite3', 'zod', 'express'] },
   'examples/quickstart': {
     source: [core, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', sdks, 'zod'],
@@ -55,7 +56,19 @@ export const directions: Readonly<Record<string, Direction>> = {
   // Its dev dependencies are what the code blocks of the documents import.
   'tooling/docs': {
     source: ['@mcp-session-tooling/workspace', 'vite'],
-    test: [core, kit, harness, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', 'valibot', 'zod', sdks],
+    test: [
+      core,
+      kit,
+      harness,
+      '@mcp-session/http',
+      '@mcp-session/sqlite',
+      'better-sqlite3',
+      '@mcp-session/postgres',
+      'postgres',
+      'valibot',
+      'zod',
+      sdks,
+    ],
   },
   'tooling/packaging': { source: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'], test: [] },
   'tooling/tsconfig': { source: [], test: [] },

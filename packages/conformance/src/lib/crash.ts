@@ -1,6 +1,6 @@
 import type { EventRow } from '@mcp-session/core';
 import { setTimeout as wait } from 'node:timers/promises';
-import { append, NOW, range, seqs, walkEvents } from './actions.ts';
+import { append, NOW, range, readPage, seqs, walkEvents } from './actions.ts';
 import { runCase } from './bench.ts';
 import { defineFresh, type Case, type CaseContext } from './case.ts';
 import { Finding, holds, same } from './findings.ts';
@@ -64,6 +64,8 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
       const backend = await t.reopen();
       const log = await walkEvents(backend, id);
       checkLog(log, writers);
+      const { lastSeq } = await readPage(backend, id);
+      same(lastSeq, log.length, 'newest number in the log after a writer was killed: as many as there are events');
       same(
         await append(backend, id, 'after', ['1']),
         log.length + 1,

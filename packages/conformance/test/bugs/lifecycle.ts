@@ -136,7 +136,7 @@ export const lifecycleBugs: readonly PlantedBug[] = [
   inHandles(
     'lifecycle.crash',
     'takes a number first and writes the event then',
-    'numbers in the log after a writer was killed: no hole',
+    'in the log after a writer was killed',
     (right) => ({
       appendEvents: async (batch, now) => {
         const results = await right.appendEvents(batch, now);

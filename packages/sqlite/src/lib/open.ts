@@ -53,7 +53,7 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
  *
  * @throws SessionError `STORE_UNAVAILABLE`
  */
-export function checkRuntime({ node, napi }: Pick<NodeJS.ProcessVersions, 'node' | 'napi'>): void {
+export function checkRuntime({ node, napi }: Readonly<Record<string, string | undefined>>): void {
   if (Number(napi) < 10)
     throw new SessionError('STORE_UNAVAILABLE', `better-sqlite3 crashes on Node ${node}; use Node 22.14 or newer`);
 }

@@ -1,10 +1,17 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+const require = createRequire(import.meta.url);
+
+/** njre 3.0.0 has no types of its own; these are of what is used here (lib/install.js). */
+interface Njre {
+  readonly install: (version: number, options: { installPath: string }) => Promise<string>;
+}
 
 /** The oldest Java that DynamoDB Local runs on. */
 const oldest = 17;
@@ -46,7 +53,7 @@ export async function findJava(search: JavaSearch = {}): Promise<string> {
   }
 
   try {
-    const fetchRuntime = search.fetchRuntime ?? (await import('njre')).install;
+    const fetchRuntime = search.fetchRuntime ?? (require('njre') as Njre).install;
     // Beside its place, then moved: a download that was cut short is never taken for a runtime.
     const unfinished = join(cacheFolder, `unfinished-${process.pid}`);
     await mkdir(unfinished, { recursive: true });

@@ -1,0 +1,163 @@
+import type {
+  AppendRequest,
+  AppendResult,
+  Capabilities,
+  EventPage,
+  EventQuery,
+  Head,
+  NewSession,
+  ProfileChange,
+  ProfileResult,
+  SessionBackend,
+  SessionPage,
+  SessionPageQuery,
+  SessionQuery,
+  SessionRow,
+  StateCommit,
+  StateResult,
+  StateRow,
+  SweepResult,
+  TrimBound,
+} from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import { clientOf } from './client.ts';
+import { Connection } from './connection.ts';
+import { Events } from './events.ts';
+import { Hints } from './hints.ts';
+import { migrate } from './migrations.ts';
+import type { ResolvedOptions } from './options.ts';
+import { Sessions } from './sessions.ts';
+import { State } from './state.ts';
+import { Sweep } from './sweep.ts';
+import { Trims } from './trim.ts';
+
+/** The PostgreSQL backend. Each method is one statement, but for two of a sweep that finds something. */
+export class PostgresBackend implements SessionBackend {
+  readonly name = 'postgres';
+  readonly capabilities: Capabilities;
+  readonly watch?: (onHint: (sessionId: string) => void) => Promise<() => Promise<void>>;
+  readonly #connection: Connection;
+  readonly #sessions: Sessions;
+  readonly #state: State;
+  readonly #events: Events;
+  readonly #trims: Trims;
+  readonly #sweep: Sweep;
+  readonly #hints: Hints;
+  #closing: Promise<void> | undefined;
+
+  constructor({ client, schema, tablePrefix, notifications }: ResolvedOptions) {
+    const connection = new Connection(clientOf(client), schema, tablePrefix);
+    this.capabilities = {
+      shared: true,
+      durable: true,
+      // PostgreSQL itself takes 1 GB; so much can be put into a message and taken out again without holding up the event loop for long.
+      maxEventBytes: 16_777_216,
+      maxValueBytes: 16_777_216,
+      // A few milliseconds under the locks of their sessions.
+      maxBatchEvents: 500,
+      // So that other calls find a connection while appends of many sessions are under way.
+      concurrentBatches: Math.max(1, Math.floor(connection.client.maxConnections / 2)),
+      // For what notifications do not tell: those that were lost, and sessions that expire.
+      poll: { minMs: 1_000, maxMs: 1_000 },
+    };
+    this.#connection = connection;
+    this.#sessions = new Sessions(connection);
+    this.#state = new State(connection);
+    this.#events = new Events(connection);
+    this.#trims = new Trims(connection);
+    this.#sweep = new Sweep(connection);
+    this.#hints = new Hints(connection, notifications);
+    if (this.#hints.enabled) this.watch = (onHint) => this.#open(() => this.#hints.watch(onHint));
+  }
+
+  async createSession(session: NewSession, now: number): Promise<boolean> {
+    return this.#open(() => this.#sessions.create(session, now));
+  }
+
+  async readSession(id: string, now: number): Promise<SessionRow | undefined> {
+    return this.#open(() => this.#sessions.read(id, now));
+  }
+
+  async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
+    return this.#open(() => this.#sessions.update(id, change, now));
+  }
+
+  async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
+    return this.#open(() => this.#sessions.touch(id, expiresAt, now));
+  }
+
+  async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
+    const ended = await this.#open(() => this.#sessions.end(id, purgeAt, now));
+    if (ended) this.#hints.moved([id]);
+    return ended;
+  }
+
+  async listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
+    return this.#open(() => this.#sessions.list(query, now));
+  }
+
+  async countSessions(query: SessionQuery, now: number): Promise<number> {
+    return this.#open(() => this.#sessions.count(query, now));
+  }
+
+  async sweep(limit: number, now: number): Promise<SweepResult> {
+    return this.#open(() => this.#sweep.step(limit, now));
+  }
+
+  async readState(
+    sessionId: string,
+    keys: readonly string[] | undefined,
+    now: number,
+  ): Promise<readonly StateRow[] | undefined> {
+    return this.#open(() => this.#state.read(sessionId, keys, now));
+  }
+
+  async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
+    return this.#open(() => this.#state.commit(commit, now));
+  }
+
+  async clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
+    return this.#open(() => this.#state.clear(sessionId, expiresAt, now));
+  }
+
+  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+    const results = await this.#open(() => this.#events.append(batch, now));
+    this.#hints.moved(batch.flatMap(({ sessionId }, index) => (results[index] === undefined ? [] : [sessionId])));
+    return results;
+  }
+
+  async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
+    return this.#open(() => this.#events.read(query, now));
+  }
+
+  async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
+    return this.#open(() => this.#trims.trim(sessionId, bound, now));
+  }
+
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
+    return this.#open(() => this.#sessions.readHeads(ids, now));
+  }
+
+  async migrate(): Promise<void> {
+    return this.#open(() => migrate(this.#connection));
+  }
+
+  async ping(): Promise<void> {
+    await this.#open(() => this.#connection.execute('select 1'));
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#hints.close();
+    await this.#connection.client.close();
+  }
+
+  #open<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.#closing === undefined) return operation();
+    return Promise.reject(new SessionError('STORE_CLOSED', `${this.#connection.label} is closed`));
+  }
+}

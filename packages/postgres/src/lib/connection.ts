@@ -1,0 +1,156 @@
+import { SessionError } from '@mcp-session/core';
+import {
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type Compilable,
+  type RawBuilder,
+} from 'kysely';
+import type { Client } from './client.ts';
+import { isRefusedParameter, translateError } from './errors.ts';
+import { placeTables, type Tables } from './schema.ts';
+
+/** How much longer than the server has for a statement its answer may take, in milliseconds. */
+const GRACE_MS = 5_000;
+/** How long a statement may take on a client whose own timeout we do not know, in milliseconds. */
+const BORROWED_TIMEOUT_MS = 60_000;
+
+/** A query of postgres.js that runs. */
+type Running = Promise<readonly unknown[]> & { cancel(): void };
+
+/** A query that was compiled once. Each run is one statement and one round trip. */
+export type Statement<Args, Result> = (args: Args) => Promise<readonly Result[]>;
+
+type Build<Args, Result> = (queries: Kysely<Tables>, args: Args) => Compilable<Result> | RawBuilder<Result>;
+
+/** Statements that Kysely compiles and postgres.js runs, and the bound on how long each may take. */
+export class Connection {
+  readonly client: Client;
+  readonly schema: string;
+  readonly tablePrefix: string;
+  /** Compiles queries and runs none. */
+  readonly queries: Kysely<Tables>;
+
+  constructor(client: Client, schema: string, tablePrefix: string) {
+    this.client = client;
+    this.schema = schema;
+    this.tablePrefix = tablePrefix;
+    this.queries = new Kysely<Tables>({
+      dialect: {
+        createAdapter: () => new PostgresAdapter(),
+        createDriver: () => new DummyDriver(),
+        createIntrospector: (db) => new PostgresIntrospector(db),
+        createQueryCompiler: () => new PostgresQueryCompiler(),
+      },
+      plugins: [placeTables(schema, tablePrefix)],
+    });
+  }
+
+  get label(): string {
+    return this.client.label;
+  }
+
+  reading<Args extends object, Result>(build: Build<Args, Result>): Statement<Args, Result> {
+    return this.#statement(build, false);
+  }
+
+  /** Of a write it is not known whether it has happened when the connection is lost. */
+  writing<Args extends object, Result>(build: Build<Args, Result>): Statement<Args, Result> {
+    return this.#statement(build, true);
+  }
+
+  /**
+   * Runs SQL that comes without parameters, several statements as one transaction.
+   *
+   * @param timeoutMs Default: what a single statement may take.
+   */
+  async execute(sql: string, timeoutMs: number = this.#timeoutMs): Promise<readonly unknown[]> {
+    return this.#run(() => this.client.sql.unsafe(sql), timeoutMs, false);
+  }
+
+  /** Waits for what postgres.js does beside the pool, no longer than for a statement. */
+  async bounded<T>(work: Promise<T>): Promise<T> {
+    return await new Promise((resolve, reject) => {
+      const give = () =>
+        reject(new SessionError('STORE_UNAVAILABLE', `${this.label} did not answer`, { retryable: true }));
+      const timer = setTimeout(give, this.#timeoutMs).unref();
+      work.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  #statement<Args extends object, Result>(build: Build<Args, Result>, writes: boolean): Statement<Args, Result> {
+    const { sql, parameters } = build(this.queries, placeholders as Args).compile(this.queries);
+    const readers = parameters.map((value) =>
+      value instanceof Placeholder ? (args: Args) => args[value.name as keyof Args] : () => value,
+    );
+    return async (args) => {
+      // A new array each time: postgres.js replaces the values in it by what it sends.
+      const start = () =>
+        this.client.sql.unsafe(
+          sql,
+          readers.map((read) => (read(args) ?? null) as string | null),
+          { prepare: true },
+        );
+      return (await this.#run(start, this.#timeoutMs, writes)) as readonly Result[];
+    };
+  }
+
+  get #timeoutMs(): number {
+    const { statementTimeoutMs } = this.client;
+    return statementTimeoutMs === undefined ? BORROWED_TIMEOUT_MS : statementTimeoutMs + GRACE_MS;
+  }
+
+  async #run(start: () => Running, timeoutMs: number, writes: boolean): Promise<readonly unknown[]> {
+    const query = start();
+    try {
+      return await this.#bounded(query, timeoutMs, writes);
+    } catch (error) {
+      // PgBouncer refuses the whole connection for it (its setting ignore_startup_parameters). Nothing was sent yet.
+      if (isRefusedParameter(error) && this.client.omitStatementTimeout())
+        return await this.#bounded(start(), timeoutMs, writes).catch((again: unknown) => {
+          throw translateError(again, this, { writes });
+        });
+      throw translateError(error, this, { writes: writes && wasSent(query) });
+    }
+  }
+
+  // A time limit on the server alone is of no use when the server, or the network to it, is what hangs.
+  #bounded(query: Running, timeoutMs: number, writes: boolean): Promise<readonly unknown[]> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(this.#giveUp(query, timeoutMs, writes)), timeoutMs).unref();
+      query.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  #giveUp(query: Running, timeoutMs: number, writes: boolean): SessionError {
+    if (!wasSent(query)) {
+      query.cancel();
+      return new SessionError('STORE_BUSY', `${this.label} had no free connection for ${timeoutMs} ms`, {
+        retryable: true,
+      });
+    }
+    this.client.drop();
+    return new SessionError('STORE_UNAVAILABLE', `${this.label} did not answer for ${timeoutMs} ms`, {
+      retryable: true,
+      outcomeUnknown: writes,
+    });
+  }
+}
+
+/** Whether a query has left the queue of the pool. postgres.js notes then to which backend it was sent (3.4.9, connection.js, execute). */
+function wasSent(query: Running): boolean {
+  return (query as { readonly state?: unknown }).state !== null;
+}
+
+/** Stands in a query that is compiled for a value that comes with each run. */
+class Placeholder {
+  readonly name: string | symbol;
+
+  constructor(name: string | symbol) {
+    this.name = name;
+  }
+}
+
+const placeholders: object = new Proxy({}, { get: (_, name) => new Placeholder(name) });

@@ -1,0 +1,23 @@
+// Arrays go to the server as text. postgres.js would serialize them only after a query for the types of the database, one on each
+// new connection (its option fetch_types), which an owner of a borrowed client may have turned off.
+
+/** A `text[]`. */
+export function textArray(values: readonly (string | undefined)[]): string {
+  return `{${values.map((value) => (value === undefined ? 'NULL' : `"${escape(value)}"`)).join(',')}}`;
+}
+
+/** An `int4[]` or `int8[]`. */
+export function numberArray(values: readonly (number | undefined)[]): string {
+  return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
+}
+
+/** A `bytea[]` of texts as UTF-8. */
+export function utf8Array(values: readonly string[]): string {
+  return `{${values.map((value) => `"\\\\x${Buffer.from(value, 'utf8').toString('hex')}"`).join(',')}}`;
+}
+
+const escaped = /["\\]/g;
+
+function escape(text: string): string {
+  return text.replace(escaped, '\\$&');
+}

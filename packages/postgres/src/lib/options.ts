@@ -1,0 +1,136 @@
+import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
+
+/** What is used of a postgres.js client; pass what `postgres(…)` returned. */
+export interface PostgresClient {
+  readonly options: object;
+  unsafe(query: string): object;
+  listen(channel: string, onNotify: (payload: string) => void): PromiseLike<object>;
+}
+
+/** Where a PostgreSQL backend keeps its data, and how. */
+export interface PostgresBackendOptions {
+  /**
+   * The database as a URL, `postgres://user:password@host:5432/database?sslmode=require`.
+   *
+   * Default: the environment variable `DATABASE_URL`; where that is not set, what postgres.js makes of `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`
+   * and `PGPASSWORD`.
+   */
+  readonly url?: string;
+  /**
+   * A postgres.js client of your own in place of `url`. It is left open by `close()` and used as it is set up: pool size, timeouts and prepared
+   * statements are yours. It must not rename columns (`transform`).
+   */
+  readonly sql?: PostgresClient;
+  /** The schema that holds the tables. Made where it does not exist and the role may make it. Default: `public`. */
+  readonly schema?: string;
+  /**
+   * What the names of tables, indexes and functions begin with: lower-case letters, digits and underscores, no digit first. Stores with different prefixes
+   * share a schema without seeing each other.
+   *
+   * Default: `mcp_`.
+   */
+  readonly tablePrefix?: string;
+  /** Most connections of this store, besides the one that listens. Default: `10`. */
+  readonly maxConnections?: number;
+  /**
+   * How long the server may work on one statement, in milliseconds. Where it does not answer at all, calls fail five seconds later.
+   *
+   * Default: 10 seconds (`10_000`).
+   */
+  readonly statementTimeoutMs?: number;
+  /** Whether statements are prepared on the server: `false` for a pooler in transaction mode that cannot (PgBouncer before 1.21). Default: `true`. */
+  readonly prepare?: boolean;
+  /**
+   * Whether tails learn by LISTEN and NOTIFY what other processes append, within milliseconds. `auto`: yes, and the store makes sure that notifications come
+   * through, which they do not behind a pooler in transaction mode; then a process warning says so, and tails poll each second. `on`: yes, without making
+   * sure. `off`: nothing is sent or listened to, and tails poll each second.
+   *
+   * Default: `auto`.
+   */
+  readonly notifications?: 'auto' | 'on' | 'off';
+}
+
+/** Options of `createPostgresStore`: those of the backend and those of every store. */
+export interface PostgresStoreOptions<S extends StateSchemas = StateSchemas>
+  extends PostgresBackendOptions, SessionStoreOptions<S> {}
+
+/** How a pool of our own is opened. */
+export interface PoolOptions {
+  /** `undefined`: as postgres.js finds it in the environment. */
+  readonly url: string | undefined;
+  readonly maxConnections: number;
+  readonly statementTimeoutMs: number;
+  readonly prepare: boolean;
+}
+
+/** Options with their defaults applied. */
+export interface ResolvedOptions {
+  readonly schema: string;
+  readonly tablePrefix: string;
+  readonly notifications: 'auto' | 'on' | 'off';
+  readonly client: PostgresClient | PoolOptions;
+}
+
+// PostgreSQL cuts names after 63 bytes; the longest that follows is `sessions_by_principal`.
+const MAX_PREFIX = 40;
+
+/** @throws TypeError or RangeError that names the option. */
+export function resolveOptions(options: PostgresBackendOptions): ResolvedOptions {
+  const schema = text('schema', options.schema, 'public');
+  if (schema === '' || schema.includes('\0') || Buffer.byteLength(schema) > 63)
+    throw new RangeError(`Option schema is ${JSON.stringify(schema)}, not 1 to 63 bytes`);
+  const tablePrefix = text('tablePrefix', options.tablePrefix, 'mcp_');
+  if (!/^[a-z_][a-z0-9_]*$/.test(tablePrefix) || tablePrefix.length > MAX_PREFIX)
+    throw new RangeError(
+      `Option tablePrefix is ${JSON.stringify(tablePrefix)}, not 1 to ${MAX_PREFIX} lower-case letters, digits and underscores without a digit first`,
+    );
+  const notifications = text('notifications', options.notifications, 'auto');
+  if (notifications !== 'auto' && notifications !== 'on' && notifications !== 'off')
+    throw new RangeError(`Option notifications is ${JSON.stringify(notifications)}, not 'auto', 'on' or 'off'`);
+  return { schema, tablePrefix, notifications, client: clientOf(options) };
+}
+
+function clientOf(options: PostgresBackendOptions): PostgresClient | PoolOptions {
+  if (options.sql !== undefined) return borrowed(options.sql, options);
+  const url = options.url ?? process.env['DATABASE_URL'];
+  // The URL itself stays out of the message: it holds a password.
+  if (url !== undefined && (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)))
+    throw new TypeError(
+      `${options.url === undefined ? 'Environment variable DATABASE_URL' : 'Option url'} is not a URL that begins with postgres://`,
+    );
+  const prepare = options.prepare ?? true;
+  if (typeof prepare !== 'boolean') throw new TypeError('Option prepare is not a boolean');
+  return {
+    url,
+    prepare,
+    maxConnections: positive('maxConnections', options.maxConnections ?? 10, 10_000),
+    statementTimeoutMs: positive('statementTimeoutMs', options.statementTimeoutMs ?? 10_000, 2_147_000_000),
+  };
+}
+
+function borrowed(client: PostgresClient, options: PostgresBackendOptions): PostgresClient {
+  for (const name of ['url', 'maxConnections', 'statementTimeoutMs', 'prepare'] as const) {
+    if (options[name] !== undefined)
+      throw new TypeError(`Option ${name} cannot be combined with option sql: the client is used as it is set up`);
+  }
+  const { unsafe, listen } = client as Partial<PostgresClient>;
+  if (typeof unsafe !== 'function' || typeof listen !== 'function')
+    throw new TypeError('Option sql is not a postgres.js client');
+  const { transform } = client.options as { readonly transform?: Record<string, { readonly from?: unknown }> };
+  if ([transform?.['column'], transform?.['value'], transform?.['row']].some((part) => part?.from !== undefined))
+    throw new TypeError('Option sql is a client with a transform: give one without, it would rename our columns');
+  return client;
+}
+
+function text(name: string, value: unknown, fallback: string): string {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'string') throw new TypeError(`Option ${name} is not a string`);
+  return value;
+}
+
+function positive(name: string, value: unknown, max: number): number {
+  if (typeof value !== 'number') throw new TypeError(`Option ${name} is not a number`);
+  if (!Number.isInteger(value) || value < 1 || value > max)
+    throw new RangeError(`Option ${name} is ${value}, not a whole number from 1 to ${max}`);
+  return value;
+}

@@ -1,0 +1,99 @@
+import type { SweepResult } from '@mcp-session/core';
+import { sql, type RawBuilder } from 'kysely';
+import type { Connection } from './connection.ts';
+import { table, type Int8, type Tables } from './schema.ts';
+
+/** Removes what is past its time. */
+export class Sweep {
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection) {
+    this.#statements = prepare(connection);
+  }
+
+  // Two statements, the second only where there is something to remove. What the first one closes no write can touch again, so that the second, which begins
+  // after that commit, sees all that belongs to it: nothing is left behind by a writer that was faster.
+  async step(limit: number, now: number): Promise<SweepResult> {
+    const [found] = await this.#statements.close({ limit, now });
+    const looked = Number(found?.looked ?? 0);
+    if (found?.removable !== true) return { ids: [], done: looked < limit };
+    const [step] = await this.#statements.remove({ limit, now });
+    const ids = step?.ids ?? '';
+    return {
+      ids: ids === '' ? [] : ids.split(' '),
+      done: looked < limit && step?.done === true,
+    };
+  }
+}
+
+interface Step {
+  readonly limit: number;
+  readonly now: number;
+}
+
+function prepare(connection: Connection) {
+  return {
+    // Renewals leave `sweep_at` alone. What is found to be live is looked at again when it would expire.
+    close: connection.writing(
+      (_, { limit, now }: Step) => sql<{ looked: Int8; removable: boolean }>`
+        with due as materialized (
+          select pk from ${table.sessions}
+          where sweep_at <= ${now}::int8 and ended_at is null
+          order by sweep_at limit ${limit}
+          for update skip locked
+        ), closed as (
+          update ${table.sessions} as session set
+            ended_at = case when expires_at > ${now}::int8 then null else expires_at end,
+            purge_at = case when expires_at > ${now}::int8 then null else 0 end,
+            sweep_at = case when expires_at > ${now}::int8 then expires_at else 0 end
+          from due where session.pk = due.pk
+          returning session.ended_at
+        )
+        select (select count(*) from due) as looked,
+          exists (select from closed where ended_at is not null)
+          or exists (select from ${table.sessions} where sweep_at <= ${now}::int8 and ended_at is not null) as removable`,
+    ),
+
+    // Messages are the greater part of what is stored, and the secret part: they go first. Where all rows of the sessions were fewer than the
+    // limit they are all gone, and the sessions' own records can follow.
+    remove: connection.writing(
+      (_, { limit, now }: Step) => sql<{ ids: string | null; done: boolean }>`
+        with due as materialized (
+          select pk, id, purge_at from ${table.sessions}
+          where sweep_at <= ${now}::int8 and ended_at is not null
+          order by sweep_at limit ${limit}
+          for update skip locked
+        ), removed_events as (${removeFrom('events', sql`${limit}::int8`)}
+        ), removed_state as (${removeFrom('state', sql`${limit}::int8 - (select count(*) from removed_events)`)}
+        ), removed_tokens as (${removeFrom('tokens', sql`${limit}::int8 - (select count(*) from removed_events) - (select count(*) from removed_state)`)}
+        ), removed_trims as (${removeFrom('trims', sql`${limit}::int8 - (select count(*) from removed_events) - (select count(*) from removed_state) - (select count(*) from removed_tokens)`)}
+        ), room as materialized (
+          select ${limit}::int8 - (select count(*) from removed_events) - (select count(*) from removed_state)
+            - (select count(*) from removed_tokens) - (select count(*) from removed_trims) as rows
+        ), finished as materialized (
+          select * from due limit (select rows from room)
+        ), waiting as (
+          update ${table.sessions} as session set sweep_at = finished.purge_at
+          from finished where session.pk = finished.pk and finished.purge_at > ${now}::int8
+        ), gone as (
+          delete from ${table.sessions} as session using finished
+          where session.pk = finished.pk and finished.purge_at <= ${now}::int8
+          returning session.id
+        )
+        select (select string_agg(id, ' ') from gone) as ids,
+          (select count(*) from due) < ${limit}::int8 and (select count(*) from due) = (select count(*) from finished) as done`,
+    ),
+  };
+}
+
+// By their place on the disk: whatever the planner thinks of the sizes of the tables, it can only go there. Nothing moves the rows, as each write to them
+// needs the lock on their session.
+function removeFrom(name: Exclude<keyof Tables, 'sessions'>, limit: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`
+    delete from ${table[name]} where ctid = any(array(
+      select owned.place
+      from due, lateral (select ctid as place from ${table[name]} where session_pk = due.pk limit ${limit}) as owned
+      limit ${limit}
+    ))
+    returning 1`;
+}
