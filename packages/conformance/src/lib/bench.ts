@@ -137,20 +137,19 @@ export class Bench {
     const { backend } = this.#storage;
     if (!backend.capabilities.shared) return Array.from({ length: count }, () => localPeer(backend));
     const missing = Math.max(0, count - this.#peers.length);
-    this.#peers.push(...(await Promise.all(Array.from({ length: missing }, () => this.#start()))));
+    await Promise.all(Array.from({ length: missing }, () => this.#start(this.#peers)));
     return this.#peers.slice(0, count);
   }
 
   async #victim(): Promise<ProcessPeer> {
-    const peer = await this.#start();
-    this.#victims.push(peer);
-    return peer;
+    return this.#start(this.#victims);
   }
 
-  async #start(): Promise<ProcessPeer> {
+  async #start(list: ProcessPeer[]): Promise<ProcessPeer> {
     const { secondProcess } = this.#storage;
     if (secondProcess === undefined) throw new Finding(SECOND_PROCESS_MISSING);
     const peer = await startPeer(secondProcess);
+    list.push(peer);
     if (this.#options.migrate) await peer.call('migrate');
     return peer;
   }

@@ -45,6 +45,7 @@ export class BrokenPromiseError extends Error {
   /** Id of the promise; {@link requirements} has its sentence. */
   readonly id: RequirementId;
 
+  /** @internal */
   constructor(backend: string, { id }: Case, reason: unknown) {
     super(`${requirements[id]} [${id}]\n${backend}: ${tell(reason)}`, { cause: reason });
     this.id = id;

@@ -1,6 +1,6 @@
 // The second process of the kit. Started by peer.ts, it opens the storage by the module that the test names and then does what it is told.
 import type { SessionBackend } from '@mcp-session/core';
-import { inspect } from 'node:util';
+import { tellError } from './findings.ts';
 import { perform } from './orders.ts';
 import type { FromChild, ToChild } from './peer.ts';
 import type { SecondProcessModule } from './storage.ts';
@@ -34,7 +34,7 @@ async function receive(message: ToChild): Promise<void> {
 
 process.on('message', (message: ToChild) => {
   receive(message).catch((error: unknown) => {
-    send({ kind: 'failed', id: message.kind === 'order' ? message.id : undefined, text: inspect(error) });
+    send({ kind: 'failed', id: message.kind === 'order' ? message.id : undefined, text: tellError(error) });
   });
 });
 

@@ -1,6 +1,5 @@
 import type { SessionBackend } from '@mcp-session/core';
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Finding } from './findings.ts';
 import { perform, type Order, type PeerMethod } from './orders.ts';
@@ -24,6 +23,9 @@ export interface ProcessPeer extends Peer {
   /** Lets the process close its backend and exit. */
   stop(): Promise<void>;
 }
+
+/** A process that does not close its backend in this time is killed, in milliseconds. */
+const STOP_MS = 10_000;
 
 /** What the child process is told. */
 export type ToChild =
@@ -56,9 +58,14 @@ export async function startPeer(second: SecondProcess): Promise<ProcessPeer> {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const peer = new ChildPeer(child);
-  child.send({ kind: 'open', module: moduleUrl(second.module), argument: second.argument } satisfies ToChild);
-  await peer.ready;
-  return peer;
+  try {
+    child.send({ kind: 'open', module: moduleUrl(second.module), argument: second.argument } satisfies ToChild);
+    await peer.ready;
+    return peer;
+  } catch (error) {
+    await peer.kill();
+    throw error;
+  }
 }
 
 interface Waiting {
@@ -77,12 +84,14 @@ class ChildPeer implements ProcessPeer {
 
   constructor(child: ChildProcess) {
     this.#child = child;
-    this.#gone = once(child, 'exit');
+    this.#gone = new Promise((resolve) => child.once('exit', resolve));
     this.ready = new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject, report: ignore }));
     child.stderr
       ?.setEncoding('utf8')
       .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4_000)));
     child.on('message', (message) => this.#receive(message as FromChild));
+    // Something was sent to a process that had just been killed, or Node could not start one.
+    child.on('error', (error) => this.#failAll(`The second process failed: ${error.message}`));
     child.on('exit', (code, signal) => {
       const how = signal === null ? `with code ${code}` : `by ${signal}`;
       this.#failAll(`The second process ended ${how}${this.#stderr === '' ? '' : `: ${this.#stderr.trim()}`}`);
@@ -101,7 +110,8 @@ class ChildPeer implements ProcessPeer {
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, report });
-      this.#child.send({ kind: 'order', id, order } satisfies ToChild);
+      if (this.#child.connected) this.#child.send({ kind: 'order', id, order } satisfies ToChild);
+      else reject(new Finding('A second process was gone before it was told what to do'));
     });
   }
 
@@ -112,7 +122,9 @@ class ChildPeer implements ProcessPeer {
 
   async stop(): Promise<void> {
     if (this.#child.connected) this.#child.send({ kind: 'stop' } satisfies ToChild);
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     await this.#gone;
+    clearTimeout(late);
   }
 
   #receive(message: FromChild): void {
