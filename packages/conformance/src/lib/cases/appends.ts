@@ -148,6 +148,28 @@ export const appendCases: readonly Case[] = [
     same(await held(['55']), [1, 2], 'retained events and bytes after a trim of all and one of 2 bytes');
   }),
 
+  define('events.append.retained', 'of each session of a call', async (t) => {
+    const ids = await Promise.all(range(1, 3).map(() => t.live()));
+    const batch = ids.map((id, index) =>
+      request(
+        id,
+        range(0, index).map((n) => event('s', `"${'x'.repeat(n)}"`)),
+      ),
+    );
+    await append(t.backend, ids[0] ?? '', 's', ['1']);
+    const results = await t.backend.appendEvents(batch, NOW);
+    const held = results.map((result) => [result?.retainedEvents, result?.retainedBytes]);
+    same(
+      held,
+      [
+        [2, 3],
+        [2, 5],
+        [3, 9],
+      ],
+      'retained events and bytes of three sessions of one call',
+    );
+  }),
+
   define('events.numbers.reuse-never', 'after trims, in an empty log, elsewhere', async (t) => {
     const id = await t.live();
     const [first = t.backend, second = t.backend] = await t.handles(2);

@@ -1,4 +1,17 @@
-import { append, commit, HOUR, NOW, range, readAll, seqs, trim, walkEvents, write } from '../actions.ts';
+import {
+  append,
+  commit,
+  event,
+  HOUR,
+  NOW,
+  range,
+  readAll,
+  request,
+  seqs,
+  trim,
+  walkEvents,
+  write,
+} from '../actions.ts';
 import { define, type Case } from '../case.ts';
 import { present, same } from '../findings.ts';
 
@@ -43,6 +56,25 @@ export const parallelCases: readonly Case[] = [
       seqs(await walkEvents(t.backend, id)),
       range(6, 80),
       'numbers in the log after 80 appends and a trim of the first 5',
+    );
+  }),
+
+  define('sessions.renewal.writes', 'each request of a call renews its own session', async (t) => {
+    const ids = await Promise.all(range(1, 4).map(() => t.live()));
+    const expiries = [NOW + 2 * HOUR, undefined, NOW + HOUR - 1, NOW + 3 * HOUR];
+    const batch = ids.map((id, index) => request(id, [event('s', '1')], { expiresAt: expiries[index] }));
+    await t.backend.appendEvents(batch, NOW + 10);
+    const rows = await Promise.all(ids.map((id) => t.backend.readSession(id, NOW)));
+    const times = [
+      [NOW + 2 * HOUR, NOW + 10],
+      [NOW + HOUR, NOW],
+      [NOW + HOUR, NOW + 10],
+      [NOW + 3 * HOUR, NOW + 10],
+    ];
+    same(
+      rows.map((row) => [row?.expiresAt, row?.touchedAt]),
+      times,
+      'expiresAt and touchedAt of four sessions of one call',
     );
   }),
 
