@@ -94,26 +94,6 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
   });
 
-  it('a server that closes itself is let go, and the session comes back', async () => {
-    const { raw, handler } = await start(line, {
-      tools: {
-        quit: async (_, __, server) => {
-          await server.close();
-          return 'never said';
-        },
-        echo: () => 'x',
-      },
-    });
-    const client = raw();
-    await client.begin();
-    const listening = await client.get();
-    const call = await client.callTool('quit');
-    expect((await call.sse.rest()).at(-1)).toEqual({ retry: 1_000 });
-    expect((await listening.sse.rest()).at(-1)).toEqual({ retry: 1_000 });
-    expect(handler.localSessions).toBe(0);
-    expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
-  });
-
   it('rule 18: close() ends every stream with retry, answers what it aborts, and leaves the sessions in the store', async () => {
     const { tool, begun, aborted } = endless();
     const { raw, store, handler, another } = await start(line, { tools: { endless: tool }, retryIntervalMs: 321 });

@@ -193,7 +193,9 @@ export class LocalSession<Server extends ServerLike> {
     const abort = (this.#watch = new AbortController());
     const timer = setTimeout(() => void this.#watchEnd(abort.signal), WATCH_AFTER_MS).unref();
     const rest = this.#settings.lease.begin();
-    await this.transport.idle();
+    // A request can begin after the last one has ended and before we hear of it, and has seen that it is watched.
+    do await this.transport.idle();
+    while (this.transport.running);
     rest();
     clearTimeout(timer);
     abort.abort();

@@ -33,8 +33,9 @@ export class LocalSessions<Server extends ServerLike> {
     return [...this.#held.values()];
   }
 
-  /** Takes a session in. */
+  /** Takes a session in, unless it has been let go already: its server can close itself at any time, and nothing would take it out again. */
   add(local: LocalSession<Server>): void {
+    if (local.closed) return;
     const { id } = local.session;
     this.#held.set(id, local);
     local.onClosed = () => {

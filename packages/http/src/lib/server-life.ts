@@ -73,6 +73,9 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     try {
       await local.transport.quietly(() => this.#replay(local, this.#extra(caller)));
       await this.#options.onRestore?.({ session, server: local.server });
+      // Restoring it again would go the same way.
+      if (local.transport.closed)
+        throw new HttpError(500, 'Server closed itself while it was restored', INTERNAL_ERROR);
       return local;
     } catch (error) {
       await local.close();

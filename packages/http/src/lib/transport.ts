@@ -58,9 +58,14 @@ export class SessionTransport {
     return this.#closed;
   }
 
+  /** Whether a client's request is being answered. */
+  get running(): boolean {
+    return this.#open.size > 0;
+  }
+
   /** Whether a request of either side waits for its answer. */
   get busy(): boolean {
-    return this.#open.size > 0 || this.#ids.size > 0;
+    return this.running || this.#ids.size > 0;
   }
 
   async start(): Promise<void> {
@@ -74,8 +79,12 @@ export class SessionTransport {
     const calls = [...this.#open.values()].filter(({ streamId }) => streamId === undefined);
     this.#open.clear();
     this.#tellIdle();
-    this.onclose?.();
-    this.onEnd?.();
+    try {
+      this.onclose?.();
+    } finally {
+      // The application's own listener can throw, and what is closed must be let go all the same.
+      this.onEnd?.();
+    }
     for (const { request, answer } of calls)
       await answer(errorResponse(request.id, SERVER_ERROR, 'Transport is closed'));
   }

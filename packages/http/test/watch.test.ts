@@ -1,0 +1,48 @@
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { LocalSession } from '../src/lib/local-session.ts';
+import { OutgoingIds } from '../src/lib/outgoing-ids.ts';
+import { SessionTransport } from '../src/lib/transport.ts';
+
+describe('requests at work', () => {
+  it('keep the lease, also one that begins in the moment in which the last one ends', async () => {
+    const store = await createMemoryStore();
+    onTestFinished(() => store.close());
+    const session = await store.create();
+    for (let turns = 0; turns < 12; turns++) {
+      let leases = 0;
+      const lease = { begin: () => (leases++, () => void leases--), lapsed: () => false, runsUntil: async () => 0 };
+      const transport = new SessionTransport(session.id, new OutgoingIds('test'), async () => undefined);
+      const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, onError: () => undefined };
+      const server = { close: () => transport.close() };
+      const local = new LocalSession(session, server, transport, settings);
+      const begin = (id: number): void => {
+        transport.request({ jsonrpc: '2.0', id, method: 'test' }, `stream-${id}`, undefined, () => undefined);
+        local.watch();
+      };
+      begin(1);
+      const sent = transport.send({ jsonrpc: '2.0', id: 1, result: {} });
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      begin(2);
+      await sent;
+      await new Promise(setImmediate);
+      expect([turns, leases]).toEqual([turns, 1]);
+      await local.close();
+      await new Promise(setImmediate);
+      expect(leases).toBe(0);
+    }
+  });
+
+  it('are let go of when what the application does at the close of its server throws', async () => {
+    const store = await createMemoryStore();
+    onTestFinished(() => store.close());
+    const transport = new SessionTransport('id', new OutgoingIds('test'), async () => undefined);
+    let ended = 0;
+    transport.onEnd = () => ended++;
+    transport.onclose = () => {
+      throw new Error('thrown by the application');
+    };
+    await expect(transport.close()).rejects.toThrow('thrown by the application');
+    expect(ended).toBe(1);
+  });
+});
