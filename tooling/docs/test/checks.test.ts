@@ -85,7 +85,7 @@ describe('names', () => {
 });
 
 describe('machine paths', () => {
-  it.each(['/home/me/project', '/tmp/a.db', '/Users/me', '/work/main'])('%s is one', (path) => {
+  it.each(['/home/me/project', '/tmp/a.db', '/Users/me', '/work/project'])('%s is one', (path) => {
     expect(machinePaths(`In \`${path}\` there.`)).toEqual([path]);
   });
 
