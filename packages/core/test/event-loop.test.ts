@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { EventLoopTurn } from '../src/lib/event-loop.ts';
 import { open } from './support/open.ts';
 
 it('lets timers and sockets have their turn while a loop of awaited calls runs', async () => {
@@ -12,3 +13,28 @@ it('lets timers and sockets have their turn while a loop of awaited calls runs',
 
   expect(turned).toBe(true);
 });
+
+it('lets them have it while many calls that came at once wait, too', async () => {
+  const turn = new EventLoopTurn();
+  let turns = 0;
+  let counting = true;
+  const count = (): void => {
+    turns++;
+    if (counting) setImmediate(count);
+  };
+  setImmediate(count);
+
+  await Promise.all(Array.from({ length: 100 }, () => call(turn)));
+  counting = false;
+
+  // More than half a second of work in turns of two calls.
+  expect(turns).toBeGreaterThan(25);
+});
+
+/** As a call to a synchronous backend: at once where it may, and with the thread to itself for 6 ms. */
+async function call(turn: EventLoopTurn): Promise<void> {
+  const end = turn.endIfLong();
+  if (end !== undefined) await end;
+  const until = performance.now() + 6;
+  while (performance.now() < until);
+}

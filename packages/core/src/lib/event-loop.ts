@@ -10,13 +10,23 @@ export class EventLoopTurn {
 
   /** @returns `undefined` where the present turn is young and there is nothing to wait for. */
   endIfLong(): Promise<void> | undefined {
+    if (!this.#isLong()) return undefined;
+    return new Promise((resolve) => {
+      // All that wait come up in the same turn, and those that go first can use it up.
+      const look = (): void => {
+        if (this.#isLong()) setImmediate(look);
+        else resolve();
+      };
+      setImmediate(look);
+    });
+  }
+
+  #isLong(): boolean {
     const now = performance.now();
-    if (this.#startedAt === undefined) {
-      this.#startedAt = now;
-      setImmediate(() => (this.#startedAt = undefined));
-      return undefined;
-    }
-    if (now - this.#startedAt < MAX_TURN_MS) return undefined;
-    return new Promise((resolve) => setImmediate(resolve));
+    if (this.#startedAt !== undefined) return now - this.#startedAt >= MAX_TURN_MS;
+    this.#startedAt = now;
+    // Before whatever waits from now on, so that those that wait find a new turn.
+    setImmediate(() => (this.#startedAt = undefined));
+    return false;
   }
 }
