@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect as connectSocket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { start } from './support/harness.ts';
@@ -67,6 +68,27 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
     socket.destroy();
     expect((await client.callTool('echo')).status).toBe(200);
+  });
+
+  it('says nothing of clients that go away in the middle of their body', async () => {
+    const { raw, served, errors } = await start(line, { tools: echo });
+    const socket = connectSocket(Number(served.url.port), '127.0.0.1');
+    const head = [
+      'POST /mcp HTTP/1.1',
+      'host: x',
+      'accept: */*',
+      'content-type: application/json',
+      'content-length: 99',
+    ];
+    const [, exchange] = await Promise.all([
+      new Promise<void>((resolve) => socket.write(`${head.join('\r\n')}\r\n\r\n{"json`, () => resolve())),
+      once(served.server, 'request'),
+    ]);
+    const gone = once((exchange as [IncomingMessage, ServerResponse])[1], 'close');
+    socket.resetAndDestroy();
+    await gone;
+    await raw().begin();
+    expect(errors).toEqual([]);
   });
 
   it('lets in the hosts and origins that are allowed, and no others', async () => {

@@ -4,7 +4,7 @@ import { failingBackend } from './support/failing-backend.ts';
 import { gate, type Harness, start } from './support/harness.ts';
 import { lines } from './support/lines.ts';
 import { initialize, type RawClient } from './support/raw.ts';
-import type { Line } from './support/line.ts';
+import type { Line, ServerPort } from './support/line.ts';
 
 async function startFailing(line: Line) {
   const { backend, ...switches } = failingBackend();
@@ -20,13 +20,29 @@ async function startFailing(line: Line) {
     await go.passed;
     return 'waited';
   };
+  const servers: ServerPort[] = [];
+  const tools = { echo, wait, large: () => 'x'.repeat(1_048_576) };
   const harness: Harness = await start(line, {
     store,
-    tools: { echo, wait, large: () => 'x'.repeat(1_048_576) },
+    serve: () => ({ tools, onCreated: (server) => void servers.push(server) }),
   });
   const client: RawClient = harness.raw();
-  await client.begin();
-  return { ...harness, ...switches, client, begun: begun.passed, go: go.open, calls: () => calls };
+  const id = await client.begin();
+  return {
+    ...harness,
+    ...switches,
+    client,
+    begun: begun.passed,
+    go: go.open,
+    calls: () => calls,
+    server: () => lastOf(servers),
+  };
+}
+
+function lastOf<T>(values: readonly T[]): T {
+  const last = values.at(-1);
+  if (last === undefined) throw new Error('There is none');
+  return last;
 }
 
 describe.each(lines)('a store that fails, SDK $name', (line) => {
@@ -82,6 +98,26 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
       expect((await resumed.sse.message()).message).toMatchObject({ error: { code: -32_603 } });
       expect(await resumed.sse.next()).toBeUndefined();
     }
+  });
+
+  it('what a server says outside of requests never rejects: the SDKs let go of it, and a rejection would end the process', async () => {
+    const { client, fail, heal, errors, server } = await startFailing(line);
+    fail(['appendEvents']);
+    await server().notify('notifications/tools/list_changed', {});
+    expect(errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
+    heal();
+    const { sse } = await client.get();
+    await server().notify('notifications/resources/list_changed', {});
+    expect((await sse.message()).message).toMatchObject({ method: 'notifications/resources/list_changed' });
+  });
+
+  it('what a server says when its session has ended elsewhere lets go of it, and is no error', async () => {
+    const { store, handler, id, errors, server } = await startFailing(line);
+    await (await store.get(id))?.end();
+    expect(handler.localSessions).toBe(1);
+    await server().notify('notifications/tools/list_changed', {});
+    expect(handler.localSessions).toBe(0);
+    expect(errors).toEqual([]);
   });
 
   it('an answer that is too large for the store becomes an error that is stored', async () => {

@@ -123,7 +123,7 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   let text = '';
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(brokenOff);
       if (done) break;
       received += value.byteLength;
       if (received > maxBytes) throw tooLarge;
@@ -134,6 +134,11 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
     reader.releaseLock();
   }
   return text + decoder.decode();
+}
+
+/** A client that goes away in the middle of its body is nothing for the operator to hear of. */
+function brokenOff(): never {
+  throw new HttpError(400, 'Bad Request: body was broken off');
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,12 @@
-import type { JsonValue, Session, SessionStore, StateSchemas } from '@mcp-session/core';
+import { SessionError, type JsonValue, type Session, type SessionStore, type StateSchemas } from '@mcp-session/core';
 import { HttpError } from './http-errors.ts';
-import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcResponse } from './json-rpc.ts';
+import {
+  INTERNAL_ERROR,
+  INVALID_REQUEST,
+  isNotification,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+} from './json-rpc.ts';
 import { LocalSession, type LocalSettings } from './local-session.ts';
 import type { SessionHandlerOptions } from './options.ts';
 import { OutgoingIds } from './outgoing-ids.ts';
@@ -98,10 +104,18 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     const server = await this.#options.createServer({ session, restored, request, authInfo });
     const ids = new OutgoingIds(`${this.#settings.nodeId}.${++this.#instances}`);
     const transport = new SessionTransport(session.id, ids, async (streamId, message) => {
-      await session.events.append(streamId, message);
+      try {
+        await session.events.append(streamId, message);
+      } catch (error) {
+        if (streamId !== STANDALONE_STREAM || !isNotification(message)) throw error;
+        // Both SDK lines let go of such promises (McpServer.sendToolListChanged), and a rejection that nobody handles ends the process.
+        if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void local.close(false);
+        else this.#settings.onError(error);
+      }
     });
+    const local = new LocalSession(session, server, transport, this.#settings);
     await this.#sdk.connect(server, transport);
-    return new LocalSession(session, server, transport, this.#settings);
+    return local;
   }
 
   /** Tells a new server what the one before it was told. */
