@@ -32,6 +32,7 @@ async function startFailing(line: Line) {
     ...harness,
     ...switches,
     client,
+    id,
     begun: begun.passed,
     go: go.open,
     calls: () => calls,
