@@ -104,3 +104,19 @@ it('the tombstone of an ended session holds nothing of what core stored', async 
   await backend.sweep(10, 1);
   expect(database.prepare('select sweep_at from mcp_sessions').pluck().all()).toEqual([FAR]);
 });
+
+it('a step of a sweep looks at no more sessions than its limit, also where there is nothing left to remove of them', async () => {
+  const { backend, database } = await newBackend();
+  for (let n = 0; n < 50; n++) {
+    const id = `ended-${n}`;
+    await backend.createSession({ id, kind: 'session', principal: null, profile: '{}', expiresAt: FAR }, 1);
+    await backend.endSession(id, FAR, 1);
+  }
+  const waiting = () => database.prepare('select count(*) from mcp_sessions where sweep_at = 0').pluck().get();
+  expect(waiting()).toBe(50);
+  expect(await backend.sweep(10, 1)).toEqual({ ids: [], done: false });
+  expect(waiting()).toBe(40);
+  for (let step = 0; step < 4; step++) await backend.sweep(10, 1);
+  expect(waiting()).toBe(0);
+  expect(await backend.sweep(10, 1)).toEqual({ ids: [], done: true });
+});

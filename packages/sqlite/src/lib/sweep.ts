@@ -28,6 +28,7 @@ export class Sweep {
           this.#statements.markOver.run({ pk });
         } else if (purge_at !== null && purge_at > now) {
           this.#statements.wait.run({ pk });
+          left--;
         } else {
           this.#statements.removeSession.run({ pk });
           ids.push(id);
