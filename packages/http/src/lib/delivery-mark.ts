@@ -1,3 +1,4 @@
+import type { ProtocolFacts } from '@mcp-session/core';
 import type { AnySession } from './streams.ts';
 
 /** Name of the protocol fact that says how far the standalone stream was delivered. */
@@ -18,14 +19,15 @@ export class DeliveryMark {
   #candidate: string | undefined;
   #candidateAt = 0;
   #written: string | undefined;
+  /** Writes of the mark that are under way: until they are done the facts are behind. */
+  #storing = 0;
 
   /** @param settleMs How long a connection must stay open after an event, in milliseconds. */
   constructor(session: AnySession, settleMs: number, onError: (error: unknown) => void) {
     this.#session = session;
     this.#settleMs = settleMs;
     this.#onError = onError;
-    const stored = session.protocol[FACT];
-    this.#delivered = typeof stored === 'string' ? stored : undefined;
+    this.refresh(session.protocol);
   }
 
   /** Id of the last event that counts as delivered; `undefined`: none does. */
@@ -33,9 +35,9 @@ export class DeliveryMark {
     return this.#delivered;
   }
 
-  /** The session's facts say so already. */
-  known(cursor: string): void {
-    this.#delivered = cursor;
+  /** Takes over what the session's facts say: another process may have delivered more since this one looked. */
+  refresh({ [FACT]: stored }: ProtocolFacts): void {
+    if (this.#storing === 0 && typeof stored === 'string') this.#delivered = stored;
   }
 
   /** A connection begins after this event, which the client has. */
@@ -62,6 +64,10 @@ export class DeliveryMark {
 
   #store(cursor: string): void {
     this.#delivered = cursor;
-    this.#session.updateProtocol((facts) => ({ ...facts, [FACT]: cursor })).catch(this.#onError);
+    this.#storing++;
+    this.#session
+      .updateProtocol((facts) => ({ ...facts, [FACT]: cursor }))
+      .catch(this.#onError)
+      .finally(() => this.#storing--);
   }
 }

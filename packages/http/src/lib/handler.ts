@@ -147,7 +147,10 @@ export class Handler<
     checkAccept(caller.request, 'text/event-stream');
     const session = await this.#find(caller);
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
-    return this.#withLocal(session, caller, (local) => this.#gets.handle(local, caller.request, revision));
+    return this.#withLocal(session, caller, (local) => {
+      local.mark.refresh(session.protocol);
+      return this.#gets.handle(local, caller.request, revision);
+    });
   }
 
   async #delete(caller: Caller<AuthInfo>): Promise<Response> {

@@ -65,7 +65,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       const { protocolVersion } = result;
       const serverCapabilities = asJson(result.capabilities ?? {});
       await session.updateProtocol((facts) => ({ ...facts, protocolVersion, serverCapabilities, standaloneCursor }));
-      local.mark.known(standaloneCursor);
+      local.mark.refresh(session.protocol);
       return { response, local };
     } catch (error) {
       await this.#discard(session, local);
