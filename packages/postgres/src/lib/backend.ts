@@ -153,7 +153,7 @@ export class PostgresBackend implements SessionBackend {
 
   async #close(): Promise<void> {
     await this.#hints.close();
-    await this.#connection.client.close();
+    await this.#connection.close();
   }
 
   #open<T>(operation: () => Promise<T>): Promise<T> {

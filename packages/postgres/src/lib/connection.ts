@@ -18,7 +18,7 @@ const GRACE_MS = 5_000;
 const BORROWED_TIMEOUT_MS = 60_000;
 
 /** A query of postgres.js that runs. */
-type Running = Promise<readonly unknown[]> & { cancel(): void };
+type Running = Promise<readonly unknown[]>;
 
 /** A query that was compiled once. Each run is one statement and one round trip. */
 export type Statement<Args, Result> = (args: Args) => Promise<readonly Result[]>;
@@ -32,6 +32,7 @@ export class Connection {
   readonly tablePrefix: string;
   /** Compiles queries and runs none. */
   readonly queries: Kysely<Tables>;
+  readonly #underWay = new Set<Running>();
 
   constructor(client: Client, schema: string, tablePrefix: string) {
     this.client = client;
@@ -80,6 +81,12 @@ export class Connection {
     });
   }
 
+  /** Waits for what is under way, which ends in bounded time, and closes the client if it is ours. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+    await this.client.close();
+  }
+
   #statement<Args extends object, Result>(build: Build<Args, Result>, writes: boolean): Statement<Args, Result> {
     const { sql, parameters } = build(this.queries, placeholders as Args).compile(this.queries);
     const readers = parameters.map((value) =>
@@ -104,6 +111,7 @@ export class Connection {
 
   async #run(start: () => Running, timeoutMs: number, writes: boolean): Promise<readonly unknown[]> {
     const query = start();
+    this.#underWay.add(query);
     try {
       return await this.#bounded(query, timeoutMs, writes);
     } catch (error) {
@@ -113,6 +121,8 @@ export class Connection {
           throw translateError(again, this, { writes });
         });
       throw translateError(error, this, { writes: writes && wasSent(query) });
+    } finally {
+      this.#underWay.delete(query);
     }
   }
 
@@ -126,10 +136,12 @@ export class Connection {
 
   #giveUp(query: Running, timeoutMs: number, writes: boolean): SessionError {
     if (!wasSent(query)) {
-      query.cancel();
-      return new SessionError('STORE_BUSY', `${this.label} had no free connection for ${timeoutMs} ms`, {
-        retryable: true,
-      });
+      disarm(query);
+      return new SessionError(
+        'STORE_BUSY',
+        `${this.label} had no free connection for ${timeoutMs} ms: all were in use, or none could be opened`,
+        { retryable: true },
+      );
     }
     this.client.drop();
     return new SessionError('STORE_UNAVAILABLE', `${this.label} did not answer for ${timeoutMs} ms`, {
@@ -142,6 +154,14 @@ export class Connection {
 /** Whether a query has left the queue of the pool. postgres.js notes then to which backend it was sent (3.4.9, connection.js, execute). */
 function wasSent(query: Running): boolean {
   return (query as { readonly state?: unknown }).state !== null;
+}
+
+/**
+ * Makes a query harmless that was not sent yet. It is not cancelled: if a new connection is being opened for it, postgres.js would never
+ * use that connection for anything (3.4.9, connection.js, ReadyForQuery).
+ */
+function disarm(query: Running): void {
+  void Object.assign(query, { strings: ['select 1'], args: [] });
 }
 
 /** Stands in a query that is compiled for a value that comes with each run. */

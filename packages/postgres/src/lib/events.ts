@@ -98,11 +98,16 @@ interface SelectedEvent {
 }
 
 function preparePages(connection: Connection, ofOneStream: boolean) {
-  const inStream = (streamId: string | undefined) => (ofOneStream ? sql`and stream_id = ${streamId}` : sql``);
   const page = (newest: boolean) =>
     connection.reading(
       (_, { sessionId, streamId, afterSeq, limit, maxBytes, now }: EventQuery & { readonly now: number }) => {
-        const [direction, start] = newest ? [sql`desc`, sql``] : [sql`asc`, sql`and seq > ${afterSeq}::int8`];
+        const direction = newest ? sql`desc` : sql`asc`;
+        // The log holds every number between its ends, so that it is known where a page of all of it ends. Whatever plan is chosen then reads no more than the page.
+        const beyond = newest
+          ? sql`session.last_seq - ${limit}::int8`
+          : sql`greatest(session.trimmed_seq, ${afterSeq}::int8)`;
+        const within = ofOneStream ? sql`and stream_id = ${streamId}` : sql`and seq <= ${beyond} + ${limit}::int8 + 1`;
+        const start = newest && ofOneStream ? sql`` : sql`and seq > ${beyond}`;
         // One row more than the limit tells whether there is more.
         return sql<SelectedEvent>`
           with session as materialized (
@@ -112,7 +117,7 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
             select event.*, count(*) over () as found, row_number() over up_to as nth, sum(bytes) over up_to as total
             from session, lateral (
               select seq, stream_id, created_at, bytes, message from ${table.events}
-              where session_pk = session.pk ${inStream(streamId)} ${start}
+              where session_pk = session.pk ${within} ${start}
               order by seq ${direction} limit ${limit}::int8 + 1
             ) as event
             window up_to as (order by seq ${direction})

@@ -33,6 +33,7 @@ interface Step {
 
 function prepare(connection: Connection) {
   return {
+    // Rows are found again by an array of their keys: of a join the planner thinks that a third of the table may be due.
     // Renewals leave `sweep_at` alone. What is found to be live is looked at again when it would expire.
     close: connection.writing(
       (_, { limit, now }: Step) => sql<{ looked: Int8; removable: boolean }>`
@@ -42,16 +43,17 @@ function prepare(connection: Connection) {
           order by sweep_at limit ${limit}
           for update skip locked
         ), closed as (
-          update ${table.sessions} as session set
+          update ${table.sessions} set
             ended_at = case when expires_at > ${now}::int8 then null else expires_at end,
             purge_at = case when expires_at > ${now}::int8 then null else 0 end,
             sweep_at = case when expires_at > ${now}::int8 then expires_at else 0 end
-          from due where session.pk = due.pk
-          returning session.ended_at
+          where pk = any(array(select pk from due))
+          returning ended_at
         )
         select (select count(*) from due) as looked,
           exists (select from closed where ended_at is not null)
-          or exists (select from ${table.sessions} where sweep_at <= ${now}::int8 and ended_at is not null) as removable`,
+          or (select pk from ${table.sessions} where sweep_at <= ${now}::int8 and ended_at is not null order by sweep_at limit 1)
+            is not null as removable`,
     ),
 
     // Messages are the greater part of what is stored, and the secret part: they go first. Where all rows of the sessions were fewer than the
@@ -59,7 +61,7 @@ function prepare(connection: Connection) {
     remove: connection.writing(
       (_, { limit, now }: Step) => sql<{ ids: string | null; done: boolean }>`
         with due as materialized (
-          select pk, id, purge_at from ${table.sessions}
+          select pk from ${table.sessions}
           where sweep_at <= ${now}::int8 and ended_at is not null
           order by sweep_at limit ${limit}
           for update skip locked
@@ -73,12 +75,12 @@ function prepare(connection: Connection) {
         ), finished as materialized (
           select * from due limit (select rows from room)
         ), waiting as (
-          update ${table.sessions} as session set sweep_at = finished.purge_at
-          from finished where session.pk = finished.pk and finished.purge_at > ${now}::int8
+          update ${table.sessions} set sweep_at = purge_at
+          where pk = any(array(select pk from finished)) and purge_at > ${now}::int8
         ), gone as (
-          delete from ${table.sessions} as session using finished
-          where session.pk = finished.pk and finished.purge_at <= ${now}::int8
-          returning session.id
+          delete from ${table.sessions}
+          where pk = any(array(select pk from finished)) and purge_at <= ${now}::int8
+          returning id
         )
         select (select string_agg(id, ' ') from gone) as ids,
           (select count(*) from due) < ${limit}::int8 and (select count(*) from due) = (select count(*) from finished) as done`,

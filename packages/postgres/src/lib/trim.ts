@@ -40,8 +40,8 @@ function prepare(connection: Connection) {
             or event.seq <= ${bound.throughSeq}::int8, false) as exceeding
           from session, lateral (
             select seq, stream_id, created_at, bytes from ${table.events}
-            where session_pk = session.pk and seq > session.trimmed_seq
-            order by seq limit ${bound.limit}
+            where session_pk = session.pk and seq > session.trimmed_seq and seq <= session.trimmed_seq + ${bound.limit}::int8
+            order by seq
           ) as event
         ), taken as materialized (
           select seq, stream_id, bytes from oldest

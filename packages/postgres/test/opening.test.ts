@@ -1,0 +1,161 @@
+import { createPostgresStore, migratePostgres } from '@mcp-session/postgres';
+import postgres from 'postgres';
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { Child } from './support/children.ts';
+import { Proxy, refusal } from './support/proxy.ts';
+import { append, connect, createSession, newBackend, newSchema, openBackend } from './support/schemas.ts';
+
+async function newRole(): Promise<{ readonly sql: postgres.Sql; readonly role: string; readonly url: string }> {
+  const role = `role_${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
+  const sql = connect(inject('postgres').url);
+  await sql.unsafe(`create role ${role} login password '${role}'`);
+  onTestFinished(async () => {
+    await sql.unsafe(`drop owned by ${role} cascade`);
+    await sql.unsafe(`drop role ${role}`);
+  });
+  const url = new URL(inject('postgres').url);
+  url.username = role;
+  url.password = role;
+  return { sql, role, url: url.href };
+}
+
+describe('migrations', () => {
+  it(
+    'ten processes that start at once on an empty database: each opens and appends',
+    { timeout: 120_000 },
+    async () => {
+      const { url, schema, dispose } = await newSchema();
+      // Not even the schema is there.
+      await dispose();
+      const args = [JSON.stringify({ url, schema, maxConnections: 2 })];
+      const children = Array.from({ length: 10 }, () => new Child('open-and-append.ts', args));
+      await Promise.all(children.map(async (child) => await child.succeed()));
+      const sql = connect(url, { connection: { search_path: schema } });
+      expect(await sql`select name from mcp_migrations`).toEqual([{ name: '0001-initial' }]);
+      expect(await sql`select count(*)::int4 as count from mcp_events`).toEqual([{ count: 10 }]);
+    },
+  );
+
+  it('by a role that owns only its schema', async () => {
+    const { sql, role, url } = await newRole();
+    await sql.unsafe(`create schema ${role} authorization ${role}`);
+    const store = await createPostgresStore({ url, schema: role });
+    onTestFinished(() => store.close());
+    const session = await store.create();
+    await session.state.set('key', 1);
+    await session.events.append('s', 1);
+    expect(await session.state.get('key')).toBe(1);
+    await session.end();
+    expect(await store.sweep()).toBe(0);
+  });
+
+  it('ahead of a deploy: a role that may only use the tables opens the store then, and not before', async () => {
+    const { url: owner, schema } = await newSchema();
+    const { sql, role, url } = await newRole();
+    await sql.unsafe(`grant usage on schema ${schema} to ${role}`);
+    await expect(createPostgresStore({ url, schema })).rejects.toMatchObject({ code: 'STORE_DENIED' });
+    await migratePostgres({ url: owner, schema });
+    // The grants of docs/operations.md.
+    await sql.unsafe(`grant select, insert, update, delete on all tables in schema ${schema} to ${role}`);
+    const store = await createPostgresStore({ url, schema });
+    onTestFinished(() => store.close());
+    const session = await store.create();
+    await session.state.set('key', 1);
+    await session.state.clear();
+    await session.events.append('s', 1);
+    await session.events.trim({ maxEvents: 0 });
+    await session.end();
+    await store.sweep();
+    expect(await store.get(session.id)).toBeUndefined();
+  });
+
+  it('stores with different prefixes share a schema', async () => {
+    const { backend, url, schema } = await newBackend();
+    const other = await openBackend({ url, schema, tablePrefix: 'other_' });
+    await other.migrate();
+    await createSession(backend);
+    expect(await other.readSession('a', 1)).toBeUndefined();
+    await createSession(other);
+    await append(other, 'token');
+    expect((await backend.readSession('a', 1))?.lastSeq).toBe(0);
+  });
+
+  it('in a schema whose name has to be quoted', async () => {
+    const { url } = inject('postgres');
+    const schema = `te"st'\\ ${crypto.randomUUID().slice(0, 8)}`;
+    const sql = connect(url);
+    onTestFinished(() => sql`drop schema if exists ${sql(schema)} cascade`.then(() => undefined));
+    const backend = await openBackend({ url, schema });
+    await backend.migrate();
+    await createSession(backend);
+    expect(await append(backend, 'token')).toMatchObject([{ firstSeq: 1 }]);
+  });
+});
+
+describe('clients', () => {
+  it('one of the caller stays open', async () => {
+    const { url, schema } = await newSchema();
+    const sql = connect(url, { types: { bigint: postgres.BigInt } } as object);
+    const store = await createPostgresStore({ sql, schema });
+    const session = await store.create();
+    await session.events.append('s', 1);
+    expect(await store.count()).toBe(1);
+    await store.close();
+    expect(await sql`select 1 as one`).toEqual([{ one: 1 }]);
+  });
+
+  it('by DATABASE_URL, where nothing else is said', async () => {
+    const { url, schema } = await newSchema();
+    vi.stubEnv('DATABASE_URL', url);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const store = await createPostgresStore({ schema });
+    onTestFinished(() => store.close());
+    expect(await store.count()).toBe(0);
+  });
+
+  it('by the variables of libpq, where there is no URL', async () => {
+    const { url, schema } = await newSchema();
+    const { hostname, port, username, password, pathname } = new URL(url);
+    vi.stubEnv('DATABASE_URL', undefined);
+    for (const [name, value] of Object.entries({ HOST: hostname, PORT: port, USER: username, PASSWORD: password }))
+      vi.stubEnv(`PG${name}`, value);
+    vi.stubEnv('PGDATABASE', pathname.slice(1));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const store = await createPostgresStore({ schema });
+    onTestFinished(() => store.close());
+    expect(await store.count()).toBe(0);
+  });
+
+  it('without prepared statements', async () => {
+    const { backend, sql, schema } = await newBackend({ prepare: false });
+    await createSession(backend);
+    for (let n = 1; n <= 20; n++) expect(await append(backend, `token-${n}`)).toMatchObject([{ firstSeq: n }]);
+    const left = await sql`select 1 from pg_prepared_statements where statement like ${`%${schema}%`}`;
+    expect(left).toEqual([]);
+  });
+
+  it('behind a pooler that refuses settings which come with a connection', async () => {
+    const { url, schema } = await newSchema();
+    const proxy = await Proxy.open(url);
+    let refused = 0;
+    // PgBouncer, unless its ignore_startup_parameters names it.
+    proxy.toServer = (bytes, link) => {
+      if (!bytes.includes('statement_timeout\0')) return bytes;
+      refused++;
+      link.client.end(refusal('08P01', 'unsupported startup parameter: statement_timeout'));
+      return undefined;
+    };
+    const backend = await openBackend({ url: proxy.url, schema });
+    await backend.migrate();
+    await createSession(backend);
+    expect(await append(backend, 'token')).toMatchObject([{ firstSeq: 1 }]);
+    expect(refused).toBe(1);
+  });
+
+  it('a process ends by itself once its store is closed', { timeout: 60_000 }, async () => {
+    const { url, schema } = await newSchema();
+    const child = new Child('open-and-append.ts', [JSON.stringify({ url, schema })]);
+    await child.succeed();
+    expect(await connect(url)`select 1 as one`).toHaveLength(1);
+  });
+});
