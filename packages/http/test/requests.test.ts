@@ -122,6 +122,15 @@ describe.each(lines)('requests, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(200);
   });
 
+  it('rule 21: a client of a revision without sessions is told which ones there are, and not to send an id', async () => {
+    const { raw } = await start(line, { tools: echo });
+    const client = raw({ 'mcp-protocol-version': '2026-07-28' });
+    for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
+      expect(response.status).toBe(400);
+      expect((await response.error()).message).toContain('supported versions: 2025-11-25');
+    }
+  });
+
   it('rule 22: a batch of requests shares one stream, which ends after the last answer; later revisions refuse batches', async () => {
     const { raw } = await start(line, { tools: echo });
     const client = raw();

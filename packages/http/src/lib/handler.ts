@@ -133,7 +133,7 @@ export class Handler<
   }
 
   async #initialize(initialize: JsonRpcRequest | undefined, caller: Caller<AuthInfo>): Promise<Response> {
-    if (initialize === undefined) throw new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
+    if (initialize === undefined) throw this.#idIsMissing(caller.request);
     const principal = await principalOf(caller.authInfo, caller.request, this.#options.principal);
     const { response, local } = await this.#life.begin(initialize, principal, caller);
     if (local === undefined) return Response.json(response);
@@ -164,7 +164,7 @@ export class Handler<
   /** The session that a request names: read from the store each time, for its principal only. */
   async #find({ request, authInfo }: Caller<AuthInfo>): Promise<Session<S>> {
     const id = request.headers.get('mcp-session-id');
-    if (id === null) throw new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
+    if (id === null) throw this.#idIsMissing(request);
     const principal = await principalOf(authInfo, request, this.#options.principal);
     const session = await this.#options.store.get(id, { principal });
     // One without a version was not begun over HTTP, and is not for clients.
@@ -175,6 +175,12 @@ export class Handler<
       throw sessionNotFound();
     }
     return session;
+  }
+
+  /** @throws HttpError 400 that says so where the client speaks a revision that is not served, such as one that has no such ids. */
+  #idIsMissing(request: Request): HttpError {
+    requestRevision(request, undefined, this.#sdk.protocolVersions);
+    return new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
   }
 
   async #withLocal(

@@ -83,22 +83,24 @@ export class NodeLease<S extends StateSchemas> {
     this.#noteLapse();
     const until = Date.now() + this.#leaseMs;
     try {
-      if (this.#record === undefined) {
-        this.#record = await this.#store.create({
-          ...RECORD_LIFE,
-          id: recordId(this.#nodeId),
-          kind: KIND,
-          protocol: { [FACT]: until },
-        });
-      } else {
-        await this.#record.updateProtocol((facts) => ({ ...facts, [FACT]: until }));
-      }
+      this.#record ??= await this.#findOrCreate();
+      await this.#record.updateProtocol((facts) => ({ ...facts, [FACT]: until }));
       // The renewal itself can have come too late.
       this.#noteLapse();
       this.#until = until;
     } catch (error) {
+      // It can have expired while this node had no work, and is then made anew the next time.
+      this.#record = undefined;
       this.#onError(error);
     }
+  }
+
+  /** Finds the record too: an earlier try can have made it and not have heard of it. */
+  async #findOrCreate(): Promise<Session<S>> {
+    const id = recordId(this.#nodeId);
+    return (
+      (await this.#store.get(id, { kind: KIND })) ?? (await this.#store.create({ ...RECORD_LIFE, id, kind: KIND }))
+    );
   }
 }
 
