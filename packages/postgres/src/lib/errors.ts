@@ -59,6 +59,11 @@ const busy: Meaning = {
   retryable: true,
 };
 
+const unprepared: Meaning = {
+  code: 'STORE_FAILED',
+  text: 'does not keep prepared statements, as behind a pooler in transaction mode; set the option prepare to false',
+};
+
 // SQLSTATEs (postgresql.org/docs/current/errcodes-appendix.html), codes of postgres.js, and codes of Node's sockets. A class of SQLSTATEs stands by
 // its first two characters and means what is not named in full.
 const meanings: Record<string, Meaning> = {
@@ -86,6 +91,7 @@ const meanings: Record<string, Meaning> = {
     code: 'STORE_READ_ONLY',
     text: 'is read-only: a replica, or set up so; the store needs the primary',
   },
+  '26000': unprepared,
   '28': refused,
   '3D000': { code: 'STORE_UNAVAILABLE', text: 'does not exist; create it first' },
   '3F000': unmigrated,
@@ -96,6 +102,7 @@ const meanings: Record<string, Meaning> = {
     text: 'lets the role not do this; grant it the rights that docs/operations.md lists',
   },
   '42703': unmigrated,
+  '42P05': unprepared,
   '42883': unmigrated,
   '42P01': unmigrated,
   '53100': full,

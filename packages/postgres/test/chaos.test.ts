@@ -1,0 +1,102 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { createPostgresStore } from '@mcp-session/postgres';
+import { expect, it, onTestFinished } from 'vitest';
+import { Child } from './support/children.ts';
+import { connect, newSchema } from './support/schemas.ts';
+
+/** How long it goes on. A minute, to be sure: `MCP_SESSION_CHAOS_MS=60000`. */
+const CHAOS_MS = Number(process.env['MCP_SESSION_CHAOS_MS'] ?? 10_000);
+const PROCESSES = 4;
+
+it(
+  `${CHAOS_MS} ms of kills of writers, of the server's connections, and of the listening one: a reader has each acknowledged event once and in order`,
+  { timeout: CHAOS_MS + 120_000 },
+  async () => {
+    const { url, schema } = await newSchema();
+    const named = { url: `${url}?application_name=${schema}`, schema, maxConnections: 4 };
+    // Readers and writers are hit alike: all of their connections have the name of the test.
+    const store = await createPostgresStore({ ...named, ttlMs: 3_600_000, retention: { maxEvents: 1_000_000 } });
+    onTestFinished(() => store.close());
+    const session = await store.create();
+    const look = connect(url, { max: 1 });
+
+    let rejections = 0;
+    const reject = (): void => void rejections++;
+    process.on('unhandledRejection', reject);
+    onTestFinished(() => void process.off('unhandledRejection', reject));
+
+    const acknowledged: string[] = [];
+    let children = 0;
+    const start = () => new Child('crowd.ts', [JSON.stringify(named), session.id, `w${children++}`]);
+    let working = true;
+    const kills = { writers: 0, connections: 0 };
+    const crowds = Array.from({ length: PROCESSES }, async () => {
+      while (working) {
+        const child = start();
+        // Long enough to have begun, as the first line says.
+        acknowledged.push((await child.line()) ?? 'none');
+        await wait(200 + Math.random() * 1_500);
+        child.kill();
+        kills.writers++;
+        acknowledged.push(...(await child.lines()));
+      }
+    });
+    const cutting = (async () => {
+      while (working) {
+        await wait(100 + Math.random() * 200);
+        const cut = await look`
+          select pg_terminate_backend(pid) from (
+            select pid from pg_stat_activity where application_name = ${schema}
+            order by query ilike 'listen%' and random() < 0.5 desc, random() limit 3
+          ) as chosen`;
+        kills.connections += cut.length;
+      }
+    })();
+
+    const seen: string[] = [];
+    const seqs: number[] = [];
+    const end = new AbortController();
+    const reading = (async () => {
+      // A reader whose connection is cut begins again behind what it has.
+      for (let after: string | undefined; !end.signal.aborted;) {
+        try {
+          for await (const event of session.events.tail({
+            signal: end.signal,
+            ...(after !== undefined && { after }),
+          })) {
+            after = event.id;
+            seqs.push(event.seq);
+            seen.push(String(event.message));
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'SessionError', retryable: true });
+        }
+      }
+    })();
+
+    await wait(CHAOS_MS);
+    working = false;
+    await Promise.all([...crowds, cutting]);
+    // What the last writers had sent when they were killed may still be at work.
+    const active = () => look`select from pg_stat_activity where application_name = ${schema} and state = 'active'`;
+    await expect.poll(async () => (await active()).length, { timeout: 30_000 }).toBe(0);
+    const [head] = await look.unsafe<{ last_seq: number }[]>(`select last_seq::int4 from ${schema}.mcp_sessions`);
+    const lastSeq = head?.last_seq ?? -1;
+    await expect.poll(() => seqs.at(-1), { timeout: 30_000 }).toBe(lastSeq);
+    end.abort();
+    await reading;
+
+    expect(seqs).toEqual(Array.from({ length: lastSeq }, (_, index) => index + 1));
+    expect(new Set(seen).size).toBe(seen.length);
+    const missing = new Set(acknowledged.filter((message) => message !== 'none'));
+    for (const message of seen) missing.delete(message);
+    expect([...missing]).toEqual([]);
+    expect(rejections).toBe(0);
+    expect(Math.min(kills.writers, kills.connections)).toBeGreaterThan(3);
+    expect(acknowledged.length).toBeGreaterThan(100);
+    if (process.env['MCP_SESSION_CHAOS_MS'] !== undefined)
+      process.stdout.write(
+        `chaos: ${JSON.stringify({ ...kills, acknowledged: acknowledged.length, events: lastSeq })}\n`,
+      );
+  },
+);
