@@ -62,6 +62,7 @@ describe('names', () => {
     'McpServer',
     'Date.now',
     'package.json',
+    'events.append.test.ts',
     'Mcp-Session-Id',
     'principal',
     'npx -y pnpm@12 test',
