@@ -18,7 +18,7 @@ describe('requests at work', () => {
       const local = new LocalSession(session, server, transport, settings);
       const begin = (id: number): void => {
         transport.request({ jsonrpc: '2.0', id, method: 'test' }, `stream-${id}`, undefined, () => undefined);
-        local.watch();
+        local.watch(0);
       };
       begin(1);
       const sent = transport.send({ jsonrpc: '2.0', id: 1, result: {} });

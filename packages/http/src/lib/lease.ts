@@ -33,9 +33,14 @@ export class NodeLease<S extends StateSchemas> {
     this.#onError = onError;
   }
 
-  /** A request begins on this node. @returns To be called when it ends. */
-  begin(): () => void {
-    if (this.#atWork++ === 0) this.#until = Math.max(this.#until, Date.now() + this.#leaseMs);
+  /**
+   * A request begins on this node.
+   *
+   * @param beganAt When, in Unix milliseconds: no later than its stream, by which others tell how long it counts as being run.
+   * @returns To be called when it ends.
+   */
+  begin(beganAt: number): () => void {
+    if (this.#atWork++ === 0) this.#until = Math.max(this.#until, beganAt + this.#leaseMs);
     this.#timer ??= setInterval(() => void this.#renew(), Math.ceil(this.#leaseMs / 3)).unref();
     return () => {
       if (--this.#atWork === 0) this.#stop();

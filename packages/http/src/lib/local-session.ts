@@ -140,9 +140,13 @@ export class LocalSession<Server extends ServerLike> {
     this.#connections.get(streamId)?.close(lastFrame);
   }
 
-  /** Watches for the session's end for as long as requests are answered, so that their handlers are aborted then. */
-  watch(): void {
-    if (this.#watch === undefined) void this.#watchUntilIdle();
+  /**
+   * Watches for the session's end for as long as requests are answered, so that their handlers are aborted then.
+   *
+   * @param beganAt When the first of them began, see `NodeLease.begin`.
+   */
+  watch(beganAt: number): void {
+    if (this.#watch === undefined) void this.#watchUntilIdle(beganAt);
   }
 
   /**
@@ -189,10 +193,10 @@ export class LocalSession<Server extends ServerLike> {
     if (options.unsettled === undefined && !signal.aborted) void this.close(false);
   }
 
-  async #watchUntilIdle(): Promise<void> {
+  async #watchUntilIdle(beganAt: number): Promise<void> {
     const abort = (this.#watch = new AbortController());
     const timer = setTimeout(() => void this.#watchEnd(abort.signal), WATCH_AFTER_MS).unref();
-    const rest = this.#settings.lease.begin();
+    const rest = this.#settings.lease.begin(beganAt);
     // A request can begin after the last one has ended and before we hear of it, and has seen that it is watched.
     do await this.transport.idle();
     while (this.transport.running);

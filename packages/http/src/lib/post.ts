@@ -66,6 +66,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     }
 
     const { streamId } = requestStream(requests.length, this.#settings.nodeId, ++this.#streams);
+    const beganAt = Date.now();
     const cursor = await local.session.events.append(streamId, openedMark(requests.map(({ id }) => id)));
     // Whatever has closed it meanwhile, the client's next try finds the session restored, or gone.
     if (local.closed) throw new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
@@ -83,13 +84,12 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       polls ? () => local.closeConnection(streamId) : undefined,
       polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
     );
-    const beganAt = Date.now();
     for (const request of requests) {
       local.transport.request(request, streamId, extra, (answer) =>
         this.#answer(local, { streamId, request, beganAt }, answer),
       );
     }
-    local.watch();
+    local.watch(beganAt);
     try {
       for (const message of messages) if (!isRequest(message)) await this.#receive(local, message, extra);
     } catch (error) {
