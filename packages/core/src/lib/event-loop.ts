@@ -7,15 +7,22 @@ const MAX_TURN_MS = 10;
  */
 export class EventLoopTurn {
   #startedAt: number | undefined;
+  #waiting = 0;
 
-  /** @returns `undefined` where the present turn is young and there is nothing to wait for. */
+  /** @returns `undefined` where the present turn is young, nobody waits for the next one, and there is nothing to wait for. */
   endIfLong(): Promise<void> | undefined {
-    if (!this.#isLong()) return undefined;
+    // In the order in which they come: appends of many sessions then meet in one batch, where each would else go on alone for a turn.
+    if (this.#waiting === 0 && !this.#isLong()) return undefined;
+    this.#waiting++;
     return new Promise((resolve) => {
       // All that wait come up in the same turn, and those that go first can use it up.
       const look = (): void => {
-        if (this.#isLong()) setImmediate(look);
-        else resolve();
+        if (this.#isLong()) {
+          setImmediate(look);
+          return;
+        }
+        this.#waiting--;
+        resolve();
       };
       setImmediate(look);
     });
