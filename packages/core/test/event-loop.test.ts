@@ -1,8 +1,5 @@
-import { createSessionStore } from '@mcp-session/core';
-import { createMemoryBackend } from '@mcp-session/core/memory';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { EventLoopTurn } from '../src/lib/event-loop.ts';
-import { intercept } from './support/intercept.ts';
 import { open } from './support/open.ts';
 
 it('lets timers and sockets have their turn while a loop of awaited calls runs', async () => {
@@ -34,33 +31,22 @@ it('lets them have it while many calls that came at once wait, too', async () =>
   expect(turns).toBeGreaterThan(25);
 });
 
-it('lets appends of many sessions meet in one batch where each of them has to wait for its turn', async () => {
-  const memory = createMemoryBackend();
-  let batches = 0;
-  const backend = intercept(memory, {
-    appendEvents: (batch, now) => {
-      batches++;
-      return memory.appendEvents(batch, now);
-    },
-    commitState: (commit, now) => {
-      keepTheThread(2);
-      return memory.commitState(commit, now);
-    },
-  });
-  const store = await createSessionStore(backend, { sweep: false });
-  onTestFinished(() => store.close());
-  const sessions = await Promise.all(Array.from({ length: 20 }, () => store.create()));
-  await Promise.all(
-    sessions.map(async ({ events, state }) => {
-      for (let n = 0; n < 10; n++) {
-        await state.set('n', n);
-        await events.append('s', n);
-      }
-    }),
-  );
+it('lets those that wait go in the order in which they came: their appends then meet in a batch', async () => {
+  const turn = new EventLoopTurn();
+  turn.endIfLong();
+  keepTheThread(11);
+  const order: string[] = [];
+  const chain = async (name: string): Promise<void> => {
+    for (let n = 1; n <= 3; n++) {
+      const end = turn.endIfLong();
+      if (end !== undefined) await end;
+      order.push(`${name}${n}`);
+    }
+  };
 
-  // 200 appends; each alone where a session goes on for as long as its turn lasts.
-  expect(batches).toBeLessThan(60);
+  await Promise.all([chain('a'), chain('b')]);
+
+  expect(order).toEqual(['a1', 'b1', 'a2', 'b2', 'a3', 'b3']);
 });
 
 /** As a call to a synchronous backend: at once where it may, and with the thread to itself for 6 ms. */
