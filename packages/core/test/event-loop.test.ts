@@ -31,9 +31,22 @@ it('lets them have it while many calls that came at once wait, too', async () =>
   expect(turns).toBeGreaterThan(25);
 });
 
+it('lets one of two loops of calls not hold up the other', async () => {
+  const turn = new EventLoopTurn();
+  let left = 100;
+  const loop = async (): Promise<number> => {
+    let calls = 0;
+    for (; left > 0; left--, calls++) await call(turn);
+    return calls;
+  };
+  const calls = await Promise.all([loop(), loop()]);
+
+  expect(Math.min(...calls)).toBeGreaterThan(25);
+});
+
 it('lets those that wait go in the order in which they came: their appends then meet in a batch', async () => {
   const turn = new EventLoopTurn();
-  turn.endIfLong();
+  void turn.endIfLong();
   keepTheThread(11);
   const order: string[] = [];
   const chain = async (name: string): Promise<void> => {
