@@ -2,7 +2,7 @@ import config from '@mcp-session-tooling/vitest';
 import { mergeConfig, type ViteUserConfig } from 'vitest/config';
 
 const own: ViteUserConfig = mergeConfig(config, {
-  test: { globalSetup: ['@mcp-session-tooling/databases/postgres-setup'] },
+  test: { globalSetup: ['@mcp-session-tooling/databases/postgres-setup'], testTimeout: 60_000 },
 });
 
 export default own;

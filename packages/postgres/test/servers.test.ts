@@ -17,7 +17,8 @@ it.each(['restart', 'kill'] as const)(
   { timeout: 120_000 },
   async (fault) => {
     const { schema } = await newSchema(server.url);
-    const store = await createPostgresStore({ url: server.url, schema, statementTimeoutMs: 2_000 });
+    const retention = { maxEvents: 1_000_000 };
+    const store = await createPostgresStore({ url: server.url, schema, statementTimeoutMs: 2_000, retention });
     onTestFinished(() => store.close());
     const session = await store.create();
     const acknowledged: number[] = [];
@@ -46,7 +47,7 @@ it.each(['restart', 'kill'] as const)(
       seqs.push(seq);
       messages.add(JSON.stringify(message));
     }
-    expect(seqs).toEqual(seqs.map((_, index) => index + 1));
+    expect(seqs.findIndex((seq, index) => seq !== index + 1)).toBe(-1);
     expect(messages.size).toBe(seqs.length);
     expect(acknowledged.filter((seq) => seq > seqs.length)).toEqual([]);
     expect(new Set(acknowledged).size).toBe(acknowledged.length);

@@ -49,7 +49,8 @@ async function inspect(connection: Connection): Promise<Server> {
       'STORE_UNAVAILABLE',
       `${label} is served by PostgreSQL ${version}; @mcp-session/postgres needs ${MIN_SERVER_VERSION} or newer`,
     );
-  if (server.encoding !== 'UTF8')
+  // A database in SQL_ASCII takes any bytes and gives them back (postgresql.org/docs/current/multibyte.html).
+  if (server.encoding !== 'UTF8' && server.encoding !== 'SQL_ASCII')
     throw new SessionError('STORE_UNAVAILABLE', `${label} has the encoding ${server.encoding}, not UTF8`);
   return server;
 }
