@@ -10,7 +10,7 @@ const WRITERS = 2;
 
 it(
   `${KILLS} times kill -9 of a writer: nothing acknowledged is lost, no hole, no half request, no half commit`,
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const path = await newFile();
     const backend = await createSqliteBackend({ path });
