@@ -103,11 +103,11 @@ export interface SessionBackend {
   /**
    * Lists live sessions in the byte order of their ids. A walk over all pages shows every session that was live all the while, once.
    *
-   * It is the one read that may lag behind writes, where a database has only such an index; its package's documentation then says so.
+   * With `countSessions` it is the one read that may lag behind writes, where a database has only such an index; its package's documentation then says so.
    */
   listSessions(query: SessionPageQuery, now: number): Promise<SessionPage>;
 
-  /** Counts live sessions, exactly, over any number of the database's own pages. Never on a request's path. */
+  /** Counts live sessions over any number of the database's own pages: exactly what a full listing would show. Never on a request's path. */
   countSessions(query: SessionQuery, now: number): Promise<number>;
 
   /**
