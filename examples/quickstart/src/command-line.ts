@@ -1,5 +1,6 @@
 import type { SessionStore } from '@mcp-session/core';
 import { createMemoryStore } from '@mcp-session/core/memory';
+import { createPostgresStore } from '@mcp-session/postgres';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,6 +10,7 @@ type Store = SessionStore<typeof state>;
 
 const DEFAULT_PORT = '7460';
 const DEFAULT_FILE = 'mcp-sessions.db';
+const POSTGRES_SCHEMA = 'mcp_quickstart';
 
 /** The stores by the names that `--store` takes, each with what `--data` means to it: another backend is another entry. */
 const stores = {
@@ -16,6 +18,13 @@ const stores = {
     open: (path = DEFAULT_FILE): Promise<Store> => createSqliteStore({ path, state }),
     describe: (path = DEFAULT_FILE) =>
       `in ${resolve(path)}: stop the server, even with kill -9, start it again, and they carry on`,
+  },
+  postgres: {
+    // Its tables are apart from all else that the database holds.
+    open: (url?: string): Promise<Store> =>
+      createPostgresStore({ ...(url !== undefined && { url }), schema: POSTGRES_SCHEMA, state }),
+    // Not the URL itself: it holds a password.
+    describe: () => `in PostgreSQL, schema ${POSTGRES_SCHEMA}: any number of servers can carry on with them`,
   },
   memory: {
     open: (): Promise<Store> => createMemoryStore({ state }),
@@ -30,7 +39,8 @@ export const help: string = `Usage: npx -y pnpm@12 start [options]
 Runs an MCP server that keeps notes in durable sessions.
 
   --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
-  --data <path>   the file of the sqlite store (default: ${DEFAULT_FILE})
+  --data <where>  the file of the sqlite store (default: ${DEFAULT_FILE}),
+                  or the URL of the postgres store's database (default: the environment variable DATABASE_URL)
   --port <port>   the port on 127.0.0.1, 0 for any that is free (default: ${DEFAULT_PORT})
   --help          shows this`;
 

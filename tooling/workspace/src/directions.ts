@@ -38,8 +38,17 @@ export const directions: Readonly<Record<string, Direction>> = {
   'packages/postgres': backend('kysely', 'postgres'),
   'packages/http': { source: [core, sdks], test: ['@mcp-session/sqlite', 'better-sqlite3', 'zod', 'express'] },
   'examples/quickstart': {
-    source: [core, '@mcp-session/http', '@mcp-session/sqlite', 'better-sqlite3', sdks, 'zod'],
-    test: [],
+    source: [
+      core,
+      '@mcp-session/http',
+      '@mcp-session/sqlite',
+      'better-sqlite3',
+      '@mcp-session/postgres',
+      'postgres',
+      sdks,
+      'zod',
+    ],
+    test: [harness],
   },
   'tooling/databases': {
     source: [

@@ -30,6 +30,7 @@ export interface StoryOptions {
  */
 export async function playStory({ store, folder, signal, fail }: StoryOptions): Promise<void> {
   const file = join(folder, 'sessions.db');
+  const data = store === 'sqlite' ? ['--data', file] : [];
   const stored = new Journal<number>();
   const onLine = (line: string): void => {
     const [, chapter] = /^Stored chapter (\d+) /.exec(line) ?? [];
@@ -38,7 +39,7 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
     stored.add(Number(chapter));
   };
   const serve = (port: string): Promise<ServerProcess> =>
-    startServer({ args: ['--store', store, '--data', file, '--port', port], signal, onLine, onEnd: fail });
+    startServer({ args: ['--store', store, ...data, '--port', port], signal, onLine, onEnd: fail });
 
   heading(`A server starts. Its sessions are in ${store === 'sqlite' ? `a file, ${file}` : store}.`);
   const server = await serve('0');

@@ -166,7 +166,7 @@ export function isRefusedParameter(error: unknown): boolean {
 }
 
 /** The `SQLSTATE`, or the code of postgres.js or of Node; empty where there is none. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   if (error instanceof AggregateError) return codeOf(error.errors[0]);
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

@@ -1,14 +1,8 @@
 import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow } from '@mcp-session/core';
 import { sql } from 'kysely';
 import type { Connection } from './connection.ts';
-import { codeOf } from './errors.ts';
 import { numberArray, textArray } from './literals.ts';
 import { table, type Int8 } from './schema.ts';
-
-/** Tokens are remembered while their events are among so many newest of the session. */
-const REMEMBERED_EVENTS = 1_000;
-
-const UNIQUE_VIOLATION = '23505';
 
 /** Appends to sessions' logs and reads them. */
 export class Events {
@@ -19,19 +13,12 @@ export class Events {
   }
 
   async append(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
-    const args = { ...toArrays(batch), now };
-    let rows: readonly Appended[];
-    try {
-      rows = await this.#statements.append(args);
-    } catch (error) {
-      // The same request was under way, on a connection that was given up: it had not committed when this statement began, and its token was not to
-      // be seen. Nothing of the batch was written. It has committed now, so that the second time the token is known.
-      if (!(error instanceof Error) || codeOf(error.cause) !== UNIQUE_VIOLATION) throw error;
-      rows = await this.#statements.append(args);
-    }
+    // In the order of the ids, in which the function locks them.
+    const order = batch.map((_, index) => index).toSorted((a, b) => (idAt(batch, a) < idAt(batch, b) ? -1 : 1));
+    const sorted = order.map((index) => batch[index]).filter((request) => request !== undefined);
     const results: (AppendResult | undefined)[] = Array.from({ length: batch.length });
-    for (const row of rows)
-      results[Number(row.n) - 1] = {
+    for (const row of await this.#statements.append({ ...toArrays(sorted), now }))
+      results[order[Number(row.n) - 1] ?? -1] = {
         firstSeq: Number(row.first_seq),
         retainedEvents: Number(row.retained_events),
         retainedBytes: Number(row.retained_bytes),
@@ -56,20 +43,20 @@ export class Events {
   }
 }
 
+function idAt(batch: readonly AppendRequest[], index: number): string {
+  return batch[index]?.sessionId ?? '';
+}
+
 function toArrays(batch: readonly AppendRequest[]) {
-  const events = batch.flatMap((request, index) =>
-    request.events.map((event, k) => ({ ...event, n: index + 1, k: k + 1 })),
-  );
+  const events = batch.flatMap((request) => request.events);
   return {
     ids: textArray(batch.map(({ sessionId }) => sessionId)),
     tokens: textArray(batch.map(({ token }) => token)),
     counts: numberArray(batch.map((request) => request.events.length)),
     sums: numberArray(batch.map((request) => request.events.reduce((sum, event) => sum + event.bytes, 0))),
     renewals: numberArray(batch.map(({ expiresAt }) => expiresAt)),
-    n: numberArray(events.map((event) => event.n)),
-    k: numberArray(events.map((event) => event.k)),
     streamIds: textArray(events.map((event) => event.streamId)),
-    bytes: numberArray(events.map((event) => event.bytes)),
+    sizes: numberArray(events.map((event) => event.bytes)),
     messages: textArray(events.map((event) => event.message)),
   };
 }
@@ -143,59 +130,11 @@ function prepare(connection: Connection) {
     wholeLog: preparePages(connection, false),
     oneStream: preparePages(connection, true),
 
-    // One statement, so one round trip and no transaction to hold open. Appends to one session queue up behind its row, which makes the order of the
-    // commits the order of the numbers: a sequence of the database's would show a reader n + 1 before n. Rows are locked in the order of the
-    // ids: two batches of the same sessions cannot wait for each other.
     append: connection.writing(
       (_, args: ReturnType<typeof toArrays> & { readonly now: number }) => sql<Appended>`
-        with request as materialized (
-          select * from unnest(
-            ${args.ids}::text[], ${args.tokens}::text[], ${args.counts}::int8[], ${args.sums}::int8[], ${args.renewals}::int8[]
-          ) with ordinality as r (id, token, events, bytes, expires_at, n)
-        ), locked as materialized (
-          select request.n, request.token, request.events, request.bytes, request.expires_at,
-            session.pk, session.last_seq, session.trimmed_seq, session.log_bytes
-          from request join ${table.sessions} as session on session.id = request.id
-          where session.ended_at is null and session.expires_at > ${args.now}
-          order by session.id
-          for update of session
-        ), known as materialized (
-          select locked.n, token.first_seq
-          from locked join ${table.tokens} as token on token.session_pk = locked.pk and token.token = locked.token
-        ), fresh as materialized (
-          select * from locked where not exists (select from known where known.n = locked.n)
-        ), moved as (
-          update ${table.sessions} as session set
-            last_seq = locked.last_seq + case when fresh.n is null then 0 else fresh.events end,
-            log_bytes = locked.log_bytes + case when fresh.n is null then 0 else fresh.bytes end,
-            expires_at = greatest(session.expires_at, locked.expires_at),
-            touched_at = case when locked.expires_at is null then session.touched_at else greatest(session.touched_at, ${args.now}::int8) end
-          from locked left join fresh using (n)
-          where session.pk = locked.pk
-        ), added as (
-          insert into ${table.events} (session_pk, seq, stream_id, created_at, bytes, message)
-          select fresh.pk, fresh.last_seq + event.k, event.stream_id, ${args.now}::int8, event.bytes, event.message
-          from fresh join unnest(
-            ${args.n}::int8[], ${args.k}::int8[], ${args.streamIds}::text[], ${args.bytes}::int4[], ${args.messages}::text[]
-          ) as event (n, k, stream_id, bytes, message) using (n)
-        ), remembered as (
-          insert into ${table.tokens} (session_pk, token, first_seq, last_seq)
-          select pk, token, last_seq + 1, last_seq + events from fresh
-        ), forgotten as (
-          delete from ${table.tokens} where ctid = any(array(
-            select old.ctid
-            from fresh, lateral (
-              select ctid from ${table.tokens}
-              where session_pk = fresh.pk and last_seq <= fresh.last_seq + fresh.events - ${sql.lit(REMEMBERED_EVENTS)}
-              offset 0
-            ) as old
-            where (fresh.last_seq + fresh.events) / ${sql.lit(REMEMBERED_EVENTS)} > fresh.last_seq / ${sql.lit(REMEMBERED_EVENTS)}
-          ))
-        )
-        select locked.n, coalesce(known.first_seq, locked.last_seq + 1) as first_seq,
-          locked.last_seq - locked.trimmed_seq + coalesce(fresh.events, 0) as retained_events,
-          locked.log_bytes + coalesce(fresh.bytes, 0) as retained_bytes
-        from locked left join known using (n) left join fresh using (n)`,
+        select * from ${sql.id(connection.schema, `${connection.tablePrefix}append_events`)}(
+          ${args.now}::int8, ${args.ids}::text[], ${args.tokens}::text[], ${args.counts}::int8[], ${args.sums}::int8[],
+          ${args.renewals}::int8[], ${args.streamIds}::text[], ${args.sizes}::int4[], ${args.messages}::text[])`,
     ),
   };
 }

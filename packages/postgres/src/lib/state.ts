@@ -4,13 +4,7 @@ import type { Connection } from './connection.ts';
 import { numberArray, textArray, utf8Array } from './literals.ts';
 import { table, type Int8 } from './schema.ts';
 
-/**
- * The operations on sessions' state.
- *
- * Its writes call functions that the migrations make. A statement sees all tables as they were when it began, but for the rows that it locks. So one that
- * waits for the lock of a session would then compare versions, and count keys, as they were before the other's commit. Each statement of a function
- * sees what is there when it begins itself: the first one locks, those after it see what the one that held the lock before has committed.
- */
+/** The operations on sessions' state. Its writes are functions: see functions.ts for why. */
 export class State {
   readonly #statements: ReturnType<typeof prepare>;
 
