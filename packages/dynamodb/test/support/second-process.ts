@@ -1,0 +1,8 @@
+import type { SessionBackend } from '@mcp-session/core';
+import { createDynamoDbBackend } from '@mcp-session/dynamodb';
+import { optionsOf, type StorageArgument } from './storage.ts';
+
+/** Opens the tables of a test in a process of its own. */
+export function openBackend(argument: StorageArgument): SessionBackend {
+  return createDynamoDbBackend(optionsOf(argument));
+}
