@@ -33,6 +33,7 @@ import { Sweep } from './sweep.ts';
 import { migrate } from './table.ts';
 import { Trims } from './trim.ts';
 import { Turns } from './turns.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** The DynamoDB backend. */
 export class DynamoDbBackend implements SessionBackend {
@@ -60,6 +61,7 @@ export class DynamoDbBackend implements SessionBackend {
   readonly #events: Events;
   readonly #trims: Trims;
   readonly #sweep: Sweep;
+  readonly #upkeep: Upkeep;
 
   constructor({ connection, owned, create }: Opened) {
     const memory = new Memory();
@@ -73,7 +75,8 @@ export class DynamoDbBackend implements SessionBackend {
     this.#state = new State(connection, memory, turns, this.#sessions, this.#reader);
     this.#events = new Events(connection, memory, turns, this.#sessions);
     this.#trims = new Trims(connection, turns, this.#sessions);
-    this.#sweep = new Sweep(connection);
+    this.#upkeep = new Upkeep(connection, memory);
+    this.#sweep = new Sweep(connection, this.#upkeep);
   }
 
   async createSession(session: NewSession, now: number): Promise<boolean> {
@@ -89,7 +92,9 @@ export class DynamoDbBackend implements SessionBackend {
   }
 
   async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
-    return (await this.#sessions.touch(id, expiresAt, now)) !== undefined;
+    const head = await this.#sessions.touch(id, expiresAt, now);
+    await this.#upkeep.afterWrite([id], now);
+    return head !== undefined;
   }
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
@@ -117,7 +122,9 @@ export class DynamoDbBackend implements SessionBackend {
   }
 
   async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
-    return this.#state.commit(commit, now);
+    const result = await this.#state.commit(commit, now);
+    await this.#upkeep.afterWrite([commit.sessionId], now);
+    return result;
   }
 
   async clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
@@ -125,7 +132,12 @@ export class DynamoDbBackend implements SessionBackend {
   }
 
   async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
-    return this.#events.append(batch, now);
+    const results = await this.#events.append(batch, now);
+    await this.#upkeep.afterWrite(
+      batch.map(({ sessionId }) => sessionId),
+      now,
+    );
+    return results;
   }
 
   async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {

@@ -98,9 +98,9 @@ export function troubleOf(error: unknown): Trouble | undefined {
   const codes = (reasonsOf(error) ?? []).flatMap(({ Code = 'None' }) => (Code === 'None' ? [] : [Code]));
   // Of several reasons the one that lasts counts.
   if (codes.length > 0) {
-    const found = codes.map((code) => troubles[code]);
-    if (found.includes(undefined)) return undefined;
-    return found.includes('throttled') ? 'throttled' : 'conflict';
+    const found = new Set(codes.map((code) => troubles[code]));
+    if (found.has(undefined)) return undefined;
+    return found.has('throttled') ? 'throttled' : 'conflict';
   }
   const known = troubles[error.name];
   if (known !== undefined) return known;

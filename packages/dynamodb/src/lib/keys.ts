@@ -170,7 +170,7 @@ export function tokenKey(id: string, token: string): ItemKey {
 }
 
 export function dueKey(id: string, at: number): ItemKey {
-  const sum = [...id].reduce((total, character) => (total * 31 + character.charCodeAt(0)) % 65_536, 0);
+  const sum = Buffer.from(id).reduce((total, byte) => (total * 31 + byte) % 65_536, 0);
   return { id: duePartition(sum % DUE_SHARDS), item: `${digits(at)} ${id}` };
 }
 

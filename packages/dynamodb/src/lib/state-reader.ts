@@ -13,7 +13,7 @@ import {
   type Head,
 } from './keys.ts';
 import type { Known, Memory } from './memory.ts';
-import { isOf, toKnownKey } from './state.ts';
+import { isOf, toKnownKey } from './state-items.ts';
 
 /** A session's head and some of its keys as of one moment. */
 interface Snapshot {

@@ -16,6 +16,7 @@ import {
   type Head,
 } from './keys.ts';
 import { dueItem } from './sessions.ts';
+import type { Upkeep } from './upkeep.ts';
 
 /** Bytes that one transaction removes: it may hold 4 MB, perhaps with the copies in the index. */
 const MAX_STEP_BYTES = 1_500_000;
@@ -31,9 +32,11 @@ interface Row {
 /** Removes what is past its time. */
 export class Sweep {
   readonly #connection: Connection;
+  readonly #upkeep: Upkeep;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, upkeep: Upkeep) {
     this.#connection = connection;
+    this.#upkeep = upkeep;
   }
 
   async step(limit: number, now: number): Promise<SweepResult> {
@@ -50,6 +53,7 @@ export class Sweep {
         await this.#dropHint(hint, id);
         left--;
       } else if (isLive(head, now)) {
+        await this.#upkeep.visit(head, now);
         await this.#move(hint, head.id, head.expiresAt);
         left--;
       } else {
