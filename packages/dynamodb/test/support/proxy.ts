@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+/** One request as it passed. */
+export interface Passed {
+  /** Name of the operation, such as `Query`. */
+  readonly operation: string;
+  readonly body: Record<string, unknown>;
+  /** Units of capacity that the answer says were consumed; where the test asked for them. */
+  readonly answer: unknown;
+}
+
+/** What the proxy does with a request in place of passing it on. */
+export type Fault =
+  /** Answers with this error of DynamoDB, and passes nothing on. */
+  | { readonly kind: 'error'; readonly status: number; readonly name: string; readonly reasons?: readonly string[] }
+  /** Passes it on, and then answers with an error all the same. */
+  | { readonly kind: 'error-after'; readonly status: number; readonly name: string }
+  /** Cuts the connection before anything is passed on. */
+  | { readonly kind: 'cut' }
+  /** Passes it on, and cuts the connection in place of the answer. */
+  | { readonly kind: 'cut-after' }
+  /** Passes it on, and answers so much later. */
+  | { readonly kind: 'slow'; readonly delayMs: number };
+
+/** A proxy of HTTP between a client and DynamoDB Local. It really stands in between: what it passes on, the server does. */
+export class Proxy {
+  readonly passed: Passed[] = [];
+  /** Whether the server is asked what each request consumes. */
+  counting = false;
+  /** Asked for each request. `undefined`: it passes. */
+  fault: (operation: string) => Fault | undefined = () => undefined;
+  readonly #target: URL;
+  readonly #server = createServer((incoming, outgoing) => {
+    this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
+  });
+  readonly #agent = new Agent({ keepAlive: true });
+
+  constructor(target: string) {
+    this.#target = new URL(target);
+  }
+
+  static async start(target: string): Promise<Proxy> {
+    const proxy = new Proxy(target);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** What passes while the work is done. */
+  async during(work: () => Promise<unknown>): Promise<readonly Passed[]> {
+    const before = this.passed.length;
+    await work();
+    return this.passed.slice(before);
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    this.#agent.destroy();
+    await once(this.#server, 'close');
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
+    const body = JSON.parse(await text(incoming)) as Record<string, unknown>;
+    const fault = this.fault(operation);
+    if (fault?.kind === 'cut') {
+      incoming.socket.destroy();
+      return;
+    }
+    if (fault?.kind === 'error') {
+      answerError(outgoing, fault);
+      return;
+    }
+    const { status, answer } = await this.#pass(incoming, operation, body);
+    if (fault?.kind === 'cut-after') incoming.socket.destroy();
+    else if (fault?.kind === 'error-after') answerError(outgoing, fault);
+    else setTimeout(() => outgoing.writeHead(status, HEADERS).end(answer), fault?.delayMs ?? 0);
+  }
+
+  async #pass(incoming: IncomingMessage, operation: string, body: Record<string, unknown>) {
+    const counted = /Table|TimeToLive|Backups/.test(operation) ? body : { ...body, ReturnConsumedCapacity: 'TOTAL' };
+    const { host: _host, 'content-length': _length, ...headers } = incoming.headers;
+    const { hostname, port } = this.#target;
+    const outgoing = request({ hostname, port, method: 'POST', agent: this.#agent, headers });
+    outgoing.end(JSON.stringify(this.counting ? counted : body));
+    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+    const answer = await text(response);
+    this.passed.push({ operation, body, answer: JSON.parse(answer) });
+    return { status: response.statusCode ?? 500, answer };
+  }
+}
+
+const HEADERS = { 'content-type': 'application/x-amz-json-1.0' };
+let lastRequest = 0;
+
+// As the service words it: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+function answerError(outgoing: ServerResponse, fault: Fault & { readonly kind: 'error' | 'error-after' }): void {
+  const reasons = 'reasons' in fault ? fault.reasons : undefined;
+  const body = {
+    __type: `com.amazonaws.dynamodb.v20120810#${fault.name}`,
+    message: `${fault.name} of the test`,
+    ...(reasons !== undefined && {
+      Message: `Transaction cancelled, please refer cancellation reasons for specific reasons [${reasons.join(', ')}]`,
+      CancellationReasons: reasons.map((Code) => ({ Code })),
+    }),
+  };
+  outgoing
+    .writeHead(fault.status, { ...HEADERS, 'x-amzn-requestid': `request-${++lastRequest}` })
+    .end(JSON.stringify(body));
+}
