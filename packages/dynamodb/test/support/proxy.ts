@@ -22,6 +22,8 @@ export type Fault =
   | { readonly kind: 'cut' }
   /** Passes it on, and cuts the connection in place of the answer. */
   | { readonly kind: 'cut-after' }
+  /** Of a batch, passes on the first item only, and says that the others were not processed. */
+  | { readonly kind: 'unprocessed' }
   /** Passes it on, and answers so much later. */
   | { readonly kind: 'slow'; readonly delayMs: number };
 
@@ -60,7 +62,9 @@ export class Proxy {
     return this.passed.slice(before);
   }
 
+  /** Safe to repeat. */
   async close(): Promise<void> {
+    if (!this.#server.listening) return;
     this.#server.closeAllConnections();
     this.#server.close();
     this.#agent.destroy();
@@ -79,10 +83,12 @@ export class Proxy {
       answerError(outgoing, fault);
       return;
     }
-    const { status, answer } = await this.#pass(incoming, operation, body);
+    const { sent, left } = fault?.kind === 'unprocessed' ? firstOf(body) : { sent: body, left: undefined };
+    const { status, answer } = await this.#pass(incoming, operation, sent);
     if (fault?.kind === 'cut-after') incoming.socket.destroy();
     else if (fault?.kind === 'error-after') answerError(outgoing, fault);
-    else setTimeout(() => outgoing.writeHead(status, HEADERS).end(answer), fault?.delayMs ?? 0);
+    else if (left !== undefined) outgoing.writeHead(status, HEADERS).end(withLeft(operation, answer, left));
+    else setTimeout(() => outgoing.writeHead(status, HEADERS).end(answer), fault?.kind === 'slow' ? fault.delayMs : 0);
   }
 
   async #pass(incoming: IncomingMessage, operation: string, body: Record<string, unknown>) {
@@ -115,4 +121,22 @@ function answerError(outgoing: ServerResponse, fault: Fault & { readonly kind: '
   outgoing
     .writeHead(fault.status, { ...HEADERS, 'x-amzn-requestid': `request-${++lastRequest}` })
     .end(JSON.stringify(body));
+}
+
+/** A batch of each table's first item, and a batch of the rest. */
+function firstOf(body: Record<string, unknown>) {
+  const sent: Record<string, unknown> = {};
+  const left: Record<string, unknown> = {};
+  for (const [table, all] of Object.entries(body['RequestItems'] as Record<string, unknown>)) {
+    const list = Array.isArray(all) ? all : (all as { readonly Keys: unknown[] }).Keys;
+    const like = (some: unknown[]) => (Array.isArray(all) ? some : { ...(all as object), Keys: some });
+    sent[table] = like(list.slice(0, 1));
+    if (list.length > 1) left[table] = like(list.slice(1));
+  }
+  return { sent: { ...body, RequestItems: sent }, left };
+}
+
+function withLeft(operation: string, answer: string, left: unknown): string {
+  const name = operation === 'BatchGetItem' ? 'UnprocessedKeys' : 'UnprocessedItems';
+  return JSON.stringify({ ...(JSON.parse(answer) as object), [name]: left });
 }

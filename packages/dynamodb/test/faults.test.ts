@@ -1,0 +1,169 @@
+import { createSessionStore, type SessionBackend, type SessionError } from '@mcp-session/core';
+import { expect, it } from 'vitest';
+import { openBehindProxy } from './support/open.ts';
+import type { Fault } from './support/proxy.ts';
+
+const HOUR = 3_600_000;
+const NOW = 1_800_000_000_000;
+
+const faults: readonly Fault[] = [
+  { kind: 'error', status: 400, name: 'ProvisionedThroughputExceededException' },
+  { kind: 'error', status: 400, name: 'ThrottlingException' },
+  { kind: 'error', status: 400, name: 'TransactionConflictException' },
+  { kind: 'error', status: 400, name: 'TransactionCanceledException', reasons: ['TransactionConflict', 'None'] },
+  { kind: 'error', status: 400, name: 'TransactionCanceledException', reasons: ['None', 'ThrottlingError'] },
+  { kind: 'error', status: 500, name: 'InternalServerError' },
+  { kind: 'error-after', status: 500, name: 'InternalServerError' },
+  { kind: 'cut' },
+  { kind: 'cut-after' },
+  { kind: 'slow', delayMs: 20 },
+  // Longer than the client waits.
+  { kind: 'slow', delayMs: 500 },
+];
+
+async function create(backend: SessionBackend, ...ids: string[]): Promise<void> {
+  for (const id of ids)
+    await backend.createSession({ id, kind: 'session', principal: null, profile: '{}', expiresAt: NOW + HOUR }, NOW);
+}
+
+function request(sessionId: string, token: string) {
+  return { sessionId, token, events: [{ streamId: 'x', message: '1', bytes: 1 }], expiresAt: undefined };
+}
+
+async function failure(work: Promise<unknown>): Promise<SessionError> {
+  return work.then(
+    () => expect.unreachable('It succeeded'),
+    (error: unknown) => error as SessionError,
+  );
+}
+
+it(
+  'loses nothing that was acknowledged, and does nothing twice, behind an endpoint that does all of it',
+  { timeout: 60_000 },
+  async () => {
+    const { proxy, open } = await openBehindProxy();
+    const store = await createSessionStore(open(), { sweep: false });
+    const session = await store.create();
+    let n = 0;
+    // Every third request meets one of the faults, in turn.
+    proxy.fault = () => (++n % 3 === 0 ? faults[(n / 3) % faults.length] : undefined);
+    const acknowledged: string[] = [];
+    for (let round = 0; round < 40; round++) {
+      acknowledged.push(await session.events.append('x', { round }));
+      await session.state.update('count', (count = 0) => count + 1);
+      await session.state.set(`key-${round}`, round);
+    }
+    const seen: unknown[] = [];
+    for await (const { id, seq, message } of session.events.replay()) seen.push([id, seq, message]);
+    proxy.fault = () => undefined;
+    expect(n).toBeGreaterThan(200);
+    expect(seen).toEqual(acknowledged.map((id, round) => [id, round + 1, { round }]));
+    expect(seen.length).toBe(40);
+    expect(await session.state.get('count')).toBe(40);
+    expect((await session.state.keys()).length).toBe(41);
+    await store.close();
+  },
+);
+
+it('throttled for good: as many attempts as allowed, then an error that says so', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const backend = open({ maxAttempts: 3 });
+  await create(backend, 's');
+  for (const fault of faults.slice(0, 2)) {
+    let attempts = 0;
+    proxy.fault = () => {
+      attempts++;
+      return fault;
+    };
+    for (const call of [
+      () => backend.appendEvents([request('s', 'a')], NOW),
+      () => backend.readSession('s', NOW),
+      () => backend.touchSession('s', NOW + 2 * HOUR, NOW),
+    ]) {
+      attempts = 0;
+      expect(await failure(call())).toMatchObject({ code: 'STORE_BUSY', retryable: true, outcomeUnknown: false });
+      expect(attempts).toBe(3);
+    }
+  }
+});
+
+it('conflicts for good: as many attempts as allowed, then an error that says so', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const backend = open({ maxConflicts: 5 });
+  await create(backend, 's');
+  let attempts = 0;
+  proxy.fault = () => {
+    attempts++;
+    return faults[3];
+  };
+  const error = await failure(backend.appendEvents([request('s', 'a')], NOW));
+  expect(error).toMatchObject({ code: 'STORE_BUSY', retryable: true, outcomeUnknown: false });
+  expect(attempts).toBe(5);
+});
+
+it('no answer for good: the outcome of a write is unknown, and its token tells', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const backend = open({ maxAttempts: 2 });
+  await create(backend, 's');
+  for (const [index, fault] of faults.filter(({ kind }) => kind.endsWith('after')).entries()) {
+    proxy.fault = () => fault;
+    const error = await failure(backend.appendEvents([request('s', `token-${index}`)], NOW));
+    expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true, outcomeUnknown: true });
+    expect(await failure(backend.readSession('s', NOW))).toMatchObject({ outcomeUnknown: false });
+    proxy.fault = () => undefined;
+    const [result] = await backend.appendEvents([request('s', `token-${index}`)], NOW);
+    expect(result?.firstSeq).toBe(index + 1);
+  }
+  // Not the client from before: on a connection that it has kept, a request may have gone out.
+  const fresh = open({ maxAttempts: 2 });
+  await proxy.close();
+  const error = await failure(fresh.appendEvents([request('s', 'token')], NOW));
+  expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true, outcomeUnknown: false });
+});
+
+it('answers as if nothing had happened when only the answer to its write was lost', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const backend = open();
+  for (const fault of faults.filter(({ kind }) => kind.endsWith('after'))) {
+    const id = `s-${JSON.stringify(fault).length}`;
+    const once = async <T>(work: () => Promise<T>): Promise<T> => {
+      let left = 1;
+      proxy.fault = (operation) => (/Update|Write/.test(operation) && left-- > 0 ? fault : undefined);
+      return work();
+    };
+    const session = { id, kind: 'session', principal: null, profile: '{}', expiresAt: NOW + HOUR };
+    expect(await once(() => backend.createSession(session, NOW))).toBe(true);
+    const write = { key: 'k', value: '1', bytes: 2, expectedVersion: 0 };
+    const commit = { sessionId: id, writes: [write], limits: { maxKeys: 1, maxBytes: 2 }, expiresAt: undefined };
+    expect((await once(() => backend.commitState(commit, NOW)))?.status).toBe('committed');
+    const change = { profile: '{"a":1}', expectedVersion: 1, expiresAt: undefined };
+    expect((await once(() => backend.updateSession(id, change, NOW)))?.status).toBe('updated');
+    expect(await once(() => backend.clearState(id, undefined, NOW))).toBe(1);
+    expect(await once(() => backend.touchSession(id, NOW + 2 * HOUR, NOW))).toBe(true);
+    expect(await once(() => backend.endSession(id, NOW + HOUR, NOW))).toBe(true);
+    expect(await backend.endSession(id, NOW + HOUR, NOW)).toBe(false);
+  }
+});
+
+it('one of two sessions of a batch fails: the outcome is unknown, for the other was done', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const backend = open({ maxAttempts: 1 });
+  await create(backend, 'a', 'b');
+  let left = 1;
+  proxy.fault = () => (left-- > 0 ? faults[0] : undefined);
+  const batch = [request('a', 'token'), request('b', 'token')];
+  expect(await failure(backend.appendEvents(batch, NOW))).toMatchObject({ code: 'STORE_BUSY', outcomeUnknown: true });
+  const results = await backend.appendEvents(batch, NOW);
+  expect(results.map((result) => result?.firstSeq)).toEqual([1, 1]);
+});
+
+it('asks again for what a batch left out', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const backend = open();
+  await create(backend, 'a', 'b', 'c');
+  proxy.fault = (operation) => (operation.startsWith('Batch') ? { kind: 'unprocessed' } : undefined);
+  expect([...(await backend.readHeads(['a', 'b', 'c'], NOW)).keys()].toSorted()).toEqual(['a', 'b', 'c']);
+  expect((await backend.readSession('a', NOW))?.profile).toBe('{}');
+  const query = { kind: 'session', principal: undefined };
+  expect(await backend.countSessions(query, NOW)).toBe(3);
+});
