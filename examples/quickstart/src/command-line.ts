@@ -26,6 +26,12 @@ const stores = {
     // Not the URL itself: it holds a password.
     describe: () => `in PostgreSQL, schema ${POSTGRES_SCHEMA}: any number of servers can carry on with them`,
   },
+  dynamodb: {
+    // The SDK takes a second to load, which the others need not wait for.
+    open: async (endpoint?: string): Promise<Store> => (await import('./dynamodb.ts')).openStore(endpoint),
+    describe: (endpoint = 'DynamoDB, in the account and region that the AWS SDK finds') =>
+      `in ${endpoint}: stop the server, even with kill -9, start it again, here or elsewhere, and they carry on`,
+  },
   memory: {
     open: (): Promise<Store> => createMemoryStore({ state }),
     describe: () => 'in memory: they end with this process',
@@ -40,7 +46,8 @@ Runs an MCP server that keeps notes in durable sessions.
 
   --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
   --data <where>  the file of the sqlite store (default: ${DEFAULT_FILE}),
-                  or the URL of the postgres store's database (default: the environment variable DATABASE_URL)
+                  the URL of the postgres store's database (default: the environment variable DATABASE_URL),
+                  or the address of a DynamoDB Local (default: DynamoDB itself)
   --port <port>   the port on 127.0.0.1, 0 for any that is free (default: ${DEFAULT_PORT})
   --help          shows this`;
 

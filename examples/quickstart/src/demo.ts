@@ -13,9 +13,10 @@ Kills an MCP server in the middle of a stream, starts it again, and checks that 
 its state, and every event that it missed, once. Takes about ten seconds. The exit code is 0 if nothing was lost.
 
   --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
+  --data <url>    the address of a DynamoDB Local, for the dynamodb store (default: DynamoDB itself)
   --help          shows this`;
 
-async function play(store: string): Promise<void> {
+async function play(store: string, data: string | undefined): Promise<void> {
   const abort = new AbortController();
   const fail = (error: Error): void => abort.abort(error);
   setTimeout(() => fail(new Error(`Not done after ${DEADLINE_MS / 1_000} seconds`)), DEADLINE_MS).unref();
@@ -29,7 +30,7 @@ async function play(store: string): Promise<void> {
   // At exit the server is gone. On some systems its files are let go a little later.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   try {
-    await playStory({ store, folder, signal: abort.signal, fail });
+    await playStory({ store, data, folder, signal: abort.signal, fail });
     console.log('\nThe demo succeeded.');
   } catch (error) {
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : error;
@@ -41,13 +42,17 @@ async function play(store: string): Promise<void> {
   }
 }
 
-const options = { store: { type: 'string', default: 'sqlite' }, help: { type: 'boolean', default: false } } as const;
+const options = {
+  store: { type: 'string', default: 'sqlite' },
+  data: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
 try {
   const args = process.argv.slice(2);
   const { values } = parseArgs({ args: args[0] === '--' ? args.slice(1) : args, options });
   checkStoreName(values.store);
   if (values.help) console.log(help);
-  else await play(values.store);
+  else await play(values.store, values.data);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 2;

@@ -12,14 +12,14 @@ it.each(['main.ts', 'demo.ts'] as const)('shows the options of %s', async (scrip
 
   expect(await ended).toMatchObject({ exitCode: 0 });
   expect(output()).toMatch(/^Usage: npx -y pnpm@12 (start|demo) \[options\]\n/);
-  expect(output()).toContain('one of: sqlite, postgres, memory');
+  expect(output()).toContain('one of: sqlite, postgres, dynamodb, memory');
 });
 
 it.each(['main.ts', 'demo.ts'] as const)('refuses a store that %s does not know', async (script) => {
   const { ended, output } = run(script, ['--store', 'toString']);
 
   expect(await ended).toMatchObject({ exitCode: 2 });
-  expect(output()).toBe('Option --store is "toString", not one of: sqlite, postgres, memory\n');
+  expect(output()).toBe('Option --store is "toString", not one of: sqlite, postgres, dynamodb, memory\n');
 });
 
 it('refuses what is no port', async () => {

@@ -1,6 +1,7 @@
+import '@mcp-session-tooling/databases';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import { checkChapters } from '../src/demo/checks.ts';
 import { run, temporaryFolder } from './support/processes.ts';
 
@@ -26,6 +27,15 @@ it('succeeds: nothing is lost, doubled or out of order', async () => {
 
   expect(await ended).toMatchObject({ exitCode: 0 });
   expect(output()).toMatch(/Got chapter 4, which it had missed\n/);
+  expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('succeeds on DynamoDB', async () => {
+  const { folder, env } = temporaryEnvironment();
+  const { ended, output } = run('demo.ts', ['--store', 'dynamodb', '--data', inject('dynamodb').url], { env });
+
+  expect(await ended).toMatchObject({ exitCode: 0 });
   expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
   expect(readdirSync(folder)).toEqual([]);
 });

@@ -36,6 +36,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   'packages/conformance': { source: [core, 'fast-check', 'vitest'], test: [], loads: true },
   'packages/sqlite': backend('kysely', 'better-sqlite3'),
   'packages/postgres': backend('kysely', 'postgres'),
+  'packages/dynamodb': backend('@aws-sdk/client-dynamodb'),
   'packages/http': { source: [core, sdks], test: ['@mcp-session/sqlite', 'better-sqlite3', 'zod', 'express'] },
   'examples/quickstart': {
     source: [
@@ -45,9 +46,15 @@ export const directions: Readonly<Record<string, Direction>> = {
       'better-sqlite3',
       '@mcp-session/postgres',
       'postgres',
+      '@mcp-session/dynamodb',
+      '@aws-sdk/client-dynamodb',
       sdks,
       'zod',
     ],
+    test: [harness],
+  },
+  'examples/lambda': {
+    source: [core, '@mcp-session/http', '@mcp-session/dynamodb', '@aws-sdk/client-dynamodb', sdks, 'zod'],
     test: [harness],
   },
   'tooling/databases': {
@@ -74,6 +81,8 @@ export const directions: Readonly<Record<string, Direction>> = {
       'better-sqlite3',
       '@mcp-session/postgres',
       'postgres',
+      '@mcp-session/dynamodb',
+      '@aws-sdk/client-dynamodb',
       'valibot',
       'zod',
       sdks,

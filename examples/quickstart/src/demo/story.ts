@@ -15,6 +15,8 @@ const NOTES = ['buy milk', 'call Ada'];
 /** What the demo is played with. */
 export interface StoryOptions {
   readonly store: string;
+  /** Where the store's database is, where it is no file. */
+  readonly data: string | undefined;
   /** A folder for the data. */
   readonly folder: string;
   /** Ends the demo at once. */
@@ -28,9 +30,10 @@ export interface StoryOptions {
  *
  * @throws Error that says what was lost, doubled or out of order.
  */
-export async function playStory({ store, folder, signal, fail }: StoryOptions): Promise<void> {
+export async function playStory({ store, data, folder, signal, fail }: StoryOptions): Promise<void> {
   const file = join(folder, 'sessions.db');
-  const data = store === 'sqlite' ? ['--data', file] : [];
+  const where = store === 'sqlite' ? file : data;
+  const place = where === undefined ? [] : ['--data', where];
   const stored = new Journal<number>();
   const onLine = (line: string): void => {
     const [, chapter] = /^Stored chapter (\d+) /.exec(line) ?? [];
@@ -39,7 +42,7 @@ export async function playStory({ store, folder, signal, fail }: StoryOptions): 
     stored.add(Number(chapter));
   };
   const serve = (port: string): Promise<ServerProcess> =>
-    startServer({ args: ['--store', store, ...data, '--port', port], signal, onLine, onEnd: fail });
+    startServer({ args: ['--store', store, ...place, '--port', port], signal, onLine, onEnd: fail });
 
   heading(`A server starts. Its sessions are in ${store === 'sqlite' ? `a file, ${file}` : store}.`);
   const server = await serve('0');

@@ -1,0 +1,47 @@
+// One invocation in a fresh process, as the first one of an execution environment. Started by invoke.ts.
+import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+
+const [module = '', name = ''] = process.argv.slice(2);
+const { event, remainingMs } = JSON.parse(await text(process.stdin)) as { event: unknown; remainingMs: number };
+
+type Handler = (event: unknown, stream: Writable, context: object) => unknown;
+
+/** As the runtime has it: what is said of the response goes out before the first write, in JSON, with eight zero bytes behind it. */
+class ResponseStream extends Writable {
+  prelude: string | undefined;
+
+  // The runtime intercepts the call, so that an empty write counts as the first one.
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    const { prelude } = this;
+    this.prelude = undefined;
+    if (prelude !== undefined) {
+      process.stdout.write(prelude);
+      process.stdout.write(new Uint8Array(8));
+    }
+    return (super.write as (...args: unknown[]) => boolean).call(this, chunk, ...rest);
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
+    process.stdout.write(chunk, done);
+  }
+}
+
+Object.assign(globalThis, {
+  awslambda: {
+    streamifyResponse: (handler: unknown) => handler,
+    HttpResponseStream: {
+      from(stream: ResponseStream, metadata: object) {
+        stream.prelude = JSON.stringify(metadata);
+        return stream;
+      },
+    },
+  },
+});
+
+const startedAt = performance.now();
+const { [name]: handler } = (await import(`../../src/${module}.ts`)) as Record<string, Handler>;
+const context = { getRemainingTimeInMillis: () => remainingMs - (performance.now() - startedAt) };
+const result = await handler?.(event, new ResponseStream(), context);
+if (module !== 'streaming') process.stdout.write(JSON.stringify(result ?? null));
+process.stderr.write(`took ${performance.now() - startedAt} ms`);
