@@ -1,4 +1,4 @@
-import '@mcp-session-tooling/databases';
+import { dynamoDbConfig } from '@mcp-session-tooling/databases';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
@@ -33,7 +33,8 @@ it('succeeds: nothing is lost, doubled or out of order', async () => {
 
 it('succeeds on DynamoDB', async () => {
   const { folder, env } = temporaryEnvironment();
-  const { ended, output } = run('demo.ts', ['--store', 'dynamodb', '--data', inject('dynamodb').url], { env });
+  const { endpoint } = dynamoDbConfig(inject('dynamodb').url);
+  const { ended, output } = run('demo.ts', ['--store', 'dynamodb', '--data', endpoint], { env });
 
   expect(await ended).toMatchObject({ exitCode: 0 });
   expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);

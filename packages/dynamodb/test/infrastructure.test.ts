@@ -55,15 +55,15 @@ interface Terraform {
   };
 }
 
-function document<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../infrastructure/${name}`, import.meta.url), 'utf8')) as T;
+function document(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`../infrastructure/${name}`, import.meta.url), 'utf8')) as unknown;
 }
 
-const { Resources } = document<{ Resources: Record<'SessionsTable' | 'EventsTable' | 'Policy', Resource> }>(
-  'cloudformation.json',
-);
-const terraform = document<Terraform>('terraform.tf.json');
-const policy = document<{ Statement: readonly Statement[] }>('policy.json');
+const { Resources } = document('cloudformation.json') as {
+  Resources: Record<'SessionsTable' | 'EventsTable' | 'Policy', Resource>;
+};
+const terraform = document('terraform.tf.json') as Terraform;
+const policy = document('policy.json') as { Statement: readonly Statement[] };
 
 const names = { sessions: 'mcp-sessions', events: 'mcp-session-events' };
 const definitions = { sessions: sessionsTable(names), events: eventsTable(names) };

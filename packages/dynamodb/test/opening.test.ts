@@ -5,7 +5,7 @@ import {
   ListTablesCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { createDynamoDbBackend, createDynamoDbStore, type DynamoDbBackendOptions } from '@mcp-session/dynamodb';
+import { createDynamoDbBackend, createDynamoDbStore } from '@mcp-session/dynamodb';
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { run } from './support/children.ts';
@@ -96,7 +96,7 @@ it('asks for recovery and encryption where they are wanted', async () => {
   // DynamoDB Local knows no backups: what it is asked for shows that they are wanted.
   const opening = createDynamoDbStore({ ...options, pointInTimeRecovery: true, encryption: 'alias/own' });
   await expect(opening).rejects.toMatchObject({ cause: { name: 'UnknownOperationException' } });
-  const [create] = proxy.passed.filter(({ operation }) => operation === 'CreateTable');
+  const create = proxy.passed.find(({ operation }) => operation === 'CreateTable');
   expect(create?.body['SSESpecification']).toEqual({ Enabled: true, SSEType: 'KMS', KMSMasterKeyId: 'alias/own' });
   expect(operations(proxy.passed)).toContain('UpdateContinuousBackups');
 });
@@ -157,7 +157,7 @@ describe('options that cannot be', () => {
     ['maxConflicts', 1.5, RangeError],
     ['requestTimeoutMs', '1', TypeError],
   ])('%s: %j', (name, value, type) => {
-    const make = () => createDynamoDbBackend({ [name]: value } as DynamoDbBackendOptions);
+    const make = () => createDynamoDbBackend({ [name]: value });
     expect(make).toThrow(type);
     expect(make).toThrow(name);
   });

@@ -9,5 +9,6 @@ const [storage, sessionId, writer, count] = process.argv.slice(2).map((arg) => J
 ];
 const store = await createDynamoDbStore(optionsOf(storage));
 const session = await store.get(sessionId);
-for (let n = 0; n < count; n++) await session?.events.append('x', { writer, n });
+if (session === undefined) throw new Error('The session is not there');
+for (let n = 0; n < count; n++) await session.events.append('x', { writer, n });
 await store.close();

@@ -8,5 +8,6 @@ const [storage, sessionId, count] = process.argv.slice(2).map((arg) => JSON.pars
 ];
 const store = await createDynamoDbStore(optionsOf(storage));
 const session = await store.get(sessionId);
-await Promise.all(Array.from({ length: count }, () => session?.state.update('n', (n = 0) => n + 1)));
+if (session === undefined) throw new Error('The session is not there');
+await Promise.all(Array.from({ length: count }, () => session.state.update('n', (n = 0) => n + 1)));
 await store.close();
