@@ -1,0 +1,98 @@
+import type { SessionBackend } from '@mcp-session/core';
+import { createDynamoDbBackend } from '@mcp-session/dynamodb';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { openBehindProxy } from './support/open.ts';
+import type { Proxy } from './support/proxy.ts';
+import { optionsOf } from './support/storage.ts';
+
+const NOW = 1_800_000_000_000;
+const HOUR = 3_600_000;
+const limits = { maxKeys: 1_000, maxBytes: 1e9 };
+
+let reader: SessionBackend;
+/** In another process, as it were. */
+let other: SessionBackend;
+let proxy: Proxy;
+
+beforeEach(async () => {
+  const behind = await openBehindProxy();
+  ({ proxy } = behind);
+  reader = behind.open();
+  other = createDynamoDbBackend(optionsOf(behind.direct));
+  onTestFinished(() => other.close());
+  await reader.createSession({ id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + HOUR }, NOW);
+});
+
+let tokens = 0;
+
+async function append(backend: SessionBackend, ...streams: readonly string[]): Promise<void> {
+  const events = streams.map((streamId) => ({ streamId, message: '1', bytes: 1 }));
+  await backend.appendEvents([{ sessionId: 's', token: `t${++tokens}`, events, expiresAt: undefined }], NOW);
+}
+
+async function commit(backend: SessionBackend, values: Readonly<Record<string, string>>): Promise<void> {
+  const writes = Object.entries(values).map(([key, value]) => ({
+    key,
+    value,
+    bytes: value.length,
+    expectedVersion: undefined,
+  }));
+  await backend.commitState({ sessionId: 's', writes, limits, expiresAt: undefined }, NOW);
+}
+
+/** Reads, and lets something happen after the first request of the given kind was served and before its answer is there. */
+async function amidst<T>(operation: string, read: () => Promise<T>, happening: () => Promise<unknown>): Promise<T> {
+  const served = new Promise<void>((resolve) => {
+    let first = true;
+    proxy.fault = (name) => {
+      if (name !== operation || !first) return undefined;
+      first = false;
+      resolve();
+      return { kind: 'slow', delayMs: 150 };
+    };
+  });
+  const [result] = await Promise.all([
+    read(),
+    served.then(async () => {
+      // The server has the request by now; its answer waits in the proxy.
+      await expect.poll(() => proxy.passed.at(-1)?.operation).toBe(operation);
+      await happening();
+    }),
+  ]);
+  return result;
+}
+
+const readStream = () =>
+  reader.readEvents({ sessionId: 's', streamId: 'quiet', afterSeq: 0, limit: 100, maxBytes: 1_000 }, NOW);
+
+it('a state of several pages is of one moment, also when it changes between them', async () => {
+  for (const key of ['a', 'b', 'c', 'd', 'e', 'z']) await commit(other, { [key]: '1'.repeat(350_000) });
+  const rows = await amidst(
+    'Query',
+    () => reader.readState('s', undefined, NOW),
+    () => commit(other, { a: '2'.repeat(350_000), z: '2'.repeat(350_000) }),
+  );
+  const [a, z] = ['a', 'z'].map((key) => rows?.find((row) => row.key === key)?.value[0]);
+  expect([a, z]).toEqual(['2', '2']);
+  expect(rows?.length).toBe(6);
+});
+
+it('a page of a stream says of no number that it was seen which was appended behind its back', async () => {
+  await append(reader, 'quiet', 'busy');
+  const page = await amidst('Query', readStream, () => append(other, 'quiet', 'busy'));
+  expect(page?.events.map(({ seq }) => seq)).toEqual([1, 3]);
+  expect(page?.lastSeq).toBe(4);
+});
+
+it('a page that was trimmed while it was read says so, and shows nothing of it', async () => {
+  await append(reader, 'quiet', 'busy', 'quiet');
+  const bound = { maxEvents: 1, maxBytes: undefined, createdBefore: undefined, throughSeq: undefined, limit: 10 };
+  const page = await amidst('Query', readStream, () => other.trimEvents('s', bound, NOW));
+  expect(page).toMatchObject({ events: [{ seq: 3 }], lastSeq: 3, trimmedSeq: 1 });
+});
+
+it('a session that was ended while it was read is not there', async () => {
+  await append(reader, 'quiet');
+  const page = await amidst('Query', readStream, () => other.endSession('s', NOW + HOUR, NOW));
+  expect(page).toBeUndefined();
+});
