@@ -42,7 +42,7 @@ it(
   { timeout: 60_000 },
   async () => {
     const { proxy, open } = await openBehindProxy();
-    const store = await createSessionStore(open(), { sweep: false });
+    const store = await createSessionStore(open({}, 300), { sweep: false });
     const session = await store.create();
     let n = 0;
     // Every third request meets one of the faults, in turn.
@@ -166,4 +166,37 @@ it('asks again for what a batch left out', async () => {
   expect((await backend.readSession('a', NOW))?.profile).toBe('{}');
   const query = { kind: 'session', principal: undefined };
   expect(await backend.countSessions(query, NOW)).toBe(3);
+});
+
+it('a sweep that dies in the middle of a step is finished by another', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const backend = open({ maxAttempts: 1 });
+  await create(backend, 's');
+  for (let n = 0; n < 4; n++) {
+    const events = Array.from({ length: 80 }, () => ({ streamId: 'x', message: '1', bytes: 1 }));
+    await backend.appendEvents([{ sessionId: 's', token: `t${n}`, events, expiresAt: undefined }], NOW);
+  }
+  let left = 3;
+  proxy.fault = (operation) => (/Write|Update/.test(operation) && left-- <= 0 ? { kind: 'cut' } : undefined);
+  expect(await failure(backend.sweep(1_000, NOW + HOUR))).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  proxy.fault = () => undefined;
+  const other = open();
+  expect(
+    await other.createSession(
+      { id: 's', kind: 'session', principal: null, profile: '', expiresAt: NOW + 2 * HOUR },
+      NOW,
+    ),
+  ).toBe(false);
+  // Nobody sees half of it, not even a node whose clock is behind.
+  expect(await other.readSession('s', NOW)).toBeUndefined();
+  expect(await other.sweep(1_000, NOW + HOUR)).toEqual({ ids: ['s'], done: true });
+  expect(
+    await other.createSession(
+      { id: 's', kind: 'session', principal: null, profile: '', expiresAt: NOW + 2 * HOUR },
+      NOW,
+    ),
+  ).toBe(true);
+  expect(
+    await other.readEvents({ sessionId: 's', streamId: undefined, afterSeq: 0, limit: 9, maxBytes: 9 }, NOW),
+  ).toMatchObject({ events: [], lastSeq: 0 });
 });

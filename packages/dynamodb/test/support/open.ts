@@ -13,8 +13,8 @@ export interface Behind {
   readonly direct: StorageArgument;
   /** How another process reaches the tables, through the proxy. */
   readonly through: StorageArgument;
-  /** Opens a backend that goes through the proxy. */
-  open(options?: DynamoDbBackendOptions): SessionBackend;
+  /** Opens a backend that goes through the proxy. A request that is not answered within `timeoutMs`, ten seconds by default, is tried again. */
+  open(options?: DynamoDbBackendOptions, timeoutMs?: number): SessionBackend;
 }
 
 export async function openBehindProxy(): Promise<Behind> {
@@ -29,11 +29,11 @@ export async function openBehindProxy(): Promise<Behind> {
   const first = createDynamoDbBackend(optionsOf({ url, prefix }));
   await first.migrate();
   await first.close();
-  const open = (options: DynamoDbBackendOptions = {}): SessionBackend => {
+  const open = (options: DynamoDbBackendOptions = {}, timeoutMs = 10_000): SessionBackend => {
     const client = new DynamoDBClient({
       ...dynamoDbConfig(proxy.url),
       maxAttempts: 1,
-      requestHandler: { requestTimeout: 300, throwOnRequestTimeout: true },
+      requestHandler: { requestTimeout: timeoutMs, throwOnRequestTimeout: true },
     });
     onTestFinished(() => client.destroy());
     return createDynamoDbBackend({ ...optionsOf(through), client, ...options });

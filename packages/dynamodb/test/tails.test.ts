@@ -1,0 +1,71 @@
+import { createSessionStore, type SessionEvent } from '@mcp-session/core';
+import { createDynamoDbStore } from '@mcp-session/dynamodb';
+import { setTimeout as wait } from 'node:timers/promises';
+import { expect, it, onTestFinished } from 'vitest';
+import { operations } from './support/counting.ts';
+import { openBehindProxy } from './support/open.ts';
+import { optionsOf } from './support/storage.ts';
+
+it('polls for many sessions in one request, ever more slowly while nothing comes', { timeout: 30_000 }, async () => {
+  const { proxy, open } = await openBehindProxy();
+  const store = await createSessionStore(open(), { sweep: false });
+  const sessions = await Promise.all(Array.from({ length: 90 }, () => store.create()));
+  const end = new AbortController();
+  const tails = sessions.map(async ({ events }) => {
+    for await (const { seq } of events.tail({ signal: end.signal })) if (seq > 1) return;
+  });
+  // Until each has read what there is, and waits.
+  await expect.poll(() => proxy.passed.filter(({ operation }) => operation === 'Query').length).toBe(90);
+  await wait(4_000);
+  const polls = operations(await proxy.during(() => wait(3_000)));
+  expect(new Set(polls)).toEqual(new Set(['BatchGetItem']));
+  expect(polls.length).toBeGreaterThan(1);
+  expect(polls.length).toBeLessThan(5);
+  end.abort();
+  await Promise.all(tails);
+  await store.close();
+});
+
+it('has what another process appended within a second, also after a rest', { timeout: 30_000 }, async () => {
+  const { direct, open } = await openBehindProxy();
+  const store = await createSessionStore(open(), { sweep: false });
+  const other = await createDynamoDbStore(optionsOf(direct));
+  onTestFinished(() => other.close());
+  const session = await store.create();
+  const writer = await other.get(session.id);
+  const tail = session.events.tail()[Symbol.asyncIterator]();
+  const delaysMs: number[] = [];
+  for (const restMs of [0, 0, 0, 0, 3_000, 3_000]) {
+    const next = tail.next() as Promise<IteratorYieldResult<SessionEvent>>;
+    await wait(restMs);
+    const startedAt = performance.now();
+    await writer?.events.append('x', 1);
+    await next;
+    delaysMs.push(performance.now() - startedAt);
+  }
+  await tail.return(undefined);
+  await store.close();
+  // A machine that is busy with other tests may hold up a single one.
+  expect(delaysMs.toSorted((a, b) => a - b)[4]).toBeLessThan(1_100);
+});
+
+it('a local append wakes a tail without a poll', async () => {
+  const { proxy, open } = await openBehindProxy();
+  const store = await createSessionStore(open(), { sweep: false });
+  const session = await store.create();
+  const tail = session.events.tail()[Symbol.asyncIterator]();
+  const next = tail.next();
+  await expect.poll(() => proxy.passed.some(({ operation }) => operation === 'Query')).toBe(true);
+  await wait(500);
+  const startedAt = performance.now();
+  const passed = await proxy.during(async () => {
+    await session.events.append('x', 1);
+    expect((await next).value).toMatchObject({ seq: 1 });
+  });
+  expect(operations(passed).filter((name) => name === 'Query')).toHaveLength(1);
+  // By then it polls each 150 ms or less often, and what comes first is the append.
+  expect(operations(passed)[0]).toBe('TransactWriteItems');
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  await tail.return(undefined);
+  await store.close();
+});
