@@ -43,6 +43,14 @@ describe('a database that cannot be used', () => {
     });
   });
 
+  it('a server that does not offer TLS, where it is asked for', async () => {
+    const url = edited(inject('postgres').url, (parts) => parts.searchParams.set('sslmode', 'require'));
+    await expect(createPostgresStore({ url })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      outcomeUnknown: false,
+    });
+  });
+
   it('a server that is too old', async () => {
     const { url, schema } = await newSchema();
     const [row] = await connect(url)<{ version: string }[]>`select current_setting('server_version_num') as version`;

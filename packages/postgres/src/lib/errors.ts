@@ -49,6 +49,11 @@ const conflicting: Meaning = {
   retryable: true,
 };
 
+const untrusted: Meaning = {
+  code: 'STORE_UNAVAILABLE',
+  text: 'cannot be trusted: TLS failed; check sslmode in the URL and the authority of its certificate',
+};
+
 const damaged: Meaning = { code: 'STORE_CORRUPT', text: 'is damaged; restore it from a backup' };
 
 const full: Meaning = { code: 'STORE_FULL', text: 'has no room left on its disk; nothing of this call was written' };
@@ -143,7 +148,7 @@ export function translateError(
 ): SessionError {
   if (error instanceof SessionError) return error;
   const driverCode = codeOf(error);
-  const meaning = meanings[driverCode] ?? (isSqlState(driverCode) ? meanings[driverCode.slice(0, 2)] : undefined);
+  const meaning = meaningOf(driverCode);
   if (meaning === undefined) {
     // Not the driver's own words: PostgreSQL quotes values in some of them. They are in the cause.
     const said = driverCode === '' ? '' : ` with ${driverCode}`;
@@ -158,6 +163,13 @@ export function translateError(
     retryable,
     outcomeUnknown: writes && meaning.cutOff === true,
   });
+}
+
+function meaningOf(driverCode: string): Meaning | undefined {
+  if (Object.hasOwn(meanings, driverCode)) return meanings[driverCode];
+  if (isSqlState(driverCode)) return meanings[driverCode.slice(0, 2)];
+  // Node has dozens of these (nodejs.org/api/tls.html, "X509 certificate error codes").
+  return /CERT|TLS|SSL|UNABLE_TO_/.test(driverCode) ? untrusted : undefined;
 }
 
 /** Whether a pooler refused the connection because of a setting that comes with it. */

@@ -98,7 +98,10 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
         // One row more than the limit tells whether there is more.
         return sql<SelectedEvent>`
           with session as materialized (
-            select pk, last_seq, trimmed_seq, forgotten_seq from ${table.sessions}
+            select pk, last_seq, trimmed_seq,
+              ${ofOneStream ? trimmedOf(streamId) : sql`session.trimmed_seq`} as horizon,
+              (select stream_id from ${table.events} where session_pk = session.pk and seq = ${afterSeq}::int8) as after_stream_id
+            from ${table.sessions} as session
             where id = ${sessionId} and ended_at is null and expires_at > ${now}
           ), page as (
             select event.*, count(*) over () as found, row_number() over up_to as nth, sum(bytes) over up_to as total
@@ -109,10 +112,7 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
             ) as event
             window up_to as (order by seq ${direction})
           )
-          select session.last_seq,
-            ${ofOneStream ? trimmedOf(streamId) : sql`session.trimmed_seq`} as trimmed_seq,
-            (select stream_id from ${table.events} where session_pk = session.pk and seq = ${afterSeq}::int8) as after_stream_id,
-            page.found, page.seq, page.stream_id, page.created_at, page.message
+          select session.last_seq, session.horizon as trimmed_seq, session.after_stream_id, page.found, page.seq, page.stream_id, page.created_at, page.message
           from session left join page on page.nth <= ${limit} and (page.nth = 1 or page.total <= ${maxBytes})
           order by page.nth`;
       },
