@@ -12,13 +12,14 @@ describe('requests at work', () => {
     for (let turns = 0; turns < 12; turns++) {
       let leases = 0;
       const lease = { begin: () => (leases++, () => void leases--), lapsed: () => false, runsUntil: async () => 0 };
-      const transport = new SessionTransport(session.id, new OutgoingIds('test'), async () => undefined);
+      const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef', 1), async () => undefined);
       const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, onError: () => undefined };
       const server = { close: () => transport.close() };
       const local = new LocalSession(session, server, transport, settings);
       const begin = (id: number): void => {
-        transport.request({ jsonrpc: '2.0', id, method: 'test' }, `stream-${id}`, undefined, () => undefined);
-        local.watch(0);
+        const stream = { streamId: `stream-${id}`, cursor: `${id}.tag.stream` };
+        transport.request({ jsonrpc: '2.0', id, method: 'test' }, stream, undefined, () => undefined);
+        local.mail.watch(0);
       };
       begin(1);
       const sent = transport.send({ jsonrpc: '2.0', id: 1, result: {} });
@@ -36,7 +37,7 @@ describe('requests at work', () => {
   it('are let go of when what the application does at the close of its server throws', async () => {
     const store = await createMemoryStore();
     onTestFinished(() => store.close());
-    const transport = new SessionTransport('id', new OutgoingIds('test'), async () => undefined);
+    const transport = new SessionTransport('id', new OutgoingIds('0123456789abcdef', 1), async () => undefined);
     let ended = 0;
     transport.onEnd = () => ended++;
     transport.onclose = () => {

@@ -1,8 +1,5 @@
-import type { ProtocolFacts } from '@mcp-session/core';
+import { listenerOf } from './facts.ts';
 import type { AnySession } from './streams.ts';
-
-/** Name of the protocol fact that says how far the standalone stream was delivered. */
-const FACT = 'standaloneCursor';
 
 /**
  * How far a session's standalone stream was delivered, for a client that comes without a cursor.
@@ -13,38 +10,23 @@ const FACT = 'standaloneCursor';
  */
 export class DeliveryMark {
   readonly #session: AnySession;
+  readonly #claim: number;
   readonly #settleMs: number;
   readonly #onError: (error: unknown) => void;
   #delivered: string | undefined;
   #candidate: string | undefined;
-  #candidateAt = 0;
+  #candidateAt: number = performance.now();
   #written: string | undefined;
-  /** Writes of the mark that are under way: until they are done the facts are behind. */
-  #storing = 0;
 
-  /** @param settleMs How long a connection must stay open after an event, in milliseconds. */
-  constructor(session: AnySession, settleMs: number, onError: (error: unknown) => void) {
+  /**
+   * @param claim The number of the connection's claim to the stream: without it, what is delivered counts no more.
+   * @param settleMs How long a connection must stay open after an event, in milliseconds.
+   */
+  constructor(session: AnySession, claim: number, settleMs: number, onError: (error: unknown) => void) {
     this.#session = session;
+    this.#claim = claim;
     this.#settleMs = settleMs;
     this.#onError = onError;
-    this.refresh(session.protocol);
-  }
-
-  /** Id of the last event that counts as delivered; `undefined`: none does. */
-  get cursor(): string | undefined {
-    return this.#delivered;
-  }
-
-  /** Takes over what the session's facts say: another process may have delivered more since this one looked. */
-  refresh({ [FACT]: stored }: ProtocolFacts): void {
-    if (this.#storing === 0 && typeof stored === 'string') this.#delivered = stored;
-  }
-
-  /** A connection begins after this event, which the client has. */
-  begin(cursor: string | undefined): void {
-    if (cursor !== undefined && cursor !== this.#delivered) this.#store(cursor);
-    this.#written = this.#candidate = undefined;
-    this.#candidateAt = performance.now();
   }
 
   /** An event was written to the connection. */
@@ -62,12 +44,10 @@ export class DeliveryMark {
     this.#candidateAt = now;
   }
 
-  #store(cursor: string): void {
-    this.#delivered = cursor;
-    this.#storing++;
+  #store(standaloneCursor: string): void {
+    this.#delivered = standaloneCursor;
     this.#session
-      .updateProtocol((facts) => ({ ...facts, [FACT]: cursor }))
-      .catch(this.#onError)
-      .finally(() => this.#storing--);
+      .updateProtocol((facts) => (listenerOf(facts).n === this.#claim ? { ...facts, standaloneCursor } : facts))
+      .catch(this.#onError);
   }
 }

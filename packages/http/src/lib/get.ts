@@ -1,8 +1,9 @@
-import { SessionError } from '@mcp-session/core';
+import { type ProtocolFacts, SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import { HttpError } from './http-errors.ts';
+import { standaloneCursorOf } from './facts.ts';
 import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
+import { claimListener, releaseListener, secondListener } from './listener.ts';
 import { FIRST_POLLING_REVISION } from './post.ts';
 import type { ServerLike } from './sdk.ts';
 import { cursorFrame, retryFrame } from './sse.ts';
@@ -17,6 +18,16 @@ import {
 
 const INTERRUPTED = 'Request was interrupted: the server that handled it has stopped';
 
+/** A GET of a session. */
+export interface GetRequest {
+  readonly request: Request;
+  /** The protocol revision that governs it. */
+  readonly revision: string;
+  /** The session's facts as they are now, and reads them again. */
+  readonly facts: ProtocolFacts;
+  readonly readFacts: () => Promise<ProtocolFacts>;
+}
+
 /** Answers GETs from the session's log. */
 export class GetHandler<Server extends ServerLike> {
   readonly #settings: LocalSettings;
@@ -25,57 +36,44 @@ export class GetHandler<Server extends ServerLike> {
     this.#settings = settings;
   }
 
-  /** @param revision The protocol revision that governs the request. */
-  async handle(local: LocalSession<Server>, request: Request, revision: string): Promise<Response> {
+  async handle(local: LocalSession<Server>, get: GetRequest): Promise<Response> {
+    const { request, revision } = get;
     // An empty header is none: that is what a client sends which has seen no id yet.
     const cursor = request.headers.get('last-event-id') || undefined;
-    if (cursor === undefined) return this.#listen(local, request, revision);
+    if (cursor === undefined) return local.inTurn(() => this.#listen(local, get, undefined));
     const streamId = local.session.events.streamOf(cursor);
-    if (streamId === STANDALONE_STREAM) return this.#resumeStandalone(local, request, revision, cursor);
+    if (streamId === STANDALONE_STREAM) {
+      await verifyCursor(local.session, cursor, STANDALONE_STREAM);
+      return local.inTurn(() => this.#listen(local, get, cursor));
+    }
     const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
     // Other streams of the log are not the client's.
     if (stream === undefined) throw new SessionError('INVALID_CURSOR', 'Cursor is of no stream for the client');
     return this.#resumeRequest(local, request, revision, { cursor, stream });
   }
 
-  async #listen(local: LocalSession<Server>, request: Request, revision: string): Promise<Response> {
-    this.#refuseSecond(local);
-    const after = await this.#listenAfter(local);
-    // Looked at again: another GET may have come in between.
-    this.#refuseSecond(local);
-    return this.#openStandalone(local, request, revision, after);
-  }
-
-  async #resumeStandalone(
+  async #listen(
     local: LocalSession<Server>,
-    request: Request,
-    revision: string,
-    cursor: string,
+    { request, revision, facts, readFacts }: GetRequest,
+    cursor: string | undefined,
   ): Promise<Response> {
-    await verifyCursor(local.session, cursor, STANDALONE_STREAM);
-    // Not 409: whoever has the cursor is the client whose connection this was, and it may be dead without our knowing.
-    return this.#openStandalone(local, request, revision, cursor);
-  }
-
-  #openStandalone(
-    local: LocalSession<Server>,
-    request: Request,
-    revision: string,
-    after: string | undefined,
-  ): Response {
-    const { response } = local.open({
-      streamId: STANDALONE_STREAM,
-      opening: this.#opening(after, revision),
-      after,
-      request,
-    });
-    local.mark.begin(after);
-    return response;
+    // With a cursor not 409: whoever has it is the client whose connection this was, and it may be dead without our knowing.
+    const takeOver = cursor !== undefined;
+    if (!takeOver && local.isOpen(STANDALONE_STREAM)) throw secondListener();
+    const options = { facts, readFacts, takeOver, cursor };
+    const claimed = await claimListener(local.session, options, this.#settings);
+    try {
+      const after = cursor ?? (await this.#listenAfter(local, standaloneCursorOf(claimed.facts)));
+      const opening = this.#opening(after, revision);
+      return local.open({ streamId: STANDALONE_STREAM, opening, after, claim: claimed.claim, request }).response;
+    } catch (error) {
+      await releaseListener(local.session, claimed.claim);
+      throw error;
+    }
   }
 
   /** Where delivery stopped. Where that was trimmed, the operator hears of it and the client gets what is left: it asked for no more. */
-  async #listenAfter(local: LocalSession<Server>): Promise<string | undefined> {
-    const { cursor } = local.mark;
+  async #listenAfter(local: LocalSession<Server>, cursor: string | undefined): Promise<string | undefined> {
     if (cursor === undefined) return undefined;
     try {
       await verifyCursor(local.session, cursor, STANDALONE_STREAM);
@@ -147,10 +145,5 @@ export class GetHandler<Server extends ServerLike> {
   #opening(cursor: string | undefined, revision: string): string {
     const retry = retryFrame(this.#settings.retryIntervalMs);
     return cursor === undefined ? retry : cursorFrame(cursor, revision >= FIRST_POLLING_REVISION) + retry;
-  }
-
-  #refuseSecond(local: LocalSession<Server>): void {
-    if (local.isOpen(STANDALONE_STREAM))
-      throw new HttpError(409, 'Conflict: only one standalone stream is allowed per session');
   }
 }

@@ -1,4 +1,4 @@
-import type { Session, StateSchemas } from '@mcp-session/core';
+import type { ProtocolFacts, Session, StateSchemas } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { GetHandler } from './get.ts';
 import { errorToResponse, HttpError, isOurs, sessionNotFound } from './http-errors.ts';
@@ -147,10 +147,9 @@ export class Handler<
     checkAccept(caller.request, 'text/event-stream');
     const session = await this.#find(caller);
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
-    return this.#withLocal(session, caller, (local) => {
-      local.mark.refresh(session.protocol);
-      return this.#gets.handle(local, caller.request, revision);
-    });
+    const readFacts = async (): Promise<ProtocolFacts> => (await this.#find(caller)).protocol;
+    const get = { request: caller.request, revision, facts: session.protocol, readFacts };
+    return this.#withLocal(session, caller, (local) => this.#gets.handle(local, get));
   }
 
   async #delete(caller: Caller<AuthInfo>): Promise<Response> {
@@ -202,6 +201,7 @@ export class Handler<
       if (local.closed) continue;
       const release = local.hold();
       try {
+        await this.#life.catchUp(local, session.protocol, caller);
         return await work(local);
       } finally {
         release();

@@ -1,10 +1,14 @@
 import { SessionError, type StateSchemas } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeliveryMark } from './delivery-mark.ts';
+import { NO_SETTINGS, type Settings } from './facts.ts';
+import { HttpError } from './http-errors.ts';
 import type { NodeLease } from './lease.ts';
+import { releaseListener } from './listener.ts';
+import { Mail } from './mail.ts';
 import type { ServerLike } from './sdk.ts';
 import { type OutgoingEvent, retryFrame, SseConnection } from './sse.ts';
-import { type AnySession, follow, STANDALONE_STREAM } from './streams.ts';
+import { type AnySession, follow, type FollowOptions, STANDALONE_STREAM } from './streams.ts';
 import type { SessionTransport } from './transport.ts';
 
 /** A node's sign of life, see `NodeLease`. */
@@ -27,6 +31,8 @@ export interface OpenOptions {
   readonly after: string | undefined;
   /** After how many settled requests the stream ends; `undefined`: never. */
   readonly unsettled?: number;
+  /** The number of the connection's claim to the standalone stream, which is given back when it is closed. Default: it needs none. */
+  readonly claim?: number;
   /** The client's request: when it is aborted, the connection is closed and nothing else. */
   readonly request: Request;
 }
@@ -38,8 +44,6 @@ export interface Opened {
   readonly over: AbortSignal;
 }
 
-/** How long a request runs before its session is watched for its end, in milliseconds: most are answered sooner. */
-const WATCH_AFTER_MS = 100;
 /** How long clients get to take their last answers before their connections are closed, in milliseconds. */
 const FLUSH_MS = 500;
 /** Settling time of the delivery mark where no comments are sent, in milliseconds. */
@@ -56,11 +60,16 @@ export class LocalSession<Server extends ServerLike> {
   readonly session: AnySession;
   readonly server: Server;
   readonly transport: SessionTransport;
-  readonly mark: DeliveryMark;
+  readonly mail: Mail;
+  /** What the server was told of its client's settings. */
+  settings: Settings = NO_SETTINGS;
+  /** Resolves when it has been told all that it was to be told. */
+  told: Promise<void> = Promise.resolve();
   readonly #settings: LocalSettings;
   readonly #connections = new Map<string, SseConnection>();
+  readonly #releases = new Set<Promise<void>>();
+  #turn: Promise<unknown> = Promise.resolve();
   #holds = 0;
-  #watch: AbortController | undefined;
   #closing: Promise<void> | undefined;
   /** When it was last at work, by `performance.now()`. */
   lastUsedAt: number = performance.now();
@@ -73,7 +82,15 @@ export class LocalSession<Server extends ServerLike> {
     this.transport = transport;
     this.#settings = settings;
     transport.onEnd = () => queueMicrotask(() => void this.close());
-    this.mark = new DeliveryMark(session, settings.keepAliveMs || DEFAULT_SETTLE_MS, settings.onError);
+    const { nodeId, onError } = settings;
+    this.mail = new Mail({
+      nodeId,
+      session,
+      transport,
+      atWork: (beganAt) => this.#atWork(beganAt),
+      onEnded: () => void this.close(false),
+      onError,
+    });
   }
 
   get closed(): boolean {
@@ -94,6 +111,13 @@ export class LocalSession<Server extends ServerLike> {
     };
   }
 
+  /** Runs work that must not meet other such work of this session: claims to its standalone stream. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn;
+    return turn;
+  }
+
   isOpen(streamId: string): boolean {
     return this.#connections.has(streamId);
   }
@@ -104,29 +128,37 @@ export class LocalSession<Server extends ServerLike> {
   }
 
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */
-  open({ streamId, opening, after, unsettled, request }: OpenOptions): Opened {
+  open({ streamId, opening, request, claim, ...from }: OpenOptions): Opened {
+    // Whatever has closed it meanwhile, the client's next try finds the session restored, or gone.
+    if (this.closed) throw new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
     this.#connections.get(streamId)?.close();
-    const standalone = streamId === STANDALONE_STREAM;
+    const { keepAliveMs, onError } = this.#settings;
     const abort = new AbortController();
+    const mark =
+      claim === undefined
+        ? undefined
+        : new DeliveryMark(this.session, claim, keepAliveMs || DEFAULT_SETTLE_MS, onError);
+    const done = claim === undefined ? undefined : this.#settings.lease.begin(Date.now());
     const onAbort = (): void => connection.close();
     const connection: SseConnection = new SseConnection({
       opening,
-      events: this.#events(abort.signal, { streamId, after, ...(unsettled !== undefined && { unsettled }) }),
-      keepAliveMs: this.#settings.keepAliveMs,
+      events: this.#events({ ...from, streamId, signal: abort.signal, ...(claim !== undefined && { claim }) }),
+      keepAliveMs,
       onDelivered: ({ id }) => {
-        if (standalone && id !== undefined) this.mark.written(id);
+        if (id !== undefined) mark?.written(id);
       },
       onIdle: () => {
-        if (standalone) this.mark.tick();
+        mark?.tick();
         void this.#renew();
       },
       onClosed: (error) => {
         abort.abort();
+        done?.();
         request.signal.removeEventListener('abort', onAbort);
         if (this.#connections.get(streamId) === connection) this.#connections.delete(streamId);
         this.lastUsedAt = performance.now();
-        if (error !== undefined && !(error instanceof SessionError && error.code === 'EVENTS_TRIMMED'))
-          this.#settings.onError(error);
+        if (claim !== undefined) this.#release(claim);
+        if (error !== undefined && !(error instanceof SessionError && error.code === 'EVENTS_TRIMMED')) onError(error);
       },
     });
     this.#connections.set(streamId, connection);
@@ -138,15 +170,6 @@ export class LocalSession<Server extends ServerLike> {
   /** Closes a stream's connection, if it has one, so that the client comes back for the rest. */
   closeConnection(streamId: string, lastFrame: string = retryFrame(this.#settings.retryIntervalMs)): void {
     this.#connections.get(streamId)?.close(lastFrame);
-  }
-
-  /**
-   * Watches for the session's end for as long as requests are answered, so that their handlers are aborted then.
-   *
-   * @param beganAt When the first of them began, see `NodeLease.begin`.
-   */
-  watch(beganAt: number): void {
-    if (this.#watch === undefined) void this.#watchUntilIdle(beganAt);
   }
 
   /**
@@ -173,6 +196,7 @@ export class LocalSession<Server extends ServerLike> {
       await this.#flush();
     }
     for (const streamId of this.#connections.keys()) this.closeConnection(streamId, comeBack ? undefined : '');
+    await Promise.all(this.#releases);
   }
 
   /** Waits a moment for the answers that are stored to reach the clients that wait for them. */
@@ -184,37 +208,25 @@ export class LocalSession<Server extends ServerLike> {
     ]);
   }
 
-  async *#events(
-    signal: AbortSignal,
-    options: Omit<Parameters<typeof follow>[1], 'signal'>,
-  ): AsyncGenerator<OutgoingEvent, void, undefined> {
-    yield* follow(this.session, { ...options, signal });
-    // Without an end of its own, a stream ends only with its session.
-    if (options.unsettled === undefined && !signal.aborted) void this.close(false);
+  async *#events(options: FollowOptions): AsyncGenerator<OutgoingEvent, void, undefined> {
+    if (yield* follow(this.session, options)) void this.close(false);
   }
 
-  async #watchUntilIdle(beganAt: number): Promise<void> {
-    const abort = (this.#watch = new AbortController());
-    const timer = setTimeout(() => void this.#watchEnd(abort.signal), WATCH_AFTER_MS).unref();
-    const rest = this.#settings.lease.begin(beganAt);
-    // A request can begin after the last one has ended and before we hear of it, and has seen that it is watched.
-    do await this.transport.idle();
-    while (this.transport.running);
-    rest();
-    clearTimeout(timer);
-    abort.abort();
-    this.#watch = undefined;
-    this.lastUsedAt = performance.now();
+  #atWork(beganAt: number): () => void {
+    const done = this.#settings.lease.begin(beganAt);
+    return () => {
+      done();
+      this.lastUsedAt = performance.now();
+    };
   }
 
-  async #watchEnd(signal: AbortSignal): Promise<void> {
-    try {
-      const control = this.session.events.tail({ streamId: `node-${this.#settings.nodeId}`, signal });
-      while ((await control.next()).done !== true);
-      if (!signal.aborted) await this.close(false);
-    } catch (error) {
-      this.#settings.onError(error);
-    }
+  #release(claim: number): void {
+    const release = releaseListener(this.session, claim)
+      .catch((error: unknown) => {
+        if (!(error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) this.#settings.onError(error);
+      })
+      .finally(() => this.#releases.delete(release));
+    this.#releases.add(release);
   }
 
   async #renew(): Promise<void> {

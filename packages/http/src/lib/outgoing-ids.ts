@@ -7,6 +7,13 @@ import {
   type RequestId,
 } from './json-rpc.ts';
 
+const WIRE_ID = /^([0-9a-f]{16})\.[1-9][0-9]*\.[1-9][0-9]*$/;
+
+/** The node whose server gave a request this id; `undefined`: none did. */
+export function nodeOfId(wireId: unknown): string | undefined {
+  return typeof wireId === 'string' ? WIRE_ID.exec(wireId)?.[1] : undefined;
+}
+
 /**
  * Gives the requests that a server sends ids that no other server instance uses, on any node and after any restart.
  *
@@ -19,9 +26,12 @@ export class OutgoingIds {
   readonly #byOwnId = new Map<RequestId, string>();
   #count = 0;
 
-  /** @param instance What this server instance puts in front of its ids: unique, visible ASCII. */
-  constructor(instance: string) {
-    this.#instance = instance;
+  /**
+   * @param nodeId The node: 16 hexadecimal digits.
+   * @param instance The number of the server instance on that node.
+   */
+  constructor(nodeId: string, instance: number) {
+    this.#instance = `${nodeId}.${instance}`;
   }
 
   /** How many requests still wait for an answer. */

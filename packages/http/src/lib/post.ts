@@ -1,15 +1,11 @@
-import { SessionError } from '@mcp-session/core';
-import { setTimeout as pause } from 'node:timers/promises';
-import { HttpError } from './http-errors.ts';
+import { type ProtocolFacts, SessionError } from '@mcp-session/core';
+import { settingsOf } from './facts.ts';
 import type { Posted } from './ingress.ts';
 import {
   errorResponse,
   INTERNAL_ERROR,
   isNotification,
   isRequest,
-  isRequestId,
-  isResponse,
-  type JsonRpcMessage,
   type JsonRpcRequest,
   type JsonRpcResponse,
   textParam,
@@ -18,14 +14,11 @@ import type { LocalSession, LocalSettings } from './local-session.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
-import { type AnySession, endedMark, openedMark, readProgress, requestStream, STANDALONE_STREAM } from './streams.ts';
+import { type AnySession, appendAgain, openedMark, readProgress, requestStream, STANDALONE_STREAM } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
 export const FIRST_POLLING_REVISION = '2025-11-25';
-
-/** Waits before an append is tried again that has certainly not happened, in milliseconds. */
-const RETRY_DELAYS_MS = [20, 100, 500] as const;
 
 /** A request that is being answered. */
 interface Running {
@@ -56,20 +49,18 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
     if (refused !== undefined) return refused;
     if (messages.some((message) => isNotification(message) && message.method === 'notifications/initialized')) {
-      await local.session.updateProtocol((facts) => ({ ...facts, initialized: true }));
+      await changeSettings(local, (facts) => ({ ...facts, initialized: true }));
     }
     const requests = messages.filter(isRequest);
     if (requests.length === 0) {
       const extra = this.#extra(caller, undefined, undefined);
-      for (const message of messages) await this.#receive(local, message, extra);
+      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra);
       return new Response(null, { status: 202 });
     }
 
     const { streamId } = requestStream(requests.length, this.#settings.nodeId, ++this.#streams);
     const beganAt = Date.now();
     const cursor = await local.session.events.append(streamId, openedMark(requests.map(({ id }) => id)));
-    // Whatever has closed it meanwhile, the client's next try finds the session restored, or gone.
-    if (local.closed) throw new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
     const polls = revision >= FIRST_POLLING_REVISION;
     const opening = polls ? cursorFrame(cursor, true) + retryFrame(this.#settings.retryIntervalMs) : '';
     const { response } = local.open({
@@ -85,13 +76,13 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
     );
     for (const request of requests) {
-      local.transport.request(request, streamId, extra, (answer) =>
+      local.transport.request(request, { streamId, cursor }, extra, (answer) =>
         this.#answer(local, { streamId, request, beganAt }, answer),
       );
     }
-    local.watch(beganAt);
+    local.mail.watch(beganAt);
     try {
-      for (const message of messages) if (!isRequest(message)) await this.#receive(local, message, extra);
+      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra);
     } catch (error) {
       local.closeConnection(streamId);
       throw error;
@@ -113,25 +104,6 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     });
   }
 
-  async #receive(
-    local: LocalSession<Server>,
-    message: Exclude<JsonRpcMessage, JsonRpcRequest>,
-    extra: unknown,
-  ): Promise<void> {
-    if (isResponse(message)) {
-      local.transport.response(message, extra);
-      return;
-    }
-    const requestId = message.method === 'notifications/cancelled' ? message.params?.['requestId'] : undefined;
-    if (!isRequestId(requestId)) {
-      local.transport.notify(message, extra);
-      return;
-    }
-    const streamId = local.transport.cancel(message, requestId, extra);
-    // Nothing more will be said of this request, and its stream has to end for those who come back to it as well.
-    if (streamId !== undefined) await append(local.session, streamId, endedMark(requestId));
-  }
-
   async #answer(
     local: LocalSession<Server>,
     { streamId, request, beganAt }: Running,
@@ -143,8 +115,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
         const { unsettled } = await readProgress(local.session, streamId);
         if (unsettled?.includes(request.id) === false) return;
       }
-      if (answer.error === undefined) await remember(local.session, request);
-      await append(local.session, streamId, answer);
+      if (answer.error === undefined) await remember(local, request);
+      await appendAgain(local.session, streamId, answer);
     } catch (error) {
       if (local.closed || (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) return;
       this.#settings.onError(error);
@@ -167,31 +139,30 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
   }
 }
 
-/** Keeps with the session what its server was asked to remember, for those that come after it. */
-async function remember(session: AnySession, { method, params }: JsonRpcRequest): Promise<void> {
+/** Keeps with the session what its server was asked to remember, for those on other nodes and those that come after it. */
+async function remember(local: LocalSession<ServerLike>, { method, params }: JsonRpcRequest): Promise<void> {
   const level = method === 'logging/setLevel' ? textParam(params, 'level') : undefined;
-  if (level !== undefined) await session.updateProtocol((facts) => ({ ...facts, logLevel: level }));
+  if (level !== undefined) await changeSettings(local, (facts) => ({ ...facts, logLevel: level }));
   const uri = textParam(params, 'uri');
   if (uri === undefined || !(method === 'resources/subscribe' || method === 'resources/unsubscribe')) return;
-  await session.updateProtocol((facts) => {
+  await changeSettings(local, (facts) => {
     const others = (facts.subscriptions ?? []).filter((each) => each !== uri);
     return { ...facts, subscriptions: method === 'resources/subscribe' ? [...others, uri] : others };
   });
 }
 
-/** Appends, again after a while where the store says that the last try changed nothing and the next may go well. */
-async function append(session: AnySession, streamId: string, message: unknown): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      await session.events.append(streamId, message);
-      return;
-    } catch (error) {
-      const delayMs = RETRY_DELAYS_MS[attempt];
-      if (delayMs === undefined || !(error instanceof SessionError) || !error.retryable || error.outcomeUnknown)
-        throw error;
-      await pause(delayMs);
-    }
-  }
+/** Stores a change that this node's server knows of. */
+async function changeSettings(
+  local: LocalSession<ServerLike>,
+  change: (facts: ProtocolFacts) => ProtocolFacts,
+): Promise<void> {
+  const facts = await local.session.updateProtocol((current) => ({
+    ...change(current),
+    settings: settingsOf(current).version + 1,
+  }));
+  const settings = settingsOf(facts);
+  // Where another node has changed something as well, the server is told of both with its next request.
+  if (settings.version === local.settings.version + 1) local.settings = settings;
 }
 
 async function tryAppend(session: AnySession, streamId: string, message: unknown): Promise<boolean> {

@@ -1,4 +1,12 @@
-import { SessionError, type JsonValue, type Session, type SessionStore, type StateSchemas } from '@mcp-session/core';
+import {
+  type JsonValue,
+  type ProtocolFacts,
+  type Session,
+  SessionError,
+  type SessionStore,
+  type StateSchemas,
+} from '@mcp-session/core';
+import { NO_SETTINGS, type Settings, settingsOf } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import {
   INTERNAL_ERROR,
@@ -65,7 +73,6 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       const { protocolVersion } = result;
       const serverCapabilities = asJson(result.capabilities ?? {});
       await session.updateProtocol((facts) => ({ ...facts, protocolVersion, serverCapabilities, standaloneCursor }));
-      local.mark.refresh(session.protocol);
       return { response, local };
     } catch (error) {
       await this.#discard(session, local);
@@ -77,6 +84,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   async restore(session: Session<S>, caller: Caller<AuthInfo>): Promise<LocalSession<Server>> {
     const local = await this.#connect(session, true, caller);
     try {
+      await local.mail.skip();
       await local.transport.quietly(() => this.#replay(local, this.#extra(caller)));
       await this.#options.onRestore?.({ session, server: local.server });
       // Restoring it again would go the same way.
@@ -102,7 +110,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     { request, authInfo }: Caller<AuthInfo>,
   ): Promise<LocalSession<Server>> {
     const server = await this.#options.createServer({ session, restored, request, authInfo });
-    const ids = new OutgoingIds(`${this.#settings.nodeId}.${++this.#instances}`);
+    const ids = new OutgoingIds(this.#settings.nodeId, ++this.#instances);
     const transport = new SessionTransport(session.id, ids, async (streamId, message) => {
       try {
         await session.events.append(streamId, message);
@@ -118,18 +126,42 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     return local;
   }
 
-  /** Tells a new server what the one before it was told. */
-  async #replay({ session, transport }: LocalSession<Server>, extra: unknown): Promise<void> {
-    const { initializeParams, initialized, logLevel, subscriptions = [] } = session.protocol;
-    const call = async (method: string, params: Readonly<Record<string, unknown>>): Promise<JsonRpcResponse> =>
-      transport.call({ jsonrpc: '2.0', id: `restore-${method}`, method, params }, extra);
+  /** Tells a server what its client has told servers of the same session on other nodes. */
+  async catchUp(local: LocalSession<Server>, facts: ProtocolFacts, caller: Caller<AuthInfo>): Promise<void> {
+    const latest = settingsOf(facts);
+    if (latest.version > local.settings.version) {
+      const known = local.settings;
+      local.settings = latest;
+      const before = local.told;
+      local.told = local.transport.quietly(async () => {
+        await before;
+        await this.#tell(local, known, latest, this.#extra(caller));
+      });
+    }
+    await local.told;
+  }
 
-    const { error } = await call('initialize', initializeParams as Readonly<Record<string, unknown>>);
+  /** Tells a new server what the one before it was told. */
+  async #replay(local: LocalSession<Server>, extra: unknown): Promise<void> {
+    const { protocol } = local.session;
+    const params = protocol.initializeParams as Readonly<Record<string, unknown>>;
+    const { error } = await local.transport.call(restoring('initialize', params), extra);
     if (error !== undefined) throw new HttpError(500, 'Server refused to restore the session', INTERNAL_ERROR);
-    if (initialized === true) transport.notify({ jsonrpc: '2.0', method: 'notifications/initialized' }, extra);
+    local.settings = settingsOf(protocol);
+    await this.#tell(local, NO_SETTINGS, local.settings, extra);
+  }
+
+  async #tell({ transport }: LocalSession<Server>, known: Settings, latest: Settings, extra: unknown): Promise<void> {
+    if (latest.initialized && !known.initialized)
+      transport.notify({ jsonrpc: '2.0', method: 'notifications/initialized' }, extra);
+    const missing = (a: Settings, b: Settings): string[] =>
+      b.subscriptions.filter((uri) => !a.subscriptions.includes(uri));
     const answers = await Promise.all([
-      ...(logLevel === undefined ? [] : [call('logging/setLevel', { level: logLevel })]),
-      ...subscriptions.map((uri) => call('resources/subscribe', { uri })),
+      ...(latest.logLevel === undefined || latest.logLevel === known.logLevel
+        ? []
+        : [transport.call(restoring('logging/setLevel', { level: latest.logLevel }), extra)]),
+      ...missing(latest, known).map((uri) => transport.call(restoring('resources/unsubscribe', { uri }), extra)),
+      ...missing(known, latest).map((uri) => transport.call(restoring('resources/subscribe', { uri }), extra)),
     ]);
     for (const answer of answers)
       if (answer.error !== undefined)
@@ -146,6 +178,10 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   #extra({ request, authInfo }: Caller<AuthInfo>): unknown {
     return this.#sdk.messageExtra({ request, authInfo, closeStream: undefined, closeStandaloneStream: undefined });
   }
+}
+
+function restoring(method: string, params: Readonly<Record<string, unknown>>): JsonRpcRequest {
+  return { jsonrpc: '2.0', id: `restore-${method}`, method, params };
 }
 
 /** The value as it goes over the wire: without what JSON does not hold. */

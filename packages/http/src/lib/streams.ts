@@ -1,4 +1,5 @@
-import type { Session, SessionEvent } from '@mcp-session/core';
+import { type Session, SessionError, type SessionEvent } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, isRequestId, isResponse, type RequestId } from './json-rpc.ts';
 import type { OutgoingEvent } from './sse.ts';
 
@@ -7,6 +8,12 @@ export type AnySession = Omit<Session<never>, 'state'>;
 
 /** The stream of messages that belong to no request: the name that both SDK lines give it. */
 export const STANDALONE_STREAM = '_GET_stream';
+
+/** The stream by which the nodes of a session talk to each other. No client can name it. */
+export const NODES_STREAM = '_nodes';
+
+/** Waits before an append is tried again that has certainly not happened, in milliseconds. */
+const RETRY_DELAYS_MS = [20, 100, 500] as const;
 
 /**
  * A request's stream: how many requests share it, the node that runs them, and a number of that node.
@@ -34,6 +41,11 @@ interface Ended {
   readonly ended: RequestId;
 }
 
+/** Stands in the standalone stream where another connection took over: earlier ones end here. Not for the client. */
+interface Taken {
+  readonly listener: number;
+}
+
 export function requestStream(requests: number, nodeId: string, number: number): RequestStream {
   return { streamId: `req-${requests}-${nodeId}-${number.toString(36)}`, requests, nodeId };
 }
@@ -50,6 +62,15 @@ export function openedMark(ids: readonly RequestId[]): Opened {
 
 export function endedMark(id: RequestId): Ended {
   return { ended: id };
+}
+
+export function listenerMark(n: number): Taken {
+  return { listener: n };
+}
+
+/** The number of an event, which its id begins with (docs/decisions/003-event-ids.md). */
+export function seqOf(eventId: string): number {
+  return Number.parseInt(eventId, 10);
 }
 
 /** The request that an event settles; `undefined`: none. */
@@ -113,18 +134,46 @@ export interface FollowOptions {
   readonly after: string | undefined;
   /** After how many settled requests the stream ends. Default: never. */
   readonly unsettled?: number;
+  /** The number of the connection's claim to the standalone stream. Default: it needs none. */
+  readonly claim?: number;
   readonly signal: AbortSignal;
 }
 
-/** The messages of a stream after a cursor, then as they come. */
+/**
+ * The messages of a stream after a cursor, then as they come.
+ *
+ * @returns Whether the session is over, rather than what was to be followed.
+ */
 export async function* follow(
   session: AnySession,
-  { unsettled = 0, ...options }: FollowOptions,
-): AsyncGenerator<OutgoingEvent, void, undefined> {
+  { unsettled = 0, claim = Number.POSITIVE_INFINITY, signal, ...options }: FollowOptions,
+): AsyncGenerator<OutgoingEvent, boolean, undefined> {
   let left = unsettled;
-  for await (const event of session.events.tail(options)) {
+  for await (const event of session.events.tail({ ...options, signal })) {
     if (isMessage(event.message)) yield outgoing(event, event.message);
-    if (settledBy(event.message) !== undefined && --left === 0) return;
+    else if (takenBy(event.message) > claim) return false;
+    if (settledBy(event.message) !== undefined && --left === 0) return false;
+  }
+  return !signal.aborted;
+}
+
+function takenBy(message: unknown): number {
+  const n = (message as Partial<Taken> | null)?.listener;
+  return typeof n === 'number' ? n : 0;
+}
+
+/** Appends, again after a while where the store says that the last try changed nothing and the next may go well. */
+export async function appendAgain(session: AnySession, streamId: string, message: unknown): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await session.events.append(streamId, message);
+      return;
+    } catch (error) {
+      const delayMs = RETRY_DELAYS_MS[attempt];
+      if (delayMs === undefined || !(error instanceof SessionError) || !error.retryable || error.outcomeUnknown)
+        throw error;
+      await pause(delayMs);
+    }
   }
 }
 

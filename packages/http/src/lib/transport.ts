@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   errorResponse,
   isRequest,
@@ -9,20 +10,12 @@ import {
   type RequestId,
   SERVER_ERROR,
 } from './json-rpc.ts';
+import type { OpenedStream, OpenRequest } from './open-request.ts';
 import type { OutgoingIds } from './outgoing-ids.ts';
-import { STANDALONE_STREAM } from './streams.ts';
+import { seqOf, STANDALONE_STREAM } from './streams.ts';
 
 /** Requests that a server may send again while it is restored: they ask for facts and do nothing. */
 const REPEATABLE: ReadonlySet<string> = new Set(['roots/list', 'ping']);
-
-/** A client's request that the server has not answered yet. */
-interface OpenRequest {
-  readonly request: JsonRpcRequest;
-  /** Where its messages go; `undefined`: to the standalone stream. */
-  readonly streamId: string | undefined;
-  readonly answer: (response: JsonRpcResponse) => Promise<void> | void;
-  answered: boolean;
-}
 
 /** What a transport stores messages with. */
 export type Append = (streamId: string, message: JsonRpcMessage) => Promise<void>;
@@ -38,15 +31,18 @@ export class SessionTransport {
   onerror?: ((error: Error) => void) | undefined;
   /** Is called once, when it is closed by whomever: the server can do so itself. */
   onEnd: (() => void) | undefined;
+  /** Is called when the server has asked its client something. */
+  onAsked: (() => void) | undefined;
   /** Set by SDK v2 while it connects; `undefined`: the server asks for no scopes. */
   scopeResolver: unknown;
   readonly #ids: OutgoingIds;
   readonly #append: Append;
   readonly #open = new Map<RequestId, OpenRequest>();
-  #quiet = false;
+  /** Told apart by what led to a message, so that others may speak while a server is told what it missed. */
+  readonly #quiet = new AsyncLocalStorage<{ over: boolean }>();
   #closed = false;
   #collisions = 0;
-  readonly #onIdle: (() => void)[] = [];
+  readonly #onLess: (() => void)[] = [];
 
   constructor(sessionId: string, ids: OutgoingIds, append: Append) {
     this.sessionId = sessionId;
@@ -58,14 +54,14 @@ export class SessionTransport {
     return this.#closed;
   }
 
-  /** Whether a client's request is being answered. */
-  get running(): boolean {
-    return this.#open.size > 0;
-  }
-
   /** Whether a request of either side waits for its answer. */
   get busy(): boolean {
-    return this.running || this.#ids.size > 0;
+    return this.#open.size > 0 || this.#ids.size > 0;
+  }
+
+  /** The same, but not once it is closed. */
+  get waiting(): boolean {
+    return this.busy && !this.#closed;
   }
 
   async start(): Promise<void> {
@@ -78,7 +74,7 @@ export class SessionTransport {
     this.#closed = true;
     const calls = [...this.#open.values()].filter(({ streamId }) => streamId === undefined);
     this.#open.clear();
-    this.#tellIdle();
+    this.#tellLess();
     try {
       this.onclose?.();
     } finally {
@@ -105,22 +101,25 @@ export class SessionTransport {
     const related = relatedId === undefined ? undefined : this.#open.get(relatedId);
     if (relatedId !== undefined && related === undefined)
       throw new Error(`Request ${JSON.stringify(relatedId)} is not being answered any more`);
-    if (this.#quiet && !(isRequest(message) && REPEATABLE.has(message.method))) {
+    if (this.#quiet.getStore()?.over === false && !(isRequest(message) && REPEATABLE.has(message.method))) {
       this.#suppress(message);
       return;
     }
     const outgoing = this.#ids.outgoing(message);
+    if (isRequest(outgoing)) this.onAsked?.();
+    else this.#tellLess();
     try {
       await this.#append(related?.streamId ?? STANDALONE_STREAM, outgoing);
     } catch (error) {
       if (isRequest(outgoing)) this.#ids.answer({ jsonrpc: '2.0', id: outgoing.id });
+      this.#tellLess();
       throw error;
     }
   }
 
   /** Hands a client's request to the server. `answer` gets its response, under the client's own id. */
-  request(request: JsonRpcRequest, streamId: string, extra: unknown, answer: OpenRequest['answer']): void {
-    this.#dispatch(request, streamId, extra, answer);
+  request(request: JsonRpcRequest, stream: OpenedStream, extra: unknown, answer: OpenRequest['answer']): void {
+    this.#dispatch(request, stream, extra, answer);
   }
 
   /** Makes a request on nobody's behalf and returns its response, which goes nowhere else. */
@@ -133,33 +132,42 @@ export class SessionTransport {
 
   /** Hands a client's notification to the server. */
   notify(notification: JsonRpcNotification, extra: unknown): void {
-    const progressToken =
-      notification.method === 'notifications/progress'
-        ? this.#ids.progressToken(notification.params?.['progressToken'])
-        : undefined;
-    this.#deliver(
-      progressToken === undefined
-        ? notification
-        : { ...notification, params: { ...notification.params, progressToken } },
-      extra,
-    );
+    this.onmessage?.(notification, extra);
   }
 
-  /** Hands a client's response to the server, if this instance waits for it: one to an instance that is gone has nobody to go to. */
-  response(response: JsonRpcResponse, extra: unknown): void {
+  /** Hands the progress of one of the server's requests to it. @returns Whether this instance waits for it. */
+  progress(notification: JsonRpcNotification, extra: unknown): boolean {
+    const progressToken = this.#ids.progressToken(notification.params?.['progressToken']);
+    if (progressToken === undefined) return false;
+    this.onmessage?.({ ...notification, params: { ...notification.params, progressToken } }, extra);
+    return true;
+  }
+
+  /** Hands a client's response to the server. @returns Whether this instance waits for it: otherwise nothing happens. */
+  response(response: JsonRpcResponse, extra: unknown): boolean {
     const answer = this.#ids.answer(response);
-    if (answer !== undefined) this.#deliver(answer, extra);
+    if (answer === undefined) return false;
+    this.onmessage?.(answer, extra);
+    this.#tellLess();
+    return true;
   }
 
   /**
    * Tells the server that the client has cancelled a request. Both SDK lines then send no answer.
    *
+   * @param postedSeq Number of the event that says so: requests that were begun later are not meant. Default: all are.
    * @returns The stream on which the request would have been answered; `undefined`: it is not being answered here.
    */
-  cancel(notification: JsonRpcNotification, requestId: RequestId, extra: unknown): string | undefined {
-    const [ownId, open] = [...this.#open].findLast(([, { request }]) => request.id === requestId) ?? [];
+  cancel(
+    notification: JsonRpcNotification,
+    requestId: RequestId,
+    extra: unknown,
+    postedSeq: number = Number.POSITIVE_INFINITY,
+  ): string | undefined {
+    const meant = ({ request, openedSeq }: OpenRequest): boolean => request.id === requestId && openedSeq < postedSeq;
+    const [ownId, open] = [...this.#open].findLast(([, each]) => meant(each)) ?? [];
     if (ownId === undefined || open === undefined || open.answered) return undefined;
-    this.#deliver({ ...notification, params: { ...notification.params, requestId: ownId } }, extra);
+    this.onmessage?.({ ...notification, params: { ...notification.params, requestId: ownId } }, extra);
     this.#settle(ownId);
     return open.streamId;
   }
@@ -171,32 +179,38 @@ export class SessionTransport {
     );
   }
 
-  /** Runs work during which the server may not reach the client: what it says was said before. */
+  /** Runs work whose echo may not reach the client: what the server says to it was said before. */
   async quietly(work: () => Promise<void>): Promise<void> {
-    this.#quiet = true;
+    const quiet = { over: false };
     try {
-      await work();
+      await this.#quiet.run(quiet, work);
     } finally {
-      this.#quiet = false;
+      quiet.over = true;
     }
   }
 
   /** Resolves when no client's request is being answered. */
   async idle(): Promise<void> {
-    while (this.#open.size > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    while (this.#open.size > 0) await this.#less();
+  }
+
+  /** Resolves when no request of either side waits for its answer. */
+  async rest(): Promise<void> {
+    while (this.waiting) await this.#less();
   }
 
   #dispatch(
     request: JsonRpcRequest,
-    streamId: string | undefined,
+    stream: OpenedStream | undefined,
     extra: unknown,
     answer: OpenRequest['answer'],
   ): void {
     // A client that was restarted counts from 0 again while requests of its former life still run.
     let ownId = request.id;
     while (this.#open.has(ownId)) ownId = `${request.id}#${++this.#collisions}`;
-    this.#open.set(ownId, { request, streamId, answer, answered: false });
-    this.#deliver({ ...request, id: ownId }, extra);
+    const openedSeq = stream === undefined ? 0 : seqOf(stream.cursor);
+    this.#open.set(ownId, { request, streamId: stream?.streamId, openedSeq, answer, answered: false });
+    this.onmessage?.({ ...request, id: ownId }, extra);
   }
 
   async #respond(response: JsonRpcResponse): Promise<void> {
@@ -212,21 +226,21 @@ export class SessionTransport {
 
   #settle(ownId: RequestId): void {
     this.#open.delete(ownId);
-    if (this.#open.size === 0) this.#tellIdle();
+    this.#tellLess();
   }
 
-  #tellIdle(): void {
-    for (const resolve of this.#onIdle.splice(0)) resolve();
+  #less(): Promise<void> {
+    return new Promise((resolve) => this.#onLess.push(resolve));
+  }
+
+  #tellLess(): void {
+    for (const resolve of this.#onLess.splice(0)) resolve();
   }
 
   #suppress(message: JsonRpcRequest | JsonRpcNotification): void {
     if (isRequest(message))
       queueMicrotask(() =>
-        this.#deliver(errorResponse(message.id, SERVER_ERROR, 'Not sent: the session is being restored'), undefined),
+        this.onmessage?.(errorResponse(message.id, SERVER_ERROR, 'Not sent: the session is being restored'), undefined),
       );
-  }
-
-  #deliver(message: JsonRpcMessage, extra: unknown): void {
-    this.onmessage?.(message, extra);
   }
 }

@@ -1,0 +1,45 @@
+import type { ProtocolFacts } from '@mcp-session/core';
+
+/** Who holds the session's standalone stream: the fact `listener`. */
+export interface Listener {
+  /** Counts the connections that the stream has had; 0: none yet. */
+  readonly n: number;
+  /** The node that the newest of them is open on; `undefined`: it is closed. */
+  readonly nodeId: string | undefined;
+  /** When it was opened, in Unix milliseconds. */
+  readonly since: number | undefined;
+}
+
+export function listenerOf({ listener }: ProtocolFacts): Listener {
+  const { n, nodeId, since } = (listener ?? {}) as { readonly [name: string]: unknown };
+  return {
+    n: typeof n === 'number' ? n : 0,
+    nodeId: typeof nodeId === 'string' ? nodeId : undefined,
+    since: typeof since === 'number' ? since : undefined,
+  };
+}
+
+/** Id of the last event that counts as delivered to a listener: the fact `standaloneCursor`. `undefined`: none does. */
+export function standaloneCursorOf({ standaloneCursor }: ProtocolFacts): string | undefined {
+  return typeof standaloneCursor === 'string' ? standaloneCursor : undefined;
+}
+
+/** What a client has told its session, and each server of the session has to know. */
+export interface Settings {
+  /** How often it was changed: the fact `settings`. */
+  readonly version: number;
+  readonly initialized: boolean;
+  readonly logLevel: string | undefined;
+  readonly subscriptions: readonly string[];
+}
+
+export const NO_SETTINGS: Settings = { version: 0, initialized: false, logLevel: undefined, subscriptions: [] };
+
+export function settingsOf({ settings, initialized, logLevel, subscriptions = [] }: ProtocolFacts): Settings {
+  return {
+    version: typeof settings === 'number' ? settings : 0,
+    initialized: initialized === true,
+    logLevel,
+    subscriptions,
+  };
+}
