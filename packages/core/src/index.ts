@@ -7,7 +7,14 @@ export {
   type SessionErrorCode,
   type SessionErrorOptions,
 } from './lib/errors.ts';
-export type { ReplayOptions, SessionEvent, SessionEvents, TailOptions, TrimOptions } from './lib/events.ts';
+export type {
+  AppendOptions,
+  ReplayOptions,
+  SessionEvent,
+  SessionEvents,
+  TailOptions,
+  TrimOptions,
+} from './lib/events.ts';
 export type { JsonValue } from './lib/json.ts';
 export type { Observer, Operation, OperationName } from './lib/operations.ts';
 export type { RetentionOptions, SessionStoreOptions, StateLimitOptions, SweepOptions } from './lib/options.ts';

@@ -205,3 +205,14 @@ describe('maxLifetimeMs', () => {
     expect(await store.get(id)).toBeUndefined();
   });
 });
+
+it('an append that is told not to renew leaves the times of the session alone', async () => {
+  const { store, clock } = await open({ ttlMs: 60_000 });
+  const session = await store.create();
+  const { expiresAt } = session;
+  clock.now += 30_000;
+  await session.events.append('a', 1, { renew: false });
+  expect([session.expiresAt, (await store.list()).sessions[0]?.expiresAt]).toEqual([expiresAt, expiresAt]);
+  await Promise.all([session.events.append('a', 2, { renew: false }), session.events.append('a', 3)]);
+  expect((await store.list()).sessions[0]?.expiresAt).toBe(expiresAt + 30_000);
+});

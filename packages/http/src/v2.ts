@@ -17,6 +17,7 @@ import { Handler, type SessionHandler } from './lib/handler.ts';
 import type { SessionHandlerOptions } from './lib/options.ts';
 import type { Sdk } from './lib/sdk.ts';
 
+export type { BroadcastNotification, BroadcastOptions } from './lib/broadcast.ts';
 export type { CloseOptions, FetchOptions, SessionHandler } from './lib/handler.ts';
 export type { ServerContext, SessionHandlerOptions } from './lib/options.ts';
 export type { AuthInfo };

@@ -20,7 +20,8 @@ export type OnAppended = (request: AppendRequest, result: AppendResult) => Promi
 
 interface Waiting {
   readonly event: NewEvent;
-  readonly expiresAt: number;
+  /** `undefined`: does not renew the session. */
+  readonly expiresAt: number | undefined;
   readonly resolve: (seq: number) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -58,7 +59,7 @@ export class AppendQueue {
   }
 
   /** Appends one event and resolves with its number after the commit. */
-  append(sessionId: string, event: NewEvent, expiresAt: number): Promise<number> {
+  append(sessionId: string, event: NewEvent, expiresAt: number | undefined): Promise<number> {
     const bytes = WAITING_BYTES + event.bytes;
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES && this.#waitingBytes > 0) {
       return Promise.reject(
@@ -117,7 +118,7 @@ export class AppendQueue {
           sessionId,
           token: newToken(),
           events: waiting.map((each) => each.event),
-          expiresAt: Math.max(...waiting.map((each) => each.expiresAt)),
+          expiresAt: latest(waiting),
         },
       });
     }
@@ -166,6 +167,11 @@ export class AppendQueue {
       }
     }
   }
+}
+
+function latest(waiting: readonly Waiting[]): number | undefined {
+  const times = waiting.flatMap(({ expiresAt }) => expiresAt ?? []);
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 function settle(part: Part, result: AppendResult | undefined): Committed[] {

@@ -35,6 +35,12 @@ export interface TailOptions extends ReplayOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How to append. */
+export interface AppendOptions {
+  /** Whether it counts as a use of the session. `false`: for what goes to sessions that nobody may be using any more. Default: `true`. */
+  readonly renew?: boolean;
+}
+
 /** What to trim: the oldest events while any of the given bounds is exceeded. */
 export interface TrimOptions {
   /** Keep at most so many events. */
@@ -70,7 +76,7 @@ export class SessionEvents {
    * @returns The event's id.
    * @throws SessionError `NOT_JSON`, `INVALID_STREAM_ID`, `EVENT_TOO_LARGE`; nothing is written then.
    */
-  async append(streamId: string, message: unknown): Promise<string> {
+  async append(streamId: string, message: unknown, { renew = true }: AppendOptions = {}): Promise<string> {
     checkStreamId(streamId);
     const text = encodeMessage(message);
     const bytes = utf8Bytes(text);
@@ -83,9 +89,13 @@ export class SessionEvents {
       );
     const { now } = this.#session;
     const seq = await operations.run(() =>
-      appends.append(this.#session.id, { streamId, message: text, bytes }, this.#session.expiryAt(now)),
+      appends.append(
+        this.#session.id,
+        { streamId, message: text, bytes },
+        renew ? this.#session.expiryAt(now) : undefined,
+      ),
     );
-    this.#session.renewed(now);
+    if (renew) this.#session.renewed(now);
     return formatEventId(this.#tag, { seq, streamId });
   }
 

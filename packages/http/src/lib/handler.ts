@@ -1,5 +1,6 @@
 import type { ProtocolFacts, Session, StateSchemas } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
+import { broadcast, type BroadcastNotification, type BroadcastOptions } from './broadcast.ts';
 import { GetHandler } from './get.ts';
 import { errorToResponse, HttpError, isOurs, sessionNotFound } from './http-errors.ts';
 import {
@@ -44,6 +45,14 @@ export interface SessionHandler<AuthInfo> {
    * the clients find when they do. The sessions stay in the store, which is left open. Safe to call again.
    */
   close(options?: CloseOptions): Promise<void>;
+  /**
+   * Sends a notification to the standalone stream of every session, on whichever node it is open; a client that has none open gets it with its next one.
+   * It does not keep sessions alive. Its cost grows with the number of sessions: one append each.
+   *
+   * @returns How many sessions got it. Sessions that begin or end meanwhile may be left out.
+   * @throws SessionError `STORE_…` where the store fails; some sessions can have got it then.
+   */
+  broadcast(notification: BroadcastNotification, options?: BroadcastOptions): Promise<number>;
   /** How many sessions this process holds at the moment. */
   readonly localSessions: number;
 }
@@ -102,6 +111,10 @@ export class Handler<
       if (isOurs(error)) this.#resolved.onError(error);
       return errorToResponse(error);
     }
+  }
+
+  broadcast(notification: BroadcastNotification, options: BroadcastOptions = {}): Promise<number> {
+    return broadcast(this.#options.store, notification, options);
   }
 
   close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Session, SessionError, type SessionEvent } from '@mcp-session/core';
+import { type AppendOptions, type Session, SessionError, type SessionEvent } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, isRequestId, isResponse, type RequestId } from './json-rpc.ts';
 import type { OutgoingEvent } from './sse.ts';
@@ -163,10 +163,15 @@ function takenBy(message: unknown): number {
 }
 
 /** Appends, again after a while where the store says that the last try changed nothing and the next may go well. */
-export async function appendAgain(session: AnySession, streamId: string, message: unknown): Promise<void> {
+export async function appendAgain(
+  session: AnySession,
+  streamId: string,
+  message: unknown,
+  options?: AppendOptions,
+): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
-      await session.events.append(streamId, message);
+      await session.events.append(streamId, message, options);
       return;
     } catch (error) {
       const delayMs = RETRY_DELAYS_MS[attempt];

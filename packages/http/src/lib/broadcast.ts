@@ -1,0 +1,50 @@
+import { type ListSessionsOptions, SessionError, type SessionStore, type StateSchemas } from '@mcp-session/core';
+import type { JsonRpcNotification } from './json-rpc.ts';
+import { type AnySession, appendAgain, STANDALONE_STREAM } from './streams.ts';
+
+/** A notification as both SDK lines take it. */
+export interface BroadcastNotification {
+  readonly method: string;
+  /** JSON. Default: `undefined`, none. */
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** Who gets a broadcast. */
+export interface BroadcastOptions {
+  /** Only the sessions of this principal; `null`: only those without one. Default: `undefined`, all. */
+  readonly principal?: string | null | undefined;
+}
+
+/** Sessions that are told at the same time. */
+const PAGE = 100;
+
+/** Appends a notification to the standalone stream of every session that is served over HTTP. @returns To how many. */
+export async function broadcast<S extends StateSchemas>(
+  store: SessionStore<S>,
+  { method, params }: BroadcastNotification,
+  { principal }: BroadcastOptions,
+): Promise<number> {
+  if (typeof method !== 'string') throw new TypeError('Method of a broadcast notification is not a text');
+  const notification: JsonRpcNotification = { jsonrpc: '2.0', method, ...(params !== undefined && { params }) };
+  let told = 0;
+  let query: ListSessionsOptions | undefined = { principal, limit: PAGE };
+  while (query !== undefined) {
+    const { sessions, nextCursor } = await store.list(query);
+    const served = sessions.filter(({ protocol }) => protocol.protocolVersion !== undefined);
+    const outcomes = await Promise.all(served.map((session) => tell(session, notification)));
+    told += outcomes.filter(Boolean).length;
+    query = nextCursor === undefined ? undefined : { principal, limit: PAGE, cursor: nextCursor };
+  }
+  return told;
+}
+
+/** @returns Whether the session was still there. */
+async function tell(session: AnySession, notification: JsonRpcNotification): Promise<boolean> {
+  try {
+    await appendAgain(session, STANDALONE_STREAM, notification, { renew: false });
+    return true;
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return false;
+    throw error;
+  }
+}
