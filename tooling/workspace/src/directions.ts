@@ -13,6 +13,8 @@ export interface Direction {
 const core = '@mcp-session/core';
 const kit = '@mcp-session/conformance';
 const harness = '@mcp-session-tooling/databases';
+// What the adapters of the HTTP package are tried with.
+const frameworks = ['express', 'fastify', 'hono', '@modelcontextprotocol/express'];
 const sdks = '@modelcontextprotocol/';
 
 /** What any package may name in `devDependencies` and import in its tests: no arrow of the architecture. */
@@ -37,7 +39,10 @@ export const directions: Readonly<Record<string, Direction>> = {
   'packages/sqlite': backend('kysely', 'better-sqlite3'),
   'packages/postgres': backend('kysely', 'postgres'),
   'packages/dynamodb': backend('@aws-sdk/client-dynamodb'),
-  'packages/http': { source: [core, sdks], test: ['@mcp-session/sqlite', 'better-sqlite3', 'zod', 'express'] },
+  'packages/http': {
+    source: [core, sdks],
+    test: ['@mcp-session/sqlite', 'better-sqlite3', '@mcp-session/postgres', 'postgres', harness, 'zod', ...frameworks],
+  },
   'examples/quickstart': {
     source: [
       core,

@@ -12,7 +12,9 @@ export interface ToolContext {
   /** Reports progress, if the client asked for it. */
   progress(progress: number): Promise<void>;
   /** Asks the client, on the stream of the request. */
-  elicit(message: string): Promise<Json>;
+  elicit(message: string, timeoutMs?: number): Promise<Json>;
+  /** Asks the client's model, on the stream of the request. */
+  sample(text: string, timeoutMs?: number): Promise<string>;
   closeStream(): void;
   closeStandaloneStream(): void;
 }
@@ -88,6 +90,7 @@ export interface TestClient {
 
 export interface ClientOptions {
   readonly onElicit?: (message: string) => Json | Promise<Json>;
+  readonly onSample?: (text: string) => string;
   readonly fetch?: typeof fetch;
   readonly headers?: Record<string, string>;
   readonly maxRetries?: number;

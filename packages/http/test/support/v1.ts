@@ -3,6 +3,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import {
   CallToolRequestSchema,
+  CreateMessageRequestSchema,
   ElicitRequestSchema,
   ListRootsRequestSchema,
   ListRootsResultSchema,
@@ -40,10 +41,17 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
           if (progressToken !== undefined)
             await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
         },
-        elicit: async (message) => {
+        elicit: async (message, timeout = 60_000) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
-          const result = await server.elicitInput({ message, requestedSchema }, { relatedRequestId: extra.requestId });
+          const options = { relatedRequestId: extra.requestId, timeout };
+          const result = await server.elicitInput({ message, requestedSchema }, options);
           return result.content ?? {};
+        },
+        sample: async (text, timeout = 60_000) => {
+          const messages = [{ role: 'user' as const, content: { type: 'text' as const, text } }];
+          const options = { relatedRequestId: extra.requestId, timeout };
+          const { content } = await server.createMessage({ messages, maxTokens: 10 }, options);
+          return content.type === 'text' ? content.text : '';
         },
         closeStream: () => extra.closeSSEStream?.(),
         closeStandaloneStream: () => extra.closeStandaloneSSEStream?.(),
@@ -77,7 +85,7 @@ export const v1: Line = {
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),
-  connect: async (url, { onElicit, fetch, headers = {}, maxRetries = 50 } = {}) => {
+  connect: async (url, { onElicit, onSample, fetch, headers = {}, maxRetries = 50 } = {}) => {
     const inbox = new Inbox();
     const transport = new StreamableHTTPClientTransport(url, {
       requestInit: { headers },
@@ -89,13 +97,21 @@ export const v1: Line = {
         maxRetries,
       },
     });
-    const client = new Client({ name: 'test', version: '1.0.0' }, { capabilities: { elicitation: {}, roots: {} } });
+    const client = new Client(
+      { name: 'test', version: '1.0.0' },
+      { capabilities: { elicitation: {}, roots: {}, sampling: {} } },
+    );
     client.onerror = (error) => void inbox.errors.push(error);
     client.fallbackNotificationHandler = async ({ method, params }) => inbox.add({ method, params: params ?? {} });
     client.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({
       action: 'accept',
       content: ((await onElicit?.(params.message)) ?? {}) as Record<string, string>,
     }));
+    client.setRequestHandler(CreateMessageRequestSchema, ({ params }) => {
+      const content = params.messages[0]?.content;
+      const asked = content !== undefined && 'text' in content ? content.text : '';
+      return { model: 'test', role: 'assistant', content: { type: 'text', text: onSample?.(asked) ?? '' } };
+    });
     client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: 'file:///root' }] }));
     await client.connect(transport);
     return {

@@ -33,10 +33,17 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
           if (progressToken !== undefined)
             await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress } });
         },
-        elicit: async (message) => {
+        elicit: async (message, timeout = 60_000) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
-          const result = await mcpReq.elicitInput({ message, requestedSchema }, { relatedRequestId: mcpReq.id });
+          const options = { relatedRequestId: mcpReq.id, timeout };
+          const result = await mcpReq.elicitInput({ message, requestedSchema }, options);
           return result.content ?? {};
+        },
+        sample: async (text, timeout = 60_000) => {
+          const messages = [{ role: 'user' as const, content: { type: 'text' as const, text } }];
+          const options = { relatedRequestId: mcpReq.id, timeout };
+          const { content } = await mcpReq.requestSampling({ messages, maxTokens: 10 }, options);
+          return 'text' in content ? content.text : '';
         },
         closeStream: () => http?.closeSSE?.(),
         closeStandaloneStream: () => http?.closeStandaloneSSE?.(),
@@ -70,7 +77,7 @@ export const v2: Line = {
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),
-  connect: async (url, { onElicit, fetch, headers = {}, maxRetries = 50 } = {}) => {
+  connect: async (url, { onElicit, onSample, fetch, headers = {}, maxRetries = 50 } = {}) => {
     const inbox = new Inbox();
     const transport = new StreamableHTTPClientTransport(url, {
       requestInit: { headers },
@@ -82,13 +89,21 @@ export const v2: Line = {
         maxRetries,
       },
     });
-    const client = new Client({ name: 'test', version: '1.0.0' }, { capabilities: { elicitation: {}, roots: {} } });
+    const client = new Client(
+      { name: 'test', version: '1.0.0' },
+      { capabilities: { elicitation: {}, roots: {}, sampling: {} } },
+    );
     client.onerror = (error) => void inbox.errors.push(error);
     client.fallbackNotificationHandler = async ({ method, params }) => inbox.add({ method, params: params ?? {} });
     client.setRequestHandler('elicitation/create', async ({ params }) => ({
       action: 'accept',
       content: ((await onElicit?.(params.message)) ?? {}) as Record<string, string>,
     }));
+    client.setRequestHandler('sampling/createMessage', ({ params }) => {
+      const content = params.messages[0]?.content;
+      const asked = content !== undefined && 'text' in content ? content.text : '';
+      return { model: 'test', role: 'assistant', content: { type: 'text', text: onSample?.(asked) ?? '' } };
+    });
     client.setRequestHandler('roots/list', () => ({ roots: [{ uri: 'file:///root' }] }));
     await client.connect(transport);
     return {
