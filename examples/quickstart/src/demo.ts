@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { checkStoreName, storeNames } from './command-line.ts';
 import { playStory } from './demo/story.ts';
+import { playTwoNodes } from './demo/two-nodes.ts';
 
 const DEADLINE_MS = 60_000;
 
@@ -14,9 +15,10 @@ its state, and every event that it missed, once. Takes about ten seconds. The ex
 
   --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
   --data <url>    the address of a DynamoDB Local, for the dynamodb store (default: DynamoDB itself)
+  --nodes <count> 1, or 2: two servers on one SQLite file, each request to the other one (default: 1)
   --help          shows this`;
 
-async function play(store: string, data: string | undefined): Promise<void> {
+async function play(store: string, data: string | undefined, nodes: string): Promise<void> {
   const abort = new AbortController();
   const fail = (error: Error): void => abort.abort(error);
   setTimeout(() => fail(new Error(`Not done after ${DEADLINE_MS / 1_000} seconds`)), DEADLINE_MS).unref();
@@ -30,7 +32,7 @@ async function play(store: string, data: string | undefined): Promise<void> {
   // At exit the server is gone. On some systems its files are let go a little later.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   try {
-    await playStory({ store, data, folder, signal: abort.signal, fail });
+    await (nodes === '2' ? playTwoNodes : playStory)({ store, data, folder, signal: abort.signal, fail });
     console.log('\nThe demo succeeded.');
   } catch (error) {
     const reason: unknown = abort.signal.aborted ? abort.signal.reason : error;
@@ -45,14 +47,18 @@ async function play(store: string, data: string | undefined): Promise<void> {
 const options = {
   store: { type: 'string', default: 'sqlite' },
   data: { type: 'string' },
+  nodes: { type: 'string', default: '1' },
   help: { type: 'boolean', default: false },
 } as const;
 try {
   const args = process.argv.slice(2);
   const { values } = parseArgs({ args: args[0] === '--' ? args.slice(1) : args, options });
   checkStoreName(values.store);
+  if (values.nodes !== '1' && values.nodes !== '2') throw new Error(`Option --nodes is "${values.nodes}", not 1 or 2`);
+  if (values.nodes === '2' && values.store !== 'sqlite')
+    throw new Error(`Option --store is "${values.store}", which two nodes cannot share`);
   if (values.help) console.log(help);
-  else await play(values.store, values.data);
+  else await play(values.store, values.data, values.nodes);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 2;

@@ -24,7 +24,7 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
     // Keeps the pages of other sites out, also those that get here by DNS rebinding.
     allowedHosts: hosts,
     allowedOrigins: hosts.map((host) => `http://${host}`),
-    // One process serves these sessions. When it has died, the calls that it was at are soon answered with an error.
+    // When a process has died, the calls that it was at are soon answered with an error.
     leaseMs: 3_000,
     onError: (error) => console.error(error),
   });

@@ -41,6 +41,23 @@ it('succeeds on DynamoDB', async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
+it('succeeds on two nodes, each request to the other one, and one is killed', async () => {
+  const { folder, env } = temporaryEnvironment();
+  const { ended, output } = run('demo.ts', ['--nodes', '2'], { env });
+
+  expect(await ended).toMatchObject({ exitCode: 0 });
+  expect(output()).toMatch(/clear_notes: The notes were removed\n/);
+  expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it.each([
+  ['--nodes', '3'],
+  ['--nodes', '2', '--store', 'memory'],
+])('refuses %s %s', async (...args) => {
+  expect(await run('demo.ts', args, {}).ended).toMatchObject({ exitCode: 2 });
+});
+
 it('fails and says so when the session is lost', async () => {
   const { folder, env } = temporaryEnvironment();
   const { ended, output } = run('demo.ts', ['--store', 'memory'], { env });

@@ -16,7 +16,7 @@ describe.each(lines)(
       const report = await runChaos(line, { kind: 'sqlite', path: await newFile() }, MS, lines);
       if (FILE !== undefined) await appendFile(FILE, `SDK ${line.name}, SQLite: ${JSON.stringify(report)}\n`);
       expect(report.violations).toEqual([]);
-      expect(report.kills).toBeGreaterThan(1);
+      expect(report.kills).toBeGreaterThan(0);
       expect(report.calls - report.interrupted).toBeGreaterThan(50);
     });
   },

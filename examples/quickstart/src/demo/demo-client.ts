@@ -5,12 +5,19 @@ import { Network } from './network.ts';
 export class DemoClient {
   readonly network: Network = new Network();
   readonly #signal: AbortSignal;
-  readonly #client = new Client({ name: 'demo', version: '1.0.0' });
+  readonly #client: Client;
   #transport: StreamableHTTPClientTransport | undefined;
 
-  /** @param signal Closes the client. */
-  constructor(signal: AbortSignal) {
+  /**
+   * @param signal Closes the client.
+   * @param confirm Answers for the user. Default: the client cannot be asked anything.
+   */
+  constructor(signal: AbortSignal, confirm?: () => boolean) {
     this.#signal = signal;
+    const capabilities = confirm === undefined ? {} : { elicitation: {} };
+    this.#client = new Client({ name: 'demo', version: '1.0.0' }, { capabilities });
+    if (confirm !== undefined)
+      this.#client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { sure: confirm() } }));
     signal.addEventListener('abort', () => void this.#client.close());
   }
 

@@ -4,6 +4,7 @@ import { checkChapters, checkThat } from './checks.ts';
 import { DemoClient } from './demo-client.ts';
 import { Journal } from './journal.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
+import { heading, tell } from './tell.ts';
 
 const CHAPTERS = 12;
 const CHAPTER_MS = 400;
@@ -126,14 +127,4 @@ export async function playStory({ store, data, folder, signal, fail }: StoryOpti
   tell('demo', `Chapters that were missed, and came after the restart: ${seen + 1} to ${last}`);
   tell('demo', `Chapters that the new process read: ${firstOfRest} to ${CHAPTERS}`);
   tell('demo', 'Nothing was lost, doubled or out of order');
-}
-
-let headings = 0;
-
-function heading(text: string): void {
-  console.log(`\n${++headings}. ${text}`);
-}
-
-function tell(who: 'client' | 'server' | 'demo', text: string): void {
-  console.log(`   ${who} | ${text}`);
 }

@@ -1,0 +1,11 @@
+let headings = 0;
+
+/** Begins the next part of the story. */
+export function heading(text: string): void {
+  console.log(`\n${++headings}. ${text}`);
+}
+
+/** Says what somebody in the story does or sees. */
+export function tell(who: string, text: string): void {
+  console.log(`   ${who} | ${text}`);
+}
