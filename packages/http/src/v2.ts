@@ -1,24 +1,35 @@
 import {
   type AuthInfo,
   bearerAuthChallengeResponse,
+  createMcpHandler,
+  type CreateMcpHandlerOptions,
   getOAuthProtectedResourceMetadataUrl,
   isJSONRPCRequest,
+  isLegacyRequest,
+  type McpHttpHandler,
   type McpServer,
+  type McpServerFactory,
   type MessageExtraInfo,
   OAuthError,
   OAuthErrorCode,
   parseJSONRPCMessage,
   type ScopeChallengeHandler,
+  type ServerEvent,
+  type ServerEventBus,
   SUPPORTED_PROTOCOL_VERSIONS,
   type Transport,
 } from '@modelcontextprotocol/server';
-import type { StateSchemas } from '@mcp-session/core';
-import { Handler, type SessionHandler } from './lib/handler.ts';
+import type { SessionStore, StateSchemas } from '@mcp-session/core';
+import { StoreEventBus, type StoreEventBusOptions } from './lib/event-bus.ts';
+import { type FetchOptions, Handler, type SessionHandler } from './lib/handler.ts';
+import { errorToResponse, HttpError, isOurs } from './lib/http-errors.ts';
+import { checkHostAndOrigin } from './lib/ingress.ts';
 import type { SessionHandlerOptions } from './lib/options.ts';
 import type { Sdk } from './lib/sdk.ts';
 
 export type { BroadcastNotification, BroadcastOptions } from './lib/broadcast.ts';
 export type { CloseOptions, FetchOptions, SessionHandler } from './lib/handler.ts';
+export type { StoreEventBusOptions } from './lib/event-bus.ts';
 export type { ServerContext, SessionHandlerOptions } from './lib/options.ts';
 export type { AuthInfo };
 
@@ -76,4 +87,86 @@ export function createSessionHandler<S extends StateSchemas = StateSchemas>(
   options: SessionHandlerOptions<V2Server, AuthInfo, S>,
 ): SessionHandler<AuthInfo> {
   return new Handler(sdk, options);
+}
+
+const FIRST_STATELESS_REVISION = '2026-07-28';
+
+/** Options of `createDualEraHandler`. */
+export interface DualEraHandlerOptions<S extends StateSchemas = StateSchemas> extends SessionHandlerOptions<
+  V2Server,
+  AuthInfo,
+  S
+> {
+  /** Makes the server of one request of revision 2026-07-28, which has no session: the factory of the SDK's `createMcpHandler`. */
+  readonly createStatelessServer: McpServerFactory;
+  /** Further options of the SDK's `createMcpHandler`, such as `bus`. Default: its own. */
+  readonly stateless?: Omit<CreateMcpHandlerOptions, 'legacy'>;
+}
+
+/** A handler of both eras. */
+export interface DualEraHandler extends SessionHandler<AuthInfo> {
+  /** Tells `subscriptions/listen` streams of revision 2026-07-28 of changes. Sessions are told by `broadcast`. */
+  readonly notify: McpHttpHandler['notify'];
+}
+
+/**
+ * Makes one handler for clients of both eras of the protocol: those of the revisions with sessions get one, and those of 2026-07-28 are served by the SDK's
+ * `createMcpHandler`, for which nothing is read from the store or written to it.
+ *
+ * @throws TypeError or RangeError for an option.
+ */
+export function createDualEraHandler<S extends StateSchemas = StateSchemas>(
+  options: DualEraHandlerOptions<S>,
+): DualEraHandler {
+  const sessions = createSessionHandler(options);
+  const { createStatelessServer, stateless = {}, maxBodyBytes: maxRequestBodySize = 4_194_304, onError } = options;
+  const modern = createMcpHandler(createStatelessServer, {
+    maxRequestBodySize,
+    ...(onError !== undefined && { onerror: onError }),
+    ...stateless,
+    legacy: 'reject',
+  });
+  return {
+    get localSessions() {
+      return sessions.localSessions;
+    },
+    notify: modern.notify,
+    broadcast: (notification, to) => sessions.broadcast(notification, to),
+    close: async (how) => {
+      await Promise.all([sessions.close(how), modern.close()]);
+    },
+    fetch: async (request, { authInfo, parsedBody }: FetchOptions<AuthInfo> = {}) => {
+      try {
+        checkHostAndOrigin(request, { hosts: options.allowedHosts, origins: options.allowedOrigins });
+        const revision = request.headers.get('mcp-protocol-version') ?? '';
+        if (request.method !== 'POST' && revision >= FIRST_STATELESS_REVISION)
+          throw new HttpError(
+            405,
+            `Method not allowed: revision ${FIRST_STATELESS_REVISION} has no streams and no sessions`,
+            undefined,
+            {
+              allow: 'POST',
+            },
+          );
+        // The eras have opposite rules for a lost connection, so this comes before anything else.
+        if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize }))
+          return await sessions.fetch(request, { authInfo, parsedBody });
+        return await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
+      } catch (error) {
+        if (isOurs(error)) onError?.(error);
+        return errorToResponse(error);
+      }
+    },
+  };
+}
+
+/**
+ * Makes an event bus for the SDK's `createMcpHandler` over a store, so that `subscriptions/listen` on one node hears what another publishes. Nothing is
+ * replayed: whoever listens hears what is published from then on.
+ */
+export function createStoreEventBus<S extends StateSchemas = StateSchemas>(
+  store: SessionStore<S>,
+  options: StoreEventBusOptions = {},
+): ServerEventBus & { settled(): Promise<void> } {
+  return new StoreEventBus<ServerEvent, S>(store, options);
 }
