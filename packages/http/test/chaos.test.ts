@@ -1,5 +1,8 @@
 import { appendFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { createTestSchema, openDatabase } from '@mcp-session-tooling/databases';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { StoreAddress } from './support/chaos-store.ts';
+import type { Line } from './support/line.ts';
 import { runChaos } from './support/chaos.ts';
 import { lines } from './support/lines.ts';
 import { newFile } from './support/nodes.ts';
@@ -8,16 +11,30 @@ import { newFile } from './support/nodes.ts';
 const { CHAOS_MS = '10000', CHAOS_REPORT: FILE } = process.env;
 const MS = Number(CHAOS_MS);
 
+/** @throws Where something was lost, doubled or mixed up. */
+async function play(line: Line, store: StoreAddress): Promise<void> {
+  const report = await runChaos(line, store, MS, lines);
+  if (FILE !== undefined) await appendFile(FILE, `SDK ${line.name}, ${store.kind}: ${JSON.stringify(report)}\n`);
+  expect(report.violations).toEqual([]);
+  expect(report.kills).toBeGreaterThan(0);
+  expect(report.calls - report.interrupted).toBeGreaterThan(20);
+}
+
 describe.each(lines)(
   'three processes, one of which is killed every few seconds, SDK $name',
-  { timeout: MS + 60_000 },
+  { timeout: MS + 90_000 },
   (line) => {
     it('lose nothing but what the dead one was at, double nothing, and mix up nothing: SQLite', async () => {
-      const report = await runChaos(line, { kind: 'sqlite', path: await newFile() }, MS, lines);
-      if (FILE !== undefined) await appendFile(FILE, `SDK ${line.name}, SQLite: ${JSON.stringify(report)}\n`);
-      expect(report.violations).toEqual([]);
-      expect(report.kills).toBeGreaterThan(0);
-      expect(report.calls - report.interrupted).toBeGreaterThan(50);
+      await play(line, { kind: 'sqlite', path: await newFile() });
+      expect(MS).toBeGreaterThan(0);
+    });
+
+    it('the same on PostgreSQL', async () => {
+      const server = await openDatabase('postgres');
+      onTestFinished(() => server.close());
+      const { url, schema } = await createTestSchema(server.url);
+      await play(line, { kind: 'postgres', url, schema });
+      expect(MS).toBeGreaterThan(0);
     });
   },
 );
