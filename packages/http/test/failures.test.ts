@@ -1,10 +1,10 @@
 import { createSessionStore } from '@mcp-session/core';
 import { describe, expect, it } from 'vitest';
 import { failingBackend } from './support/failing-backend.ts';
-import { gate, type Harness, start } from './support/harness.ts';
+import { eventually, gate, type Harness, start } from './support/harness.ts';
 import { lines } from './support/lines.ts';
 import { initialize, type RawClient } from './support/raw.ts';
-import type { Line, ServerPort } from './support/line.ts';
+import type { Line, ServerPort, Tool } from './support/line.ts';
 
 async function startFailing(line: Line) {
   const { backend, ...switches } = failingBackend();
@@ -142,5 +142,26 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     heal();
     const resumed = await client.get({ 'last-event-id': cursor });
     expect((await resumed.sse.message()).message).toMatchObject({ result: { content: [{ text: 'waited' }] } });
+  });
+
+  it('a store that comes back is read again for what concerns a handler at work, such as the end of its session', async () => {
+    const aborted = gate();
+    const { backend, fail, heal } = failingBackend();
+    const store = await createSessionStore(backend);
+    const wait: Tool = async (_, { signal }) => {
+      signal.addEventListener('abort', () => aborted.open());
+      await aborted.passed;
+      return 'too late';
+    };
+    const { raw, errors } = await start(line, { store, tools: { wait } });
+    const client = raw();
+    const id = await client.begin();
+    await client.callTool('wait');
+    fail(['readEvents'], Number.POSITIVE_INFINITY, { retryable: true });
+    await eventually(() => errors.length > 0);
+    heal();
+    await (await store.get(id))?.end();
+    await aborted.passed;
+    expect(errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
   });
 });

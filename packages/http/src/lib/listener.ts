@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Listener, listenerOf } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import type { LocalSettings } from './local-session.ts';
-import { type AnySession, listenerMark, STANDALONE_STREAM } from './streams.ts';
+import { type AnySession, appendAgain, listenerMark, STANDALONE_STREAM } from './streams.ts';
 
 /** How long a listener on another node may take to be known as gone, and how often that is looked at, in milliseconds. */
 const GONE_WITHIN_MS = 500;
@@ -52,9 +52,18 @@ export async function claimListener(
       return { ...latest, listener, ...(cursor !== undefined && { standaloneCursor: cursor }) };
     });
     if (!won) continue;
-    if (holder.nodeId !== undefined && holder.nodeId !== nodeId)
-      await session.events.append(STANDALONE_STREAM, listenerMark(listener.n));
+    if (holder.nodeId !== undefined && holder.nodeId !== nodeId) await leaveMark(session, listener.n);
     return { claim: listener.n, facts: current };
+  }
+}
+
+/** Ends the connection of the former holder. Where that fails, the claim is nobody's. */
+async function leaveMark(session: AnySession, claim: number): Promise<void> {
+  try {
+    await appendAgain(session, STANDALONE_STREAM, listenerMark(claim));
+  } catch (error) {
+    await releaseListener(session, claim).catch(() => undefined);
+    throw error;
   }
 }
 

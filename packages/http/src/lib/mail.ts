@@ -1,4 +1,5 @@
-import { EventsTrimmedError, type SessionEvent } from '@mcp-session/core';
+import { EventsTrimmedError, SessionError, type SessionEvent } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isRequestId, isResponse, type JsonRpcNotification, type JsonRpcResponse, type RequestId } from './json-rpc.ts';
 import { nodeOfId } from './outgoing-ids.ts';
 import { type AnySession, appendAgain, endedMark, NODES_STREAM } from './streams.ts';
@@ -14,6 +15,9 @@ interface Forwarded {
 
 /** How long a request runs before mail is read for it, in milliseconds: most are answered sooner. */
 const READ_AFTER_MS = 100;
+
+/** When mail is read again after the store has failed, in milliseconds. */
+const READ_AGAIN_MS = 500;
 
 export interface MailOptions {
   readonly nodeId: string;
@@ -98,9 +102,11 @@ export class Mail {
         return;
       } catch (error) {
         onError(error);
-        if (!(error instanceof EventsTrimmedError)) return;
         // What is lost was posted long ago; what is left may be for us.
-        this.#after = undefined;
+        if (error instanceof EventsTrimmedError) this.#after = undefined;
+        else if (error instanceof SessionError && error.retryable)
+          await pause(READ_AGAIN_MS, undefined, { signal, ref: false }).catch(() => undefined);
+        else return;
       }
     }
   }
