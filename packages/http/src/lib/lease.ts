@@ -21,6 +21,8 @@ export class NodeLease<S extends StateSchemas> {
   #atWork = 0;
   #timer: NodeJS.Timeout | undefined;
   #record: Session<S> | undefined;
+  /** One at a time: two that are slow would both make the record. */
+  #renewing: Promise<void> | undefined;
   /** Until when others take this node for alive, at least as far as it knows. */
   #until = 0;
   /** When it last found that this time had passed. */
@@ -41,7 +43,10 @@ export class NodeLease<S extends StateSchemas> {
    */
   begin(beganAt: number): () => void {
     if (this.#atWork++ === 0) this.#until = Math.max(this.#until, beganAt + this.#leaseMs);
-    this.#timer ??= setInterval(() => void this.#renew(), Math.ceil(this.#leaseMs / 3)).unref();
+    this.#timer ??= setInterval(
+      () => (this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined))),
+      Math.ceil(this.#leaseMs / 3),
+    ).unref();
     return () => {
       if (--this.#atWork === 0) this.#stop();
     };
