@@ -14,7 +14,7 @@ Kills an MCP server in the middle of a stream, starts it again, and checks that 
 its state, and every event that it missed, once. Takes about ten seconds. The exit code is 0 if nothing was lost.
 
   --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
-  --data <url>    the address of a DynamoDB Local, for the dynamodb store (default: DynamoDB itself)
+  --data <where>  the database of the postgres or dynamodb store, as for start
   --nodes <count> 1, or 2: two servers on one SQLite file, each request to the other one (default: 1)
   --help          shows this`;
 

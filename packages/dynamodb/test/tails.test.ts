@@ -49,23 +49,22 @@ it('has what another process appended within a second, also after a rest', { tim
   expect(delaysMs.toSorted((a, b) => a - b)[4]).toBeLessThan(1_100);
 });
 
-it('a local append wakes a tail without a poll', async () => {
-  const { proxy, open } = await openBehindProxy();
+it('a local append wakes a tail at once, however slowly it polls', { timeout: 30_000 }, async () => {
+  const { open } = await openBehindProxy();
   const store = await createSessionStore(open(), { sweep: false });
   const session = await store.create();
   const tail = session.events.tail()[Symbol.asyncIterator]();
-  const next = tail.next();
-  await expect.poll(() => proxy.passed.some(({ operation }) => operation === 'Query')).toBe(true);
-  await wait(500);
-  const startedAt = performance.now();
-  const passed = await proxy.during(async () => {
+  const delaysMs: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const next = tail.next();
+    // By then it polls once a second.
+    await wait(3_000);
+    const startedAt = performance.now();
     await session.events.append('x', 1);
-    expect((await next).value).toMatchObject({ seq: 1 });
-  });
-  expect(operations(passed).filter((name) => name === 'Query')).toHaveLength(1);
-  // By then it polls each 150 ms or less often, and what comes first is the append.
-  expect(operations(passed)[0]).toBe('TransactWriteItems');
-  expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await next;
+    delaysMs.push(performance.now() - startedAt);
+  }
   await tail.return(undefined);
   await store.close();
+  expect(Math.min(...delaysMs)).toBeLessThan(300);
 });
