@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
-});
+}, minutes);
 
 describe.each(published.map(({ manifest }) => manifest.name))('%s', (name) => {
   it('ships what a user needs, and no tests', () => {
@@ -42,7 +42,9 @@ describe.each(published.map(({ manifest }) => manifest.name))('%s', (name) => {
 
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json']));
     expect(
-      files.filter((file) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json|(dist|src)\/.+)$/.test(file)),
+      files.filter(
+        (file) => !/^(LICENSE|README\.md|CHANGELOG\.md|package\.json|(dist|src|infrastructure)\/.+)$/.test(file),
+      ),
     ).toEqual([]);
     expect(files.filter((file) => /(^|\/)(test|tests|__tests__)\/|\.(test|spec)\.|tsbuildinfo/.test(file))).toEqual([]);
   });
