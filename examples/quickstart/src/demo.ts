@@ -56,7 +56,7 @@ try {
   checkStoreName(values.store);
   if (values.nodes !== '1' && values.nodes !== '2') throw new Error(`Option --nodes is "${values.nodes}", not 1 or 2`);
   if (values.nodes === '2' && values.store !== 'sqlite')
-    throw new Error(`Option --store is "${values.store}", which two nodes cannot share`);
+    throw new Error(`Option --store is "${values.store}", but the demo on two nodes runs on sqlite alone`);
   if (values.help) console.log(help);
   else await play(values.store, values.data, values.nodes);
 } catch (error) {
