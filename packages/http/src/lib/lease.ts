@@ -22,7 +22,7 @@ export class NodeLease<S extends StateSchemas> {
   #timer: NodeJS.Timeout | undefined;
   #record: Session<S> | undefined;
   /** One at a time: two that are slow would both make the record. */
-  #renewing: Promise<void> | undefined;
+  #renewing = false;
   /** Until when others take this node for alive, at least as far as it knows. */
   #until = 0;
   /** When it last found that this time had passed. */
@@ -43,10 +43,7 @@ export class NodeLease<S extends StateSchemas> {
    */
   begin(beganAt: number): () => void {
     if (this.#atWork++ === 0) this.#until = Math.max(this.#until, beganAt + this.#leaseMs);
-    this.#timer ??= setInterval(
-      () => (this.#renewing ??= this.#renew().finally(() => (this.#renewing = undefined))),
-      Math.ceil(this.#leaseMs / 3),
-    ).unref();
+    this.#timer ??= setInterval(() => void this.#renewOnce(), Math.ceil(this.#leaseMs / 3)).unref();
     return () => {
       if (--this.#atWork === 0) this.#stop();
     };
@@ -87,6 +84,13 @@ export class NodeLease<S extends StateSchemas> {
   #stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  async #renewOnce(): Promise<void> {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    await this.#renew();
+    this.#renewing = false;
   }
 
   async #renew(): Promise<void> {
