@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { protect } from './guard.ts';
 import { killTree } from './kill.ts';
 import type { DatabaseKind, EmbeddedPlan } from './kind.ts';
@@ -77,6 +78,20 @@ class EmbeddedServer {
 
   /** Resolves to the product when the server answers. */
   async start(): Promise<string> {
+    const deadline = performance.now() + startTimeoutMs;
+    for (;;) {
+      try {
+        return await this.#startOnce();
+      } catch (error) {
+        // Processes of a killed server take a moment to go, and until then PostgreSQL refuses to start on their data.
+        const lingering = error instanceof Error && error.message.includes('pre-existing shared memory block');
+        if (!lingering || performance.now() > deadline) throw error;
+        await setTimeout(100);
+      }
+    }
+  }
+
+  async #startOnce(): Promise<string> {
     // It may have ended by itself.
     if (this.#running !== undefined && !isRunning(this.#running.child)) await this.end('SIGKILL');
     const { exited } = (this.#running ??= await this.#spawn());
