@@ -1,0 +1,26 @@
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { ours } from '../lib/ours.ts';
+import type { Scale, Section } from '../lib/result.ts';
+import { measureStore } from '../lib/store-cases.ts';
+import { rawMemory } from '../raw/memory.ts';
+
+/** The in-memory store beside a plain Map. */
+export async function memory(scale: Scale): Promise<Section> {
+  const store = await createMemoryStore({ sweep: false });
+  const burst = { serial: 0.5, unbatched: 0.5 };
+  try {
+    return {
+      id: 'memory',
+      title: 'In memory',
+      text: 'Beside a plain `Map` by hand that holds texts as JSON, checks sizes and expiry and keeps the newest 10,000 events, behind asynchronous functions.',
+      rows: await measureStore(
+        ours(store),
+        rawMemory(),
+        { append: 0.5, spread: burst, focused: burst, get: 0.5, set: 0.5, update: 0.5, replay: 0.5 },
+        scale,
+      ),
+    };
+  } finally {
+    await store.close();
+  }
+}

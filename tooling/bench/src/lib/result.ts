@@ -1,0 +1,45 @@
+import type { Times } from './compare.ts';
+
+/** What one thing was measured against. */
+export interface Beside {
+  readonly name: string;
+  readonly times: Times;
+  /** How many times as fast ours is. */
+  readonly ratio: number;
+  /** The least that the ratio shall be; `undefined`: there is no target. */
+  readonly target?: number;
+}
+
+/** One operation, ours and what it stands beside. */
+export interface Row {
+  readonly operation: string;
+  readonly ours: Times;
+  readonly beside: readonly Beside[];
+  /** The most that our median shall be, in milliseconds; `undefined`: there is no such target. */
+  readonly targetMs?: number;
+}
+
+/** A figure that is no time of an operation. */
+export interface Fact {
+  readonly name: string;
+  readonly value: string;
+  readonly beside: string;
+  readonly ratio?: number;
+  readonly target?: string;
+}
+
+/** A part of the report. */
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  /** Markdown: what was measured against what. */
+  readonly text: string;
+  readonly rows?: readonly Row[];
+  readonly facts?: readonly Fact[];
+}
+
+/** How much is measured: all of it, or just enough to see that it can be. */
+export interface Scale {
+  readonly quick: boolean;
+  readonly say: (line: string) => void;
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { Sql } from 'postgres';
+import { KEY, STREAM } from '../lib/ours.ts';
+import type { Subject, Subjects } from '../lib/store-cases.ts';
+
+const TTL_MS = 1_800_000;
+
+/** The same rows by hand, in the tables that the package's migrations have made: postgres.js and nothing else, one statement for each write. */
+export interface RawPostgres extends Subjects {
+  subject(id: string): Subject;
+}
+
+export function rawPostgres(sql: Sql, schema: string): RawPostgres {
+  const sessions = sql(`${schema}.mcp_sessions`);
+  const events = sql(`${schema}.mcp_events`);
+  const tokens = sql(`${schema}.mcp_tokens`);
+  const states = sql(`${schema}.mcp_state`);
+  const key = Buffer.from(KEY);
+
+  const append = async (id: string, message: object): Promise<number> => {
+    const text = JSON.stringify(message);
+    const bytes = Buffer.byteLength(text);
+    const now = Date.now();
+    const [row] = await sql<{ last_seq: string }[]>`
+      with moved as (
+        update ${sessions} set last_seq = last_seq + 1, log_bytes = log_bytes + ${bytes},
+          expires_at = greatest(expires_at, ${now + TTL_MS}), touched_at = greatest(touched_at, ${now})
+        where id = ${id} and ended_at is null and expires_at > ${now} returning pk, last_seq
+      ), added as (
+        insert into ${events} (session_pk, seq, stream_id, created_at, bytes, message)
+        select pk, last_seq, ${STREAM}, ${now}, ${bytes}, ${text} from moved
+      ), remembered as (
+        insert into ${tokens} (session_pk, token, first_seq, last_seq) select pk, ${randomUUID()}, last_seq, last_seq from moved
+      )
+      select last_seq from moved`;
+    if (row === undefined) throw new Error(`Session ${id} is not live`);
+    return Number(row.last_seq);
+  };
+  const read = async (id: string): Promise<{ value: unknown; version: string } | undefined> => {
+    const [row] = await sql<{ value: string; version: string }[]>`
+      select value, version from ${states}
+      where session_pk = (select pk from ${sessions} where id = ${id} and ended_at is null and expires_at > ${Date.now()}) and key = ${key}`;
+    return row && { value: JSON.parse(row.value) as unknown, version: row.version };
+  };
+  const write = async (id: string, value: unknown, expected: string | null): Promise<void> => {
+    const text = JSON.stringify(value);
+    const bytes = Buffer.byteLength(text) + key.length;
+    const now = Date.now();
+    const rows = await sql`
+      with found as (
+        select pk from ${sessions} where id = ${id} and ended_at is null and expires_at > ${now} for update
+      ), old as (
+        select version, bytes from ${states} where session_pk = (select pk from found) and key = ${key}
+      ), moved as (
+        update ${sessions} as session set state_version = state_version + 1,
+          state_keys = state_keys + case when exists (select from old) then 0 else 1 end,
+          state_bytes = state_bytes + ${bytes}::int8 - coalesce((select bytes from old), 0),
+          expires_at = greatest(expires_at, ${now + TTL_MS}), touched_at = greatest(touched_at, ${now})
+        from found where session.pk = found.pk and (${expected}::int8 is null or ${expected}::int8 = (select version from old))
+        returning session.pk, session.state_version
+      )
+      insert into ${states} (session_pk, key, version, bytes, value) select pk, ${key}, state_version, ${bytes}, ${text} from moved
+      on conflict (session_pk, key) do update set version = excluded.version, bytes = excluded.bytes, value = excluded.value
+      returning version`;
+    if (rows.length !== 1) throw new Error(`State of session ${id} was not written`);
+  };
+
+  const subject = (id: string): Subject => ({
+    append: (message) => append(id, message),
+    get: async () => (await read(id))?.value,
+    set: (value) => write(id, value, null),
+    update: async () => {
+      const row = await read(id);
+      const { n } = row?.value as { n: number };
+      await write(id, { ...(row?.value as object), n: n + 1 }, row?.version ?? null);
+    },
+    replay: async () => {
+      const rows = await sql<{ message: string }[]>`
+        select seq, stream_id, message, created_at from ${events}
+        where session_pk = (select pk from ${sessions} where id = ${id} and ended_at is null and expires_at > ${Date.now()})
+          and stream_id = ${STREAM} and seq > 0 order by seq`;
+      let count = 0;
+      for (const { message } of rows) if (JSON.parse(message) !== undefined) count++;
+      return count;
+    },
+  });
+
+  return {
+    subject,
+    create: async () => {
+      const id = randomUUID();
+      const now = Date.now();
+      await sql`
+        insert into ${sessions} (id, kind, principal, created_at, touched_at, expires_at, sweep_at, profile)
+        values (${id}, 'session', null, ${now}, ${now}, ${now + TTL_MS}, ${now + TTL_MS}, '{}')`;
+      return subject(id);
+    },
+  };
+}
