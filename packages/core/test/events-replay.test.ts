@@ -7,12 +7,12 @@ describe('events.replay', () => {
   it('is complete over any number of pages by count', async () => {
     const { store, calls } = await open();
     const { events } = await store.create();
-    await Promise.all(Array.from({ length: 1_001 }, (_, n) => events.append('s', n)));
+    await Promise.all(Array.from({ length: 5_001 }, (_, n) => events.append('s', n)));
     calls.take();
 
     const messages = (await collect(events.replay())).map(({ message }) => message);
 
-    expect(messages).toEqual(Array.from({ length: 1_001 }, (_, n) => n));
+    expect(messages).toEqual(Array.from({ length: 5_001 }, (_, n) => n));
     expect(calls.count('readEvents')).toBe(6);
   });
 
@@ -32,10 +32,10 @@ describe('events.replay', () => {
     const { store } = await open();
     const { events } = await store.create();
     const ids: string[] = [];
-    for (let n = 0; n < 500; n++) ids.push(await events.append(['a', 'b', 'c'][n % 3] ?? '', n));
+    for (let n = 0; n < 2_500; n++) ids.push(await events.append(['a', 'b', 'c'][n % 3] ?? '', n));
 
     for (const [at, id] of ids.entries()) {
-      if (at % 37 !== 0) continue;
+      if (at % 187 !== 0) continue;
       const streamId = events.streamOf(id);
       expect((await collect(events.replay({ after: id, streamId }))).map((event) => event.id)).toEqual(
         ids.filter((other, index) => index > at && events.streamOf(other) === streamId),
@@ -47,16 +47,16 @@ describe('events.replay', () => {
   it('ends at the newest event of its start, whatever is appended meanwhile', async () => {
     const { store } = await open();
     const { events } = await store.create();
-    await Promise.all(Array.from({ length: 250 }, (_, n) => events.append('s', n)));
+    await Promise.all(Array.from({ length: 1_250 }, (_, n) => events.append('s', n)));
 
     const seen: unknown[] = [];
     for await (const { message } of events.replay()) {
       seen.push(message);
       await events.append('s', 'meanwhile');
-      if (seen.length > 300) break;
+      if (seen.length > 1_300) break;
     }
 
-    expect(seen).toEqual(Array.from({ length: 250 }, (_, n) => n));
+    expect(seen).toEqual(Array.from({ length: 1_250 }, (_, n) => n));
   });
 
   it('gives nothing for a stream that has nothing', async () => {
@@ -70,7 +70,7 @@ describe('events.replay', () => {
 
   it('fails when the session ends on the way', async () => {
     const session = await (await open()).store.create();
-    await Promise.all(Array.from({ length: 300 }, (_, n) => session.events.append('s', n)));
+    await Promise.all(Array.from({ length: 1_300 }, (_, n) => session.events.append('s', n)));
 
     const replay = session.events.replay();
     await replay.next();
@@ -81,7 +81,7 @@ describe('events.replay', () => {
 
   it('fails when what is left of it is trimmed on the way, and gives no part as if it were all', async () => {
     const { events } = await (await open()).store.create();
-    await Promise.all(Array.from({ length: 450 }, (_, n) => events.append('s', n)));
+    await Promise.all(Array.from({ length: 2_250 }, (_, n) => events.append('s', n)));
 
     const replay = events.replay();
     await replay.next();

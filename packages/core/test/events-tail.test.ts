@@ -19,15 +19,15 @@ async function take(events: AsyncIterable<SessionEvent>, count: number): Promise
 describe('events.tail', () => {
   it('gives what is there and then what is appended, with no gap and nothing twice', async () => {
     const { events } = await (await open()).store.create();
-    for (let n = 0; n < 250; n++) await events.append('s', n);
+    for (let n = 0; n < 1_250; n++) await events.append('s', n);
 
-    const tail = take(events.tail(), 1_250);
+    const tail = take(events.tail(), 2_250);
     const writers = Array.from({ length: 10 }, async () => {
       for (let n = 0; n < 100; n++) await events.append('s', 'live');
     });
     await Promise.all(writers);
 
-    expect(await tail).toEqual([...Array.from({ length: 250 }, (_, n) => n), ...Array<string>(1_000).fill('live')]);
+    expect(await tail).toEqual([...Array.from({ length: 1_250 }, (_, n) => n), ...Array<string>(1_000).fill('live')]);
   });
 
   it('numbers every event once while others append, read, and begin to tail', async () => {
@@ -89,11 +89,11 @@ describe('events.tail', () => {
   it('lets the reader set the pace: no page is read before the last one is used up', async () => {
     const { store, calls } = await open();
     const { events } = await store.create();
-    await Promise.all(Array.from({ length: 401 }, (_, n) => events.append('s', n)));
+    await Promise.all(Array.from({ length: 2_001 }, (_, n) => events.append('s', n)));
     calls.take();
 
     const tail = events.tail();
-    for (let n = 0; n < 200; n++) await tail.next();
+    for (let n = 0; n < 1_000; n++) await tail.next();
     expect(calls.count('readEvents')).toBe(1);
     await tail.next();
     expect(calls.count('readEvents')).toBe(1);

@@ -4,7 +4,7 @@ import { checkStreamId } from './ids.ts';
 import type { EventPage } from './rows.ts';
 import type { SessionContext } from './session-context.ts';
 
-const PAGE_EVENTS = 200;
+const PAGE_EVENTS = 1_000;
 export const PAGE_BYTES = 1_048_576;
 
 /** Where to start reading, and which stream. */

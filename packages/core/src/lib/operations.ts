@@ -44,32 +44,39 @@ export class Operations {
   /** Runs a piece of work that `close` waits for; it may make any number of calls. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new SessionError('STORE_CLOSED', 'Session store is closed');
-    return this.#counted(work);
+    this.#underWay++;
+    try {
+      return await work();
+    } finally {
+      this.#ended();
+    }
   }
 
   /** Makes one call to the backend, inside of {@link run}. */
-  call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
+  async call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
     // Counted by itself as well: of two calls at once, one can outlast the work that failed with the other.
-    return this.#counted(async () => {
+    this.#underWay++;
+    let startedAt = 0;
+    try {
       const turn = this.#turn.endIfLong();
       if (turn !== undefined) await turn;
-      const startedAt = this.#observe === undefined ? 0 : performance.now();
-      try {
-        const result = await call(this.#backend);
-        if (this.#observe !== undefined) this.#tell(name, startedAt, undefined);
-        return result;
-      } catch (error) {
-        const failure =
-          error instanceof SessionError
-            ? error
-            : new SessionError('STORE_FAILED', `${this.#backend.name} failed in ${name}`, {
-                cause: error,
-                outcomeUnknown: true,
-              });
-        if (this.#observe !== undefined) this.#tell(name, startedAt, failure.code);
-        throw failure;
-      }
-    });
+      if (this.#observe !== undefined) startedAt = performance.now();
+      const result = await call(this.#backend);
+      if (this.#observe !== undefined) this.#tell(name, startedAt, undefined);
+      return result;
+    } catch (error) {
+      const failure =
+        error instanceof SessionError
+          ? error
+          : new SessionError('STORE_FAILED', `${this.#backend.name} failed in ${name}`, {
+              cause: error,
+              outcomeUnknown: true,
+            });
+      if (this.#observe !== undefined) this.#tell(name, startedAt, failure.code);
+      throw failure;
+    } finally {
+      this.#ended();
+    }
   }
 
   /** Refuses all further work and resolves when none is under way. */
@@ -78,14 +85,9 @@ export class Operations {
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }
 
-  async #counted<T>(work: () => Promise<T>): Promise<T> {
-    this.#underWay++;
-    try {
-      return await work();
-    } finally {
-      this.#underWay--;
-      if (this.#underWay === 0) this.#onIdle?.();
-    }
+  #ended(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#onIdle?.();
   }
 
   #tell(name: OperationName, startedAt: number, code: SessionErrorCode | undefined): void {

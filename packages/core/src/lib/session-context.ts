@@ -85,16 +85,14 @@ export class SessionContext {
     call: (backend: SessionBackend, now: number) => Promise<T | undefined>,
   ): Promise<T> {
     const { now } = this;
-    const [result] = await Promise.all([
-      this.shared.operations.call(name, (backend) => call(backend, now)),
-      this.touchIfDue(now),
-    ]);
-    return this.alive(result);
+    const result = this.shared.operations.call(name, (backend) => call(backend, now));
+    if (this.#touchIsDue(now)) await Promise.all([result, this.touchIfDue(now)]);
+    return this.alive(await result);
   }
 
   /** @returns Whether the session is live as far as was looked: `true` where no touch was due. */
   async touchIfDue(now: number): Promise<boolean> {
-    if (now - this.touchedAt < this.#touchIntervalMs) return true;
+    if (!this.#touchIsDue(now)) return true;
     const before = this.touchedAt;
     // Noted before the call, so that reads at the same time do not all touch.
     this.touchedAt = now;
@@ -109,6 +107,10 @@ export class SessionContext {
       this.touchedAt = before;
       throw error;
     }
+  }
+
+  #touchIsDue(now: number): boolean {
+    return now - this.touchedAt >= this.#touchIntervalMs;
   }
 
   alive<T>(result: T | undefined): T {
