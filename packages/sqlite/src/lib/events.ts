@@ -1,5 +1,6 @@
 import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow } from '@mcp-session/core';
 import type { Connection, Statement } from './connection.ts';
+import { renewal, type Renewal } from './live.ts';
 import type { LiveSession, Sessions } from './sessions.ts';
 
 /** Tokens are remembered while their events are among so many newest of the session. */
@@ -38,10 +39,11 @@ export class Events {
     const session = this.#sessions.live(sessionId, now);
     if (session === undefined) return undefined;
     const { pk, last_seq, trimmed_seq, log_bytes } = session;
-    this.#sessions.renew(pk, expiresAt, now);
     const known = this.#statements.findToken.get({ pk, token });
-    if (known !== undefined)
+    if (known !== undefined) {
+      this.#sessions.renew(pk, expiresAt, now);
       return { firstSeq: known.first_seq, retainedEvents: last_seq - trimmed_seq, retainedBytes: log_bytes };
+    }
 
     const firstSeq = last_seq + 1;
     const lastSeq = last_seq + events.length;
@@ -50,7 +52,7 @@ export class Events {
       const { streamId, message } = event;
       this.#statements.insert.run({ pk, seq: firstSeq + index, streamId, message, bytes: event.bytes, now });
     }
-    this.#statements.setHead.run({ pk, lastSeq, bytes });
+    this.#statements.setHead.run({ pk, lastSeq, bytes, expiresAt: expiresAt ?? null, now });
     this.#statements.rememberToken.run({ pk, token, firstSeq, lastSeq });
     if (Math.floor(lastSeq / REMEMBERED_EVENTS) > Math.floor(last_seq / REMEMBERED_EVENTS))
       this.#statements.forgetTokens.run({ pk, seq: lastSeq - REMEMBERED_EVENTS });
@@ -61,12 +63,14 @@ export class Events {
     const { pk } = session;
     const pages = streamId === undefined ? this.#statements.wholeLog : this.#statements.oneStream;
     const stream = streamId ?? '';
+    // Row by row takes half as long again, so only where the bytes can end a page before the limit does.
+    const read = session.log_bytes <= maxBytes ? 'all' : 'iterate';
     if (afterSeq === undefined) {
-      const { events } = take(pages.newest.iterate({ pk, stream, afterSeq: 0, limit }), limit, maxBytes);
+      const { events } = take(pages.newest[read]({ pk, stream, afterSeq: 0, limit }), limit, maxBytes);
       return { events: events.toReversed(), more: false };
     }
     if (afterSeq >= session.last_seq) return { events: [], more: false };
-    return take(pages.after.iterate({ pk, stream, afterSeq, limit: limit + 1 }), limit, maxBytes);
+    return take(pages.after[read]({ pk, stream, afterSeq, limit: limit + 1 }), limit, maxBytes);
   }
 
   #trimmedSeq(session: LiveSession, streamId: string | undefined): number {
@@ -83,7 +87,7 @@ interface SelectedEvent {
   readonly bytes: number;
 }
 
-/** Takes rows while they fit. No row behind the first that does not is read. */
+/** Takes rows while they fit. Of rows that are read one by one, none behind the first that does not fit is read. */
 function take(rows: Iterable<SelectedEvent>, limit: number, maxBytes: number): Pick<EventPage, 'events' | 'more'> {
   const events: EventRow[] = [];
   let total = 0;
@@ -142,8 +146,11 @@ function prepare(connection: Connection) {
         }),
     ),
 
-    setHead: connection.statement((queries, { pk, lastSeq, bytes }: { pk: number; lastSeq: number; bytes: number }) =>
-      queries.updateTable('sessions').set({ last_seq: lastSeq, log_bytes: bytes }).where('pk', '=', pk),
+    setHead: connection.statement((queries, head: Renewal & { pk: number; lastSeq: number; bytes: number }) =>
+      queries
+        .updateTable('sessions')
+        .set({ last_seq: head.lastSeq, log_bytes: head.bytes, ...renewal(head) })
+        .where('pk', '=', head.pk),
     ),
 
     findToken: connection.statement((queries, { pk, token }: { pk: number; token: string }) =>

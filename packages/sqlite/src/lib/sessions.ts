@@ -8,8 +8,9 @@ import type {
   SessionQuery,
   SessionRow,
 } from '@mcp-session/core';
-import { sql, type ExpressionBuilder, type Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Connection } from './connection.ts';
+import { isLive, renewal, type Renewal } from './live.ts';
 import type { Tables } from './schema.ts';
 
 /** What a live session's record says, for the operations on its state and events. */
@@ -147,15 +148,8 @@ function prepare(connection: Connection) {
         queries.updateTable('sessions').set({ profile, version }).where('pk', '=', pk),
     ),
 
-    renew: connection.statement((queries, { pk, expiresAt, now }: { pk: number; expiresAt: number; now: number }) =>
-      queries
-        .updateTable('sessions')
-        .set({
-          expires_at: sql`max(expires_at, ${expiresAt})`,
-          sweep_at: sql`max(sweep_at, ${expiresAt})`,
-          touched_at: sql`max(touched_at, ${now})`,
-        })
-        .where('pk', '=', pk),
+    renew: connection.statement((queries, times: Renewal & { pk: number }) =>
+      queries.updateTable('sessions').set(renewal(times)).where('pk', '=', times.pk),
     ),
 
     end: connection.statement((queries, { id, purgeAt, now }: ById & { purgeAt: number }) =>
@@ -215,11 +209,6 @@ const columns = [
   'expires_at',
   'last_seq',
 ] as const;
-
-function isLive(id: string, now: number) {
-  return (row: ExpressionBuilder<Tables, 'sessions'>) =>
-    row.and([row('id', '=', id), row('ended_at', 'is', null), row('expires_at', '>', now)]);
-}
 
 function toSession(row: Pick<Selectable<Tables['sessions']>, (typeof columns)[number]>): SessionRow {
   return {

@@ -1,5 +1,6 @@
 import type { StateCommit, StateResult, StateRow, StateWrite } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
+import { isLive, renewal, type Renewal } from './live.ts';
 import type { LiveSession, Sessions } from './sessions.ts';
 
 /** The operations on sessions' state. */
@@ -15,6 +16,12 @@ export class State {
   }
 
   read(sessionId: string, keys: readonly string[] | undefined, now: number): readonly StateRow[] | undefined {
+    const [only] = keys ?? [];
+    if (only !== undefined && keys?.length === 1) {
+      const row = this.#statements.readOne.get({ id: sessionId, now, key: only });
+      // A key that was not there and a session that is live afterwards were so together at some moment: no session comes back to life.
+      return row === undefined ? this.#sessions.live(sessionId, now) && [] : [row];
+    }
     return this.#connection.read(() => {
       const session = this.#sessions.live(sessionId, now);
       if (session === undefined) return undefined;
@@ -40,8 +47,7 @@ export class State {
 
       const version = session.state_version + 1;
       for (const write of writes) this.#write(session, write, version);
-      this.#statements.setTotals.run({ pk: session.pk, version, keys, bytes });
-      this.#sessions.renew(session.pk, expiresAt, now);
+      this.#statements.setTotals.run({ pk: session.pk, version, keys, bytes, expiresAt: expiresAt ?? null, now });
       return { status: 'committed', version, existed: before.map((row) => row !== undefined) };
     });
   }
@@ -51,8 +57,8 @@ export class State {
       const session = this.#sessions.live(sessionId, now);
       if (session === undefined) return undefined;
       const removed = this.#statements.removeAll.run(session);
-      this.#statements.setTotals.run({ pk: session.pk, version: session.state_version + 1, keys: 0, bytes: 0 });
-      this.#sessions.renew(session.pk, expiresAt, now);
+      const totals = { version: session.state_version + 1, keys: 0, bytes: 0 };
+      this.#statements.setTotals.run({ pk: session.pk, ...totals, expiresAt: expiresAt ?? null, now });
       return removed;
     });
   }
@@ -87,6 +93,15 @@ function prepare(connection: Connection) {
         .where('key', '=', key),
     ),
 
+    // Not a join, which takes several times as long.
+    readOne: connection.statement((queries, { id, now, key }: { id: string; now: number; key: string }) =>
+      queries
+        .selectFrom('state')
+        .select(['key', 'value', 'version'])
+        .where((row) => row('session_pk', '=', row.selectFrom('sessions').select('pk').where(isLive(id, now))))
+        .where('key', '=', key),
+    ),
+
     readAll: connection.statement((queries, { pk }: { readonly pk: number }) =>
       queries.selectFrom('state').select(['key', 'value', 'version']).where('session_pk', '=', pk),
     ),
@@ -116,11 +131,17 @@ function prepare(connection: Connection) {
       queries.deleteFrom('state').where('session_pk', '=', pk),
     ),
 
-    setTotals: connection.statement((queries, totals: { pk: number; version: number; keys: number; bytes: number }) =>
-      queries
-        .updateTable('sessions')
-        .set({ state_version: totals.version, state_keys: totals.keys, state_bytes: totals.bytes })
-        .where('pk', '=', totals.pk),
+    setTotals: connection.statement(
+      (queries, totals: Renewal & { pk: number; version: number; keys: number; bytes: number }) =>
+        queries
+          .updateTable('sessions')
+          .set({
+            state_version: totals.version,
+            state_keys: totals.keys,
+            state_bytes: totals.bytes,
+            ...renewal(totals),
+          })
+          .where('pk', '=', totals.pk),
     ),
   };
 }
