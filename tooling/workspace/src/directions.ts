@@ -62,6 +62,23 @@ export const directions: Readonly<Record<string, Direction>> = {
     source: [core, '@mcp-session/http', '@mcp-session/dynamodb', '@aws-sdk/client-dynamodb', sdks, 'zod'],
     test: [harness],
   },
+  // It measures all that is published beside the drivers and SDKs that it stands on.
+  'tooling/bench': {
+    source: [
+      core,
+      '@mcp-session/http',
+      '@mcp-session/postgres',
+      '@mcp-session/sqlite',
+      harness,
+      '@mcp-session-tooling/workspace',
+      'better-sqlite3',
+      'postgres',
+      sdks,
+      'tinybench',
+      'zod',
+    ],
+    test: [],
+  },
   'tooling/databases': {
     source: [
       '@aws-sdk/client-dynamodb',

@@ -1,9 +1,10 @@
 import { createTestSchema, openDatabase } from '@mcp-session-tooling/databases';
 import { createPostgresStore } from '@mcp-session/postgres';
 import connect from 'postgres';
-import { ours } from '../lib/ours.ts';
+import { ours, subjectOf } from '../lib/ours.ts';
 import type { Scale, Section } from '../lib/result.ts';
 import { measureStore, type Targets } from '../lib/store-cases.ts';
+import { measureTails } from '../lib/tail.ts';
 import { rawPostgres } from '../raw/postgres.ts';
 
 const targets: Targets = {
@@ -26,11 +27,33 @@ export async function postgres(scale: Scale): Promise<Section> {
     await (await createPostgresStore({ sql, schema: rawPlace.schema, sweep: false })).close();
     const store = await createPostgresStore({ sql, schema: place.schema, sweep: false });
     try {
+      const raw = rawPostgres(sql, rawPlace.schema);
+      const rows = await measureStore(ours(store), raw, targets, scale);
+      const session = await store.create();
+      const id = await raw.createId();
+      const followed = raw.subject(id);
+      const notifying = {
+        ...followed,
+        append: async (message: object) => {
+          await followed.append(message);
+          await sql.notify(`raw_${rawPlace.schema}`, id);
+        },
+      };
+      const { url } = server;
+      const tails = await measureTails(
+        {
+          subject: subjectOf(session),
+          plan: { by: 'ours', backend: 'postgres', url, schema: place.schema, id: session.id },
+        },
+        { subject: notifying, plan: { by: 'raw', backend: 'postgres', url, schema: rawPlace.schema, id } },
+        { name: 'by hand, LISTEN and NOTIFY', targetMs: 5 },
+        scale,
+      );
       return {
         id: 'postgres',
         title: 'PostgreSQL',
-        text: `Beside postgres.js by hand on ${server.product} (${server.source}): the same tables, indexes and rows, one prepared statement for each write, over the very same pool of 10 connections.`,
-        rows: await measureStore(ours(store), rawPostgres(sql, rawPlace.schema), targets, scale),
+        text: `Beside postgres.js by hand on ${server.product.replace(/ on port .*/, '')} (${server.source}): the same tables, indexes and rows, one prepared statement for each write, over the very same pool of 10 connections.`,
+        rows: [...rows, tails],
       };
     } finally {
       await store.close();

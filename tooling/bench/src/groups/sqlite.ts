@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSqliteStore } from '@mcp-session/sqlite';
-import { ours } from '../lib/ours.ts';
+import { ours, subjectOf } from '../lib/ours.ts';
 import type { Scale, Section } from '../lib/result.ts';
 import { measureStore, type Targets } from '../lib/store-cases.ts';
+import { measureTails } from '../lib/tail.ts';
 import { rawSqlite } from '../raw/sqlite.ts';
 
 const targets: Targets = {
@@ -20,17 +21,26 @@ const targets: Targets = {
 /** SQLite beside better-sqlite3, each on a file of its own in the same folder. */
 export async function sqlite(synchronous: 'full' | 'normal', scale: Scale): Promise<Section> {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-session-bench-'));
-  const rawPath = join(folder, 'raw.db');
+  const [path, rawPath] = [join(folder, 'ours.db'), join(folder, 'raw.db')];
   try {
     await (await createSqliteStore({ path: rawPath, sweep: false })).close();
-    const store = await createSqliteStore({ path: join(folder, 'ours.db'), synchronous, sweep: false });
+    const store = await createSqliteStore({ path, synchronous, sweep: false });
     const raw = rawSqlite(rawPath, synchronous);
     try {
+      const rows = await measureStore(ours(store), raw, targets, scale);
+      const session = await store.create();
+      const id = await raw.createId();
+      const tails = await measureTails(
+        { subject: subjectOf(session), plan: { by: 'ours', backend: 'sqlite', path, id: session.id } },
+        { subject: raw.subject(id), plan: { by: 'raw', backend: 'sqlite', path: rawPath, id } },
+        { name: 'by hand, polling each 20 ms', targetMs: 20 },
+        scale,
+      );
       return {
         id: `sqlite-${synchronous}`,
         title: `SQLite, synchronous = ${synchronous}`,
         text: 'Beside better-sqlite3 by hand: the same tables, indexes, rows and `synchronous`, prepared statements, one transaction for each write, called synchronously.',
-        rows: await measureStore(ours(store), raw, targets, scale),
+        rows: [...rows, tails],
       };
     } finally {
       raw.close();

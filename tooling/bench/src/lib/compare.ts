@@ -26,9 +26,9 @@ export interface Effort {
 
 /** What was measured of several sides in one run. */
 export interface Comparison<Name extends string> {
-  times(name: Name): Times;
+  readonly times: (name: Name) => Times;
   /** How many times as fast one side is as another: the median over the blocks of the ratio of their medians, so that what else the machine does hits both. */
-  speedOf(name: Name, beside: Name): number;
+  readonly speedOf: (name: Name, beside: Name) => number;
 }
 
 /** Measures sides in turns: each block of one is followed by a block of each other, and the order is reversed from one round to the next. */

@@ -42,7 +42,7 @@ export async function measureStore(
   targets: Targets,
   { quick, say }: Scale,
 ): Promise<Row[]> {
-  const effort = (runs: number) => (quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 15, runs });
+  const effort = (runs: number) => (quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 9, runs });
   const rows: Row[] = [];
   const add = (row: Row) => {
     rows.push(row);
@@ -77,7 +77,7 @@ export async function measureStore(
     };
     const { times, speedOf } = await compare<'ours' | 'serial' | 'unbatched' | 'batch'>(
       sides as Record<'ours' | 'serial' | 'unbatched' | 'batch', Side>,
-      effort(40),
+      effort(12),
     );
     const names = { serial: 'by hand, one by one', unbatched: 'by hand, at once', batch: 'by hand, one batch' };
     const beside = Object.entries(names)

@@ -7,7 +7,9 @@ const TTL_MS = 1_800_000;
 
 /** The same rows by hand, in the tables that the package's migrations have made: postgres.js and nothing else, one statement for each write. */
 export interface RawPostgres extends Subjects {
-  subject(id: string): Subject;
+  readonly subject: (id: string) => Subject;
+  /** Creates a session and returns its id. */
+  createId(): Promise<string>;
 }
 
 export function rawPostgres(sql: Sql, schema: string): RawPostgres {
@@ -71,8 +73,9 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     set: (value) => write(id, value, null),
     update: async () => {
       const row = await read(id);
-      const { n } = row?.value as { n: number };
-      await write(id, { ...(row?.value as object), n: n + 1 }, row?.version ?? null);
+      if (row === undefined) throw new Error(`State of session ${id} is not there`);
+      const value = row.value as { readonly n: number };
+      await write(id, { ...value, n: value.n + 1 }, row.version);
     },
     replay: async () => {
       const rows = await sql<{ message: string }[]>`
@@ -85,15 +88,18 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     },
   });
 
+  const createId = async (): Promise<string> => {
+    const id = randomUUID();
+    const now = Date.now();
+    await sql`
+      insert into ${sessions} (id, kind, principal, created_at, touched_at, expires_at, sweep_at, profile)
+      values (${id}, 'session', null, ${now}, ${now}, ${now + TTL_MS}, ${now + TTL_MS}, '{}')`;
+    return id;
+  };
+
   return {
     subject,
-    create: async () => {
-      const id = randomUUID();
-      const now = Date.now();
-      await sql`
-        insert into ${sessions} (id, kind, principal, created_at, touched_at, expires_at, sweep_at, profile)
-        values (${id}, 'session', null, ${now}, ${now}, ${now + TTL_MS}, ${now + TTL_MS}, '{}')`;
-      return subject(id);
-    },
+    createId,
+    create: async () => subject(await createId()),
   };
 }

@@ -8,7 +8,9 @@ const TTL_MS = 1_800_000;
 /** The same rows by hand, in the tables that the package's migrations have made: better-sqlite3 and nothing else. */
 export interface RawSqlite extends Subjects {
   readonly database: Database.Database;
-  subject(id: string): Subject;
+  readonly subject: (id: string) => Subject;
+  /** Creates a session and returns its id. */
+  createId(): Promise<string>;
   close(): void;
 }
 
@@ -87,15 +89,18 @@ export function rawSqlite(path: string, synchronous: 'full' | 'normal'): RawSqli
     return made;
   };
 
+  const createId = async (): Promise<string> => {
+    const id = randomUUID();
+    const now = Date.now();
+    statements.create.run(id, now, now, now + TTL_MS, now + TTL_MS);
+    return id;
+  };
+
   return {
     database,
     subject,
-    create: async () => {
-      const id = randomUUID();
-      const now = Date.now();
-      statements.create.run(id, now, now, now + TTL_MS, now + TTL_MS);
-      return subject(id);
-    },
+    createId,
+    create: async () => subject(await createId()),
     appendAll: (subjects, messages) =>
       transactions.appendAll.immediate(
         subjects.map((each) => ids.get(each) ?? ''),

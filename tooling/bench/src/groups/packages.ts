@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { buildCommand, run } from '@mcp-session-tooling/workspace/command';
+import { workspacePackages, type Manifest, type WorkspacePackage } from '@mcp-session-tooling/workspace/packages';
+import { compare, type Side } from '../lib/compare.ts';
+import { duration } from '../lib/format.ts';
+import type { Fact, Scale, Section } from '../lib/result.ts';
+
+/** Entries that a server imports at its start, and the driver or SDK that it would import in any case. */
+const ENTRIES: Readonly<Record<string, readonly [entry: string, beside: string]>> = {
+  '@mcp-session/core': ['@mcp-session/core/memory', ''],
+  '@mcp-session/sqlite': ['@mcp-session/sqlite', 'better-sqlite3'],
+  '@mcp-session/postgres': ['@mcp-session/postgres', 'postgres'],
+  '@mcp-session/http': ['@mcp-session/http/v2', '@modelcontextprotocol/server'],
+};
+
+/** How large each package is with what it depends on, and how long it takes to load. */
+export async function packages({ quick, say }: Scale): Promise<Section> {
+  const { ok, output } = await run({ file: buildCommand[0], args: buildCommand[1] });
+  if (!ok) throw new Error(`The packages cannot be built\n${output}`);
+  const facts: Fact[] = [];
+  for (const found of workspacePackages()) {
+    const [entry, beside] = ENTRIES[found.manifest.name] ?? [];
+    if (entry === undefined || beside === undefined) continue;
+    const sizes = installed(found);
+    const driver = beside === '' ? 0 : sizeOf(folderOf(beside, import.meta.dirname));
+    const sides = { ours: loading(entry), bare: loading(''), driver: loading(beside) };
+    const { times } = await compare(sides, { blocks: quick ? 1 : 7, runs: quick ? 1 : 3 });
+    const bare = times('bare').medianMs;
+    const more = (ms: number) => duration(Math.max(0, ms - bare));
+    say(`${found.manifest.name}: ${mib(sizes)}, ${more(times('ours').medianMs)}`);
+    facts.push(
+      {
+        name: `${found.manifest.name}: installed with its dependencies, without peers`,
+        value: mib(sizes),
+        beside: beside === '' ? '' : `${beside} alone: ${mib(driver)}`,
+      },
+      {
+        name: `${entry}: time to load, peers included`,
+        value: more(times('ours').medianMs),
+        beside: beside === '' ? `Node itself: ${duration(bare)}` : `${beside} alone: ${more(times('driver').medianMs)}`,
+      },
+    );
+  }
+  return {
+    id: 'packages',
+    title: 'Packages',
+    text: 'Sizes are of the files on the disk. Times to load are those of a process that imports the built package, less those of one that imports nothing.',
+    facts,
+  };
+}
+
+function loading(entry: string): Side {
+  const code = entry === '' ? '' : `await import(${JSON.stringify(entry)})`;
+  return {
+    run: () => {
+      const args = ['--no-warnings', '--input-type=module', '--eval', code];
+      const { status, stderr } = spawnSync(process.execPath, args, { cwd: import.meta.dirname, encoding: 'utf8' });
+      if (status !== 0) throw new Error(`${entry} cannot be loaded: ${stderr}`);
+    },
+  };
+}
+
+/** Bytes of a package as it is published, and of all that it depends on. */
+function installed({ path, manifest }: WorkspacePackage, seen: Set<string> = new Set()): number {
+  seen.add(path);
+  const own = ['dist', 'src', 'package.json', 'README.md'].reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+  return own + dependencies(manifest, path, seen);
+}
+
+function dependencies(manifest: Manifest, from: string, seen: Set<string>): number {
+  let sum = 0;
+  for (const name of Object.keys(manifest.dependencies ?? {})) {
+    const path = folderOf(name, from);
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const its = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Manifest;
+    sum += name.startsWith('@mcp-session/')
+      ? installed({ path, manifest: its, folder: '' }, seen)
+      : sizeOf(path) + dependencies(its, path, seen);
+  }
+  return sum;
+}
+
+function folderOf(name: string, from: string): string {
+  for (const folder of createRequire(join(from, 'package.json')).resolve.paths(name) ?? [])
+    if (existsSync(join(folder, name))) return realpathSync(join(folder, name));
+  throw new Error(`Package ${name} is not installed`);
+}
+
+function sizeOf(path: string): number {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return 0;
+  if (!found.isDirectory()) return found.size;
+  return readdirSync(path)
+    .filter((name) => name !== 'node_modules')
+    .reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+}

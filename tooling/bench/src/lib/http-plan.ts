@@ -1,0 +1,16 @@
+import type { SessionStore } from '@mcp-session/core';
+import { createPostgresStore } from '@mcp-session/postgres';
+import { createSqliteStore } from '@mcp-session/sqlite';
+
+/** Which server a process is to be. */
+export type HttpPlan = { readonly sdk: 'v1' | 'v2' } & (
+  | { readonly by: 'plain' }
+  | { readonly by: 'ours'; readonly backend: 'sqlite'; readonly path: string }
+  | { readonly by: 'ours'; readonly backend: 'postgres'; readonly url: string; readonly schema: string }
+);
+
+export function openStore(plan: Extract<HttpPlan, { readonly by: 'ours' }>): Promise<SessionStore> {
+  return plan.backend === 'sqlite'
+    ? createSqliteStore({ path: plan.path, sweep: false })
+    : createPostgresStore({ url: plan.url, schema: plan.schema, sweep: false });
+}

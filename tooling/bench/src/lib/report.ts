@@ -1,0 +1,104 @@
+import { chart } from './chart.ts';
+import { duration, ratio, verdict } from './format.ts';
+import type { Machine } from './machine.ts';
+import type { Beside, Fact, Row, Section } from './result.ts';
+
+/** When and how a report was measured. */
+export interface Run {
+  readonly machine: Machine;
+  readonly date: string;
+  readonly load: { readonly before: string; readonly after: string };
+  readonly command: string;
+}
+
+/** A file of the report: its name in the folder of the documents, and what it holds. */
+export interface ReportFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The report as Markdown, and its charts beside it. */
+export function writeReport(sections: readonly Section[], run: Run): ReportFile[] {
+  const charts = sections.flatMap((section) => {
+    const svg = chart(section);
+    return svg === undefined ? [] : [{ name: `benchmarks-${section.id}.svg`, text: svg }];
+  });
+  const named = new Set(charts.map(({ name }) => name));
+  const parts = sections.map((section) => sectionText(section, named.has(`benchmarks-${section.id}.svg`)));
+  return [{ name: 'benchmarks.md', text: `${head(run)}\n${parts.join('\n')}` }, ...charts];
+}
+
+function head({ machine, date, load, command }: Run): string {
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  return `# Benchmarks
+
+<!-- Written by the command below. Do not edit. -->
+
+Each operation stands beside the least that its database allows: the same rows, indexes and durability, written by hand
+against the driver, with nothing of this project. Both are measured in one run and in turns, block by block, and the ratio
+is the median over the blocks of the ratio of their medians: 0.8 × means that we do in the time of one operation 0.8 of what is
+done by hand. Times are of one operation, and a p99 is the median over the blocks of their 99th percentiles. A target that was
+missed is marked so.
+
+\`\`\`sh
+${command}
+\`\`\`
+
+Measured on ${date} on ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB, ${machine.system}. Other work ran on the machine:
+its load was ${load.before} before and ${load.after} after the run, so that the ratios tell more than the times. Versions: ${versions.join(', ')}.
+`;
+}
+
+function sectionText({ id, title, text, rows, facts }: Section, hasChart: boolean): string {
+  const parts = [`## ${title}`, text];
+  if (hasChart) parts.push(`![Speed beside the same by hand: ${title}](benchmarks-${id}.svg)`);
+  if (rows !== undefined) parts.push(rowTable(rows));
+  if (facts !== undefined) parts.push(factTable(facts));
+  return `${parts.join('\n\n')}\n`;
+}
+
+export function rowTable(rows: readonly Row[]): string {
+  return table(
+    ['Operation', 'Median', 'p99', 'Beside', 'Its median', 'Its p99', 'Ratio', 'Target'],
+    rows.flatMap((row) => row.beside.map((beside) => rowCells(row, beside))),
+  );
+}
+
+function rowCells({ operation, ours, targetMs }: Row, { name, times, ratio: speed, target }: Beside): string[] {
+  const goal =
+    targetMs === undefined
+      ? verdict(speed, target)
+      : `${duration(targetMs)}${ours.medianMs <= targetMs ? '' : ', **missed**'}`;
+  return [
+    operation,
+    duration(ours.medianMs),
+    duration(ours.p99Ms),
+    name,
+    duration(times.medianMs),
+    duration(times.p99Ms),
+    ratio(speed),
+    goal,
+  ];
+}
+
+export function factTable(facts: readonly Fact[]): string {
+  return table(
+    ['What', 'Ours', 'Beside', 'Ratio', 'Target'],
+    facts.map(({ name, value, beside, ratio: speed, target }) => [
+      name,
+      value,
+      beside,
+      speed === undefined ? '' : ratio(speed),
+      target ?? '',
+    ]),
+  );
+}
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, 3, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,87 @@
+import type { SessionStore } from '@mcp-session/core';
+import { compare, type Side } from './compare.ts';
+import { subjectOf } from './ours.ts';
+import type { Row, Scale } from './result.ts';
+import type { Subject } from './store-cases.ts';
+import { message } from './workload.ts';
+
+/** Events of each session before anything is measured. */
+export const EVENTS_OF_EACH = 100;
+
+/** A store with many sessions or few, and the same data by hand. */
+export interface Filled {
+  readonly ours: readonly Subject[];
+  readonly raw: readonly Subject[];
+}
+
+/** How many sessions the two stores hold. */
+export function sizes({ quick }: Scale): { readonly small: number; readonly large: number } {
+  return quick ? { small: 10, large: 100 } : { small: 10, large: 10_000 };
+}
+
+/** Creates sessions through the store, fills their logs by `fill`, and gives handles of them. */
+export async function fillStore(
+  store: SessionStore,
+  sessions: number,
+  raw: (id: string) => Subject,
+  fill: () => unknown,
+): Promise<Filled> {
+  const ids: string[] = [];
+  for (let made = 0; made < sessions; made++) ids.push((await store.create()).id);
+  await fill();
+  const ours: Subject[] = [];
+  for (const id of ids) {
+    const session = await store.get(id);
+    if (session !== undefined) ours.push(subjectOf(session));
+  }
+  return { ours, raw: ids.map(raw) };
+}
+
+/** Measures a large store beside a small one, ours and by hand. */
+export async function measureScale(small: Filled, large: Filled, { quick, say }: Scale): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [operation, runs, run] of [
+    ['append', 400, (subject) => subject.append(message())],
+    ['state set', 400, (subject) => subject.set({ theme: 'dark', n: 1 })],
+    ['state get', 800, (subject) => subject.get()],
+    [`replay of the ${EVENTS_OF_EACH} first events and what came since`, 100, (subject) => subject.replay()],
+  ] satisfies [string, number, (subject: Subject) => unknown][]) {
+    const sides = {
+      small: anyOf(small.ours, run),
+      large: anyOf(large.ours, run),
+      rawSmall: anyOf(small.raw, run),
+      rawLarge: anyOf(large.raw, run),
+    };
+    const { times, speedOf } = await compare(
+      sides,
+      quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 7, runs },
+    );
+    const ratio = speedOf('large', 'small');
+    rows.push({
+      operation,
+      ours: times('large'),
+      beside: [
+        { name: 'the small store', times: times('small'), ratio, target: 0.87 },
+        { name: 'by hand, large', times: times('rawLarge'), ratio: speedOf('large', 'rawLarge') },
+      ],
+    });
+    say(
+      `${operation}: ${ratio.toFixed(2)} × the small store; by hand ${speedOf('rawLarge', 'rawSmall').toFixed(2)} × its small store`,
+    );
+  }
+  return rows;
+}
+
+/** Goes through all subjects in a scattered order, the same in each run. */
+function anyOf(subjects: readonly Subject[], run: (subject: Subject) => unknown): Side {
+  // Prime to both numbers of sessions, so that each has its turn.
+  const step = 7_919;
+  let index = 0;
+  return {
+    run: () => {
+      index = (index + step) % subjects.length;
+      const subject = subjects[index];
+      return subject && run(subject);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+// Measures the packages beside what their databases allow.
+//
+//   main.ts                      everything; writes docs/benchmarks.md and its charts
+//   main.ts --quick              a little of everything, to see that it runs; writes nothing
+//   main.ts --only sqlite,http   some parts; writes nothing
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from '@mcp-session-tooling/workspace/packages';
+import { groupNames, measure } from './groups/all.ts';
+import { describeMachine, load } from './lib/machine.ts';
+import { factTable, rowTable, writeReport } from './lib/report.ts';
+import type { Section } from './lib/result.ts';
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } } });
+const names = values.only?.split(',') ?? groupNames;
+const unknown = names.filter((name) => !groupNames.includes(name));
+if (unknown.length > 0) throw new RangeError(`No part "${unknown.join('", "')}": there are ${groupNames.join(', ')}`);
+
+const before = load();
+const sections: Section[] = [];
+for (const name of names) {
+  console.log(`\n== ${name}`);
+  for (const section of await measure(name, { quick: values.quick, say: (line) => console.log(`   ${line}`) })) {
+    sections.push(section);
+    console.log(`\n${section.title}\n`);
+    if (section.rows !== undefined) console.log(rowTable(section.rows));
+    if (section.facts !== undefined) console.log(factTable(section.facts));
+  }
+}
+
+if (!values.quick && values.only === undefined) {
+  const files = writeReport(sections, {
+    machine: describeMachine(),
+    date: new Date().toISOString().slice(0, 10),
+    load: { before, after: load() },
+    command: 'npx -y pnpm@12 bench',
+  });
+  for (const { name, text } of files) writeFileSync(join(root, 'docs', name), text);
+  console.log(`\nWritten: ${files.map(({ name }) => `docs/${name}`).join(', ')}`);
+}

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { writeReport } from '../src/lib/report.ts';
+import type { Section } from '../src/lib/result.ts';
+
+const times = { medianMs: 0.02, p99Ms: 1.5 };
+const section: Section = {
+  id: 'some',
+  title: 'Some <database>',
+  text: 'Beside its driver.',
+  rows: [
+    {
+      operation: 'append',
+      ours: times,
+      beside: [
+        { name: 'by hand', times, ratio: 0.65, target: 0.7 },
+        { name: 'by hand, one batch', times, ratio: 0.6, target: 0.6 },
+      ],
+    },
+    { operation: 'tail', ours: times, targetMs: 0.01, beside: [{ name: 'polling', times, ratio: 1 }] },
+  ],
+};
+const run = {
+  machine: { processor: 'A processor', cores: 2, memoryGb: 8, system: 'linux 6', versions: { node: '24.0.0' } },
+  date: '2026-01-01',
+  load: { before: '0.1', after: '2.0' },
+  command: 'npx -y pnpm@12 bench',
+};
+
+it('writes each figure beside what it was measured against, and says which targets were missed', () => {
+  const [report] = writeReport([section], run);
+
+  const cells = report?.text
+    .split('\n')
+    .filter((line) => line.startsWith('| append') || line.startsWith('| tail'))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+  expect(cells).toEqual([
+    ['', 'append', '20.0 µs', '1.50 ms', 'by hand', '20.0 µs', '1.50 ms', '0.65 ×', '0.7 ×, **missed**', ''],
+    ['', 'append', '20.0 µs', '1.50 ms', 'by hand, one batch', '20.0 µs', '1.50 ms', '0.60 ×', '0.6 ×', ''],
+    ['', 'tail', '20.0 µs', '1.50 ms', 'polling', '20.0 µs', '1.50 ms', '1.00 ×', '10.0 µs, **missed**', ''],
+  ]);
+  expect(report?.text).toContain('2 cores of A processor, 8 GB, linux 6');
+  expect(report?.text).toContain('(benchmarks-some.svg)');
+});
+
+it('draws a bar for each ratio with a mark at its target', () => {
+  const [, chart] = writeReport([section], run);
+
+  expect(chart?.name).toBe('benchmarks-some.svg');
+  expect(chart?.text).toContain('Some &lt;database&gt;');
+  expect(chart?.text.match(/<rect x=/g)).toHaveLength(2);
+  expect(chart?.text.match(/stroke-width="2"/g)).toHaveLength(2);
+});
