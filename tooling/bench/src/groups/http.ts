@@ -71,7 +71,7 @@ async function calls(
     plain: await side(servers.plain),
   };
   const runs = count === 1 ? 200 : 15;
-  const { times, speedOf } = await compare(sides, quick ? { blocks: 2, runs: 3 } : { blocks: 7, runs });
+  const { times, speedOf } = await compare(sides, quick ? { blocks: 2, runs: 3 } : { blocks: 5, runs });
   return (['sqlite', 'postgres'] as const).map((name) => {
     const ratio = speedOf(name, 'plain');
     const operation = `SDK ${sdk}, ${name}: tool call, ${count === 1 ? 'one client' : `${count} clients at once`}`;

@@ -54,7 +54,7 @@ export async function measureScale(small: Filled, large: Filled, { quick, say }:
     };
     const { times, speedOf } = await compare(
       sides,
-      quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 7, runs },
+      quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 5, runs },
     );
     const ratio = speedOf('large', 'small');
     rows.push({
