@@ -3,7 +3,7 @@ import { createPostgresStore } from '@mcp-session/postgres';
 import connect from 'postgres';
 import { STREAM } from '../lib/ours.ts';
 import type { Scale, Section } from '../lib/result.ts';
-import { EVENTS_OF_EACH, fillStore, measureScale, sizes } from '../lib/scale-cases.ts';
+import { EVENTS_OF_EACH, fillStore, measureScale, sizes, TOUCH_INTERVAL_MS } from '../lib/scale-cases.ts';
 import { message } from '../lib/workload.ts';
 import { rawPostgres } from '../raw/postgres.ts';
 
@@ -15,7 +15,7 @@ export async function postgresScale(scale: Scale): Promise<Section> {
   places.defer(() => sql.end());
   const open = async (sessions: number) => {
     const { schema } = places.use(await createTestSchema(server.url));
-    const store = await createPostgresStore({ sql, schema, sweep: false });
+    const store = await createPostgresStore({ sql, schema, sweep: false, touchIntervalMs: TOUCH_INTERVAL_MS });
     places.defer(() => store.close());
     return fillStore(store, sessions, rawPostgres(sql, schema).subject, async () => {
       const text = JSON.stringify(message());

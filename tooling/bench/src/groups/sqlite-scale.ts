@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { STREAM } from '../lib/ours.ts';
 import type { Scale, Section } from '../lib/result.ts';
-import { EVENTS_OF_EACH, fillStore, measureScale, sizes } from '../lib/scale-cases.ts';
+import { EVENTS_OF_EACH, fillStore, measureScale, sizes, TOUCH_INTERVAL_MS } from '../lib/scale-cases.ts';
 import { message } from '../lib/workload.ts';
 import { rawSqlite } from '../raw/sqlite.ts';
 
@@ -14,7 +14,12 @@ export async function sqliteScale(scale: Scale): Promise<Section> {
   const opened: { close(): unknown }[] = [];
   const open = async (name: string, sessions: number) => {
     const path = join(folder, `${name}.db`);
-    const store = await createSqliteStore({ path, synchronous: 'normal', sweep: false });
+    const store = await createSqliteStore({
+      path,
+      synchronous: 'normal',
+      sweep: false,
+      touchIntervalMs: TOUCH_INTERVAL_MS,
+    });
     const raw = rawSqlite(path, 'normal');
     opened.push(raw, store);
     return fillStore(store, sessions, raw.subject, () => {

@@ -8,6 +8,9 @@ import { message } from './workload.ts';
 /** Events of each session before anything is measured. */
 export const EVENTS_OF_EACH = 100;
 
+/** So long that no read of a session that was not used for a while writes as well, which has to do with time and not with size. */
+export const TOUCH_INTERVAL_MS = 1_800_000;
+
 /** A store with many sessions or few, and the same data by hand. */
 export interface Filled {
   readonly ours: readonly Subject[];
