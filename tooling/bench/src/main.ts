@@ -10,6 +10,8 @@ import { run } from '@mcp-session-tooling/workspace/command';
 import { root } from '@mcp-session-tooling/workspace/packages';
 import { groupNames, measure } from './groups/all.ts';
 import { describeMachine, load } from './lib/machine.ts';
+import { missedTargets } from './lib/missed.ts';
+import { readNotes } from './lib/notes.ts';
 import { factTable, rowTable, writeReport } from './lib/report.ts';
 import type { Section } from './lib/result.ts';
 
@@ -31,14 +33,21 @@ for (const name of names) {
 }
 
 if (!values.quick && values.only === undefined) {
+  const notes = readNotes();
   const files = writeReport(sections, {
     machine: describeMachine(),
     date: new Date().toISOString().slice(0, 10),
     load: { before, after: load() },
     command: 'npx -y pnpm@12 bench',
+    notes,
   });
   for (const { name, text } of files) writeFileSync(join(root, 'docs', name), text);
   // As `check` wants it.
   await run({ file: 'oxfmt', args: ['docs/benchmarks.md'] });
   console.log(`\nWritten: ${files.map(({ name }) => `docs/${name}`).join(', ')}`);
+  for (const section of sections) {
+    const missed = missedTargets(section);
+    if (missed.length > 0 && !notes.has(section.id))
+      console.log(`tooling/bench/notes/${section.id}.md does not say why it is missed: ${missed.join('; ')}`);
+  }
 }

@@ -22,8 +22,9 @@ const section: Section = {
 const run = {
   machine: { processor: 'A processor', cores: 2, memoryGb: 8, system: 'linux 6', versions: { node: '24.0.0' } },
   date: '2026-01-01',
-  load: { before: '0.1', after: '2.0' },
+  load: { before: 0.1, after: 2 },
   command: 'npx -y pnpm@12 bench',
+  notes: new Map([['some', 'Because of the driver.']]),
 };
 
 it('writes each figure beside what it was measured against, and says which targets were missed', () => {
@@ -40,6 +41,26 @@ it('writes each figure beside what it was measured against, and says which targe
   ]);
   expect(report?.text).toContain('2 cores of A processor, 8 GB, linux 6');
   expect(report?.text).toContain('(benchmarks-some.svg)');
+});
+
+it('says why where a target is missed, and there only', () => {
+  const [report] = writeReport([section], run);
+  expect(report?.text).toContain('### What is missed, and why\n\nBecause of the driver.\n');
+
+  const [none] = writeReport([{ ...section, rows: [], facts: [] }], run);
+  expect(none?.text).not.toContain('Because of the driver');
+
+  const facts = [{ name: 'memory', value: '2 KiB', beside: '', target: '1 KiB', missed: true }];
+  const [fact] = writeReport([{ ...section, rows: [], facts }], run);
+  expect(fact?.text).toContain('| 1 KiB, **missed** |');
+  expect(fact?.text).toContain('Because of the driver');
+});
+
+it('says of a machine that does something else as well that it does', () => {
+  const text = (before: number) => writeReport([section], { ...run, load: { before, after: 2 } })[0]?.text;
+  expect(text(3.21)).toContain('3.2 before the run and 2.0 at its end');
+  expect(text(3.21)).toContain('Other work ran on it');
+  expect(text(0.1)).not.toContain('Other work');
 });
 
 it('draws a bar for each ratio with a mark at its target', () => {

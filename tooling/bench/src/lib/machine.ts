@@ -31,8 +31,8 @@ export function describeMachine(): Machine {
 }
 
 /** Processes that wanted to run, on the mean of the last minute. */
-export function load(): string {
-  return (loadavg()[0] ?? 0).toFixed(1);
+export function load(): number {
+  return loadavg()[0] ?? 0;
 }
 
 /** Not every package exports its package.json. */

@@ -1,14 +1,18 @@
 import { chart } from './chart.ts';
 import { duration, ratio, verdict } from './format.ts';
 import type { Machine } from './machine.ts';
+import { missedTargets } from './missed.ts';
 import type { Beside, Fact, Row, Section } from './result.ts';
 
 /** When and how a report was measured. */
 export interface Run {
   readonly machine: Machine;
   readonly date: string;
-  readonly load: { readonly before: string; readonly after: string };
+  /** Processes that wanted to run, as the mean of a minute. */
+  readonly load: { readonly before: number; readonly after: number };
   readonly command: string;
+  /** Why targets are missed: Markdown by the section's id. Shown where one is. */
+  readonly notes: ReadonlyMap<string, string>;
 }
 
 /** A file of the report: its name in the folder of the documents, and what it holds. */
@@ -24,7 +28,9 @@ export function writeReport(sections: readonly Section[], run: Run): ReportFile[
     return svg === undefined ? [] : [{ name: `benchmarks-${section.id}.svg`, text: svg }];
   });
   const named = new Set(charts.map(({ name }) => name));
-  const parts = sections.map((section) => sectionText(section, named.has(`benchmarks-${section.id}.svg`)));
+  const parts = sections.map((section) =>
+    sectionText(section, named.has(`benchmarks-${section.id}.svg`), run.notes.get(section.id)),
+  );
   return [{ name: 'benchmarks.md', text: `${head(run)}\n${parts.join('\n')}` }, ...charts];
 }
 
@@ -44,16 +50,23 @@ missed is marked so.
 ${command}
 \`\`\`
 
-Measured on ${date} on ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB, ${machine.system}. Other work ran on the machine:
-its load was ${load.before} before and ${load.after} after the run, so that the ratios tell more than the times. Versions: ${versions.join(', ')}.
+Measured on ${date} on ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB, ${machine.system}.
+The machine's load was ${load.before.toFixed(1)} before the run and ${load.after.toFixed(1)} at its end, of which the run itself makes up to two.${busy(load.before)}
+Versions: ${versions.join(', ')}.
 `;
 }
 
-function sectionText({ id, title, text, rows, facts }: Section, hasChart: boolean): string {
+function busy(loadBefore: number): string {
+  return loadBefore < 0.7 ? '' : ' Other work ran on it, so that the ratios tell more than the times.';
+}
+
+function sectionText(section: Section, hasChart: boolean, note: string | undefined): string {
+  const { id, title, text, rows, facts } = section;
   const parts = [`## ${title}`, text];
   if (hasChart) parts.push(`![Speed beside the same by hand: ${title}](benchmarks-${id}.svg)`);
   if (rows !== undefined) parts.push(rowTable(rows));
   if (facts !== undefined) parts.push(factTable(facts));
+  if (note !== undefined && missedTargets(section).length > 0) parts.push('### What is missed, and why', note.trim());
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -84,12 +97,12 @@ function rowCells({ operation, ours, targetMs }: Row, { name, times, ratio: spee
 export function factTable(facts: readonly Fact[]): string {
   return table(
     ['What', 'Ours', 'Beside', 'Ratio', 'Target'],
-    facts.map(({ name, value, beside, ratio: speed, target }) => [
+    facts.map(({ name, value, beside, ratio: speed, target = '', missed = false }) => [
       name,
       value,
       beside,
       speed === undefined ? '' : ratio(speed),
-      target ?? '',
+      missed ? `${target}, **missed**` : target,
     ]),
   );
 }

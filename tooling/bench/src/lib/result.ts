@@ -13,6 +13,7 @@ export interface Beside {
 /** One operation, ours and what it stands beside. */
 export interface Row {
   readonly operation: string;
+  /** Ours; where the operation says so, what was written by hand, beside the same at another size. */
   readonly ours: Times;
   readonly beside: readonly Beside[];
   /** The most that our median shall be, in milliseconds; `undefined`: there is no such target. */
@@ -26,6 +27,8 @@ export interface Fact {
   readonly beside: string;
   readonly ratio?: number;
   readonly target?: string;
+  /** Default: `false`. */
+  readonly missed?: boolean;
 }
 
 /** A part of the report. */

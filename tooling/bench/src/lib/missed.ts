@@ -1,0 +1,17 @@
+import type { Section } from './result.ts';
+
+/** What of a section has missed its target, in the words of its tables. */
+export function missedTargets({ rows = [], facts = [] }: Section): string[] {
+  return [
+    ...rows.flatMap(({ operation, ours, targetMs, beside }) =>
+      targetMs === undefined
+        ? beside
+            .filter(({ ratio, target }) => target !== undefined && ratio < target)
+            .map(({ name }) => `${operation}, beside ${name}`)
+        : ours.medianMs > targetMs
+          ? [operation]
+          : [],
+    ),
+    ...facts.filter(({ missed }) => missed === true).map(({ name }) => name),
+  ];
+}
