@@ -13,9 +13,10 @@ const help = `Usage: npx -y pnpm@12 demo [options]
 Kills an MCP server in the middle of a stream, starts it again, and checks that its client carries on: the same session,
 its state, and every event that it missed, once. Takes about ten seconds. The exit code is 0 if nothing was lost.
 
-  --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite)
+  --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite; on two nodes postgres)
   --data <where>  the database of the postgres or dynamodb store, as for start
-  --nodes <count> 1, or 2: two servers on one SQLite file, each request to the other one (default: 1)
+  --nodes <count> 1, or 2: two servers on one PostgreSQL, each request to the other one, and both are killed (default: 1).
+                  Where no database is named, the demo brings its own
   --help          shows this`;
 
 async function play(store: string, data: string | undefined, nodes: string): Promise<void> {
@@ -45,7 +46,7 @@ async function play(store: string, data: string | undefined, nodes: string): Pro
 }
 
 const options = {
-  store: { type: 'string', default: 'sqlite' },
+  store: { type: 'string' },
   data: { type: 'string' },
   nodes: { type: 'string', default: '1' },
   help: { type: 'boolean', default: false },
@@ -53,12 +54,13 @@ const options = {
 try {
   const args = process.argv.slice(2);
   const { values } = parseArgs({ args: args[0] === '--' ? args.slice(1) : args, options });
-  checkStoreName(values.store);
-  if (values.nodes !== '1' && values.nodes !== '2') throw new Error(`Option --nodes is "${values.nodes}", not 1 or 2`);
-  if (values.nodes === '2' && values.store !== 'sqlite')
-    throw new Error(`Option --store is "${values.store}", but the demo on two nodes runs on sqlite alone`);
+  const { nodes, store = nodes === '2' ? 'postgres' : 'sqlite', data } = values;
+  checkStoreName(store);
+  if (nodes !== '1' && nodes !== '2') throw new Error(`Option --nodes is "${nodes}", not 1 or 2`);
+  if (nodes === '2' && store !== 'postgres')
+    throw new Error(`Option --store is "${store}", but the demo on two nodes runs on postgres alone`);
   if (values.help) console.log(help);
-  else await play(values.store, values.data, values.nodes);
+  else await play(store, data, nodes);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 2;

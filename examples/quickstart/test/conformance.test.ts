@@ -1,9 +1,9 @@
+import { startProxy } from '@mcp-session-examples/two-nodes/proxy';
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
-import { startRoundRobin } from '../src/demo/round-robin.ts';
 import { serve, temporaryFolder } from './support/processes.ts';
 
 /** The scenarios of the official package that need no fixtures of theirs in the server. */
@@ -32,10 +32,12 @@ it('passes them on two nodes that take turns', { timeout: 60_000 }, async () => 
   const nodes = [await serve(['--port', '0', '--data', data]), await serve(['--port', '0', '--data', data])];
   const abort = new AbortController();
   onTestFinished(() => abort.abort());
-  const { url, answered } = await startRoundRobin(
+  const answered = nodes.map(() => 0);
+  const url = await startProxy(
     nodes.map((node) => node.url),
-    abort.signal,
+    { signal: abort.signal, onAnswer: (node) => void (answered[node] = (answered[node] ?? 0) + 1) },
   );
-  for (const scenario of SCENARIOS) expect(await pass(url, scenario)).toMatch(/Passed: [1-9]\d*\/\d+, 0 failed/);
+  for (const scenario of SCENARIOS)
+    expect(await pass(`${url}/mcp`, scenario)).toMatch(/Passed: [1-9]\d*\/\d+, 0 failed/);
   expect(Math.min(...answered)).toBeGreaterThan(5);
 });

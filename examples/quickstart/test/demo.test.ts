@@ -1,13 +1,19 @@
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';
-import { mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, inject, it } from 'vitest';
+import postgres from 'postgres';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { checkChapters } from '../src/demo/checks.ts';
+import { playOn } from '../src/demo/two-nodes.ts';
+import { newDatabase } from './support/database.ts';
 import { run, temporaryFolder } from './support/processes.ts';
 
 /** Where the demo puts its data in these tests. */
 function temporaryEnvironment(): { readonly folder: string; readonly env: NodeJS.ProcessEnv } {
-  const folder = join(temporaryFolder(), 'tmp');
+  const parent = temporaryFolder();
+  // A PostgreSQL that root starts runs as another user.
+  chmodSync(parent, 0o755);
+  const folder = join(parent, 'tmp');
   mkdirSync(folder);
   return { folder, env: { TMPDIR: folder, TMP: folder, TEMP: folder } };
 }
@@ -43,10 +49,12 @@ it('succeeds on DynamoDB', async () => {
 
 it('succeeds on two nodes, each request to the other one, and one is killed', async () => {
   const { folder, env } = temporaryEnvironment();
-  const { ended, output } = run('demo.ts', ['--nodes', '2'], { env });
+  // As for a newcomer, who has named no database.
+  const { ended, output } = run('demo.ts', ['--nodes', '2'], { env: { ...env, DATABASE_URL: '' } });
 
   expect(await ended).toMatchObject({ exitCode: 0 });
-  expect(output()).toMatch(/clear_notes: The notes were removed\n/);
+  expect(output()).toMatch(/node \d answers POST with the answer of the user\n/);
+  expect(output().match(/kill -9/g)).toHaveLength(2);
   expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
   expect(readdirSync(folder)).toEqual([]);
 });
@@ -54,6 +62,7 @@ it('succeeds on two nodes, each request to the other one, and one is killed', as
 it.each([
   ['--nodes', '3'],
   ['--nodes', '2', '--store', 'memory'],
+  ['--nodes', '2', '--store', 'sqlite'],
 ])('refuses %s %s', async (...args) => {
   expect(await run('demo.ts', args, {}).ended).toMatchObject({ exitCode: 2 });
 });
@@ -65,6 +74,25 @@ it('fails and says so when the session is lost', async () => {
   expect(await ended).toMatchObject({ exitCode: 1 });
   expect(output()).toMatch(/\nThe demo failed\. Lost: the new process does not know the session/);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+it('takes the database that is named, for two nodes as well', async () => {
+  const url = await newDatabase();
+  const { until } = run('demo.ts', ['--nodes', '2', '--data', url], {});
+  await until(/node 1 answers POST tools\/call who\n/);
+
+  const sql = postgres(url, { max: 1 });
+  expect(await sql`select from mcp_two_nodes.mcp_sessions`).not.toHaveLength(0);
+  await sql.end();
+});
+
+it('fails when two nodes do not share their sessions', async () => {
+  const databases = await Promise.all([newDatabase(), newDatabase()]);
+  const abort = new AbortController();
+  onTestFinished(() => abort.abort());
+
+  const play = playOn({ signal: abort.signal, fail: (error) => abort.abort(error) }, databases);
+  await expect(play).rejects.toThrow('Session not found');
 });
 
 it.each(['SIGINT', 'SIGKILL'] as const)('leaves no server behind after %s', async (signal) => {

@@ -1,22 +1,6 @@
-import type { DatabaseAddress } from '@mcp-session-tooling/databases';
-import postgres from 'postgres';
-import { expect, inject, it, onTestFinished } from 'vitest';
+import { expect, inject, it } from 'vitest';
+import { newDatabase } from './support/database.ts';
 import { run, serve, temporaryFolder } from './support/processes.ts';
-
-/** A database of the test's own, gone after it. */
-async function newDatabase(): Promise<string> {
-  const name = `quickstart_${crypto.randomUUID().replaceAll('-', '')}`;
-  const { url: server }: DatabaseAddress = inject('postgres');
-  const sql = postgres(server, { max: 1, onnotice: () => undefined });
-  await sql.unsafe(`create database ${name}`);
-  onTestFinished(async () => {
-    await sql.unsafe(`drop database ${name} with (force)`);
-    await sql.end();
-  });
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return url.href;
-}
 
 it('the demo succeeds with its sessions in PostgreSQL', async () => {
   const folder = temporaryFolder();

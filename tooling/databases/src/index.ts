@@ -1,6 +1,13 @@
 export { type DynamoDbConfig, dynamoDbConfig } from './lib/dynamodb.ts';
 export { images } from './lib/images.ts';
-export { createTestSchema, createTestTables, type TestSchema, type TestTables } from './lib/isolation.ts';
+export {
+  createTestDatabase,
+  createTestSchema,
+  createTestTables,
+  type TestDatabase,
+  type TestSchema,
+  type TestTables,
+} from './lib/isolation.ts';
 export type { DatabaseName } from './lib/kind.ts';
 export { openDatabase, openOwnServer, type OpenOptions } from './lib/open.ts';
 export type { DatabaseAddress, DatabaseServer, OwnServer } from './lib/server.ts';

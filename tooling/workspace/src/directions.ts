@@ -55,7 +55,14 @@ export const directions: Readonly<Record<string, Direction>> = {
       '@aws-sdk/client-dynamodb',
       sdks,
       'zod',
+      // The demo plays both examples, and brings the database for it.
+      '@mcp-session-examples/two-nodes',
+      harness,
     ],
+    test: [],
+  },
+  'examples/two-nodes': {
+    source: ['@mcp-session/http', '@mcp-session/postgres', 'postgres', sdks, 'express', 'zod'],
     test: [harness],
   },
   'examples/lambda': {

@@ -2,13 +2,16 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 /** What a process that gets a pipe for its input imports first, so that it does not outlive whoever started it, not even one that was killed. */
 export const END_WITH_PARENT = 'data:text/javascript,process.stdin.on("end",()=>process.exit(1)).resume().unref()';
 
 /** How to start a server. */
 export interface ServerOptions {
+  /** The server's source. Default: the quickstart's. */
+  readonly file?: URL;
   readonly args: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Kills the server. */
   readonly signal: AbortSignal;
   /** Is called with each line that the server prints. */
@@ -17,7 +20,7 @@ export interface ServerOptions {
   readonly onEnd: (error: Error) => void;
 }
 
-/** The quickstart's server, as a process of its own. */
+/** A server, as a process of its own. */
 export interface ServerProcess {
   readonly url: string;
   readonly pid: number | undefined;
@@ -26,18 +29,19 @@ export interface ServerProcess {
 }
 
 /** @throws Error where the server does not start. It has said why itself. */
-export async function startServer({ args, signal, onLine, onEnd }: ServerOptions): Promise<ServerProcess> {
+export async function startServer(options: ServerOptions): Promise<ServerProcess> {
+  const { file = new URL('../main.ts', import.meta.url), args, env, signal, onLine, onEnd } = options;
   const child = spawn(
     process.execPath,
-    ['--conditions=@mcp-session/source', '--import', END_WITH_PARENT, MAIN, ...args],
-    { stdio: ['pipe', 'pipe', 'inherit'], signal, killSignal: 'SIGKILL' },
+    ['--conditions=@mcp-session/source', '--import', END_WITH_PARENT, fileURLToPath(file), ...args],
+    { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env }, signal, killSignal: 'SIGKILL' },
   );
   const ended = new Promise((resolve) => child.once('close', resolve));
   let killed = false;
   const url = await new Promise<string>((resolve, reject) => {
     child.on('error', reject);
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const [, found] = /^MCP server listens on (\S+)$/.exec(line) ?? [];
+      const [, found] = / listens on (\S+)$/.exec(line) ?? [];
       if (found !== undefined) resolve(found);
       onLine(line);
     });

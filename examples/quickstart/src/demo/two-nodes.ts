@@ -1,105 +1,195 @@
-import { join } from 'node:path';
+import { callTool, connect } from '@mcp-session-examples/two-nodes/client';
+import { startProxy } from '@mcp-session-examples/two-nodes/proxy';
+import type { Progress } from '@modelcontextprotocol/client';
 import { checkChapters, checkThat } from './checks.ts';
-import { DemoClient } from './demo-client.ts';
+import { openPostgres } from './database.ts';
 import { Journal } from './journal.ts';
-import { startRoundRobin } from './round-robin.ts';
-import { startServer } from './server-process.ts';
+import { type ServerProcess, startServer } from './server-process.ts';
 import type { StoryOptions } from './story.ts';
 import { heading, tell } from './tell.ts';
 
-const CHAPTERS = 10;
-const CHAPTER_MS = 300;
-/** How many chapters the client gets before the node that reads them is killed. */
-const SEEN = 4;
-const NOTES = ['buy milk', 'call Ada', 'water the plants', 'sleep'];
+const SERVER = new URL(import.meta.resolve('@mcp-session-examples/two-nodes/server'));
+const PAGES = 8;
+const PAGE_MS = 300;
+/** How many pages the client hears of before the node that writes them is killed. */
+const SEEN = 3;
 
-/** A chapter, and the node that stored it. */
-interface Stored {
-  readonly chapter: number;
+/** What a node has begun to answer. */
+interface Answered {
   readonly node: number;
+  /** As `POST tools/call`. */
+  readonly what: string;
+}
+
+/** What the tool of the example answers. */
+interface Report {
+  readonly title: string;
+  /** The process that wrote each page. */
+  readonly writers: readonly number[];
 }
 
 /**
- * Plays the demo of two nodes: two processes on one file, and a load balancer that sends each request to the other one.
+ * Plays the demo of two nodes: two processes on one PostgreSQL, and a load balancer that sends each request to the other one.
  *
  * @throws Error that says what was lost, doubled or out of order.
  */
-export async function playTwoNodes({ folder, signal, fail }: StoryOptions): Promise<void> {
-  const file = join(folder, 'sessions.db');
-  const stored = new Journal<Stored>();
-  heading(`Two servers start on one SQLite file, ${file}. Each request goes to the other one: no sticky sessions.`);
-  const nodes = await Promise.all(
-    [0, 1].map((node) =>
-      startServer({
-        args: ['--store', 'sqlite', '--data', file, '--port', '0'],
-        signal,
-        onLine: (line) => {
-          const [, chapter] = /^Stored chapter (\d+) /.exec(line) ?? [];
-          if (chapter === undefined) return;
-          tell(`node ${node + 1}`, line);
-          stored.add({ chapter: Number(chapter), node });
-        },
-        onEnd: fail,
-      }),
-    ),
-  );
-  for (const [node, { pid, url }] of nodes.entries()) tell(`node ${node + 1}`, `Process ${pid}, ${url}`);
-  const balancer = await startRoundRobin(
+export async function playTwoNodes(options: StoryOptions): Promise<void> {
+  const database = await openPostgres(options.data);
+  try {
+    await playOn(options, [database.url, database.url]);
+  } finally {
+    await database.close();
+  }
+}
+
+/** The same, each node on its own database: it has to be the same one, or sessions are lost. */
+export async function playOn(
+  { signal, fail }: Pick<StoryOptions, 'signal' | 'fail'>,
+  databases: readonly [string, string],
+): Promise<void> {
+  const name = (node: number): string => `node ${node + 1}`;
+  const serve = (node: number, port: string): Promise<ServerProcess> =>
+    startServer({
+      file: SERVER,
+      args: [port],
+      env: { DATABASE_URL: databases[node] },
+      signal,
+      onLine: (line) => tell(name(node), line),
+      onEnd: fail,
+    });
+
+  heading('Two servers start on one PostgreSQL, and a load balancer in front: each request goes to the other one.');
+  const nodes = await Promise.all([serve(0, '0'), serve(1, '0')]);
+  const answered = new Journal<Answered>();
+  const proxyUrl = await startProxy(
     nodes.map(({ url }) => url),
-    signal,
+    {
+      signal,
+      onAnswer: (node, { method = '', headers }, body) => {
+        const what = nameRequest(method, headers['last-event-id'], body.toString());
+        tell('load balancer', `${name(node)} answers ${what}`);
+        answered.add({ node, what });
+      },
+    },
   );
 
-  heading('A client connects, the one of the official SDK, and adds notes to its session.');
-  const client = new DemoClient(signal, () => {
-    tell('client', 'Asked whether to remove all notes: yes. The answer goes to the other node');
-    return true;
+  heading('A client connects, the one of the official SDK, and asks who answers.');
+  let questions = 0;
+  const { client, sessionId } = await connect(`${proxyUrl}/mcp`, () => {
+    tell('client', `Its user is asked for a title, and says "Report ${++questions}"`);
+    return `Report ${questions}`;
   });
-  await client.connect(balancer.url);
-  const { sessionId } = client;
-  for (const text of NOTES) tell('client', `add_note "${text}": ${(await client.call('add_note', { text })).join()}`);
-  const notes = await client.call('list_notes');
-  tell('demo', `Requests: ${balancer.answered.map((count, node) => `${count} by node ${node + 1}`).join(', ')}`);
+  signal.addEventListener('abort', () => void client.close());
+  const who: string[] = [];
+  for (let call = 1; call <= 4; call++) who.push(await callTool(client, { name: 'who' }, { signal }));
+  tell('client', `Answered by the processes ${who.join(', ')}`);
 
-  heading('A tool asks the client something. Its answer lands on the node that did not ask.');
-  tell('client', `clear_notes: ${(await client.call('clear_notes')).join()}`);
-  const none = await client.call('list_notes');
+  const heard = new Journal<number>();
+  /** Calls the tool that takes its time. */
+  const write = (pages: number[], onRepeat: (error: Error) => void): Promise<Report> =>
+    callTool(
+      client,
+      { name: 'write_report', arguments: { pages: PAGES, pageMs: PAGE_MS } },
+      {
+        signal,
+        onprogress: ({ progress }: Progress) => {
+          tell('client', `Hears of page ${progress}`);
+          pages.push(progress);
+          heard.add(progress);
+        },
+      },
+      onRepeat,
+    ).then((text) => JSON.parse(text) as Report);
+  /** The node that runs the tool, once it does. */
+  const runner = async (from: number): Promise<number> => {
+    const isCall = ({ what }: Answered): boolean => what === 'POST tools/call write_report';
+    await answered.until((all) => all.slice(from).some(isCall), signal);
+    return answered.entries.slice(from).find(isCall)?.node ?? 0;
+  };
+  const kill = async (node: number, because: string): Promise<void> => {
+    tell('demo', `kill -9 ${nodes[node]?.pid}: ${name(node)}, ${because}`);
+    await nodes[node]?.kill();
+  };
 
-  heading('A tool takes its time, and the node that runs it is killed.');
-  const received = new Journal<number>();
-  const book = { chapters: CHAPTERS, delayMs: CHAPTER_MS };
-  const outcome = client
-    .call('read_book', book, { onprogress: ({ progress }) => received.add(progress) })
-    .then(String, String);
-  await received.until((chapters) => chapters.length >= SEEN, signal);
-  const dying = stored.entries.at(-1)?.node ?? 0;
-  tell('demo', `kill -9 ${nodes[dying]?.pid}, node ${dying + 1}`);
-  await nodes[dying]?.kill();
-  const ending = await outcome;
-  signal.throwIfAborted();
-  const lastStored = Math.max(...received.entries, ...stored.entries.map(({ chapter }) => chapter));
-  tell('client', `Got chapters 1 to ${received.entries.at(-1)}, then of node ${2 - dying}: ${ending}`);
+  heading('A tool takes its time. The node that the client hangs on is killed; the other one runs the tool.');
+  let repeats = 0;
+  const begun = answered.entries.length;
+  const firstPages: number[] = [];
+  const firstReport = write(firstPages, () => repeats++);
+  const early = failEarly(firstReport);
+  const firstRunner = await Promise.race([early, runner(begun)]);
+  const other = 1 - firstRunner;
+  // The tool ends its connection with each page, and the client comes back, to the other node at last.
+  const hangsOnOther = ({ node, what }: Answered): boolean => node === other && what === 'GET, comes back';
+  await Promise.race([early, answered.until((all) => all.slice(begun).some(hangsOnOther), signal)]);
+  const heardBefore = heard.entries.length;
+  await Promise.race([early, heard.until((all) => all.length > heardBefore, signal)]);
+  await kill(other, 'by way of which the last page came');
+  const first = await firstReport;
+  tell('client', `"${first.title}" is done, ${first.writers.length} pages. Nothing happened, as far as it knows`);
 
-  heading('The session goes on: called again, the tool continues on the node that is left.');
-  const rest: number[] = [];
-  const onprogress = ({ progress }: { readonly progress: number }): void => void rest.push(progress);
-  tell('client', `read_book: ${(await client.call('read_book', book, { onprogress })).join()}`);
+  heading('The killed node is started again. Then the one that runs the tool is killed.');
+  nodes[other] = await serve(other, new URL(nodes[other]?.url ?? '').port);
+  const pids = nodes.map(({ pid }) => pid);
+  const secondPages: number[] = [];
+  const from = answered.entries.length;
+  const secondReport = write(secondPages, ({ message }) => {
+    repeats++;
+    tell('client', `Is told: ${message}. It calls the tool again`);
+  });
+  const tooEarly = failEarly(secondReport);
+  const secondRunner = await Promise.race([tooEarly, runner(from)]);
+  await Promise.race([tooEarly, heard.until(() => secondPages.length >= SEEN, signal)]);
+  const repeatsBefore = repeats;
+  await kill(secondRunner, 'which runs the tool');
+  const second = await secondReport;
+  tell(
+    'client',
+    `"${second.title}" is done, ${second.writers.length} pages by the processes ${[...new Set(second.writers)].join(' and ')}`,
+  );
 
   heading('What came of it.');
-  checkThat(client.sessionId === sessionId, `The session is another one: ${client.sessionId}`);
-  checkThat(client.network.initializations === 1, `Sessions were begun ${client.network.initializations} times`);
-  checkThat(notes.join() === NOTES.join(), `Lost: notes. There were ${notes.join(', ') || 'none'}`);
-  checkThat(none.join() === 'No notes', `Notes that were removed are there: ${none.join(', ')}`);
-  checkThat(ending.includes('interrupted'), `The call that died said: ${ending}`);
-  checkChapters(received.entries, 1, received.entries.length);
-  // The tool stores a report and then its bookmark. Between the two the process can die; the chapter is read again then.
-  const [first = 0] = rest;
-  checkThat(
-    first === lastStored + 1 || first === lastStored,
-    `The second call began with chapter ${first} after ${lastStored}`,
-  );
-  checkChapters(rest, first, CHAPTERS);
-  for (const [node, count] of balancer.answered.entries())
-    checkThat(count > 3, `Node ${node + 1} had ${count} requests`);
-  tell('demo', `One session, begun once, on two nodes, one of which died: ${sessionId}`);
+  const begins = answered.entries.filter(({ what }) => what === 'POST initialize').length;
+  checkThat(begins === 1, `Sessions were begun ${begins} times`);
+  checkThat(new Set(who).size === 2, `The requests did not take turns: ${who.join(', ')}`);
+  checkThat(questions === 2, `The user was asked ${questions} times for 2 titles`);
+  checkThat(repeatsBefore === 0, 'The first call was repeated, though its node lived');
+  checkThat(repeats === 1, `The call whose node died was repeated ${repeats} times`);
+  checkChapters(firstPages, 1, PAGES, 'page');
+  checkReport(first, 'Report 1', [nodes[firstRunner]?.pid]);
+  checkReport(second, 'Report 2', [pids[secondRunner], pids[1 - secondRunner]]);
+  // The tool keeps a page and then tells of it. Between the two the process can die.
+  const untold = second.writers.indexOf(pids[1 - secondRunner] ?? 0);
+  if (!secondPages.includes(untold)) {
+    tell(
+      'demo',
+      `The client never heard of page ${untold}: the kill came between its being kept and told. It is in the report`,
+    );
+    secondPages.splice(untold - 1, 0, untold);
+  }
+  checkChapters(secondPages, 1, PAGES, 'page');
+  tell('demo', `One session, begun once, on two nodes, each of which died: ${sessionId}`);
   tell('demo', 'Nothing was lost, doubled or out of order');
+}
+
+/** Fails when a report is done, or has failed, before its node was killed. */
+async function failEarly(report: Promise<Report>): Promise<never> {
+  const { writers } = await report;
+  throw new Error(`The report of ${writers.length} pages was done before the kill`);
+}
+
+/** A request as a reader of the story would call it. */
+function nameRequest(method: string, lastEventId: unknown, body: string): string {
+  if (method === 'GET') return lastEventId === undefined ? 'GET, listens' : 'GET, comes back';
+  const message = JSON.parse(body) as { readonly method?: string; readonly params?: { readonly name?: string } };
+  if (message.method === undefined) return `${method} with the answer of the user`;
+  return [method, message.method, message.params?.name].filter((part) => part !== undefined).join(' ');
+}
+
+/** @throws Error unless each page was written once, by these processes one after the other. */
+function checkReport({ title, writers }: Report, expected: string, pids: readonly (number | undefined)[]): void {
+  checkThat(title === expected, `The report is called "${title}", not "${expected}"`);
+  checkThat(writers.length === PAGES, `"${title}" has ${writers.length} pages, not ${PAGES}`);
+  const turns = writers.filter((writer, page) => writer !== writers[page - 1]);
+  checkThat(turns.join() === pids.join(), `"${title}" was written by ${turns.join(', ')}, not ${pids.join(', ')}`);
 }

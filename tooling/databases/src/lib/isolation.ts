@@ -18,6 +18,14 @@ export interface TestSchema extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
+/** An empty database of one test, in a PostgreSQL server that is shared with others: for programs that choose their schema themselves. */
+export interface TestDatabase extends AsyncDisposable {
+  readonly url: string;
+
+  /** Drops the database, and the connections to it. Safe to repeat. */
+  dispose(): Promise<void>;
+}
+
 /** A part of the table names of a DynamoDB that is shared with others. */
 export interface TestTables extends AsyncDisposable {
   /** What the names of all tables of this test begin with. */
@@ -41,6 +49,17 @@ export async function createTestSchema(url: string): Promise<TestSchema> {
       await sql`drop schema if exists ${sql(schema)} cascade`;
     });
   return { url, schema, dispose, [Symbol.asyncDispose]: dispose };
+}
+
+/** Creates a database with a random name in the PostgreSQL server at `url`. */
+export async function createTestDatabase(url: string): Promise<TestDatabase> {
+  const name = `test_${randomPart()}`;
+  await withPostgres(url, async (sql) => void (await sql`create database ${sql(name)}`));
+  const dispose = (): Promise<void> =>
+    withPostgres(url, async (sql) => void (await sql`drop database if exists ${sql(name)} with (force)`));
+  const own = new URL(url);
+  own.pathname = `/${name}`;
+  return { url: own.href, dispose, [Symbol.asyncDispose]: dispose };
 }
 
 /** Draws a random prefix for tables in the DynamoDB at `url`; the tables are the test's to create. */

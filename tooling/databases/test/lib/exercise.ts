@@ -9,9 +9,15 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import connect from 'postgres';
 import { expect } from 'vitest';
-import { createTestSchema, createTestTables, dynamoDbConfig, type OwnServer } from '../../src/index.ts';
+import {
+  createTestDatabase,
+  createTestSchema,
+  createTestTables,
+  dynamoDbConfig,
+  type OwnServer,
+} from '../../src/index.ts';
 
-/** Uses a PostgreSQL as a test of a backend would: a schema of its own, which is gone afterwards. */
+/** Uses a PostgreSQL as a test of a backend would: a schema of its own, or a database, which is gone afterwards. */
 export async function exercisePostgres(url: string): Promise<void> {
   const sql = connect(url, { max: 1, onnotice: () => undefined });
   try {
@@ -23,6 +29,15 @@ export async function exercisePostgres(url: string): Promise<void> {
     await dispose();
     await dispose();
     expect(await sql`select 1 as one from information_schema.schemata where schema_name = ${schema}`).toEqual([]);
+
+    const database = await createTestDatabase(url);
+    const own = connect(database.url, { max: 1, onnotice: () => undefined });
+    const [{ name } = { name: '' }] = await own<[{ name: string }]>`select current_database() as name`;
+    expect(database.url).toContain(name);
+    await database.dispose();
+    await database.dispose();
+    expect(await sql`select 1 as one from pg_database where datname = ${name}`).toEqual([]);
+    await own.end();
   } finally {
     await sql.end();
   }

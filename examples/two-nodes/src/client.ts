@@ -1,0 +1,75 @@
+// An application with an ordinary client of the official SDK: `node client.ts http://127.0.0.1:3000/mcp`
+import {
+  type CallToolRequestOptions,
+  type CallToolRequest,
+  Client,
+  ProtocolError,
+  ProtocolErrorCode,
+  SdkHttpError,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client';
+import { fileURLToPath } from 'node:url';
+
+/** Connects. `nameReport` answers for the user, who is asked for the title of a report. */
+export async function connect(
+  url: string,
+  nameReport: () => string,
+): Promise<{ readonly client: Client; readonly sessionId: string | undefined }> {
+  const client = new Client({ name: 'two-nodes', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+  client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { title: nameReport() } }));
+  const transport = new StreamableHTTPClientTransport(new URL(url), {
+    reconnectionOptions: {
+      initialReconnectionDelay: 200,
+      maxReconnectionDelay: 1_000,
+      reconnectionDelayGrowFactor: 1.5,
+      // The default, 2, gives up sooner than a node is replaced.
+      maxRetries: 100,
+    },
+  });
+  await client.connect(transport);
+  return { client, sessionId: transport.sessionId };
+}
+
+/**
+ * Calls a tool, and calls it again when the node that ran it has died. For tools that can be called again: this server's go on where they stopped.
+ *
+ * @param onRepeat Is told why, each time.
+ * @returns The text of the answer.
+ */
+export async function callTool(
+  client: Client,
+  params: CallToolRequest['params'],
+  options?: CallToolRequestOptions,
+  onRepeat?: (error: Error) => void,
+): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { content } = await client.callTool(params, options);
+      return content.map((item) => (item.type === 'text' ? item.text : '')).join('\n');
+    } catch (error) {
+      if (!(error instanceof Error) || !isLost(error) || attempt === 5) throw error;
+      onRepeat?.(error);
+    }
+  }
+}
+
+/** What servers say of a call whose node is gone, and what the load balancer says of a request that was lost on the way. */
+function isLost(error: Error): boolean {
+  const internal: number = ProtocolErrorCode.InternalError;
+  if (error instanceof ProtocolError) return error.code === internal;
+  return error instanceof SdkHttpError && error.status === 502;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [url = 'http://127.0.0.1:3000/mcp', pages = '10'] = process.argv.slice(2);
+  const { client, sessionId } = await connect(url, () => 'Two nodes');
+  console.log(`Session ${sessionId}`);
+  const report = await callTool(
+    client,
+    { name: 'write_report', arguments: { pages: Number(pages) } },
+    { onprogress: ({ progress, total }) => console.log(`Page ${progress} of ${total}`) },
+    ({ message }) => console.log(`Calls again: ${message}`),
+  );
+  console.log(`Report ${report}`);
+  await client.close();
+}

@@ -1,0 +1,69 @@
+// A load balancer that knows nothing of sessions: `node proxy.ts 3000 http://127.0.0.1:3001 http://127.0.0.1:3002`
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request as send, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+
+export interface ProxyOptions {
+  /** Default: any that is free. */
+  readonly port?: number;
+  /** Closes it. */
+  readonly signal?: AbortSignal;
+  /** Is called when a node, counted from 0, has begun to answer. */
+  readonly onAnswer?: (node: number, request: IncomingMessage, body: Buffer, status: number) => void;
+}
+
+/**
+ * Sends each request to the next node. As usual, a node that cannot be reached is passed over, and so is one that dies before it answers where the request
+ * changes nothing; otherwise nobody knows how far the dead one came, and the client gets 502. An answer that has begun ends with its node.
+ *
+ * @param nodes The URLs of the nodes: a live list, which may change.
+ * @returns The URL in front of them.
+ */
+export async function startProxy(nodes: readonly string[], options: ProxyOptions = {}): Promise<string> {
+  const { port = 0, signal, onAnswer } = options;
+  let next = 0;
+  const forward = (from: IncomingMessage, body: Buffer, to: ServerResponse, triesLeft: number): void => {
+    const node = next++ % nodes.length;
+    const url = new URL(from.url ?? '/', nodes[node]);
+    // A connection of its own, so that one which a node has just closed cannot be mistaken for a node that has died.
+    const { method, headers } = from;
+    const outgoing = send(url, { method, headers: { ...headers, host: url.host }, agent: false }, (answer) => {
+      onAnswer?.(node, from, body, answer.statusCode ?? 0);
+      to.writeHead(answer.statusCode ?? 502, answer.headers);
+      // Not to be held back until there is more: a stream may have nothing to say for a while.
+      to.flushHeaders();
+      answer.once('error', () => to.destroy());
+      answer.pipe(to);
+    });
+    to.once('close', () => outgoing.destroy());
+    outgoing.once('error', (error: NodeJS.ErrnoException) => {
+      if (to.headersSent || to.destroyed) to.destroy();
+      else if (triesLeft > 0 && (error.code === 'ECONNREFUSED' || method === 'GET'))
+        forward(from, body, to, triesLeft - 1);
+      else to.writeHead(502).end();
+    });
+    outgoing.end(body);
+  };
+  const server = createServer((from, to) => {
+    // Kept until the answer begins, to be sent again.
+    from.toArray().then(
+      (chunks: Buffer[]) => forward(from, Buffer.concat(chunks), to, nodes.length - 1),
+      () => to.destroy(),
+    );
+  });
+  signal?.addEventListener('abort', () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await once(server.listen(port, '127.0.0.1'), 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [port = '3000', ...nodes] = process.argv.slice(2);
+  const onAnswer: ProxyOptions['onAnswer'] = (node, { method }, _, status) =>
+    console.log(`${method} answered by ${nodes[node]}: ${status}`);
+  const url = await startProxy(nodes, { port: Number(port), onAnswer });
+  console.log(`Proxy listens on ${url}/mcp`);
+}
