@@ -56,7 +56,7 @@ describe('requests and units of capacity', () => {
   it('of sessions', async () => {
     const other = { id: 't', kind: 'session', principal: 'p', profile: '{}', expiresAt: NOW + HOUR };
     expect(await cost(() => backend.createSession(other, NOW))).toEqual([['TransactWriteItems'], 6]);
-    expect(await cost(() => backend.readSession('s', NOW))).toEqual([['BatchGetItem'], 2]);
+    expect(await cost(() => backend.readSession('s', NOW))).toEqual([['Query'], 1]);
     expect(await cost(() => backend.touchSession('s', NOW + 2 * HOUR, NOW))).toEqual([['UpdateItem'], 1]);
     const change = { profile: '{"a":1}', expectedVersion: 1, expiresAt: undefined };
     expect(await cost(() => backend.updateSession('s', change, NOW))).toEqual([['TransactWriteItems'], 4]);
@@ -99,7 +99,12 @@ describe('requests and units of capacity', () => {
     await fresh.readState('s', ['a'], NOW);
     expect(await cost(() => commit(fresh, write('a', '5')))).toEqual([['TransactWriteItems'], 4]);
     // It knows neither the key nor its size, and looks first.
-    expect((await cost(() => commit(open(), write('a', '6'))))[0]).toEqual(['TransactGetItems', 'TransactWriteItems']);
+    expect(await cost(() => commit(open(), write('a', '6')))).toEqual([['BatchGetItem', 'TransactWriteItems'], 6]);
+    const full = { sessionId: 's', writes: [write('b', '1')], limits: { ...limits, maxKeys: 1 }, expiresAt: undefined };
+    // Of two moments, the sums and the key could refuse what fits. So a refusal is made sure of.
+    expect(await cost(() => open().commitState(full, NOW))).toEqual([['BatchGetItem', 'TransactGetItems'], 5]);
+    const both = await cost(() => commit(open(), write('a', '7'), write('b', '7')));
+    expect(both[0]).toEqual(['TransactGetItems', 'TransactWriteItems']);
   });
 
   it('of a replay: as many queries as the pages that its bytes need', async () => {

@@ -82,7 +82,7 @@ it('a head outlives what it is the head of', async () => {
   await append(NOW);
   const rows = await items('sessions');
   const ttlOf = (name: string) => Number(rows.find(({ item }) => item?.S === name)?.['ttl']?.N);
-  expect(ttlOf('head')).toBeGreaterThan(ttlOf('profile'));
+  expect(ttlOf('head')).toBeGreaterThan(ttlOf('facts'));
 });
 
 it('a sweep removes what a clear left, and nothing else', async () => {

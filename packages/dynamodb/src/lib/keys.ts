@@ -7,9 +7,9 @@ import { number, readNumber, readText, text, type Item, type ItemKey } from './i
  * Sessions table (`mcp-sessions`)
  *
  *   id            item               what it is
+ *   <session>     facts              the profile, apart from the head so that an append does not pay for it
  *   <session>     head               the session's record: counters, times, generation. Small, for every write of the session changes it
  *   <session>     key#<part>#<key>   a key of the state; a value beyond one item is split over parts 00, 01, …
- *   <session>     profile            the profile, apart from the head so that an append does not pay for it
  *   <session>     token#<token>      the outcome of an append
  *   due <shard>   <time> <session>   "look at this session then": what sweeps go by
  *
@@ -25,7 +25,7 @@ import { number, readNumber, readText, text, type Item, type ItemKey } from './i
  * Access patterns, with the requests that they take
  *
  *   create        1 transaction: head, profile, due
- *   read          1 batch of two: head and profile
+ *   read          1 query up to the head: profile and head
  *   touch         1 update of the head
  *   append        1 transaction on the condition that the head's last number is the one this process remembers: head, token, events
  *   read events   1 query of the log or of the local index for each MB, then 1 batch: head, trim of the stream, event at the cursor
@@ -52,7 +52,8 @@ export const VALUE_PART_BYTES = 380_000;
 export const MAX_TRANSACTION_ITEMS = 100;
 
 export const HEAD = 'head';
-export const PROFILE = 'profile';
+/** In the order of the items it comes right before the head, with nothing between: one query reads both for the price of their sum. */
+export const PROFILE = 'facts';
 export const STREAM_INDEX = 'by-stream';
 export const KIND_INDEX = 'by-kind';
 export const PRINCIPAL_INDEX = 'by-principal';

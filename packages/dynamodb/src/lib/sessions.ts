@@ -44,7 +44,13 @@ export class Sessions {
   }
 
   async read(id: string, now: number): Promise<SessionRow | undefined> {
-    const items = await this.#connection.batchGet({ sessions: [headKey(id), profileKey(id)] });
+    // Up to the head there is nothing but the profile. A batch of the two would be charged for each of them by itself.
+    const { items } = await this.#connection.query({
+      TableName: this.#connection.tables.sessions,
+      KeyConditionExpression: 'id = :id and #item <= :head',
+      ExpressionAttributeNames: { '#item': 'item' },
+      ExpressionAttributeValues: { ':id': text(id), ':head': text(HEAD) },
+    });
     const [row] = this.toRows(items, now);
     return row;
   }

@@ -43,7 +43,7 @@ export class StateReader {
       const rows = await this.#readAll(sessionId, now);
       return keys === undefined ? rows : rows?.filter(({ key }) => keys.includes(key));
     }
-    const found = await (keys.length === 1 ? this.#readOne(sessionId, keys, now) : this.snapshot(sessionId, keys, now));
+    const found = await (keys.length === 1 ? this.readOne(sessionId, keys, now) : this.snapshot(sessionId, keys, now));
     return found && [...found.rows.values()];
   }
 
@@ -57,8 +57,8 @@ export class StateReader {
     });
   }
 
-  // A batch, for half the price of a transaction: of one key and the head it does not matter which is read first.
-  async #readOne(sessionId: string, keys: readonly string[], now: number): Promise<Snapshot | undefined> {
+  /** Reads one key in a batch, for half the price of a transaction: for its value and whether it is there, it does not matter which of it and the head is read first. */
+  async readOne(sessionId: string, keys: readonly string[], now: number): Promise<Snapshot | undefined> {
     return this.#connection.untilWon(async () => {
       const wanted = [headKey(sessionId), ...keys.map((key) => stateKey(sessionId, key))];
       const items = await this.#connection.batchGet({ sessions: wanted });

@@ -43,21 +43,22 @@ export class State {
       return this.#connection.untilWon(async () => {
         let known = read ? undefined : this.#memory.live(sessionId, now);
         let rows: ReadonlyMap<string, StateRow> | undefined;
+        const single = writes.length === 1 && !read;
         if (known === undefined || !knowsAll(known, writes)) {
-          const snapshot = await this.#reader.snapshot(
-            sessionId,
-            writes.map(({ key }) => key),
-            now,
-          );
+          const keys = writes.map(({ key }) => key);
+          const snapshot = await (single
+            ? this.#reader.readOne(sessionId, keys, now)
+            : this.#reader.snapshot(sessionId, keys, now));
           if (snapshot === undefined) return undefined;
           ({ known, rows } = snapshot);
         }
         const before = writes.map(({ key }) => known.keys.get(key));
         const refusal = refuse(commit, known.head, before, rows);
         if (refusal !== undefined) {
-          // Only what was just read can refuse.
+          // Only what was just read can refuse, and a limit only what was read as of one moment: the sums and the key's size belong together.
+          const certain = rows !== undefined && (!single || refusal.status === 'conflict');
           read = true;
-          return rows === undefined ? lost : refusal;
+          return certain ? refusal : lost;
         }
         read = false;
         return this.#write(commit, known, before, now);
