@@ -12,7 +12,7 @@ import { groupNames, measure } from './groups/all.ts';
 import { describeMachine, load } from './lib/machine.ts';
 import { missedTargets } from './lib/missed.ts';
 import { readNotes } from './lib/notes.ts';
-import { factTable, rowTable, writeReport } from './lib/report.ts';
+import { countTable, factTable, rowTable, writeReport } from './lib/report.ts';
 import type { Section } from './lib/result.ts';
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } } });
@@ -28,6 +28,7 @@ for (const name of names) {
     sections.push(section);
     console.log(`\n${section.title}\n`);
     if (section.rows !== undefined) console.log(rowTable(section.rows));
+    if (section.counts !== undefined) console.log(countTable(section.counts));
     if (section.facts !== undefined) console.log(factTable(section.facts));
   }
 }

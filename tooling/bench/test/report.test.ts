@@ -63,6 +63,21 @@ it('says of a machine that does something else as well that it does', () => {
   expect(text(0.1)).not.toContain('Other work');
 });
 
+it('puts what an operation costs beside the least, and says where it is more', () => {
+  const least = { requests: 1, read: 0.5, write: 1_000 };
+  const counts = [
+    { operation: 'get', ours: least, least },
+    { operation: 'sweep', ours: { ...least, write: 2_000 }, least },
+  ];
+  const [report, drawn] = writeReport([{ ...section, rows: [], counts }], run);
+  expect(report?.text).toMatch(/\| sweep +\| 1 +\| 1 +\| 0.5 +\| 0.5 +\| 2,000 +\| 1,000 \|/);
+  expect(report?.text).toContain('Because of the driver.');
+  expect(drawn?.text).toContain('>0.50</text>');
+
+  const [atTheLeast] = writeReport([{ ...section, rows: [], counts: counts.slice(0, 1) }], run);
+  expect(atTheLeast?.text).not.toContain('Because of the driver.');
+});
+
 it('draws a bar for each ratio with a mark at its target', () => {
   const [, chart] = writeReport([section], run);
 

@@ -73,11 +73,13 @@ export const directions: Readonly<Record<string, Direction>> = {
   'tooling/bench': {
     source: [
       core,
+      '@mcp-session/dynamodb',
       '@mcp-session/http',
       '@mcp-session/postgres',
       '@mcp-session/sqlite',
       harness,
       '@mcp-session-tooling/workspace',
+      '@aws-sdk/client-dynamodb',
       'better-sqlite3',
       'postgres',
       sdks,

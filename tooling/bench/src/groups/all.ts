@@ -1,4 +1,5 @@
 import type { Scale, Section } from '../lib/result.ts';
+import { dynamodb } from './dynamodb.ts';
 import { http } from './http.ts';
 import { memory } from './memory.ts';
 import { packages } from './packages.ts';
@@ -7,11 +8,12 @@ import { postgresScale } from './postgres-scale.ts';
 import { sqlite } from './sqlite.ts';
 import { sqliteScale } from './sqlite-scale.ts';
 
-/** The parts of a run, in their order. The DynamoDB backend, counted in requests and capacity rather than in time, has its place here. */
+/** The parts of a run, in their order. */
 const groups: Readonly<Record<string, (scale: Scale) => Promise<Section[]>>> = {
   memory: async (scale) => [await memory(scale)],
   sqlite: async (scale) => [await sqlite('full', scale), await sqlite('normal', scale), await sqliteScale(scale)],
   postgres: async (scale) => [await postgres(scale), await postgresScale(scale)],
+  dynamodb: async (scale) => [await dynamodb(scale)],
   http: async (scale) => [await http(scale)],
   packages: async (scale) => [await packages(scale)],
 };

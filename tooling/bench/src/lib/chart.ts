@@ -13,18 +13,36 @@ interface Bar {
   readonly target: number | undefined;
 }
 
+/** What a section's chart shows. */
+export function chartTitle({ title, counts }: Section): string {
+  return counts === undefined
+    ? `${title}: speed beside the same by hand`
+    : `${title}: the least that its interface allows, as a part of ours`;
+}
+
+function barsOf({ rows = [], counts = [] }: Section): Bar[] {
+  return [
+    ...rows.flatMap(({ operation, beside, targetMs }) =>
+      targetMs === undefined
+        ? beside.map(({ name, ratio, target }): Bar => ({
+            label: beside.length > 1 ? `${operation}: ${name.replace('by hand, ', '')}` : operation,
+            ratio,
+            target,
+          }))
+        : [],
+    ),
+    ...counts.flatMap(({ operation, ours, least }): Bar[] => [
+      { label: `${operation}: requests`, ratio: least.requests / ours.requests, target: 1 },
+      { label: 'units', ratio: (least.read + least.write) / (ours.read + ours.write), target: 1 },
+    ]),
+  ];
+}
+
 /** Ratios of a section as bars on a logarithmic axis, each with a mark at its target; `undefined` where there are none. */
-export function chart({ title, rows = [] }: Section): string | undefined {
-  const bars = rows.flatMap(({ operation, beside, targetMs }) =>
-    targetMs === undefined
-      ? beside.map(({ name, ratio, target }): Bar => ({
-          label: beside.length > 1 ? `${operation}: ${name.replace('by hand, ', '')}` : operation,
-          ratio,
-          target,
-        }))
-      : [],
-  );
+export function chart(section: Section): string | undefined {
+  const bars = barsOf(section);
   if (bars.length === 0) return undefined;
+  const title = escape(chartTitle(section));
   const values = bars.flatMap(({ ratio, target }) => (target === undefined ? [ratio] : [ratio, target]));
   const low = Math.log2(Math.min(0.5, ...values)) - 0.3;
   const high = Math.log2(Math.max(2, ...values)) + 0.3;
@@ -32,9 +50,9 @@ export function chart({ title, rows = [] }: Section): string | undefined {
   const height = TOP + bars.length * (BAR + GAP) + 30;
   const ticks = Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, i) => 2 ** (Math.ceil(low) + i));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" role="img">
-<title>${escape(title)}: speed beside the same by hand</title>
+<title>${title}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="8" y="18" font-size="14" font-weight="600" fill="#1f2328">${escape(title)}: speed beside the same by hand</text>
+<text x="8" y="18" font-size="14" font-weight="600" fill="#1f2328">${title}</text>
 ${ticks.map((tick) => tickMark(x(tick), tick, height)).join('\n')}
 ${bars.map((bar, index) => barMark(bar, TOP + index * (BAR + GAP), x)).join('\n')}
 </svg>

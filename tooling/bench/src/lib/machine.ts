@@ -13,6 +13,7 @@ export interface Machine {
 }
 
 const PACKAGES = [
+  '@aws-sdk/client-dynamodb',
   'better-sqlite3',
   'postgres',
   '@modelcontextprotocol/server',

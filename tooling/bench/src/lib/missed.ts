@@ -1,7 +1,7 @@
-import type { Section } from './result.ts';
+import type { Count, Section } from './result.ts';
 
 /** What of a section has missed its target, in the words of its tables. */
-export function missedTargets({ rows = [], facts = [] }: Section): string[] {
+export function missedTargets({ rows = [], facts = [], counts = [] }: Section): string[] {
   return [
     ...rows.flatMap(({ operation, ours, targetMs, beside }) =>
       targetMs === undefined
@@ -12,6 +12,11 @@ export function missedTargets({ rows = [], facts = [] }: Section): string[] {
           ? [operation]
           : [],
     ),
+    ...counts.filter(isAboveTheLeast).map(({ operation }) => operation),
     ...facts.filter(({ missed }) => missed === true).map(({ name }) => name),
   ];
+}
+
+function isAboveTheLeast({ ours, least }: Count): boolean {
+  return ours.requests > least.requests || ours.read > least.read || ours.write > least.write;
 }

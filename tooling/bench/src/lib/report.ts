@@ -1,8 +1,8 @@
-import { chart } from './chart.ts';
+import { chart, chartTitle } from './chart.ts';
 import { duration, ratio, verdict } from './format.ts';
 import type { Machine } from './machine.ts';
 import { missedTargets } from './missed.ts';
-import type { Beside, Fact, Row, Section } from './result.ts';
+import type { Beside, Count, Fact, Row, Section } from './result.ts';
 
 /** When and how a report was measured. */
 export interface Run {
@@ -61,11 +61,12 @@ function busy(loadBefore: number): string {
 }
 
 function sectionText(section: Section, hasChart: boolean, note: string | undefined): string {
-  const { id, title, text, rows, facts } = section;
+  const { id, title, text, rows, facts, counts } = section;
   const parts = [`## ${title}`, text];
-  if (hasChart) parts.push(`![Speed beside the same by hand: ${title}](benchmarks-${id}.svg)`);
+  if (hasChart) parts.push(`![${chartTitle(section)}](benchmarks-${id}.svg)`);
   if (rows !== undefined) parts.push(rowTable(rows));
   if (facts !== undefined) parts.push(factTable(facts));
+  if (counts !== undefined) parts.push(countTable(counts));
   if (note !== undefined && missedTargets(section).length > 0) parts.push('### What is missed, and why', note.trim());
   return `${parts.join('\n\n')}\n`;
 }
@@ -105,6 +106,20 @@ export function factTable(facts: readonly Fact[]): string {
       missed ? `${target}, **missed**` : target,
     ]),
   );
+}
+
+export function countTable(counts: readonly Count[]): string {
+  return table(
+    ['Operation', 'Requests', 'Least', 'Units to read', 'Least', 'Units to write', 'Least'],
+    counts.map(({ operation, ours, least }) => [
+      operation,
+      ...(['requests', 'read', 'write'] as const).flatMap((name) => [amount(ours[name]), amount(least[name])]),
+    ]),
+  );
+}
+
+function amount(value: number): string {
+  return value.toLocaleString('en');
 }
 
 function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {

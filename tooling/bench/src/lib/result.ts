@@ -1,3 +1,4 @@
+import type { Cost } from './capacity.ts';
 import type { Times } from './compare.ts';
 
 /** What one thing was measured against. */
@@ -31,6 +32,13 @@ export interface Fact {
   readonly missed?: boolean;
 }
 
+/** What one operation costs, ours and the least that the database's interface allows. */
+export interface Count {
+  readonly operation: string;
+  readonly ours: Cost;
+  readonly least: Cost;
+}
+
 /** A part of the report. */
 export interface Section {
   readonly id: string;
@@ -39,6 +47,7 @@ export interface Section {
   readonly text: string;
   readonly rows?: readonly Row[];
   readonly facts?: readonly Fact[];
+  readonly counts?: readonly Count[];
 }
 
 /** How much is measured: all of it, or just enough to see that it can be. */
