@@ -58,7 +58,7 @@ export async function measureScale(small: Filled, large: Filled, { quick, say }:
     };
     const { times, speedOf } = await compare(
       sides,
-      quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 5, runs },
+      quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 9, runs },
     );
     const ratio = speedOf('large', 'small');
     const rawRatio = speedOf('rawLarge', 'rawSmall');

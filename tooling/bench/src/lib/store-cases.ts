@@ -42,7 +42,7 @@ export async function measureStore(
   targets: Targets,
   { quick, say }: Scale,
 ): Promise<Row[]> {
-  const effort = (runs: number) => (quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 5, runs });
+  const effort = (runs: number) => (quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 9, runs });
   const rows: Row[] = [];
   const add = (row: Row) => {
     rows.push(row);

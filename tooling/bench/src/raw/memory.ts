@@ -6,18 +6,41 @@ const TTL_MS = 1_800_000;
 const MAX_EVENT_BYTES = 67_108_864;
 const MAX_VALUE_BYTES = 1_048_576;
 const MAX_EVENTS = 10_000;
+const MAX_LOG_BYTES = 67_108_864;
+const MAX_KEY_BYTES = 255;
+const MAX_KEYS = 1_000;
+const MAX_STATE_BYTES = 16_777_216;
+const MAX_BYTES = 1_073_741_824;
+const MAX_DEPTH = 1_000;
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
+
+interface Entry {
+  readonly text: string;
+  readonly version: number;
+  readonly bytes: number;
+}
 
 interface Held {
   expiresAt: number;
   seq: number;
-  readonly events: { seq: number; streamId: string; message: string; createdAt: number }[];
-  readonly state: Map<string, string>;
+  readonly events: { seq: number; streamId: string; message: string; createdAt: number; bytes: number }[];
+  logBytes: number;
+  readonly state: Map<string, Entry>;
+  stateVersion: number;
+  stateBytes: number;
 }
 
-/** A plain Map of sessions by hand: texts as JSON, limits and expiry checked, behind asynchronous functions as every store is. */
+/**
+ * A plain Map of sessions by hand, behind asynchronous functions as every store is, with the checks that ours makes: that the session is live, that names and
+ * values are what may be stored, and that sessions, logs and the whole stay below their bounds.
+ */
 export function rawMemory(): Subjects {
   const sessions = new Map<string, Held>();
+  let total = 0;
+  const reserve = (bytes: number): void => {
+    if (total + bytes > MAX_BYTES) throw new Error('Full');
+    total += bytes;
+  };
   const use = (id: string): Held => {
     const now = Date.now();
     const session = sessions.get(id);
@@ -25,32 +48,50 @@ export function rawMemory(): Subjects {
     session.expiresAt = now + TTL_MS;
     return session;
   };
-  const encode = (value: unknown, max: number): string => {
+  const put = (session: Held, value: unknown): number => {
+    checkKey(KEY);
+    checkExact(value, 0);
     const text = JSON.stringify(value);
-    if (Buffer.byteLength(text) > max) throw new Error('Too large');
-    return text;
+    const size = Buffer.byteLength(text);
+    if (size > MAX_VALUE_BYTES) throw new Error('Too large');
+    const before = session.state.get(KEY);
+    const bytes = size + Buffer.byteLength(KEY);
+    const more = bytes - (before?.bytes ?? 0);
+    if (before === undefined && session.state.size + 1 > MAX_KEYS) throw new Error('Too many keys');
+    if (session.stateBytes + more > MAX_STATE_BYTES) throw new Error('Too much state');
+    reserve(more);
+    session.stateBytes += more;
+    const version = ++session.stateVersion;
+    session.state.set(KEY, { text, version, bytes });
+    return version;
+  };
+  const take = (session: Held): unknown => {
+    checkKey(KEY);
+    const entry = session.state.get(KEY);
+    return entry && (JSON.parse(entry.text) as unknown);
   };
 
   const subject = (id: string): Subject => ({
     append: async (message) => {
       if (!VISIBLE_ASCII.test(STREAM)) throw new Error('No stream id');
-      const text = encode(message, MAX_EVENT_BYTES);
+      const text = JSON.stringify(message);
+      const bytes = Buffer.byteLength(text);
+      if (bytes > MAX_EVENT_BYTES) throw new Error('Too large');
       const session = use(id);
-      session.events.push({ seq: ++session.seq, streamId: STREAM, message: text, createdAt: Date.now() });
-      if (session.events.length > MAX_EVENTS * 1.1) session.events.splice(0, session.events.length - MAX_EVENTS);
+      reserve(bytes);
+      session.logBytes += bytes;
+      const { events } = session;
+      events.push({ seq: ++session.seq, streamId: STREAM, message: text, createdAt: Date.now(), bytes });
+      if (events.length > MAX_EVENTS * 1.1 || session.logBytes > MAX_LOG_BYTES * 1.1)
+        throw new Error('A log of this benchmark never grows so long');
       return `${session.seq}.${STREAM}`;
     },
-    get: async () => {
-      const text = use(id).state.get(KEY);
-      return text === undefined ? undefined : (JSON.parse(text) as unknown);
-    },
-    set: async (value) => {
-      use(id).state.set(KEY, encode(value, MAX_VALUE_BYTES));
-    },
+    get: async () => take(use(id)),
+    set: async (value) => put(use(id), value),
     update: async () => {
-      const { state } = use(id);
-      const value = JSON.parse(state.get(KEY) ?? '{"n":0}') as { readonly n: number };
-      state.set(KEY, encode({ ...value, n: value.n + 1 }, MAX_VALUE_BYTES));
+      const session = use(id);
+      const value = take(session) as { readonly n: number };
+      put(session, { ...value, n: value.n + 1 });
     },
     replay: async () => {
       let count = 0;
@@ -63,8 +104,30 @@ export function rawMemory(): Subjects {
   return {
     create: async () => {
       const id = randomUUID();
-      sessions.set(id, { expiresAt: Date.now() + TTL_MS, seq: 0, events: [], state: new Map() });
+      sessions.set(id, {
+        expiresAt: Date.now() + TTL_MS,
+        seq: 0,
+        events: [],
+        logBytes: 0,
+        state: new Map(),
+        stateVersion: 0,
+        stateBytes: 0,
+      });
       return subject(id);
     },
   };
+}
+
+function checkKey(key: string): void {
+  if (key === '' || !key.isWellFormed() || Buffer.byteLength(key) > MAX_KEY_BYTES) throw new Error('No key');
+}
+
+/** Whether JSON would give the value back as it is. */
+function checkExact(value: unknown, depth: number): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return;
+  if (typeof value !== 'object' || depth === MAX_DEPTH) throw new Error('Not JSON');
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (!Array.isArray(value) && prototype !== null && prototype !== Object.prototype) throw new Error('Not JSON');
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') throw new Error('Not JSON');
+  for (const each of Object.values(value)) checkExact(each, depth + 1);
 }
