@@ -57,3 +57,17 @@ it('bears a clock that leaps', async () => {
   expect(await store.sweep()).toBe(1);
   expect((await store.create({ id: 'late' })).expiresAt).toBe(Number.MAX_SAFE_INTEGER);
 });
+
+it('answers every append where the clock fails between the call and its batch', async () => {
+  let failAt = Infinity;
+  let reads = 0;
+  const { store } = await open({ clock: () => (reads++ < failAt ? START : Number.NaN) });
+  const { events } = await store.create();
+
+  // The first reading of the clock renews the session, the second one is the batch's.
+  failAt = reads + 1;
+  expect(await codeOf(() => events.append('s', 1))).toBe('RangeError');
+
+  failAt = Infinity;
+  expect(await events.append('s', 1)).toMatch(/^1\./);
+});

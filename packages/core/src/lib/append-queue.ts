@@ -15,8 +15,8 @@ const MAX_WAITING_BYTES = 67_108_864;
 /** How often an append whose outcome is unknown is tried again, with the same token. */
 const RETRIES = 3;
 
-/** Is told of each commit. The next batch of that session waits for it, others do not. It must not reject. */
-export type OnAppended = (request: AppendRequest, result: AppendResult) => Promise<void>;
+/** Is told of each commit. The next batch of that session waits for what it returns, others do not. It must not reject. */
+export type OnAppended = (request: AppendRequest, result: AppendResult) => Promise<void> | undefined;
 
 interface Waiting {
   readonly event: NewEvent;
@@ -31,10 +31,7 @@ interface Part {
   readonly waiting: readonly Waiting[];
 }
 
-interface Committed {
-  readonly part: Part;
-  readonly result: AppendResult;
-}
+const noDelay = Promise.resolve();
 
 /**
  * Joins appends into batches: a lone append goes at once, what arrives while a batch is under way goes together in the next one. A session is never
@@ -58,16 +55,20 @@ export class AppendQueue {
     this.#onAppended = onAppended;
   }
 
-  /** Appends one event and resolves with its number after the commit. */
+  /**
+   * Appends one event and resolves with its number after the commit. Closing the store waits for it.
+   *
+   * @throws SessionError at once: `STORE_CLOSED`, `STORE_BUSY`.
+   */
   append(sessionId: string, event: NewEvent, expiresAt: number | undefined): Promise<number> {
+    this.#operations.checkOpen();
     const bytes = WAITING_BYTES + event.bytes;
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES && this.#waitingBytes > 0) {
-      return Promise.reject(
-        new SessionError('STORE_BUSY', `Appends of ${MAX_WAITING_BYTES} bytes wait for the database already`, {
-          retryable: true,
-        }),
-      );
+      throw new SessionError('STORE_BUSY', `Appends of ${MAX_WAITING_BYTES} bytes wait for the database already`, {
+        retryable: true,
+      });
     }
+    this.#operations.begin();
     return new Promise((resolve, reject) => {
       const waiting = { event, expiresAt, resolve, reject };
       const queue = this.#waiting.get(sessionId);
@@ -78,19 +79,21 @@ export class AppendQueue {
     });
   }
 
-  // One microtask, not one timer: appends of the same tick share a batch, and a lone one does not wait.
+  // One microtask, not one timer: appends of the same tick share a batch, and a lone one does not wait. Not `queueMicrotask`, which costs more.
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || this.#waiting.size === 0) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      while (this.#batchesUnderWay < this.#capabilities.concurrentBatches) {
-        const batch = this.#takeBatch();
-        if (batch.length === 0) return;
-        void this.#run(batch);
-      }
-    });
+    void noDelay.then(this.#start);
   }
+
+  readonly #start = (): void => {
+    this.#scheduled = false;
+    while (this.#batchesUnderWay < this.#capabilities.concurrentBatches) {
+      const batch = this.#takeBatch();
+      if (batch.length === 0) return;
+      void this.#run(batch);
+    }
+  };
 
   #takeBatch(): Part[] {
     const batch: Part[] = [];
@@ -108,10 +111,11 @@ export class AppendQueue {
         bytes += event.bytes;
       }
       if (count === 0) break;
-      const waiting = queue.splice(0, count);
+      const whole = count === queue.length;
+      const waiting = whole ? queue : queue.splice(0, count);
       // What is left of a session goes behind the others, so that a busy one does not hold them up.
       this.#waiting.delete(sessionId);
-      if (queue.length > 0) this.#waiting.set(sessionId, queue);
+      if (!whole) this.#waiting.set(sessionId, queue);
       batch.push({
         waiting,
         request: {
@@ -129,57 +133,69 @@ export class AppendQueue {
   async #run(batch: readonly Part[]): Promise<void> {
     this.#batchesUnderWay++;
     for (const { request } of batch) this.#sessionsUnderWay.add(request.sessionId);
-    const committed = await this.#commit(batch);
+    const upkeep: Promise<void>[] = [];
+    await this.#commit(batch, upkeep);
     this.#batchesUnderWay--;
-    this.#schedule();
-    await Promise.all(committed.map(({ part, result }) => this.#onAppended(part.request, result)));
+    if (upkeep.length > 0) {
+      this.#schedule();
+      await Promise.all(upkeep);
+    }
     for (const { request } of batch) this.#sessionsUnderWay.delete(request.sessionId);
     this.#schedule();
   }
 
-  /** Answers all that wait for the batch, and returns what was committed. */
-  async #commit(batch: readonly Part[]): Promise<Committed[]> {
-    try {
-      const results = await this.#appendOnce(batch.map((part) => part.request));
-      return batch.flatMap((part, index) => settle(part, results[index]));
-    } catch (error) {
-      // What the database refuses for one session must not fail the others: each goes again alone, under the same token.
-      if (batch.length > 1 && error instanceof SessionError && !error.retryable) {
-        const committed: Committed[] = [];
-        for (const part of batch) committed.push(...(await this.#commit([part])));
-        return committed;
+  /** Answers all that wait for the batch. Tries again while the outcome is unknown: the tokens keep a request from being appended twice. */
+  async #commit(batch: readonly Part[], upkeep: Promise<void>[]): Promise<void> {
+    const requests = batch.map((part) => part.request);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const now = this.#clock();
+        const results = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
+        for (const [index, part] of batch.entries()) this.#settle(part, results[index], upkeep);
+        return;
+      } catch (error) {
+        const again = attempt < RETRIES && error instanceof SessionError && error.outcomeUnknown && error.retryable;
+        if (!again) {
+          await this.#fail(batch, error, upkeep);
+          return;
+        }
+        await pause(Math.random() * 50 * 2 ** attempt);
       }
-      for (const { waiting } of batch) for (const { reject } of waiting) reject(error);
-      return [];
     }
   }
 
-  /** Tries again while the outcome is unknown: the tokens keep a request from being appended twice. */
-  async #appendOnce(requests: readonly AppendRequest[]): Promise<readonly (AppendResult | undefined)[]> {
-    for (let attempt = 0; ; attempt++) {
-      const now = this.#clock();
-      try {
-        return await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
-      } catch (error) {
-        if (attempt === RETRIES || !(error instanceof SessionError && error.outcomeUnknown && error.retryable))
-          throw error;
-        await pause(Math.random() * 50 * 2 ** attempt);
-      }
+  async #fail(batch: readonly Part[], error: unknown, upkeep: Promise<void>[]): Promise<void> {
+    // What the database refuses for one session must not fail the others: each goes again alone, under the same token.
+    if (batch.length > 1 && error instanceof SessionError && !error.retryable)
+      for (const part of batch) await this.#commit([part], upkeep);
+    else for (const part of batch) this.#reject(part, error);
+  }
+
+  #settle(part: Part, result: AppendResult | undefined, upkeep: Promise<void>[]): void {
+    if (result === undefined) {
+      this.#reject(part, notFound());
+      return;
+    }
+    let seq = result.firstSeq;
+    for (const { resolve } of part.waiting) {
+      resolve(seq++);
+      this.#operations.end();
+    }
+    const work = this.#onAppended(part.request, result);
+    if (work !== undefined) upkeep.push(work);
+  }
+
+  #reject({ waiting }: Part, error: unknown): void {
+    for (const { reject } of waiting) {
+      reject(error);
+      this.#operations.end();
     }
   }
 }
 
 function latest(waiting: readonly Waiting[]): number | undefined {
-  const times = waiting.flatMap(({ expiresAt }) => expiresAt ?? []);
-  return times.length === 0 ? undefined : Math.max(...times);
-}
-
-function settle(part: Part, result: AppendResult | undefined): Committed[] {
-  if (result === undefined) {
-    const error = notFound();
-    for (const { reject } of part.waiting) reject(error);
-    return [];
-  }
-  for (const [index, { resolve }] of part.waiting.entries()) resolve(result.firstSeq + index);
-  return [{ part, result }];
+  let time: number | undefined;
+  for (const { expiresAt } of waiting)
+    if (expiresAt !== undefined && (time === undefined || expiresAt > time)) time = expiresAt;
+  return time;
 }

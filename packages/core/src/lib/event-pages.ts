@@ -29,9 +29,8 @@ export async function* readPages(
   let afterSeq = cursor?.seq ?? 0;
   for (let first = true; ; first = false) {
     const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
-    const page = await session.shared.operations.run(() =>
-      session.read('readEvents', (backend, now) => backend.readEvents(query, now)),
-    );
+    session.shared.operations.checkOpen();
+    const page = session.alive(await session.read('readEvents', (backend, now) => backend.readEvents(query, now)));
     if (first && cursor !== undefined) verify(page, cursor, after);
     // Without a cursor the reader has asked for what there is, and the first page is where it starts.
     else if (!first && page.trimmedSeq > afterSeq) throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
@@ -55,7 +54,7 @@ export async function checkIssued(
   id: string | undefined,
 ): Promise<void> {
   const query = { sessionId: session.id, streamId: cursor.streamId, afterSeq: cursor.seq, limit: 1, maxBytes: 1 };
-  const page = await session.read('readEvents', (backend, now) => backend.readEvents(query, now));
+  const page = session.alive(await session.read('readEvents', (backend, now) => backend.readEvents(query, now)));
   if (!wasIssued(page, cursor)) throw invalidCursor(id);
 }
 

@@ -80,21 +80,16 @@ export class SessionEvents {
     checkStreamId(streamId);
     const text = encodeMessage(message);
     const bytes = utf8Bytes(text);
-    const { backend, appends, operations } = this.#session.shared;
+    const { backend, appends } = this.#session.shared;
     const { maxEventBytes } = backend.capabilities;
     if (bytes > maxEventBytes)
       throw new SessionError(
         'EVENT_TOO_LARGE',
         `Event of ${bytes} bytes exceeds the ${maxEventBytes} bytes that ${backend.name} accepts`,
       );
-    const { now } = this.#session;
-    const seq = await operations.run(() =>
-      appends.append(
-        this.#session.id,
-        { streamId, message: text, bytes },
-        renew ? this.#session.expiryAt(now) : undefined,
-      ),
-    );
+    const { id, now } = this.#session;
+    const expiresAt = renew ? this.#session.expiryAt(now) : undefined;
+    const seq = await appends.append(id, { streamId, message: text, bytes }, expiresAt);
     if (renew) this.#session.renewed(now);
     return formatEventId(this.#tag, { seq, streamId });
   }
@@ -127,7 +122,7 @@ export class SessionEvents {
   async *tail({ signal, ...options }: TailOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
     const { operations, wakeUps } = this.#session.shared;
     // A tail ends quietly when the store is closed, but one that begins afterwards is a mistake.
-    if (operations.closed) await this.#run(() => Promise.resolve());
+    operations.checkOpen();
     const wakeUp = wakeUps.register(this.#session.id);
     try {
       for await (const page of readPages(this.#session, this.#tag, options)) {
@@ -162,8 +157,9 @@ export class SessionEvents {
       limit,
       maxBytes: PAGE_BYTES,
     };
-    const page = await this.#run(() =>
-      this.#session.read('readEvents', (backend, now) => backend.readEvents(query, now)),
+    this.#session.shared.operations.checkOpen();
+    const page = this.#session.alive(
+      await this.#session.read('readEvents', (backend, now) => backend.readEvents(query, now)),
     );
     return page.events.map((row) => this.#event(row));
   }
@@ -186,11 +182,11 @@ export class SessionEvents {
       throughSeq: cursor?.seq,
       limit: TRIM_STEP,
     };
-    return this.#run(async () => {
+    return this.#session.shared.operations.run(async () => {
       if (cursor !== undefined) await checkIssued(this.#session, cursor, through);
       for (let removed = 0; ;) {
-        const step = await this.#session.read('trimEvents', (backend, at) =>
-          backend.trimEvents(this.#session.id, bound, at),
+        const step = this.#session.alive(
+          await this.#session.read('trimEvents', (backend, at) => backend.trimEvents(this.#session.id, bound, at)),
         );
         removed += step;
         if (step < TRIM_STEP) return removed;
@@ -215,9 +211,5 @@ export class SessionEvents {
       message: decode(message, 'event'),
       createdAt,
     };
-  }
-
-  #run<T>(work: () => Promise<T>): Promise<T> {
-    return this.#session.shared.operations.run(work);
   }
 }

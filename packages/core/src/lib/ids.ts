@@ -21,22 +21,28 @@ export function newSessionId(now: number): string {
   return v7({ msecs: now, random, seq });
 }
 
-const TOKEN_BYTES = 16;
-const randomPool = Buffer.alloc(256 * TOKEN_BYTES);
-let randomUsed = randomPool.length;
+const TOKENS = 32;
+const TOKEN_LENGTH = 22;
+/** Four characters of base64url for three bytes: each token begins at a whole one, and the last two are not used. */
+const TOKEN_STRIDE = 24;
+const randomPool = Buffer.alloc((TOKENS * TOKEN_STRIDE * 3) / 4);
+let tokens = '';
+let tokensUsed = 0;
 
 /**
- * A new token of an append: 128 random bits in base64url.
+ * A new token of an append: 132 random bits as 22 characters of base64url.
  *
- * Asking the system's generator costs more than the rest of a small append, so it is asked for 256 tokens at a time.
+ * Asking the system's generator costs more than the rest of a small append, so it is asked for 32 tokens at a time. Not for more: a piece of a
+ * text keeps all of it in memory, and tokens are remembered.
  */
 export function newToken(): string {
-  if (randomUsed === randomPool.length) {
+  if (tokensUsed === tokens.length) {
     crypto.getRandomValues(randomPool);
-    randomUsed = 0;
+    tokens = randomPool.toString('base64url');
+    tokensUsed = 0;
   }
-  randomUsed += TOKEN_BYTES;
-  return randomPool.toString('base64url', randomUsed - TOKEN_BYTES, randomUsed);
+  tokensUsed += TOKEN_STRIDE;
+  return tokens.slice(tokensUsed - TOKEN_STRIDE, tokensUsed - TOKEN_STRIDE + TOKEN_LENGTH);
 }
 
 export function utf8Bytes(text: string): number {
@@ -91,13 +97,18 @@ export function checkStreamId(streamId: string): string {
 }
 
 export function checkStateKey(key: string): string {
-  if (typeof key !== 'string' || key === '' || !key.isWellFormed() || utf8Bytes(key) > MAX_KEY_BYTES) {
+  if (typeof key !== 'string' || key === '' || !key.isWellFormed() || isLonger(key, MAX_KEY_BYTES)) {
     throw new SessionError(
       'INVALID_STATE_KEY',
       `State key ${quote(key)} is not a text of 1 to ${MAX_KEY_BYTES} bytes of well-formed UTF-8`,
     );
   }
   return key;
+}
+
+/** Counts only what may be too long: no UTF-16 code unit makes more than three bytes. */
+function isLonger(text: string, maxBytes: number): boolean {
+  return text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes;
 }
 
 /** A value from outside as it may stand in a message: quoted, escaped, and cut. */

@@ -9,10 +9,11 @@ const MAX_DEPTH = 1_000;
  * Encodes a value that must come back as it was given. What JSON would drop or change is refused: `undefined`, functions, symbols, BigInt,
  * NaN, infinities, cycles, and objects of classes such as `Date` and `Map`.
  *
+ * @param subject Names the value in the error. A function, since it is seldom needed.
  * @throws SessionError `NOT_JSON`
  */
-export function encodeExact(value: unknown, subject: string): string {
-  refuseInexact(value, subject, []);
+export function encodeExact(value: unknown, subject: () => string): string {
+  refuseInexact(value, subject, undefined);
   return JSON.stringify(value);
 }
 
@@ -49,28 +50,35 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function refuseInexact(value: unknown, subject: string, ancestors: object[]): void {
+/** A value that is being looked at, and what it is part of. A list of links costs a flat value less than an array. */
+interface Ancestor {
+  readonly value: object;
+  readonly depth: number;
+  readonly parent: Ancestor | undefined;
+}
+
+function refuseInexact(value: unknown, subject: () => string, parent: Ancestor | undefined): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw notJson(subject, String(value));
     return;
   }
   if (typeof value !== 'object') throw notJson(subject, typeof value);
-  if (ancestors.includes(value)) throw notJson(subject, 'a cycle');
-  if (ancestors.length >= MAX_DEPTH) throw notJson(subject, `nested more than ${MAX_DEPTH} levels deep`);
-  ancestors.push(value);
+  for (let above = parent; above !== undefined; above = above.parent)
+    if (above.value === value) throw notJson(subject, 'a cycle');
+  const self = { value, depth: (parent?.depth ?? 0) + 1, parent };
+  if (self.depth > MAX_DEPTH) throw notJson(subject, `nested more than ${MAX_DEPTH} levels deep`);
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) refuseInexact(value[index], subject, ancestors);
+    for (let index = 0; index < value.length; index++) refuseInexact(value[index], subject, self);
     if (Object.keys(value).length > value.length) throw notJson(subject, 'an array with properties');
   } else {
     if (!isPlainObject(value)) throw notJson(subject, `an object of class ${className(value)}`);
     if (Object.getOwnPropertySymbols(value).length > 0) throw notJson(subject, 'symbol');
-    for (const key of Object.keys(value)) refuseInexact(value[key], subject, ancestors);
+    for (const key of Object.keys(value)) refuseInexact(value[key], subject, self);
   }
   // Of an array too, and where it is hidden or inherited: it would be written in place of the value.
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
     throw notJson(subject, 'an object with a method toJSON');
-  ancestors.pop();
 }
 
 function className(value: object): string {
@@ -78,6 +86,6 @@ function className(value: object): string {
   return typeof constructor === 'function' ? constructor.name : 'unknown';
 }
 
-function notJson(subject: string, found: string): SessionError {
-  return new SessionError('NOT_JSON', `${subject} is or contains what JSON cannot hold: ${found}`);
+function notJson(subject: () => string, found: string): SessionError {
+  return new SessionError('NOT_JSON', `${subject()} is or contains what JSON cannot hold: ${found}`);
 }

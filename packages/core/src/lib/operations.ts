@@ -41,18 +41,37 @@ export class Operations {
     return this.#closed;
   }
 
-  /** Runs a piece of work that `close` waits for; it may make any number of calls. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /** @throws SessionError `STORE_CLOSED`, where work of a single {@link call} must not begin any more. */
+  checkOpen(): void {
     if (this.#closed) throw new SessionError('STORE_CLOSED', 'Session store is closed');
+  }
+
+  /**
+   * Begins a piece of work that `close` waits for until its {@link end}; it may make any number of calls.
+   *
+   * @throws SessionError `STORE_CLOSED`
+   */
+  begin(): void {
+    this.checkOpen();
     this.#underWay++;
+  }
+
+  end(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#onIdle?.();
+  }
+
+  /** Runs a piece of work between its {@link begin} and its {@link end}. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    this.begin();
     try {
       return await work();
     } finally {
-      this.#ended();
+      this.end();
     }
   }
 
-  /** Makes one call to the backend, inside of {@link run}. */
+  /** Makes one call to the backend: as a part of work that was begun, or after {@link checkOpen} as the whole of it. */
   async call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
     // Counted by itself as well: of two calls at once, one can outlast the work that failed with the other.
     this.#underWay++;
@@ -75,7 +94,7 @@ export class Operations {
       if (this.#observe !== undefined) this.#tell(name, startedAt, failure.code);
       throw failure;
     } finally {
-      this.#ended();
+      this.end();
     }
   }
 
@@ -83,11 +102,6 @@ export class Operations {
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-  }
-
-  #ended(): void {
-    this.#underWay--;
-    if (this.#underWay === 0) this.#onIdle?.();
   }
 
   #tell(name: OperationName, startedAt: number, code: SessionErrorCode | undefined): void {

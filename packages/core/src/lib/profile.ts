@@ -41,7 +41,7 @@ export function encodeProfile(profile: Profile): string {
   if (!isPlainObject(profile.metadata)) throw new TypeError('Metadata is not a plain object');
   if (!isPlainObject(profile.protocol)) throw new TypeError('Protocol facts are not a plain object');
   const protocol = Object.fromEntries(Object.entries(profile.protocol).filter(([, fact]) => fact !== undefined));
-  const text = encodeExact({ ...profile, protocol }, 'Metadata or protocol facts');
+  const text = encodeExact({ ...profile, protocol }, () => 'Metadata or protocol facts');
   const bytes = utf8Bytes(text);
   if (bytes > MAX_PROFILE_BYTES)
     throw new SessionError(

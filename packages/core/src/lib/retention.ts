@@ -20,10 +20,21 @@ export class Retention {
     this.#clock = clock;
   }
 
-  async enforce(sessionId: string, result: AppendResult): Promise<void> {
+  /** @returns `undefined` where there is nothing to do. */
+  enforce(sessionId: string, { retainedEvents, retainedBytes }: AppendResult): Promise<void> | undefined {
+    const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
+    const outgrown = retainedEvents > maxEvents * 1.1 || retainedBytes > maxBytes * 1.1;
+    return outgrown || maxAgeMs !== undefined ? this.#enforce(sessionId, outgrown) : undefined;
+  }
+
+  async #enforce(sessionId: string, outgrown: boolean): Promise<void> {
     try {
-      const bound = this.#boundToEnforce(sessionId, result);
-      if (bound !== undefined) await this.#operations.run(() => this.#trim(sessionId, bound));
+      const now = this.#clock();
+      if (!outgrown && !this.#agesAreDue(sessionId, now)) return;
+      const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
+      const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
+      const bound = { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
+      await this.#operations.run(() => this.#trim(sessionId, bound));
     } catch {
       // The append itself has been committed. The observer has seen this failure, and the next append tries again.
       this.#agesSeenAt.delete(sessionId);
@@ -36,15 +47,6 @@ export class Retention {
       const now = this.#clock();
       removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
     } while (removed === TRIM_STEP);
-  }
-
-  #boundToEnforce(sessionId: string, { retainedEvents, retainedBytes }: AppendResult): TrimBound | undefined {
-    const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
-    const now = this.#clock();
-    const outgrown = retainedEvents > maxEvents * 1.1 || retainedBytes > maxBytes * 1.1;
-    if (!outgrown && !this.#agesAreDue(sessionId, now)) return undefined;
-    const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
-    return { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
   }
 
   #agesAreDue(sessionId: string, now: number): boolean {

@@ -3,8 +3,8 @@ export class Serial {
   readonly #last = new Map<string, Promise<unknown>>();
 
   async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(name) ?? Promise.resolve();
-    const result = before.then(work, work);
+    const before = this.#last.get(name);
+    const result = before === undefined ? work() : before.then(work, work);
     this.#last.set(name, result);
     try {
       return await result;

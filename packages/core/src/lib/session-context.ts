@@ -65,29 +65,23 @@ export class SessionContext {
     this.expiresAt = Math.max(this.expiresAt, this.expiryAt(now));
   }
 
-  /** Makes one write, which renews the session where it changed something. */
-  async write<T>(
-    name: OperationName,
-    call: (backend: SessionBackend, expiresAt: number, now: number) => Promise<T | undefined>,
-    changed: (result: T) => boolean = () => true,
-  ): Promise<T> {
-    const { now } = this;
-    const result = this.alive(
-      await this.shared.operations.call(name, (backend) => call(backend, this.expiryAt(now), now)),
-    );
-    if (changed(result)) this.renewed(now);
-    return result;
-  }
-
-  /** Makes one read, and beside it a touch if the last one is long enough ago. */
-  async read<T>(
+  /**
+   * Makes one read, and beside it a touch if the last one is long enough ago.
+   *
+   * @returns What the backend said, for {@link alive}: the caller waits for it anyway, so that a promise in between would only cost time.
+   */
+  read<T>(
     name: OperationName,
     call: (backend: SessionBackend, now: number) => Promise<T | undefined>,
-  ): Promise<T> {
+  ): Promise<T | undefined> {
     const { now } = this;
     const result = this.shared.operations.call(name, (backend) => call(backend, now));
-    if (this.#touchIsDue(now)) await Promise.all([result, this.touchIfDue(now)]);
-    return this.alive(await result);
+    return this.#touchIsDue(now) ? this.#touchBeside(result, now) : result;
+  }
+
+  async #touchBeside<T>(result: Promise<T>, now: number): Promise<T> {
+    const [value] = await Promise.all([result, this.touchIfDue(now)]);
+    return value;
   }
 
   /** @returns Whether the session is live as far as was looked: `true` where no touch was due. */
@@ -113,6 +107,7 @@ export class SessionContext {
     return now - this.touchedAt >= this.#touchIntervalMs;
   }
 
+  /** @throws SessionError `SESSION_NOT_FOUND` where the backend found no live session. */
   alive<T>(result: T | undefined): T {
     if (result === undefined) throw notFound();
     return result;

@@ -113,9 +113,8 @@ export class Session<S = StateSchemas> {
     const { operations, options, wakeUps } = this.#shared;
     const { now } = this.#context;
     const purgeAt = Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER);
-    const ended = await operations.run(() =>
-      operations.call('endSession', (backend) => backend.endSession(this.id, purgeAt, now)),
-    );
+    operations.checkOpen();
+    const ended = await operations.call('endSession', (backend) => backend.endSession(this.id, purgeAt, now));
     wakeUps.moved(this.id, undefined);
     return ended;
   }
@@ -128,11 +127,14 @@ export class Session<S = StateSchemas> {
         const next = change(structuredClone(this.#profile));
         const profile = encodeProfile(next);
         const expectedVersion = this.#version;
-        const result = await this.#context.write(
-          'updateSession',
-          (backend, expiresAt, now) => backend.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
-          ({ status }) => status === 'updated',
+        const { now } = this.#context;
+        const expiresAt = this.#context.expiryAt(now);
+        const result = this.#context.alive(
+          await operations.call('updateSession', (backend) =>
+            backend.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
+          ),
         );
+        if (result.status === 'updated') this.#context.renewed(now);
         this.#profile = decodeProfile(result.status === 'updated' ? profile : result.current.profile);
         this.#version = result.status === 'updated' ? result.version : result.current.version;
         if (result.status === 'updated') return this.#profile;

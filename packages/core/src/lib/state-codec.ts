@@ -26,13 +26,17 @@ export class StateCodec {
     throw new SessionError('STATE_KEY_UNDECLARED', `State key ${quote(key)} is not declared in the option state`);
   }
 
-  /** @param value `undefined` removes the key, which is allowed for any. */
-  async encode(key: string, value: unknown, expectedVersion: number | undefined): Promise<StateWrite> {
+  /**
+   * Checks and encodes a write.
+   *
+   * @param value `undefined` removes the key, which is allowed for any.
+   * @returns A promise only where the key has a schema: waiting for nothing would cost as much as a call to a database in memory.
+   */
+  encode(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
     checkStateKey(key);
     if (value === undefined) return { key, value: undefined, bytes: 0, expectedVersion };
     const schema = this.checkDeclared(key);
-    const text = encodeExact(value, `Value of state key ${quote(key)}`);
-    if (schema !== undefined) await validate(schema, key, JSON.parse(text));
+    const text = encodeExact(value, () => `Value of state key ${quote(key)}`);
     const bytes = utf8Bytes(text);
     if (bytes > this.#maxValueBytes) {
       throw new SessionError(
@@ -40,10 +44,12 @@ export class StateCodec {
         `Value of ${bytes} bytes of state key ${quote(key)} exceeds ${this.#maxValueBytes} bytes`,
       );
     }
-    return { key, value: text, bytes: utf8Bytes(key) + bytes, expectedVersion };
+    const write = { key, value: text, bytes: utf8Bytes(key) + bytes, expectedVersion };
+    return schema === undefined ? write : validate(schema, key, JSON.parse(text)).then(() => write);
   }
 
-  async parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): Promise<unknown> {
+  /** @returns The value; a promise of it where the key has a schema, as {@link encode}. */
+  parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): unknown {
     const value = decode(text, 'state value');
     const schema = this.checkDeclared(key);
     return schema === undefined ? value : validate(schema, key, value);

@@ -47,13 +47,15 @@ export class SessionState<S> {
    * @throws StateValidationError `INVALID_STATE_VALUE` where what is stored does not fit the key's schema.
    */
   async get<K extends StateKey<S>>(key: K): Promise<StateOutput<S, K> | undefined> {
-    return (await this.getEntry(key))?.value;
+    this.#codec.checkDeclared(key);
+    const row = this.#session.alive(await this.#readAlone([key]))[0];
+    return row && (this.#codec.parse(row) as StateOutput<S, K>);
   }
 
   /** Reads a value with its version; otherwise as {@link get}. */
   async getEntry<K extends StateKey<S>>(key: K): Promise<StateEntry<StateOutput<S, K>> | undefined> {
     this.#codec.checkDeclared(key);
-    const [row] = await this.#run(() => this.#read([key]));
+    const row = this.#session.alive(await this.#readAlone([key]))[0];
     return row && { value: (await this.#codec.parse(row)) as StateOutput<S, K>, version: row.version };
   }
 
@@ -64,8 +66,8 @@ export class SessionState<S> {
    * @throws SessionError `NOT_JSON`, `INVALID_STATE_VALUE`, `STATE_VALUE_TOO_LARGE` or `STATE_LIMIT_EXCEEDED`; nothing is written then.
    */
   async set<K extends StateKey<S>>(key: K, value: StateInput<S, K>): Promise<number> {
-    const write = await this.#codec.encode(key, present(key, value), undefined);
-    return (await this.#run(() => this.#commit([write]))).version;
+    const write = this.#codec.encode(key, present(key, value), undefined);
+    return (await this.#commit([write instanceof Promise ? await write : write])).version;
   }
 
   /**
@@ -82,7 +84,7 @@ export class SessionState<S> {
     if (!Number.isSafeInteger(expectedVersion) || expectedVersion < 0)
       throw new RangeError(`Expected version is ${expectedVersion}, not a whole number from 0`);
     const write = await this.#codec.encode(key, present(key, value), expectedVersion);
-    return (await this.#run(() => this.#commit([write]))).version;
+    return (await this.#commit([write])).version;
   }
 
   /**
@@ -106,10 +108,9 @@ export class SessionState<S> {
   ): Promise<StateOutput<S, K> | undefined> {
     this.#codec.checkDeclared(key);
     // In one process updates of a key stand in line: they would only lose against each other.
-    const value = await this.#run(() =>
-      this.#session.shared.updates.run(`${this.#session.id} ${key}`, () =>
-        this.#update(key, change as (current: unknown) => unknown),
-      ),
+    const { operations, updates } = this.#session.shared;
+    const value = await operations.run(() =>
+      updates.run(`${this.#session.id} ${key}`, () => this.#update(key, change as (current: unknown) => unknown)),
     );
     return value as StateOutput<S, K> | undefined;
   }
@@ -121,17 +122,17 @@ export class SessionState<S> {
    */
   async remove(key: string): Promise<boolean> {
     const write = { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion: undefined };
-    return (await this.#run(() => this.#commit([write]))).existed[0] === true;
+    return (await this.#commit([write])).existed[0] === true;
   }
 
   /** The keys that exist, declared or not, in the order of their UTF-16 code units. */
   async keys(): Promise<string[]> {
-    return sorted(await this.#run(() => this.#read(undefined))).map((row) => row.key);
+    return sorted(this.#session.alive(await this.#readAlone(undefined))).map((row) => row.key);
   }
 
   /** All keys and their values as of one moment, ordered as {@link keys}. A key that is not declared is left out where keys are declared. */
   async entries(): Promise<Map<StateKey<S>, StateOutput<S, StateKey<S>>>> {
-    const rows = sorted(await this.#run(() => this.#read(undefined)));
+    const rows = sorted(this.#session.alive(await this.#readAlone(undefined)));
     const entries = new Map<StateKey<S>, StateOutput<S, StateKey<S>>>();
     for (const row of rows)
       if (this.#codec.isDeclared(row.key))
@@ -148,10 +149,11 @@ export class SessionState<S> {
   async patch(
     changes: { readonly [K in StateKey<S>]?: StateInput<S, K> | undefined } | Iterable<readonly [StateKey<S>, unknown]>,
   ): Promise<void> {
-    const { id } = this.#session;
     const pairs = new Map<string, unknown>(Symbol.iterator in changes ? changes : Object.entries(changes));
     if (pairs.size === 0) {
-      await this.#run(() => this.#session.read('readSession', (backend, now) => backend.readSession(id, now)));
+      const { id, shared } = this.#session;
+      shared.operations.checkOpen();
+      this.#session.alive(await this.#session.read('readSession', (backend, now) => backend.readSession(id, now)));
       return;
     }
     if (pairs.size > MAX_PATCH_KEYS)
@@ -161,7 +163,7 @@ export class SessionState<S> {
     const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
     if (writes.length > 1 && bytes > MAX_PATCH_BYTES)
       throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${bytes} bytes exceeds ${MAX_PATCH_BYTES} bytes`);
-    await this.#run(() => this.#commit(writes));
+    await this.#commit(writes);
   }
 
   /**
@@ -170,18 +172,23 @@ export class SessionState<S> {
    * @returns How many there were.
    */
   async clear(): Promise<number> {
-    return this.#run(() =>
-      this.#session.write('clearState', (backend, expiresAt, now) =>
-        backend.clearState(this.#session.id, expiresAt, now),
-      ),
+    const { id, now, shared } = this.#session;
+    const expiresAt = this.#session.expiryAt(now);
+    shared.operations.checkOpen();
+    const removed = this.#session.alive(
+      await shared.operations.call('clearState', (backend) => backend.clearState(id, expiresAt, now)),
     );
+    this.#session.renewed(now);
+    return removed;
   }
 
   async #update(key: string, change: (current: unknown) => unknown): Promise<unknown> {
-    let [row] = await this.#read([key]);
+    let [row] = this.#session.alive(await this.#read([key]));
     for (let attempt = 1; ; attempt++) {
-      const next = synchronous(change(row && (await this.#codec.parse(row))), 'update');
-      const write = await this.#codec.encode(key, next, row?.version ?? 0);
+      const current = row && this.#codec.parse(row);
+      const next = synchronous(change(current instanceof Promise ? await current : current), 'update');
+      const encoded = this.#codec.encode(key, next, row?.version ?? 0);
+      const write = encoded instanceof Promise ? await encoded : encoded;
       const result = await this.#try([write]);
       if (result.status === 'committed')
         return write.value === undefined ? undefined : this.#codec.parse({ key, value: write.value });
@@ -192,15 +199,19 @@ export class SessionState<S> {
     }
   }
 
-  #run<T>(work: () => Promise<T>): Promise<T> {
-    return this.#session.shared.operations.run(work);
+  #read(keys: readonly string[] | undefined): Promise<readonly StateRow[] | undefined> {
+    const { id } = this.#session;
+    return this.#session.read('readState', (backend, now) => backend.readState(id, keys, now));
   }
 
-  #read(keys: readonly string[] | undefined): Promise<readonly StateRow[]> {
-    return this.#session.read('readState', (backend, now) => backend.readState(this.#session.id, keys, now));
+  /** A read that is all of a piece of work. */
+  #readAlone(keys: readonly string[] | undefined): Promise<readonly StateRow[] | undefined> {
+    this.#session.shared.operations.checkOpen();
+    return this.#read(keys);
   }
 
   async #commit(writes: readonly StateWrite[]): Promise<Committed> {
+    this.#session.shared.operations.checkOpen();
     const result = await this.#try(writes);
     if (result.status === 'committed') return result;
     const { expectedVersion = 0 } = writes.find((write) => write.key === result.key) ?? {};
@@ -208,13 +219,14 @@ export class SessionState<S> {
   }
 
   async #try(writes: readonly StateWrite[]): Promise<Exclude<StateResult, { readonly status: 'limit' }>> {
-    const { maxKeys, maxTotalBytes } = this.#session.shared.options.stateLimits;
+    const { id: sessionId, now, shared } = this.#session;
+    const { maxKeys, maxTotalBytes } = shared.options.stateLimits;
     const limits = { maxKeys, maxBytes: maxTotalBytes };
-    const result = await this.#session.write(
-      'commitState',
-      (backend, expiresAt, now) => backend.commitState({ sessionId: this.#session.id, writes, limits, expiresAt }, now),
-      ({ status }) => status === 'committed',
+    const commit = { sessionId, writes, limits, expiresAt: this.#session.expiryAt(now) };
+    const result = this.#session.alive(
+      await shared.operations.call('commitState', (backend) => backend.commitState(commit, now)),
     );
+    if (result.status === 'committed') this.#session.renewed(now);
     if (result.status !== 'limit') return result;
     throw new SessionError(
       'STATE_LIMIT_EXCEEDED',

@@ -117,9 +117,8 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
       profile: encodeProfile({ metadata: options.metadata ?? {}, protocol: options.protocol ?? {}, ...own }),
       expiresAt: expiryOf({ ttlMs, maxLifetimeMs }, now, now),
     };
-    const created = await operations.run(() =>
-      operations.call('createSession', (backend) => backend.createSession(session, now)),
-    );
+    operations.checkOpen();
+    const created = await operations.call('createSession', (backend) => backend.createSession(session, now));
     if (!created) throw new SessionError('SESSION_EXISTS', 'Session id is taken');
     return new Session<S>(this.#shared, { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 });
   }
@@ -157,9 +156,8 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
       limit: positive('limit', limit, 1_000),
     };
     const now = options.clock();
-    const page = await operations.run(() =>
-      operations.call('listSessions', (backend) => backend.listSessions(query, now)),
-    );
+    operations.checkOpen();
+    const page = await operations.call('listSessions', (backend) => backend.listSessions(query, now));
     return {
       sessions: page.rows.map((row: SessionRow) => new Session<S>(this.#shared, row)),
       nextCursor: page.nextAfterId,
@@ -171,7 +169,8 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
     const { operations, options } = this.#shared;
     const query = { kind: checkKind(kind), principal: principalOf(principal) };
     const now = options.clock();
-    return operations.run(() => operations.call('countSessions', (backend) => backend.countSessions(query, now)));
+    operations.checkOpen();
+    return operations.call('countSessions', (backend) => backend.countSessions(query, now));
   }
 
   /**
@@ -184,9 +183,8 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
     const stepRows = options.sweep === false ? 1_000 : options.sweep.stepRows;
     for (let removed = 0; ;) {
       const now = options.clock();
-      const { ids, done } = await operations.run(() =>
-        operations.call('sweep', (backend) => backend.sweep(stepRows, now)),
-      );
+      operations.checkOpen();
+      const { ids, done } = await operations.call('sweep', (backend) => backend.sweep(stepRows, now));
       removed += ids.length;
       if (done) return removed;
     }
@@ -195,7 +193,8 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
   /** Makes one round trip to the database: for a health check. */
   async ping(): Promise<void> {
     const { operations } = this.#shared;
-    await operations.run(() => operations.call('ping', (backend) => backend.ping()));
+    operations.checkOpen();
+    await operations.call('ping', (backend) => backend.ping());
   }
 
   /**

@@ -209,9 +209,8 @@ export class WakeUps {
   async #wakeWhatMoved(): Promise<boolean> {
     const ids = [...this.#sessions].filter(([, session]) => session.waiters.size > 0).map(([id]) => id);
     const now = this.#clock();
-    const heads = await this.#operations.run(() =>
-      this.#operations.call('readHeads', (backend) => backend.readHeads(ids, now)),
-    );
+    this.#operations.checkOpen();
+    const heads = await this.#operations.call('readHeads', (backend) => backend.readHeads(ids, now));
     let moved = false;
     for (const id of ids) {
       const session = this.#sessions.get(id);

@@ -38,7 +38,8 @@ export class MemoryBackend implements SessionBackend {
   }
 
   async readSession(id: string, now: number): Promise<rows.SessionRow | undefined> {
-    return this.#records.live(id, now)?.row;
+    const session = this.#records.live(id, now);
+    return session && { ...session.row };
   }
 
   async updateSession(id: string, change: rows.ProfileChange, now: number): Promise<rows.ProfileResult | undefined> {

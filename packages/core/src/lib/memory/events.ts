@@ -8,7 +8,7 @@ import {
   type Records,
 } from './records.ts';
 
-/** Tokens are remembered while their events are among so many newest. */
+/** Tokens are remembered at least while their events are among so many newest. */
 const REMEMBERED_EVENTS = 1_000;
 
 export function appendEvents(
@@ -16,9 +16,10 @@ export function appendEvents(
   batch: readonly AppendRequest[],
   now: number,
 ): (AppendResult | undefined)[] {
-  const total = batch
-    .flatMap((request) => (needsAppend(records, request, now) ? request.events : []))
-    .reduce((sum, event) => sum + eventBytes(event), 0);
+  let total = 0;
+  for (const { sessionId, token, events } of batch)
+    if (records.live(sessionId, now)?.tokens.has(token) === false)
+      for (const event of events) total += eventBytes(event);
   records.reserve(total, now);
   return batch.map((request) => append(records, request, now));
 }
@@ -72,10 +73,6 @@ export function readHeads(records: Records, ids: readonly string[], now: number)
   return heads;
 }
 
-function needsAppend(records: Records, request: AppendRequest, now: number): boolean {
-  return records.live(request.sessionId, now)?.tokens.has(request.token) === false;
-}
-
 function append(
   records: Records,
   { sessionId, token, events, expiresAt }: AppendRequest,
@@ -83,29 +80,30 @@ function append(
 ): AppendResult | undefined {
   const session = records.renewed(sessionId, expiresAt, now);
   if (session === undefined) return undefined;
+  const { row } = session;
   const known = session.tokens.get(token);
-  const first = known?.firstSeq ?? session.row.lastSeq + 1;
+  const firstSeq = known?.firstSeq ?? row.lastSeq + 1;
   if (known === undefined) {
-    for (const [index, { streamId, message, bytes }] of events.entries()) {
-      const event = { seq: first + index, streamId, message, createdAt: now, bytes };
+    for (const { streamId, message, bytes } of events) {
+      const event = { seq: ++row.lastSeq, streamId, message, createdAt: now, bytes };
       session.events.push(event);
       session.eventBytes += bytes;
       const stream = session.streams.get(streamId);
       if (stream === undefined) session.streams.set(streamId, [event]);
       else stream.push(event);
     }
-    const lastSeq = first + events.length - 1;
-    session.row = { ...session.row, lastSeq };
-    rememberToken(session, token, first, lastSeq);
+    session.tokens.set(token, { firstSeq, lastSeq: row.lastSeq });
+    forgetTokens(session, firstSeq);
   }
-  return { firstSeq: first, retainedEvents: session.events.length, retainedBytes: session.eventBytes };
+  return { firstSeq, retainedEvents: session.events.length, retainedBytes: session.eventBytes };
 }
 
-function rememberToken(session: MemorySession, token: string, first: number, lastSeq: number): void {
-  session.tokens.set(token, { firstSeq: first, lastSeq });
-  for (const [oldest, known] of session.tokens) {
+/** Once in so many events, since going through a map from which the first was removed over and over costs what was removed as well. */
+function forgetTokens({ row: { lastSeq }, tokens }: MemorySession, firstSeq: number): void {
+  if (Math.floor(lastSeq / REMEMBERED_EVENTS) === Math.floor((firstSeq - 1) / REMEMBERED_EVENTS)) return;
+  for (const [oldest, known] of tokens) {
     if (known.lastSeq > lastSeq - REMEMBERED_EVENTS) return;
-    session.tokens.delete(oldest);
+    tokens.delete(oldest);
   }
 }
 

@@ -24,7 +24,8 @@ export function trimmedBytes(streamId: string): number {
 
 /** A session and all that belongs to it. */
 export interface MemorySession {
-  row: SessionRow;
+  /** Changed in place: what leaves the backend is a copy. */
+  readonly row: { -readonly [K in keyof SessionRow]: SessionRow[K] };
   /** When it was ended, its id is free again from this time. */
   purgeAt: number | undefined;
   readonly state: Map<string, MemoryState>;
@@ -110,9 +111,9 @@ export class Records {
   }
 }
 
-export function renew(session: MemorySession, expiresAt: number, now: number): void {
-  const { row } = session;
-  session.row = { ...row, touchedAt: Math.max(row.touchedAt, now), expiresAt: Math.max(row.expiresAt, expiresAt) };
+export function renew({ row }: MemorySession, expiresAt: number, now: number): void {
+  row.touchedAt = Math.max(row.touchedAt, now);
+  row.expiresAt = Math.max(row.expiresAt, expiresAt);
 }
 
 export function sessionBytes(row: Pick<SessionRow, 'id' | 'principal' | 'profile'>): number {

@@ -1,3 +1,4 @@
+import { utf8Bytes } from '../ids.ts';
 import type {
   NewSession,
   ProfileChange,
@@ -46,10 +47,11 @@ export function updateSession(
 ): ProfileResult | undefined {
   const session = records.live(id, now);
   if (session === undefined) return undefined;
-  if (session.row.version !== change.expectedVersion) return { status: 'conflict', current: session.row };
-  const row = { ...session.row, profile: change.profile, version: session.row.version + 1 };
-  records.reserve(sessionBytes(row) - sessionBytes(session.row), now);
-  session.row = row;
+  const { row } = session;
+  if (row.version !== change.expectedVersion) return { status: 'conflict', current: { ...row } };
+  records.reserve(utf8Bytes(change.profile) - utf8Bytes(row.profile), now);
+  row.profile = change.profile;
+  row.version++;
   if (change.expiresAt !== undefined) renew(session, change.expiresAt, now);
   return { status: 'updated', version: row.version };
 }
@@ -66,7 +68,7 @@ export function listSessions(records: Records, query: SessionPageQuery, now: num
   const rows = matching(records, query, now)
     .filter((row) => afterId === undefined || row.id > afterId)
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const page = rows.slice(0, limit);
+  const page = rows.slice(0, limit).map((row) => ({ ...row }));
   const more = rows.length > limit;
   return { rows: page, more, nextAfterId: more ? page.at(-1)?.id : undefined };
 }

@@ -1,5 +1,5 @@
-import type { StateCommit, StateResult, StateRow, StateWrite } from '../rows.ts';
-import { renew, stateBytes, type MemorySession, type Records } from './records.ts';
+import type { StateCommit, StateResult, StateRow } from '../rows.ts';
+import { renew, stateBytes, type Records } from './records.ts';
 
 export function readState(
   records: Records,
@@ -9,8 +9,13 @@ export function readState(
 ): readonly StateRow[] | undefined {
   const session = records.live(sessionId, now);
   if (session === undefined) return undefined;
-  const rows = keys === undefined ? [...session.state.values()] : keys.flatMap((key) => session.state.get(key) ?? []);
-  return rows.map(toRow);
+  if (keys === undefined) return Array.from(session.state.values(), toRow);
+  const rows: StateRow[] = [];
+  for (const key of keys) {
+    const state = session.state.get(key);
+    if (state !== undefined) rows.push(toRow(state));
+  }
+  return rows;
 }
 
 export function commitState(
@@ -20,25 +25,25 @@ export function commitState(
 ): StateResult | undefined {
   const session = records.live(sessionId, now);
   if (session === undefined) return undefined;
-  for (const { key, expectedVersion } of writes) {
+  const existed: boolean[] = [];
+  let addedKeys = 0;
+  let addedBytes = 0;
+  let storedBytes = 0;
+  for (const write of writes) {
+    const { key, value, bytes, expectedVersion } = write;
     const current = session.state.get(key);
     if (expectedVersion !== undefined && expectedVersion !== (current?.version ?? 0))
       return { status: 'conflict', key, current: current && toRow(current) };
+    existed.push(current !== undefined);
+    addedKeys += Number(value !== undefined) - Number(current !== undefined);
+    addedBytes += bytes - (current?.bytes ?? 0);
+    storedBytes += (value === undefined ? 0 : stateBytes(write)) - (current === undefined ? 0 : stateBytes(current));
   }
-  const addedKeys = writes.reduce(
-    (sum, write) => sum + Number(write.value !== undefined) - Number(session.state.has(write.key)),
-    0,
-  );
-  const addedBytes = writes.reduce((sum, write) => sum + write.bytes - (session.state.get(write.key)?.bytes ?? 0), 0);
   if (addedKeys > 0 && session.state.size + addedKeys > limits.maxKeys) return { status: 'limit', limit: 'maxKeys' };
   if (addedBytes > 0 && session.stateBytes + addedBytes > limits.maxBytes)
     return { status: 'limit', limit: 'maxBytes' };
 
-  records.reserve(
-    writes.reduce((sum, write) => sum + storedBytes(session, write), 0),
-    now,
-  );
-  const existed = writes.map(({ key }) => session.state.has(key));
+  records.reserve(storedBytes, now);
   const version = ++session.stateVersion;
   session.stateBytes += addedBytes;
   for (const { key, value, bytes } of writes) {
@@ -63,12 +68,6 @@ export function clearState(
   session.stateBytes = 0;
   session.stateVersion++;
   return removed;
-}
-
-/** What a write adds to the memory that is in use. */
-function storedBytes(session: MemorySession, write: StateWrite): number {
-  const current = session.state.get(write.key);
-  return (write.value === undefined ? 0 : stateBytes(write)) - (current === undefined ? 0 : stateBytes(current));
 }
 
 function toRow({ key, value, version }: StateRow): StateRow {
