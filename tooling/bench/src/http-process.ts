@@ -13,6 +13,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { openStore, type HttpPlan } from './lib/http-plan.ts';
+import { plainEvents } from './lib/plain-events.ts';
 
 const plan = JSON.parse(process.argv[2] ?? '') as HttpPlan;
 const info = { name: 'bench', version: '1.0.0' };
@@ -54,14 +55,16 @@ async function handlerOf(): Promise<FetchHandler<never>> {
       ? createV1({ store, createServer: v1, maxLocalSessions: 100_000 })
       : createV2({ store, createServer: v2, maxLocalSessions: 100_000 });
   }
+  // One more, which the client has seen.
+  const events = () => (plan.missed === undefined ? {} : { eventStore: plainEvents(plan.missed + 1) });
   return plan.sdk === 'v1'
     ? plain(async (onsessioninitialized) => {
-        const transport = new V1Transport({ sessionIdGenerator: randomUUID, onsessioninitialized });
+        const transport = new V1Transport({ sessionIdGenerator: randomUUID, onsessioninitialized, ...events() });
         await v1().connect(transport);
         return transport;
       })
     : plain(async (onsessioninitialized) => {
-        const transport = new V2Transport({ sessionIdGenerator: randomUUID, onsessioninitialized });
+        const transport = new V2Transport({ sessionIdGenerator: randomUUID, onsessioninitialized, ...events() });
         await v2().connect(transport);
         return transport;
       });
@@ -69,8 +72,11 @@ async function handlerOf(): Promise<FetchHandler<never>> {
 
 const listener = toNodeHandler(await handlerOf());
 const server = createServer((request, response) => void listener(request, response));
+// Clients of the other sides wait for their turn for longer than the five seconds after which a server hangs up.
+server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
 process.on('message', () => {
   for (let pass = 0; pass < 4; pass++) globalThis.gc?.();
-  process.send?.(process.memoryUsage().heapUsed);
+  const { heapUsed, external } = process.memoryUsage();
+  process.send?.(heapUsed + external);
 });

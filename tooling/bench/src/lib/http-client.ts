@@ -11,16 +11,17 @@ const VERSION = '2025-06-18';
 /** A server in a process of its own. */
 export interface HttpServer {
   begin(): Promise<HttpClient>;
-  /** A client of a session that was begun elsewhere. */
-  carryOn(session: string): HttpClient;
-  /** Bytes of its heap that are in use. */
-  heapUsed(): Promise<number>;
+  /** A client of a session that was begun elsewhere, on the connection of another client of this server, or on one of its own. */
+  carryOn(session: string, beside?: HttpClient): HttpClient;
+  /** Bytes of memory that its objects use. */
+  memoryUsed(): Promise<number>;
   stop(): void;
 }
 
 /** A client of one session on one kept connection, no more than the protocol asks for: so that it is the server that is measured. */
 export interface HttpClient {
   readonly session: string;
+  readonly agent: Agent;
   call(): Promise<void>;
   /** Opens the standalone stream and resolves with the time to the first byte of its body, in milliseconds. */
   firstByte(lastEventId: string): Promise<number>;
@@ -40,8 +41,9 @@ export async function startServer(plan: HttpPlan): Promise<HttpServer> {
       await text(await post(agent, port, headers, { jsonrpc: '2.0', method: 'notifications/initialized' }));
       return clientOf(agent, port, session);
     },
-    carryOn: (session) => clientOf(new Agent({ keepAlive: true, maxSockets: 1 }), port, session),
-    heapUsed: async () => {
+    carryOn: (session, beside) =>
+      clientOf(beside?.agent ?? new Agent({ keepAlive: true, maxSockets: 1 }), port, session),
+    memoryUsed: async () => {
       child.send('heap');
       const [bytes] = (await once(child, 'message')) as [number];
       return bytes;
@@ -59,6 +61,7 @@ function clientOf(agent: Agent, port: number, session: string): HttpClient {
   let id = 0;
   return {
     session,
+    agent,
     call: async () => {
       const params = { name: 'echo', arguments: { text: 'hello' } };
       const response = await post(agent, port, headers, { jsonrpc: '2.0', id: ++id, method: 'tools/call', params });

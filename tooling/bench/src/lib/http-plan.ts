@@ -3,11 +3,13 @@ import { createPostgresStore } from '@mcp-session/postgres';
 import { createSqliteStore } from '@mcp-session/sqlite';
 
 /** Which server a process is to be. */
-export type HttpPlan = { readonly sdk: 'v1' | 'v2' } & (
-  | { readonly by: 'plain' }
-  | { readonly by: 'ours'; readonly backend: 'sqlite'; readonly path: string }
-  | { readonly by: 'ours'; readonly backend: 'postgres'; readonly url: string; readonly schema: string }
-);
+export type HttpPlan = { readonly sdk: 'v1' | 'v2' } &
+  /** With `missed`, each session has so many events that its client has not seen, in memory. */
+  (
+    | { readonly by: 'plain'; readonly missed?: number }
+    | { readonly by: 'ours'; readonly backend: 'sqlite'; readonly path: string }
+    | { readonly by: 'ours'; readonly backend: 'postgres'; readonly url: string; readonly schema: string }
+  );
 
 export function openStore(plan: Extract<HttpPlan, { readonly by: 'ours' }>): Promise<SessionStore> {
   return plan.backend === 'sqlite'
