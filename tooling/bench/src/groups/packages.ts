@@ -8,12 +8,23 @@ import { compare, type Side } from '../lib/compare.ts';
 import { duration } from '../lib/format.ts';
 import type { Fact, Scale, Section } from '../lib/result.ts';
 
-/** Entries that a server imports at its start, and the driver or SDK that it would import in any case. */
-const ENTRIES: Readonly<Record<string, readonly [entry: string, beside: string]>> = {
-  '@mcp-session/core': ['@mcp-session/core/memory', ''],
-  '@mcp-session/sqlite': ['@mcp-session/sqlite', 'better-sqlite3'],
-  '@mcp-session/postgres': ['@mcp-session/postgres', 'postgres'],
-  '@mcp-session/http': ['@mcp-session/http/v2', '@modelcontextprotocol/server'],
+/** Entries that a server imports at its start, and the driver or SDK that it would import in any case. A kit that is loaded by tests alone has none. */
+const ENTRIES: Readonly<Record<string, readonly (readonly [entry: string, beside: string])[]>> = {
+  '@mcp-session/core': [['@mcp-session/core/memory', '']],
+  '@mcp-session/sqlite': [['@mcp-session/sqlite', 'better-sqlite3']],
+  '@mcp-session/postgres': [['@mcp-session/postgres', 'postgres']],
+  '@mcp-session/dynamodb': [['@mcp-session/dynamodb', '@aws-sdk/client-dynamodb']],
+  '@mcp-session/http': [
+    ['@mcp-session/http/v2', '@modelcontextprotocol/server'],
+    ['@mcp-session/http/v1', '@modelcontextprotocol/sdk/server/mcp.js'],
+  ],
+  '@mcp-session/conformance': [],
+};
+
+/** The first thing that a process does with a store of its own. */
+const FIRST_USE: Readonly<Record<string, string>> = {
+  '@mcp-session/core/memory': 'await (await m.createMemoryStore()).create()',
+  '@mcp-session/sqlite': `await (await m.createSqliteStore({ path: ':memory:' })).create()`,
 };
 
 /** How large each package is with what it depends on, and how long it takes to load. */
@@ -22,38 +33,42 @@ export async function packages({ quick, say }: Scale): Promise<Section> {
   if (!ok) throw new Error(`The packages cannot be built\n${output}`);
   const facts: Fact[] = [];
   for (const found of workspacePackages()) {
-    const [entry, beside] = ENTRIES[found.manifest.name] ?? [];
-    if (entry === undefined || beside === undefined) continue;
-    const sizes = installed(found);
-    const driver = beside === '' ? 0 : sizeOf(folderOf(beside, import.meta.dirname));
-    const sides = { ours: loading(entry), bare: loading(''), driver: loading(beside) };
-    const { times } = await compare(sides, { blocks: quick ? 1 : 7, runs: quick ? 1 : 3 });
-    const bare = times('bare').medianMs;
-    const more = (ms: number) => duration(Math.max(0, ms - bare));
-    say(`${found.manifest.name}: ${mib(sizes)}, ${more(times('ours').medianMs)}`);
-    facts.push(
-      {
-        name: `${found.manifest.name}: installed with its dependencies, without peers`,
-        value: mib(sizes),
-        beside: beside === '' ? '' : `${beside} alone: ${mib(driver)}`,
-      },
-      {
-        name: `${entry}: time to load, peers included`,
-        value: more(times('ours').medianMs),
-        beside: beside === '' ? `Node itself: ${duration(bare)}` : `${beside} alone: ${more(times('driver').medianMs)}`,
-      },
-    );
+    const entries = ENTRIES[found.manifest.name];
+    if (entries === undefined) continue;
+    const peers = [...new Set(entries.map(([, beside]) => packageOf(beside)).filter((name) => name !== ''))];
+    facts.push({
+      name: `${found.manifest.name}: installed with its dependencies, without peers`,
+      value: mib(installed(found)),
+      beside: peers.map((name) => `${name}: ${mib(driver(name))}`).join(', '),
+    });
+    for (const [entry, beside] of entries) {
+      const use = FIRST_USE[entry];
+      const sides = {
+        ours: loading(entry),
+        used: loading(entry, use),
+        bare: loading(''),
+        driver: loading(beside),
+      };
+      const { times } = await compare(sides, { blocks: quick ? 1 : 5, runs: quick ? 1 : 3 });
+      const bare = times('bare').medianMs;
+      const more = (name: keyof typeof sides) => duration(Math.max(0, times(name).medianMs - bare));
+      say(`${entry}: ${more('ours')}`);
+      const other = beside === '' ? `Node itself: ${duration(bare)}` : `${beside}: ${more('driver')}`;
+      facts.push({ name: `${entry}: time to load, peers included`, value: more('ours'), beside: other });
+      if (use === undefined) continue;
+      facts.push({ name: `${entry}: the same, to the first session`, value: more('used'), beside: '' });
+    }
   }
   return {
     id: 'packages',
     title: 'Packages',
-    text: 'Sizes are of the files on the disk. Times to load are those of a process that imports the built package, less those of one that imports nothing.',
+    text: 'Sizes are of the files on the disk, of a driver or SDK too with what it depends on. Times to load are those of a process that imports the built package, less those of one that imports nothing.',
     facts,
   };
 }
 
-function loading(entry: string): Side {
-  const code = entry === '' ? '' : `await import(${JSON.stringify(entry)})`;
+function loading(entry: string, use: string = ''): Side {
+  const code = entry === '' ? '' : `const m = await import(${JSON.stringify(entry)});\n${use};\nprocess.exit()`;
   return {
     run: () => {
       const args = ['--no-warnings', '--input-type=module', '--eval', code];
@@ -61,6 +76,21 @@ function loading(entry: string): Side {
       if (status !== 0) throw new Error(`${entry} cannot be loaded: ${stderr}`);
     },
   };
+}
+
+/** Bytes of a driver or an SDK, and of all that it depends on. */
+function driver(name: string): number {
+  const path = folderOf(name, import.meta.dirname);
+  const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Manifest;
+  return sizeOf(path) + dependencies(manifest, path, new Set([path]));
+}
+
+/** Name of the package that an entry is of. */
+function packageOf(entry: string): string {
+  return entry
+    .split('/')
+    .slice(0, entry.startsWith('@') ? 2 : 1)
+    .join('/');
 }
 
 /** Bytes of a package as it is published, and of all that it depends on. */
