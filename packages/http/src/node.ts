@@ -96,7 +96,11 @@ async function write({ status, headers, body }: Response, response: ServerRespon
     response.end();
     return;
   }
-  // A stream may have nothing to say for a while, and the client waits for its status.
-  response.flushHeaders();
+  // The head goes out with the first chunk, in one write, so that no client has it and lacks the cursor with which a stream begins. But a stream may have
+  // nothing to say for a while, and the client waits for its status.
+  const before = response.socket?.bytesWritten;
+  setImmediate(() => {
+    if (response.socket?.bytesWritten === before) response.flushHeaders();
+  });
   await pipeline(Readable.fromWeb(body as NodeReadableStream<Uint8Array>), response);
 }

@@ -21,7 +21,7 @@ async function messages(sse: SseReader): Promise<number> {
 
 describe.each(lines)('the standalone stream on several nodes, SDK $name', (line) => {
   it('is one: a second GET gets 409 on every node, until the first is closed', async () => {
-    const nodes = await startNodes(line, 3);
+    const nodes = await startNodes(line, 3, { leaseMs: 600 });
     const [a] = nodes as [Node];
     const first = a.raw();
     await first.begin();
@@ -105,33 +105,53 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     expect(heard).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
   });
 
-  it('is free again when its node was killed and the lease is over', async () => {
-    const nodes = await startNodes(line, 2, { leaseMs: 1_200 });
+  it('of a node that was killed: a GET without a cursor waits until the lease is over, and is not refused', async () => {
+    const nodes = await startNodes(line, 2, { leaseMs: 1_500 });
     const [a, b] = nodes as [Node, Node];
     const client = a.raw();
     const id = await client.begin();
     const session = await b.store.get(id);
     // As a node leaves it that dies: it holds the stream and says nothing any more.
-    await session?.updateProtocol((facts) => ({
-      ...facts,
-      listener: { n: 1, nodeId: '0123456789abcdef', since: Date.now() },
-    }));
+    const since = Date.now();
+    await session?.updateProtocol((facts) => ({ ...facts, listener: { n: 1, nodeId: '0123456789abcdef', since } }));
     const elsewhere = b.raw(client.headers);
-    const refused = await elsewhere.get();
-    expect(refused.status).toBe(409);
-    await refused.cancel();
-    await eventually(async () => {
-      const answer = await elsewhere.get();
-      await answer.cancel();
-      return answer.status === 200;
-    });
+    const first = elsewhere.get();
+    // One that gives up makes place for the others.
+    const abort = new AbortController();
+    const gaveUp = fetch(b.url, { headers: { ...client.headers, accept: 'text/event-stream' }, signal: abort.signal });
+    await expect(
+      Promise.race([first, new Promise((_, no) => setTimeout(() => no(new Error('waits')), 900))]),
+    ).rejects.toThrow('waits');
+    abort.abort();
+    await expect(gaveUp).rejects.toThrow('aborted');
+    expect((await first).status).toBe(200);
+    expect(Date.now() - since).toBeGreaterThanOrEqual(1_500);
     // One that lives keeps it, for longer than a lease.
-    const open = await client.get();
     await new Promise((resolve) => setTimeout(resolve, 1_800));
-    const second = await elsewhere.get();
+    const second = await client.get();
     expect(second.status).toBe(409);
     await second.cancel();
-    await open.cancel();
+    await (await first).cancel();
+    expect([...a.errors, ...b.errors]).toEqual([]);
+  });
+
+  it('a client that comes back with its cursor does not wait behind one that has none', async () => {
+    const nodes = await startNodes(line, 2, { leaseMs: 60_000 });
+    const [a, b] = nodes as [Node, Node];
+    const client = a.raw();
+    await client.begin();
+    const elsewhere = b.raw(client.headers);
+    const open = await client.get();
+    const cursor = (await open.sse.next())?.id;
+    // It waits for a node that lives, which says so only after twenty seconds.
+    const abort = new AbortController();
+    const waiting = fetch(b.url, { headers: { ...client.headers, accept: 'text/event-stream' }, signal: abort.signal });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const resumed = await elsewhere.get({ 'last-event-id': cursor });
+    expect(resumed.status).toBe(200);
+    // Now it is held by the same node, which knows.
+    expect((await waiting).status).toBe(409);
+    await resumed.cancel();
   });
 
   it('closing a handler gives it back at once', async () => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect as connectSocket, type AddressInfo } from 'node:net';
+import { connect as connectSocket, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FetchHandler, toNodeHandler } from '../src/node.ts';
 import { eventually, gate, start } from './support/harness.ts';
@@ -28,6 +28,30 @@ async function talk(port: number, text: string): Promise<string> {
   socket.on('data', (chunk) => chunks.push(chunk));
   await once(socket, 'close');
   return Buffer.concat(chunks).toString();
+}
+
+/** A body as our own streams have it: something to begin with, and then a long wait. */
+function openingWith(text: string): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => controller.enqueue(new TextEncoder().encode(text)),
+      pull: () => new Promise(() => undefined),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Notes what goes to the operating system, call by call. */
+function record(socket: Socket, writes: string[]): void {
+  const [write, writev] = [socket._write.bind(socket), socket._writev?.bind(socket)];
+  socket._write = (chunk: unknown, ...rest) => {
+    writes.push(String(chunk));
+    write(chunk, ...rest);
+  };
+  socket._writev = (chunks, done) => {
+    writes.push(chunks.map(({ chunk }) => String(chunk)).join(''));
+    writev?.(chunks, done);
+  };
 }
 
 describe('the bridge to node:http', () => {
@@ -85,13 +109,35 @@ describe('the bridge to node:http', () => {
     await Promise.all([aborted.passed, cancelled.passed]);
   });
 
+  it('hands the first chunk of a stream to the network together with its head: a process that is killed has sent both or none', async () => {
+    const writes: string[] = [];
+    const listener = toNodeHandler({ fetch: async () => new Response(openingWith('id: 1\n\n')) });
+    const server = createServer((request, response) => void listener(request, response));
+    server.on('connection', (socket) => record(socket, writes));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = connectSocket((server.address() as AddressInfo).port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await eventually(() => writes.join('').includes('id: 1'));
+    expect(writes).toEqual([expect.stringMatching(/^HTTP\/1\.1 200 OK[^]*id: 1\n\n/)]);
+    socket.destroy();
+    server.close();
+  });
+
   it('breaks a connection off whose stream fails, so that it does not look complete', async () => {
-    const port = await listen({
-      fetch: async () =>
-        new Response(new ReadableStream({ pull: (controller) => controller.error(new Error('broken')) })),
-    });
-    const response = await fetch(`http://127.0.0.1:${port}/`);
-    await expect(response.text()).rejects.toThrow('terminated');
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull: (controller) => {
+          if (pulls++ === 0) controller.enqueue(new TextEncoder().encode('begun'));
+          else controller.error(new Error('broken'));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const port = await listen({ fetch: async () => new Response(body) });
+    const text = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`)).text();
+    await expect(text()).rejects.toThrow('terminated');
   });
 });
 

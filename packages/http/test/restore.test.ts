@@ -182,24 +182,31 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     await resumed.cancel();
   });
 
-  it('without a cursor, a client gets again what may have been lost with its connection, and not what was settled', async () => {
+  it('without a cursor, a client gets again what a young connection was given, and not what an older one was', async () => {
     const { raw, store, another } = await start(line, { keepAliveMs: 100 });
     const client = raw();
     const session = await store.get(await client.begin());
-    const first = await client.get();
-    await session?.events.append('_GET_stream', log('settled'));
-    expect((await first.sse.message()).message).toEqual(log('settled'));
-    // Two comments later the connection has outlived the message by its settling time.
-    for (let comments = 0; comments < 3;) if ((await first.sse.next())?.comment !== undefined) comments++;
-    const before = (await store.get(session?.id ?? ''))?.protocol['standaloneCursor'];
+    const young = await client.get();
     await session?.events.append('_GET_stream', log('perhaps lost'));
-    expect((await first.sse.message()).message).toEqual(log('perhaps lost'));
-    await first.cancel();
+    expect((await young.sse.message()).message).toEqual(log('perhaps lost'));
+    await young.cancel();
     another();
-    const second = await client.get();
-    expect((await second.sse.next())?.id).toBe(before);
-    expect((await second.sse.message()).message).toEqual(log('perhaps lost'));
-    await second.cancel();
+    const older = await client.get();
+    expect((await older.sse.message()).message).toEqual(log('perhaps lost'));
+    // With the second comment its client has had its first cursor for long enough.
+    for (let comments = 0; comments < 2;) if ((await older.sse.next())?.comment !== undefined) comments++;
+    await session?.events.append('_GET_stream', log('had'));
+    const had = await older.sse.message();
+    expect(had.message).toEqual(log('had'));
+    await older.sse.next();
+    await older.cancel();
+    another();
+    const next = await client.get();
+    // The third line of connections that the stream has.
+    expect((await next.sse.next())?.id).toBe(had.id.replace(/\.2$/, '.3'));
+    await session?.events.append('_GET_stream', log('new'));
+    expect((await next.sse.message()).message).toEqual(log('new'));
+    await next.cancel();
   });
 
   it('a standalone stream whose beginning was trimmed unheard is told to onError and goes on', async () => {

@@ -1,6 +1,7 @@
 import { type ListSessionsOptions, SessionError, type SessionStore, type StateSchemas } from '@mcp-session/core';
 import type { JsonRpcNotification } from './json-rpc.ts';
-import { type AnySession, appendAgain, STANDALONE_STREAM } from './streams.ts';
+import { STANDALONE_STREAM } from './standalone.ts';
+import { type AnySession, appendAgain } from './streams.ts';
 
 /** A notification as both SDK lines take it. */
 export interface BroadcastNotification {

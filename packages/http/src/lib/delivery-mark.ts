@@ -1,53 +1,63 @@
 import { listenerOf } from './facts.ts';
+import type { Claim } from './listener.ts';
+import { parseStandaloneCursor } from './standalone.ts';
 import type { AnySession } from './streams.ts';
 
 /**
  * How far a session's standalone stream was delivered, for a client that comes without a cursor.
  *
- * What was written to a socket may be lost on the way, and nobody acknowledges it. So an event counts as delivered when the connection that it was written
- * to is still open some time later. A client without a cursor gets again what was written in the last moments of its last connection, and never misses any.
- * The mark is stored with the session at most once in that time, and not while nothing is sent.
+ * What was written to a socket may be lost on the way, and nobody acknowledges it. But a connection begins with a cursor: a client that has had it for a while
+ * and has lost something comes back with a cursor. One that comes without has then not lost anything, and gets nothing again. From a young
+ * connection nothing counts as delivered: its client may not have got a byte of it.
+ *
+ * The mark is stored with the session at most once in that while, and not while nothing is sent; and when the connection ends.
  */
 export class DeliveryMark {
   readonly #session: AnySession;
-  readonly #claim: number;
+  readonly #claim: Claim;
   readonly #settleMs: number;
   readonly #onError: (error: unknown) => void;
-  #delivered: string | undefined;
-  #candidate: string | undefined;
-  #candidateAt: number = performance.now();
+  readonly #settledAt: number;
+  #storeAgainAt = 0;
   #written: string | undefined;
+  #stored: string | undefined;
 
   /**
-   * @param claim The number of the connection's claim to the stream: without it, what is delivered counts no more.
-   * @param settleMs How long a connection must stay open after an event, in milliseconds.
+   * @param claim The connection's claim to the stream: without it, what is delivered counts no more.
+   * @param settleMs After how long a client has the cursor that its connection began with, in milliseconds.
    */
-  constructor(session: AnySession, claim: number, settleMs: number, onError: (error: unknown) => void) {
+  constructor(session: AnySession, claim: Claim, settleMs: number, onError: (error: unknown) => void) {
     this.#session = session;
     this.#claim = claim;
     this.#settleMs = settleMs;
     this.#onError = onError;
+    this.#settledAt = performance.now() + settleMs;
   }
 
-  /** An event was written to the connection. */
-  written(id: string): void {
-    this.#written = id;
+  /** Id of the last event that counts as delivered by this connection; `undefined`: none does. */
+  get delivered(): string | undefined {
+    return performance.now() >= this.#settledAt ? this.#written : undefined;
+  }
+
+  /** An event was written to the connection, under this id. */
+  written(wireId: string): void {
+    this.#written = parseStandaloneCursor(this.#session, wireId)?.id;
     this.tick();
   }
 
   /** The connection is open. */
   tick(): void {
+    const { delivered } = this;
     const now = performance.now();
-    if (now - this.#candidateAt < this.#settleMs) return;
-    if (this.#candidate !== undefined && this.#candidate !== this.#delivered) this.#store(this.#candidate);
-    this.#candidate = this.#written;
-    this.#candidateAt = now;
+    if (delivered === undefined || delivered === this.#stored || now < this.#storeAgainAt) return;
+    this.#storeAgainAt = now + this.#settleMs;
+    this.#store(delivered);
   }
 
   #store(standaloneCursor: string): void {
-    this.#delivered = standaloneCursor;
+    this.#stored = standaloneCursor;
     this.#session
-      .updateProtocol((facts) => (listenerOf(facts).n === this.#claim ? { ...facts, standaloneCursor } : facts))
+      .updateProtocol((facts) => (listenerOf(facts).n === this.#claim.n ? { ...facts, standaloneCursor } : facts))
       .catch(this.#onError);
   }
 }

@@ -1,20 +1,14 @@
 import { type ProtocolFacts, SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import { standaloneCursorOf } from './facts.ts';
+import { listenerOf } from './facts.ts';
 import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
-import { claimListener, releaseListener, secondListener } from './listener.ts';
+import { claimListener, type HeldBy, isContinued, Patience, releaseListener, secondListener } from './listener.ts';
 import { FIRST_POLLING_REVISION } from './post.ts';
 import type { ServerLike } from './sdk.ts';
 import { cursorFrame, retryFrame } from './sse.ts';
-import {
-  endedMark,
-  parseRequestStream,
-  readProgress,
-  type RequestStream,
-  STANDALONE_STREAM,
-  verifyCursor,
-} from './streams.ts';
+import { parseStandaloneCursor, STANDALONE_STREAM, type StandaloneCursor, wireId } from './standalone.ts';
+import { endedMark, parseRequestStream, readProgress, type RequestStream, verifyCursor } from './streams.ts';
 
 const INTERRUPTED = 'Request was interrupted: the server that handled it has stopped';
 
@@ -40,34 +34,47 @@ export class GetHandler<Server extends ServerLike> {
     const { request, revision } = get;
     // An empty header is none: that is what a client sends which has seen no id yet.
     const cursor = request.headers.get('last-event-id') || undefined;
-    if (cursor === undefined) return local.inTurn(() => this.#listen(local, get, undefined));
-    const streamId = local.session.events.streamOf(cursor);
-    if (streamId === STANDALONE_STREAM) {
-      await verifyCursor(local.session, cursor, STANDALONE_STREAM);
-      return local.inTurn(() => this.#listen(local, get, cursor));
+    if (cursor === undefined) return this.#listen(local, get, undefined);
+    const standalone = parseStandaloneCursor(local.session, cursor);
+    if (standalone !== undefined) {
+      await verifyCursor(local.session, standalone.id, STANDALONE_STREAM);
+      return this.#listen(local, get, standalone);
     }
+    const streamId = local.session.events.streamOf(cursor);
     const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
     // Other streams of the log are not the client's.
     if (stream === undefined) throw new SessionError('INVALID_CURSOR', 'Cursor is of no stream for the client');
     return this.#resumeRequest(local, request, revision, { cursor, stream });
   }
 
-  async #listen(
+  async #listen(local: LocalSession<Server>, get: GetRequest, cursor: StandaloneCursor | undefined): Promise<Response> {
+    const patience = new Patience();
+    const { signal } = get.request;
+    for (let { facts } = get; ; facts = await get.readFacts()) {
+      const opened = await local.inTurn(() => this.#tryListen(local, get, facts, cursor));
+      if (opened instanceof Response) return opened;
+      const ms = patience.lookAgainAfter(opened);
+      await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted || local.closed) throw secondListener();
+    }
+  }
+
+  async #tryListen(
     local: LocalSession<Server>,
-    { request, revision, facts, readFacts }: GetRequest,
-    cursor: string | undefined,
-  ): Promise<Response> {
-    // With a cursor not 409: whoever has it is the client whose connection this was, and it may be dead without our knowing.
-    const takeOver = cursor !== undefined;
-    if (!takeOver && local.isOpen(STANDALONE_STREAM)) throw secondListener();
-    const options = { facts, readFacts, takeOver, cursor };
-    const claimed = await claimListener(local.session, options, this.#settings);
+    { request, revision }: GetRequest,
+    facts: ProtocolFacts,
+    cursor: StandaloneCursor | undefined,
+  ): Promise<Response | HeldBy> {
+    if (!isContinued(cursor, listenerOf(facts)) && local.isOpen(STANDALONE_STREAM)) throw secondListener();
+    const claimed = await claimListener(local.session, facts, cursor, this.#settings);
+    const { claim } = claimed;
+    if (claim === undefined) return claimed.heldBy;
     try {
-      const after = cursor ?? (await this.#listenAfter(local, standaloneCursorOf(claimed.facts)));
-      const opening = this.#opening(after, revision);
-      return local.open({ streamId: STANDALONE_STREAM, opening, after, claim: claimed.claim, request }).response;
+      const after = claimed.after === cursor?.id ? cursor?.id : await this.#listenAfter(local, claimed.after);
+      const opening = this.#opening(after === undefined ? undefined : wireId(after, claim.line), revision);
+      return local.open({ streamId: STANDALONE_STREAM, opening, after, claim, request }).response;
     } catch (error) {
-      await releaseListener(local.session, claimed.claim);
+      await releaseListener(local.session, claim, undefined);
       throw error;
     }
   }

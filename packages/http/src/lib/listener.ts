@@ -1,89 +1,135 @@
 import type { ProtocolFacts } from '@mcp-session/core';
-import { setTimeout as pause } from 'node:timers/promises';
-import { type Listener, listenerOf } from './facts.ts';
+import { type Listener, listenerOf, standaloneCursorOf } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import type { LocalSettings } from './local-session.ts';
-import { type AnySession, appendAgain, listenerMark, STANDALONE_STREAM } from './streams.ts';
+import { STANDALONE_STREAM, type StandaloneCursor } from './standalone.ts';
+import { type AnySession, appendAgain, listenerMark, seqOf } from './streams.ts';
 
-/** How long a listener on another node may take to be known as gone, and how often that is looked at, in milliseconds. */
+/** How long a listener on another node may take to be known as gone, in milliseconds. */
 const GONE_WITHIN_MS = 500;
+/** How often that is looked at in this time, and then, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
+const LOOK_LATER_MS = 200;
 
-/** A claim to a session's standalone stream. */
-export interface ClaimOptions {
-  /** The session's facts as they are now, and reads them again. */
-  readonly facts: ProtocolFacts;
-  readonly readFacts: () => Promise<ProtocolFacts>;
-  /** Whether a connection that another node holds is closed for this one, or keeps its place. */
-  readonly takeOver: boolean;
-  /** Id of the last event that the client has. */
-  readonly cursor: string | undefined;
+/** A right to the session's standalone stream. */
+export interface Claim {
+  readonly n: number;
+  /** The line of connections that it belongs to, see `StandaloneCursor`. */
+  readonly line: number;
+}
+
+/** What came of an attempt to claim the stream. */
+export type ClaimOutcome =
+  | {
+      readonly claim: Claim;
+      /** Id of the last event that its client has, or that was delivered. */
+      readonly after: string | undefined;
+    }
+  | { readonly claim: undefined; readonly heldBy: HeldBy };
+
+/** Another node holds the stream. */
+export interface HeldBy {
+  readonly n: number;
+  /** How long it is taken to live, in Unix milliseconds. */
+  readonly until: number;
 }
 
 /**
  * Makes a node the holder of a session's standalone stream: there is one at a time, on all nodes together.
  *
- * The holder is a fact of the session, and counts while its node lives. Who takes over leaves a mark in the stream itself, at which
+ * The holder is a fact of the session, and counts while its node lives. A cursor of the holder's own line takes the stream over: whoever has it is the client
+ * whose connection this was, and it may be dead without our knowing. Who takes over leaves a mark in the stream itself, at which
  * the connection of the former holder ends: what follows in the log is sent by the new one only.
  *
- * @returns The number of this claim, and the session's facts as of it.
- * @throws HttpError 409 where another node holds the stream and is not to be taken over.
+ * @param facts The session's facts as they are now.
  */
 export async function claimListener(
   session: AnySession,
-  { facts, readFacts, takeOver, cursor }: ClaimOptions,
+  facts: ProtocolFacts,
+  cursor: StandaloneCursor | undefined,
   { nodeId, lease }: Pick<LocalSettings, 'nodeId' | 'lease'>,
-): Promise<{ readonly claim: number; readonly facts: ProtocolFacts }> {
-  const giveUpAt = performance.now() + GONE_WITHIN_MS;
+): Promise<ClaimOutcome> {
   for (let current = facts; ;) {
     const holder = listenerOf(current);
-    if (!takeOver && (await isHeldElsewhere(holder, nodeId, lease))) {
-      // A client that has closed its stream and opens the next one can be quicker than the node that it has left.
-      if (performance.now() > giveUpAt) throw secondListener();
-      await pause(LOOK_AGAIN_MS);
-      current = await readFacts();
-      continue;
+    const continued = isContinued(cursor, holder);
+    if (!continued && holder.nodeId !== undefined && holder.nodeId !== nodeId) {
+      const until = await lease.runsUntil(holder.nodeId, holder.since);
+      if (until > Date.now()) return { claim: undefined, heldBy: { n: holder.n, until } };
     }
-    const listener = { n: holder.n + 1, nodeId, since: Date.now() };
+    const n = holder.n + 1;
+    const line = continued ? holder.line : n;
     let won = false;
     current = await session.updateProtocol((latest) => {
       won = listenerOf(latest).n === holder.n;
       if (!won) return latest;
-      return { ...latest, listener, ...(cursor !== undefined && { standaloneCursor: cursor }) };
+      const standaloneCursor = continued ? cursor?.id : laterOf(cursor?.id, standaloneCursorOf(latest));
+      return { ...latest, listener: { n, line, nodeId, since: Date.now() }, standaloneCursor };
     });
     if (!won) continue;
-    if (holder.nodeId !== undefined && holder.nodeId !== nodeId) await leaveMark(session, listener.n);
-    return { claim: listener.n, facts: current };
+    const claim = { n, line };
+    if (holder.nodeId !== undefined && holder.nodeId !== nodeId) await leaveMark(session, claim);
+    return { claim, after: standaloneCursorOf(current) };
   }
 }
 
+/** Whether a client's cursor is of the line that holds the stream, or held it last. */
+export function isContinued(cursor: StandaloneCursor | undefined, { line }: Listener): boolean {
+  return cursor?.line === line;
+}
+
+/** Tells how long one who is not to take the stream over waits for it. */
+export class Patience {
+  readonly #begun: number = performance.now();
+  #first: HeldBy | undefined;
+
+  /**
+   * @returns After how many milliseconds to look again.
+   * @throws HttpError 409 when the holder is known to live.
+   */
+  lookAgainAfter(heldBy: HeldBy): number {
+    this.#first ??= heldBy;
+    // A client that has closed its stream and opens the next one can be quicker than the node that it has left.
+    if (performance.now() - this.#begun < GONE_WITHIN_MS) return LOOK_AGAIN_MS;
+    // It has said so since we look. Of one that is dead we would not know before its lease is over, and its client is not to be turned away.
+    if (heldBy.n !== this.#first.n || heldBy.until > this.#first.until) throw secondListener();
+    return LOOK_LATER_MS;
+  }
+}
+
+/** The later one of two events. */
+function laterOf(a: string | undefined, b: string | undefined): string | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return seqOf(a) > seqOf(b) ? a : b;
+}
+
 /** Ends the connection of the former holder. Where that fails, the claim is nobody's. */
-async function leaveMark(session: AnySession, claim: number): Promise<void> {
+async function leaveMark(session: AnySession, claim: Claim): Promise<void> {
   try {
-    await appendAgain(session, STANDALONE_STREAM, listenerMark(claim));
+    await appendAgain(session, STANDALONE_STREAM, listenerMark(claim.n));
   } catch (error) {
-    await releaseListener(session, claim).catch(() => undefined);
+    await releaseListener(session, claim, undefined).catch(() => undefined);
     throw error;
   }
 }
 
-/** Gives a claim back, unless it was taken over. */
-export async function releaseListener(session: AnySession, claim: number): Promise<void> {
-  if (listenerOf(session.protocol).n !== claim) return;
+/**
+ * Gives a claim back, unless it was taken over.
+ *
+ * @param delivered Id of the last event that counts as delivered by it; `undefined`: none does.
+ */
+export async function releaseListener(
+  session: AnySession,
+  { n, line }: Claim,
+  delivered: string | undefined,
+): Promise<void> {
+  if (listenerOf(session.protocol).n !== n) return;
   await session.updateProtocol((facts) =>
-    listenerOf(facts).n === claim ? { ...facts, listener: { n: claim } } : facts,
+    listenerOf(facts).n === n
+      ? { ...facts, listener: { n, line }, standaloneCursor: delivered ?? standaloneCursorOf(facts) }
+      : facts,
   );
 }
 
 export function secondListener(): HttpError {
   return new HttpError(409, 'Conflict: only one standalone stream is allowed per session');
-}
-
-async function isHeldElsewhere(
-  { nodeId: holder, since }: Listener,
-  nodeId: string,
-  lease: LocalSettings['lease'],
-): Promise<boolean> {
-  if (holder === undefined || holder === nodeId) return false;
-  return (await lease.runsUntil(holder, since)) > Date.now();
 }

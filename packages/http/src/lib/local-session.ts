@@ -4,11 +4,12 @@ import { DeliveryMark } from './delivery-mark.ts';
 import { NO_SETTINGS, type Settings } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import type { NodeLease } from './lease.ts';
-import { releaseListener } from './listener.ts';
+import { type Claim, releaseListener } from './listener.ts';
 import { Mail } from './mail.ts';
 import type { ServerLike } from './sdk.ts';
 import { type OutgoingEvent, retryFrame, SseConnection } from './sse.ts';
-import { type AnySession, follow, type FollowOptions, STANDALONE_STREAM } from './streams.ts';
+import { STANDALONE_STREAM } from './standalone.ts';
+import { type AnySession, follow, type FollowOptions } from './streams.ts';
 import type { SessionTransport } from './transport.ts';
 
 /** A node's sign of life, see `NodeLease`. */
@@ -31,8 +32,8 @@ export interface OpenOptions {
   readonly after: string | undefined;
   /** After how many settled requests the stream ends; `undefined`: never. */
   readonly unsettled?: number;
-  /** The number of the connection's claim to the standalone stream, which is given back when it is closed. Default: it needs none. */
-  readonly claim?: number;
+  /** The connection's claim to the standalone stream, which is given back when it is closed. Default: it needs none. */
+  readonly claim?: Claim;
   /** The client's request: when it is aborted, the connection is closed and nothing else. */
   readonly request: Request;
 }
@@ -157,7 +158,7 @@ export class LocalSession<Server extends ServerLike> {
         request.signal.removeEventListener('abort', onAbort);
         if (this.#connections.get(streamId) === connection) this.#connections.delete(streamId);
         this.lastUsedAt = performance.now();
-        if (claim !== undefined) this.#release(claim);
+        if (claim !== undefined) this.#release(claim, mark?.delivered);
         if (error !== undefined && !(error instanceof SessionError && error.code === 'EVENTS_TRIMMED')) onError(error);
       },
     });
@@ -220,8 +221,9 @@ export class LocalSession<Server extends ServerLike> {
     };
   }
 
-  #release(claim: number): void {
-    const release = releaseListener(this.session, claim)
+  #release(claim: Claim, delivered: string | undefined): void {
+    // In turn: who claims it next must know what was delivered.
+    const release = this.inTurn(() => releaseListener(this.session, claim, delivered))
       .catch((error: unknown) => {
         if (!(error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) this.#settings.onError(error);
       })

@@ -14,7 +14,8 @@ import type { LocalSession, LocalSettings } from './local-session.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
-import { type AnySession, appendAgain, openedMark, readProgress, requestStream, STANDALONE_STREAM } from './streams.ts';
+import { STANDALONE_STREAM } from './standalone.ts';
+import { type AnySession, appendAgain, openedMark, readProgress, requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */

@@ -20,7 +20,7 @@ import type { SessionHandlerOptions } from './options.ts';
 import { OutgoingIds } from './outgoing-ids.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
-import { STANDALONE_STREAM } from './streams.ts';
+import { STANDALONE_STREAM } from './standalone.ts';
 import { SessionTransport } from './transport.ts';
 
 /** Whose request it is that begins or restores a session. */

@@ -1,13 +1,12 @@
-import { type AppendOptions, type Session, SessionError, type SessionEvent } from '@mcp-session/core';
+import { type AppendOptions, type Session, SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, isRequestId, isResponse, type RequestId } from './json-rpc.ts';
+import type { Claim } from './listener.ts';
 import type { OutgoingEvent } from './sse.ts';
+import { wireId } from './standalone.ts';
 
 /** A session as this package uses it: all but the state, which is the application's. */
 export type AnySession = Omit<Session<never>, 'state'>;
-
-/** The stream of messages that belong to no request: the name that both SDK lines give it. */
-export const STANDALONE_STREAM = '_GET_stream';
 
 /** The stream by which the nodes of a session talk to each other. No client can name it. */
 export const NODES_STREAM = '_nodes';
@@ -134,8 +133,8 @@ export interface FollowOptions {
   readonly after: string | undefined;
   /** After how many settled requests the stream ends. Default: never. */
   readonly unsettled?: number;
-  /** The number of the connection's claim to the standalone stream. Default: it needs none. */
-  readonly claim?: number;
+  /** The connection's claim to the standalone stream. Default: it needs none. */
+  readonly claim?: Claim;
   readonly signal: AbortSignal;
 }
 
@@ -146,12 +145,12 @@ export interface FollowOptions {
  */
 export async function* follow(
   session: AnySession,
-  { unsettled = 0, claim = Number.POSITIVE_INFINITY, signal, ...options }: FollowOptions,
+  { unsettled = 0, claim, signal, ...options }: FollowOptions,
 ): AsyncGenerator<OutgoingEvent, boolean, undefined> {
   let left = unsettled;
   for await (const event of session.events.tail({ ...options, signal })) {
-    if (isMessage(event.message)) yield outgoing(event, event.message);
-    else if (takenBy(event.message) > claim) return false;
+    if (isMessage(event.message)) yield { id: wireId(event.id, claim?.line ?? 1), message: event.message };
+    else if (claim !== undefined && takenBy(event.message) > claim.n) return false;
     if (settledBy(event.message) !== undefined && --left === 0) return false;
   }
   return !signal.aborted;
@@ -180,8 +179,4 @@ export async function appendAgain(
       await pause(delayMs);
     }
   }
-}
-
-function outgoing({ id }: SessionEvent, message: OutgoingEvent['message']): OutgoingEvent {
-  return { id, message };
 }

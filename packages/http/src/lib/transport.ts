@@ -12,7 +12,8 @@ import {
 } from './json-rpc.ts';
 import type { OpenedStream, OpenRequest } from './open-request.ts';
 import type { OutgoingIds } from './outgoing-ids.ts';
-import { seqOf, STANDALONE_STREAM } from './streams.ts';
+import { STANDALONE_STREAM } from './standalone.ts';
+import { seqOf } from './streams.ts';
 
 /** Requests that a server may send again while it is restored: they ask for facts and do nothing. */
 const REPEATABLE: ReadonlySet<string> = new Set(['roots/list', 'ping']);
