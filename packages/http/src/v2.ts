@@ -24,7 +24,7 @@ import { StoreEventBus, type StoreEventBusOptions } from './lib/event-bus.ts';
 import { type FetchOptions, Handler, type SessionHandler } from './lib/handler.ts';
 import { errorToResponse, HttpError, isOurs } from './lib/http-errors.ts';
 import { checkHostAndOrigin } from './lib/ingress.ts';
-import type { SessionHandlerOptions } from './lib/options.ts';
+import { guarded, type SessionHandlerOptions } from './lib/options.ts';
 import type { Sdk } from './lib/sdk.ts';
 
 export type { BroadcastNotification, BroadcastOptions } from './lib/broadcast.ts';
@@ -119,10 +119,12 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas>(
   options: DualEraHandlerOptions<S>,
 ): DualEraHandler {
   const sessions = createSessionHandler(options);
-  const { createStatelessServer, stateless = {}, maxBodyBytes: maxRequestBodySize = 4_194_304, onError } = options;
+  const { createStatelessServer, stateless = {}, maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
+  const { bus } = stateless;
+  const onError = guarded(options.onError);
   const modern = createMcpHandler(createStatelessServer, {
     maxRequestBodySize,
-    ...(onError !== undefined && { onerror: onError }),
+    onerror: onError,
     ...stateless,
     legacy: 'reject',
   });
@@ -151,18 +153,28 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas>(
         // The eras have opposite rules for a lost connection, so this comes before anything else.
         if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize }))
           return await sessions.fetch(request, { authInfo, parsedBody });
-        return await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
+        const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
+        // A client that listens takes the beginning of its stream for a promise that it hears of every change from then on.
+        if (bus instanceof StoreEventBus && isStream(response)) await bus.hearing();
+        return response;
       } catch (error) {
-        if (isOurs(error)) onError?.(error);
+        if (isOurs(error)) onError(error);
         return errorToResponse(error);
       }
     },
   };
 }
 
+function isStream({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('text/event-stream') === true;
+}
+
 /**
  * Makes an event bus for the SDK's `createMcpHandler` over a store, so that `subscriptions/listen` on one node hears what another publishes. Nothing is
- * replayed: whoever listens hears what is published from then on.
+ * replayed: whoever listens hears what is published from then on. While the store fails nothing is heard, and afterwards what was published meanwhile.
+ *
+ * `createDualEraHandler` lets a listener wait until its bus hears the other nodes. With the SDK's `createMcpHandler` alone, what others publish in the first
+ * moments of a node's first listener can be missed.
  */
 export function createStoreEventBus<S extends StateSchemas = StateSchemas>(
   store: SessionStore<S>,

@@ -1,11 +1,10 @@
 import { appendFile } from 'node:fs/promises';
-import { createTestSchema, openDatabase } from '@mcp-session-tooling/databases';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { addresses } from './support/addresses.ts';
 import type { StoreAddress } from './support/chaos-store.ts';
 import type { Line } from './support/line.ts';
 import { runChaos } from './support/chaos.ts';
 import { lines } from './support/lines.ts';
-import { newFile } from './support/nodes.ts';
 
 /** Longer by hand: `CHAOS_MS=120000 CHAOS_REPORT=report.txt npx vitest run test/chaos.test.ts`. */
 const { CHAOS_MS = '10000', CHAOS_REPORT: FILE } = process.env;
@@ -24,17 +23,12 @@ describe.each(lines)(
   'three processes, one of which is killed every few seconds, SDK $name',
   { timeout: MS + 90_000 },
   (line) => {
-    it('lose nothing but what the dead one was at, double nothing, and mix up nothing: SQLite', async () => {
-      await play(line, { kind: 'sqlite', path: await newFile() });
-      expect(MS).toBeGreaterThan(0);
-    });
-
-    it('the same on PostgreSQL', async () => {
-      const server = await openDatabase('postgres');
-      onTestFinished(() => server.close());
-      const { url, schema } = await createTestSchema(server.url);
-      await play(line, { kind: 'postgres', url, schema });
-      expect(MS).toBeGreaterThan(0);
-    });
+    it.each(addresses)(
+      'lose nothing but what the dead one was at, double nothing, and mix up nothing: %s',
+      async (_, newAddress) => {
+        await play(line, await newAddress());
+        expect(MS).toBeGreaterThan(0);
+      },
+    );
   },
 );

@@ -1,10 +1,15 @@
 import { SessionError, type Session, type SessionStore, type StateSchemas } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import { guarded } from './options.ts';
 
 /** Kind of the record whose log is the bus. */
 const KIND = 'bus';
 const STREAM = 'events';
 /** The record is never to expire: an id that has expired cannot be had again at once. */
 const LIFE = { ttlMs: 3_153_600_000_000, maxLifetimeMs: Number.MAX_SAFE_INTEGER };
+
+/** After how long a bus that could not hear the others tries again. */
+const RETRY_MS = 500;
 
 /** Options of `createStoreEventBus`. */
 export interface StoreEventBusOptions {
@@ -33,10 +38,10 @@ export class StoreEventBus<Event extends object, S extends StateSchemas> {
   #ready: Promise<void> = Promise.resolve();
   #publishing: Promise<void> = Promise.resolve();
 
-  constructor(store: SessionStore<S>, { name = 'default', onError = () => undefined }: StoreEventBusOptions) {
+  constructor(store: SessionStore<S>, { name = 'default', onError }: StoreEventBusOptions) {
     this.#store = store;
     this.#id = `bus-${name}`;
-    this.#onError = onError;
+    this.#onError = guarded(onError);
   }
 
   /** Tells the listeners of this node at once, and those of others through the store. */
@@ -47,6 +52,7 @@ export class StoreEventBus<Event extends object, S extends StateSchemas> {
       try {
         await (await this.#open()).events.append(STREAM, published);
       } catch (error) {
+        this.#record = undefined;
         this.#onError(error);
       }
     });
@@ -69,26 +75,47 @@ export class StoreEventBus<Event extends object, S extends StateSchemas> {
     await Promise.all([this.#publishing, this.#ready]);
   }
 
+  /** Resolves when what others publish from now on is heard; as well when that fails, of which `onError` is told. */
+  hearing(): Promise<void> {
+    return this.#ready;
+  }
+
   #hear(): void {
     const abort = (this.#hearing = new AbortController());
     const ready = Promise.withResolvers<void>();
     this.#ready = ready.promise;
-    const follow = async (): Promise<void> => {
-      const { events } = await this.#open();
-      const [last] = await events.recent(1, STREAM);
-      ready.resolve();
-      for await (const { message } of events.tail({ streamId: STREAM, after: last?.id, signal: abort.signal })) {
-        const { event, from } = message as Published<Event>;
-        if (from !== this.#self) this.#tell(event);
+    void this.#follow(abort.signal, ready.resolve);
+  }
+
+  /** Hears the others until it is told to stop. What is published while the store fails is heard when it works again. */
+  async #follow(signal: AbortSignal, onReady: () => void): Promise<void> {
+    let after: string | undefined;
+    let begun = false;
+    while (!signal.aborted) {
+      try {
+        const { events } = await this.#open();
+        if (!begun) after = (await events.recent(1, STREAM))[0]?.id;
+        begun = true;
+        onReady();
+        for await (const { id, message } of events.tail({ streamId: STREAM, after, signal })) {
+          after = id;
+          const { event, from } = message as Published<Event>;
+          if (from !== this.#self) this.#tell(event);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#onError(error);
+        const code = error instanceof SessionError ? error.code : undefined;
+        if (code === 'STORE_CLOSED') return;
+        // What it had heard last is not kept any more, or the record is a new one: either way what there is is new.
+        if (code === 'EVENTS_TRIMMED' || code === 'INVALID_CURSOR') after = undefined;
+      } finally {
+        onReady();
       }
-    };
-    follow()
-      .catch(this.#onError)
-      .finally(() => {
-        ready.resolve();
-        // The next one that subscribes tries again.
-        if (this.#hearing === abort) this.#hearing = undefined;
-      });
+      // A tail ends without an error when its record is gone.
+      this.#record = undefined;
+      await pause(RETRY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
   }
 
   #tell(event: Event): void {

@@ -127,7 +127,8 @@ function wholeNumber(name: string, value: unknown, min: number, max: number = Nu
   return value;
 }
 
-function guarded(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
+/** An `onError` that never throws. */
+export function guarded(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
   return (error) => {
     try {
       onError?.(error);
