@@ -1,4 +1,4 @@
-import { SessionError } from '@mcp-session/core';
+import { SessionError, type Session, type SessionEvent, type SessionEvents } from '@mcp-session/core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatEventId, parseEventId, sessionTag } from '../src/lib/event-id.ts';
@@ -159,5 +159,64 @@ describe('event ids', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+});
+
+describe('a reader without a cursor, while the log is cut', () => {
+  /** A store whose first page of a log is empty although there is more, and then does something: as where all of it was trimmed while it was read. */
+  async function emptyAtFirst(meanwhile: (session: Session) => Promise<unknown>): Promise<SessionEvents> {
+    let session: Session | undefined;
+    let first = true;
+    const { store } = await open({}, (inner) => ({
+      async readEvents(query, now) {
+        const page = await inner.readEvents(query, now);
+        if (!first || page === undefined || session === undefined) return page;
+        first = false;
+        await meanwhile(session);
+        return { ...page, events: [], more: true };
+      },
+    }));
+    session = await store.create();
+    for (let n = 1; n <= 4; n++) await session.events.append('s', n);
+    return session.events;
+  }
+  const seqs = (events: readonly SessionEvent[]) => events.map(({ seq }) => seq);
+
+  it('goes on from what is kept as long as it was given nothing', async () => {
+    const cut = await emptyAtFirst(({ events }) => events.trim({ maxEvents: 2 }));
+    expect(seqs(await collect(cut.replay()))).toEqual([3, 4]);
+
+    const followed = await emptyAtFirst(({ events }) => events.trim({ maxEvents: 1 }));
+    expect((await followed.tail().next()).value).toMatchObject({ seq: 4 });
+  });
+
+  it('is given nothing where nothing is kept of what a replay would have given', async () => {
+    const events = await emptyAtFirst(async (session) => {
+      await session.events.append('s', 5);
+      await session.events.append('s', 6);
+      await session.events.trim({ maxEvents: 1 });
+    });
+    expect(await collect(events.replay())).toEqual([]);
+  });
+
+  it('learns of what came after the start of its tail and is gone', async () => {
+    const events = await emptyAtFirst(async (session) => {
+      await session.events.append('s', 5);
+      await session.events.append('s', 6);
+      await session.events.trim({ maxEvents: 1 });
+    });
+    expect(await codeOf(() => events.tail().next())).toBe('EVENTS_TRIMMED');
+  });
+
+  it('learns of a gap behind the first event that it was given', async () => {
+    const { store } = await open();
+    const { events } = await store.create();
+    // A page holds one of them.
+    for (let n = 1; n <= 4; n++) await events.append('s', 'x'.repeat(700_000));
+
+    const reading = events.replay();
+    expect((await reading.next()).value).toMatchObject({ seq: 1 });
+    await events.trim({ maxEvents: 1 });
+    expect(await codeOf(() => reading.next())).toBe('EVENTS_TRIMMED');
   });
 });

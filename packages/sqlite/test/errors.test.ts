@@ -160,6 +160,26 @@ it(
   },
 );
 
+it('a read gives what it read where the renewal beside it cannot be written', { timeout: 60_000 }, async () => {
+  const path = await newFile();
+  let now = 1;
+  const store = await createSqliteStore({ path, busyTimeoutMs: 50, sweep: false, clock: () => now });
+  onTestFinished(() => store.close());
+  const session = await store.create();
+  await session.state.set('a', 1);
+  const holder = new Child('hold-lock.ts', [path]);
+  expect(await holder.line()).toBe('locked');
+
+  now += 600_000;
+  expect(await session.state.get('a')).toBe(1);
+  expect((await store.get(session.id))?.id).toBe(session.id);
+  await expect(session.touch()).rejects.toMatchObject({ code: 'STORE_BUSY' });
+
+  await holder.succeed();
+  await session.state.get('a');
+  expect(session.lastActiveAt).toBe(now);
+});
+
 describe('no room', () => {
   it('in the database is STORE_FULL: what was written stays, and writing goes on once there is room', async () => {
     const { path, backend: reader } = await newStore();

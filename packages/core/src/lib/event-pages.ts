@@ -16,6 +16,10 @@ export interface PagesQuery {
 /**
  * Reads pages after a cursor, for ever: an empty one says that there is nothing more for now. A gap is an error, never a shorter answer.
  *
+ * Without a cursor the reader has asked for what is kept, and retention may cut the log while it reads. As long as it was given nothing, what was there
+ * at its start and is gone was not promised to it, and it goes on from the new horizon. After the first event each one that follows is promised.
+ *
+ * @param follow Whether what is appended after the start is promised as well.
  * @throws EventsTrimmedError
  * @throws SessionError `INVALID_CURSOR`, `INVALID_STREAM_ID`, `SESSION_NOT_FOUND`
  */
@@ -23,17 +27,22 @@ export async function* readPages(
   session: SessionContext,
   tag: string,
   { after, streamId }: PagesQuery,
+  follow: boolean,
 ): AsyncGenerator<EventPage, never, undefined> {
   if (streamId !== undefined) checkStreamId(streamId);
   const cursor = after === undefined ? undefined : cursorOf(tag, after, streamId);
   let afterSeq = cursor?.seq ?? 0;
+  // What is gone up to here was not promised, also where it follows `afterSeq`.
+  let unpromisedSeq = 0;
   for (let first = true; ; first = false) {
     const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
     session.shared.operations.checkOpen();
     const page = session.alive(await session.read('readEvents', (backend, now) => backend.readEvents(query, now)));
     if (first && cursor !== undefined) verify(page, cursor, after);
-    // Without a cursor the reader has asked for what there is, and the first page is where it starts.
-    else if (!first && page.trimmedSeq > afterSeq) throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
+    else if (first) unpromisedSeq = follow ? page.lastSeq : Infinity;
+    else if (page.trimmedSeq > Math.max(afterSeq, unpromisedSeq))
+      throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
+    if (page.events.length > 0) unpromisedSeq = 0;
     // All up to `lastSeq` was looked at, also where it is of other streams: commit order is the order of the numbers.
     afterSeq = page.more ? (page.events.at(-1)?.seq ?? afterSeq) : Math.max(page.lastSeq, afterSeq);
     yield page;

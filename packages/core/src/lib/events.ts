@@ -23,7 +23,10 @@ export interface SessionEvent {
 
 /** Where a replay starts. */
 export interface ReplayOptions {
-  /** Id of the last event that the reader has: only what follows it is given. Default: `undefined`, from the oldest event that is still kept. */
+  /**
+   * Id of the last event that the reader has: only what follows it is given. Default: `undefined`, from the oldest event that is still kept when the first one
+   * is given.
+   */
   readonly after?: string | undefined;
   /** Only this stream. Default: `undefined`, the whole log. */
   readonly streamId?: string | undefined;
@@ -102,7 +105,7 @@ export class SessionEvents {
    */
   async *replay(options: ReplayOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
     let until: number | undefined;
-    for await (const page of readPages(this.#session, this.#tag, options)) {
+    for await (const page of readPages(this.#session, this.#tag, options, false)) {
       until ??= page.lastSeq;
       for (const row of page.events) {
         if (row.seq > until) return;
@@ -125,7 +128,7 @@ export class SessionEvents {
     operations.checkOpen();
     const wakeUp = wakeUps.register(this.#session.id);
     try {
-      for await (const page of readPages(this.#session, this.#tag, options)) {
+      for await (const page of readPages(this.#session, this.#tag, options, true)) {
         for (const row of page.events) {
           if (signal?.aborted === true) return;
           yield this.#event(row);

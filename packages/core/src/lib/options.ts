@@ -50,7 +50,8 @@ export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
   readonly maxLifetimeMs?: number;
   /**
    * How stale the stored time of the last activity may become before a mere read writes it again, in milliseconds. Writes renew the session anyway. A session
-   * that is only read can therefore expire by so much earlier than `ttlMs` after its last read.
+   * that is only read can therefore expire by so much earlier than `ttlMs` after its last read. Where that write fails, as in a database that is full, the read
+   * does not: {@link SessionStoreOptions.observe} is told, and the next read tries again.
    *
    * Default: a tenth of `ttlMs`, at most one minute. At most `ttlMs`. Sessions with a `ttlMs` of their own: at most a tenth of that.
    */

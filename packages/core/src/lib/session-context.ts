@@ -79,9 +79,20 @@ export class SessionContext {
     return this.#touchIsDue(now) ? this.#touchBeside(result, now) : result;
   }
 
-  async #touchBeside<T>(result: Promise<T>, now: number): Promise<T> {
-    const [value] = await Promise.all([result, this.touchIfDue(now)]);
-    return value;
+  async #touchBeside<T>(result: Promise<T | undefined>, now: number): Promise<T | undefined> {
+    const renewed = this.renewIfDue(now);
+    const value = await result;
+    return (await renewed) ? value : undefined;
+  }
+
+  /**
+   * As {@link touchIfDue}, beside something that is of use without it: a database that is full or cannot be written to still answers reads. The observer
+   * has seen the failure, and the next use tries again.
+   *
+   * @returns `false` only where the touch has found no live session.
+   */
+  renewIfDue(now: number): Promise<boolean> {
+    return this.touchIfDue(now).catch(() => true);
   }
 
   /** @returns Whether the session is live as far as was looked: `true` where no touch was due. */

@@ -99,9 +99,9 @@ export class Session<S = StateSchemas> {
     });
   }
 
-  /** @internal As {@link touch}, as a part of work that was begun. Tells whether the session is live, where it looked. */
+  /** @internal As {@link touch}, as a part of work that was begun, which goes on where it fails. Tells whether the session is live, where it looked. */
   renewIfDue(): Promise<boolean> {
-    return this.#context.touchIfDue(this.#context.now);
+    return this.#context.renewIfDue(this.#context.now);
   }
 
   /**
