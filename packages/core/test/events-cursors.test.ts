@@ -165,18 +165,20 @@ describe('event ids', () => {
 describe('a reader without a cursor, while the log is cut', () => {
   /** A store whose first page of a log is empty although there is more, and then does something: as where all of it was trimmed while it was read. */
   async function emptyAtFirst(meanwhile: (session: Session) => Promise<unknown>): Promise<SessionEvents> {
-    let session: Session | undefined;
+    const made: Session[] = [];
     let first = true;
     const { store } = await open({}, (inner) => ({
       async readEvents(query, now) {
         const page = await inner.readEvents(query, now);
+        const [session] = made;
         if (!first || page === undefined || session === undefined) return page;
         first = false;
         await meanwhile(session);
         return { ...page, events: [], more: true };
       },
     }));
-    session = await store.create();
+    const session = await store.create();
+    made.push(session);
     for (let n = 1; n <= 4; n++) await session.events.append('s', n);
     return session.events;
   }
