@@ -1,9 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
 import { jsonError } from './lib/http-errors.ts';
 import { INTERNAL_ERROR, SERVER_ERROR } from './lib/json-rpc.ts';
+import { bodyOfResponse, requestOf } from './lib/known-bodies.ts';
+
+/** Up to which length a body is read before the handler is asked, in bytes. */
+const SMALL_BODY_BYTES = 65_536;
 
 /** What the bridge stands in front of: the handler of either SDK line. */
 export interface FetchHandler<AuthInfo> {
@@ -33,7 +38,10 @@ export type NodeHandler<AuthInfo> = (request: NodeRequest<AuthInfo>, response: S
 export function toNodeHandler<AuthInfo>(handler: FetchHandler<AuthInfo>): NodeHandler<AuthInfo> {
   return async (request, response) => {
     const abort = new AbortController();
-    response.once('close', () => abort.abort());
+    response.once('close', () => {
+      // Not after a whole answer: making the error of an abort takes longer than most of what is done for a call.
+      if (!response.writableFinished) abort.abort();
+    });
     try {
       await write(await answer(handler, request, abort.signal), response);
     } catch {
@@ -50,7 +58,7 @@ async function answer<AuthInfo>(
 ): Promise<Response> {
   let webRequest: Request;
   try {
-    webRequest = toWebRequest(request, signal);
+    webRequest = toWebRequest(request, signal, isSmall(request) ? await buffer(request) : undefined);
   } catch {
     return jsonError(400, 'Bad Request: malformed request line or headers', SERVER_ERROR);
   }
@@ -61,21 +69,36 @@ async function answer<AuthInfo>(
   }
 }
 
-function toWebRequest(request: NodeRequest<unknown>, signal: AbortSignal): Request {
-  const { method = 'GET', headers: incoming, body: parsedBody } = request;
+function toWebRequest(
+  request: NodeRequest<unknown>,
+  signal: AbortSignal,
+  body: Buffer<ArrayBuffer> | undefined,
+): Request {
+  const { method = 'GET', headers: incoming } = request;
   const url = new URL(`http://${incoming.host ?? incoming[':authority']?.toString() ?? 'localhost'}${pathOf(request)}`);
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming)) {
     if (name.startsWith(':') || value === undefined) continue;
     for (const each of Array.isArray(value) ? value : [value]) headers.append(name, each);
   }
-  const hasBody = method !== 'GET' && method !== 'HEAD' && parsedBody === undefined;
+  if (body !== undefined) return requestOf(url, { method, headers, signal }, body);
+  const hasBody = mayHaveBody(request);
   return new Request(url, {
     method,
     headers,
     signal,
     ...(hasBody && { body: Readable.toWeb(request) as ReadableStream<Uint8Array>, duplex: 'half' }),
   });
+}
+
+/** Whether there can be a body that nobody has read yet. */
+function mayHaveBody({ method, body }: NodeRequest<unknown>): boolean {
+  return method !== 'GET' && method !== 'HEAD' && body === undefined;
+}
+
+function isSmall(request: NodeRequest<unknown>): boolean {
+  const length = Number(request.headers['content-length']);
+  return mayHaveBody(request) && length > 0 && length <= SMALL_BODY_BYTES;
 }
 
 /** The path and query; of a request line with a whole URL as well (RFC 9112, section 3.2.2). Express cuts off where it is mounted, and keeps the original. */
@@ -86,7 +109,16 @@ function pathOf(request: IncomingMessage & { readonly originalUrl?: string }): s
   return pathname + search;
 }
 
-async function write({ status, headers, body }: Response, response: ServerResponse): Promise<void> {
+async function write(answered: Response, response: ServerResponse): Promise<void> {
+  const { status, headers } = answered;
+  const whole = bodyOfResponse(answered);
+  if (whole !== undefined) {
+    // With its length known, Node sends head and body in one piece.
+    response.writeHead(status, { ...Object.fromEntries(headers), 'content-length': Buffer.byteLength(whole) });
+    response.end(whole);
+    return;
+  }
+  const { body } = answered;
   if (response.destroyed) {
     await body?.cancel();
     return;

@@ -60,13 +60,38 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(200);
   });
 
-  it('a request whose stream cannot be opened is refused with 503 and not run', async () => {
-    const { client, fail, heal, calls } = await startFailing(line);
+  it('a request whose stream cannot be stored is refused with 503; while the store is known to fail, none is run', async () => {
+    const { client, fail, heal, calls, errors } = await startFailing(line);
     fail(['appendEvents']);
-    expect((await client.callTool('echo')).status).toBe(503);
+    const first = await client.callTool('echo');
+    expect([first.status, first.headers.get('retry-after')]).toEqual([503, '2']);
+    expect((await first.error()).message).toBe('Session store failed while the request was handled');
+    expect(calls()).toBe(1);
+    const second = await client.callTool('echo');
+    expect((await second.error()).message).toBe('Session store is unavailable');
+    expect(second.status).toBe(503);
+    expect(calls()).toBe(1);
+    expect(errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }, { code: 'STORE_UNAVAILABLE' }]);
     heal();
     expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
-    expect(calls()).toBe(1);
+    expect(calls()).toBe(2);
+  });
+
+  it('a handler whose stream cannot be stored is aborted: nobody would hear of it again', async () => {
+    const { backend, fail } = failingBackend();
+    const aborted = gate();
+    const wait: Tool = async (_, { signal }) => {
+      signal.addEventListener('abort', () => aborted.open());
+      await aborted.passed;
+      return 'too late';
+    };
+    const { raw, errors } = await start(line, { store: await createSessionStore(backend), tools: { wait } });
+    const client = raw();
+    await client.begin();
+    fail(['appendEvents']);
+    expect((await client.callTool('wait')).status).toBe(503);
+    await aborted.passed;
+    expect(errors).toHaveLength(1);
   });
 
   it('an answer is stored in the end where the store was busy for a while', async () => {
@@ -77,6 +102,16 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     go();
     expect((await call.sse.message()).message).toMatchObject({ result: { content: [{ text: 'waited' }] } });
     expect(errors).toEqual([]);
+  });
+
+  it('so is one that is there before its stream is', async () => {
+    const { client, fail, errors, calls } = await startFailing(line);
+    fail(['appendEvents'], 2, { retryable: true });
+    const frames = await (await client.callTool('echo')).sse.rest();
+    expect(frames.filter(({ data }) => data)).toMatchObject([{ data: expect.stringContaining('"x"') }]);
+    const resumed = await client.get({ 'last-event-id': frames[0]?.id ?? '' });
+    expect((await resumed.sse.rest()).at(-1)).toEqual(frames.at(-1));
+    expect([calls(), errors]).toEqual([1, []]);
   });
 
   it('rule 16: an answer that cannot be stored is not sent: the client gets an error without an event id, at once or when it comes back', async () => {

@@ -78,6 +78,15 @@ describe('the bridge to node:http', () => {
     ]);
   });
 
+  it('passes any bytes on, of small bodies and of large ones', async () => {
+    const port = await listen({ fetch: async (request) => new Response(await request.arrayBuffer()) });
+    for (const length of [0, 3, 200_000]) {
+      const body = Buffer.alloc(length, Buffer.from([0xff, 0x00, 0xc3]));
+      const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body });
+      expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
+    }
+  });
+
   it('passes a body that a framework has parsed on as it is', async () => {
     const body = { parsed: true };
     const port = await listen({ fetch: async (_, options) => Response.json(options?.parsedBody) }, body);

@@ -17,7 +17,7 @@ describe('requests at work', () => {
       const server = { close: () => transport.close() };
       const local = new LocalSession(session, server, transport, settings);
       const begin = (id: number): void => {
-        const stream = { streamId: `stream-${id}`, cursor: `${id}.tag.stream` };
+        const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined };
         transport.request({ jsonrpc: '2.0', id, method: 'test' }, stream, undefined, () => undefined);
         local.mail.watch(0);
       };

@@ -63,12 +63,11 @@ export interface TrimOptions {
  */
 export class SessionEvents {
   readonly #session: SessionContext;
-  readonly #tag: string;
+  #knownTag: string | undefined;
 
   /** @internal */
   constructor(session: SessionContext) {
     this.#session = session;
-    this.#tag = sessionTag(session.id);
   }
 
   /**
@@ -204,6 +203,12 @@ export class SessionEvents {
    */
   streamOf(eventId: string): string | undefined {
     return parseEventId(this.#tag, eventId)?.streamId;
+  }
+
+  /** Made when it is needed: a handle that is only looked at is made for every request over HTTP. */
+  get #tag(): string {
+    this.#knownTag ??= sessionTag(this.#session.id);
+    return this.#knownTag;
   }
 
   #event({ seq, streamId, message, createdAt }: EventRow): SessionEvent {

@@ -21,6 +21,8 @@ export class Session<S = StateSchemas> {
   readonly principal: string | null;
   /** Unix milliseconds. */
   readonly createdAt: number;
+  /** Number of the newest event of the log when this handle was made; 0: there was none. */
+  readonly lastSeq: number;
   readonly state: SessionState<S>;
   readonly events: SessionEvents;
   readonly #context: SessionContext;
@@ -34,6 +36,7 @@ export class Session<S = StateSchemas> {
     this.kind = row.kind;
     this.principal = row.principal;
     this.createdAt = row.createdAt;
+    this.lastSeq = row.lastSeq;
     this.#shared = shared;
     this.#profile = decodeProfile(row.profile);
     this.#version = row.version;

@@ -142,7 +142,11 @@ export class Handler<
   async #handlePosted(session: Session<S>, posted: Posted, caller: Caller<AuthInfo>): Promise<Response> {
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     checkBatch(posted, revision);
-    return this.#withLocal(session, caller, (local) => this.#posts.handle(local, posted, revision, caller));
+    const { messages } = posted;
+    const sinceSeq = session.lastSeq;
+    return this.#withLocal(session, caller, (local) =>
+      this.#posts.handle(local, { messages, revision, sinceSeq, caller }),
+    );
   }
 
   async #initialize(initialize: JsonRpcRequest | undefined, caller: Caller<AuthInfo>): Promise<Response> {

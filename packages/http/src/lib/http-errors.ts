@@ -38,6 +38,12 @@ export function sessionNotFound(): HttpError {
 
 /** How long a client is asked to wait when the store could not be reached, in seconds. */
 const RETRY_AFTER_SECONDS = '2';
+export const RETRY_AFTER: Readonly<Record<string, string>> = { 'retry-after': RETRY_AFTER_SECONDS };
+
+/** Whether an error says that the store could not be reached or did not work, rather than what is wrong with the call. */
+export function isStoreFailure(error: unknown): boolean {
+  return error instanceof SessionError && error.code.startsWith('STORE_');
+}
 
 /** The answer for whatever a request's handling threw. Tells nothing of what went wrong inside. */
 export function errorToResponse(error: unknown): Response {
@@ -57,8 +63,7 @@ export function errorToResponse(error: unknown): Response {
       case 'NOT_JSON':
         return jsonError(400, 'Invalid Request: message cannot be stored', INVALID_REQUEST);
       default:
-        if (error.code.startsWith('STORE_'))
-          return jsonError(503, 'Session store is unavailable', SERVER_ERROR, { 'retry-after': RETRY_AFTER_SECONDS });
+        if (isStoreFailure(error)) return jsonError(503, 'Session store is unavailable', SERVER_ERROR, RETRY_AFTER);
     }
   }
   return jsonError(500, 'Internal server error', INTERNAL_ERROR);
@@ -67,5 +72,5 @@ export function errorToResponse(error: unknown): Response {
 /** Whether this is something for the operator to hear of, rather than a client's mistake. */
 export function isOurs(error: unknown): boolean {
   if (error instanceof HttpError) return error.rpcCode === INTERNAL_ERROR;
-  return !(error instanceof SessionError) || error.code.startsWith('STORE_');
+  return !(error instanceof SessionError) || isStoreFailure(error);
 }

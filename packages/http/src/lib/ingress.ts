@@ -1,4 +1,5 @@
 import { HttpError } from './http-errors.ts';
+import { bodyOfRequest } from './known-bodies.ts';
 import { INVALID_REQUEST, isRequest, type JsonRpcMessage, type JsonRpcRequest, PARSE_ERROR } from './json-rpc.ts';
 
 /** Most messages of one batch, as in both SDK lines. */
@@ -112,10 +113,9 @@ export function requestRevision(
 }
 
 async function readText(request: Request, maxBytes: number): Promise<string> {
-  const tooLarge = new HttpError(413, `Payload Too Large: request body must not exceed ${maxBytes} bytes`, undefined, {
-    connection: 'close',
-  });
-  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge;
+  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
+  const known = bodyOfRequest(request);
+  if (known !== undefined) return new TextDecoder().decode(known);
   if (request.body === null) return '';
   const decoder = new TextDecoder();
   const reader = (request.body as ReadableStream<Uint8Array>).getReader();
@@ -126,7 +126,7 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
       const { done, value } = await reader.read().catch(brokenOff);
       if (done) break;
       received += value.byteLength;
-      if (received > maxBytes) throw tooLarge;
+      if (received > maxBytes) throw tooLarge(maxBytes);
       text += decoder.decode(value, { stream: true });
     }
   } finally {
@@ -134,6 +134,12 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
     reader.releaseLock();
   }
   return text + decoder.decode();
+}
+
+function tooLarge(maxBytes: number): HttpError {
+  return new HttpError(413, `Payload Too Large: request body must not exceed ${maxBytes} bytes`, undefined, {
+    connection: 'close',
+  });
 }
 
 /** A client that goes away in the middle of its body is nothing for the operator to hear of. */

@@ -50,7 +50,7 @@ const FLUSH_MS = 500;
 /** Settling time of the delivery mark where no comments are sent, in milliseconds. */
 const DEFAULT_SETTLE_MS = 15_000;
 
-const SSE_HEADERS = {
+export const SSE_HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
@@ -125,7 +125,7 @@ export class LocalSession<Server extends ServerLike> {
 
   /** Whether a handler of this node may still send on the stream. */
   isRunning(streamId: string): boolean {
-    return this.transport.openRequests().some((open) => open.streamId === streamId);
+    return this.transport.openRequests().some(({ stream }) => stream.streamId === streamId);
   }
 
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */

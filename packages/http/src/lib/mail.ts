@@ -123,7 +123,7 @@ export class Mail {
 
   /** @returns Whether it was for this node. */
   async #take(posting: Posting, extra: unknown, postedSeq?: number): Promise<boolean> {
-    const { transport, session } = this.#options;
+    const { transport } = this.#options;
     if (isResponse(posting)) return transport.response(posting, extra);
     if (posting.method === 'notifications/progress') return transport.progress(posting, extra);
     const requestId = cancelledId(posting);
@@ -131,10 +131,10 @@ export class Mail {
       transport.notify(posting, extra);
       return true;
     }
-    const streamId = transport.cancel(posting, requestId, extra, postedSeq);
-    if (streamId === undefined) return false;
+    const stream = transport.cancel(posting, requestId, extra, postedSeq);
+    if (stream === undefined) return false;
     // Nothing more will be said of this request, and its stream has to end for those who come back to it as well.
-    await appendAgain(session, streamId, endedMark(requestId));
+    await stream.append(endedMark(requestId), true);
     return true;
   }
 

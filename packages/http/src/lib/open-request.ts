@@ -4,16 +4,20 @@ import type { JsonRpcRequest, JsonRpcResponse } from './json-rpc.ts';
 export interface OpenRequest {
   readonly request: JsonRpcRequest;
   /** Where its messages go; `undefined`: to the standalone stream. */
-  readonly streamId: string | undefined;
-  /** Number of the event with which its stream began; 0 where it has none. */
-  readonly openedSeq: number;
+  readonly stream: RequestOutput | undefined;
   readonly answer: (response: JsonRpcResponse) => Promise<void> | void;
   answered: boolean;
 }
 
-/** A stream that was begun for requests. */
-export interface OpenedStream {
+/** The stream on which requests are answered, as their transport uses it. */
+export interface RequestOutput {
   readonly streamId: string;
-  /** Id of its first event. */
-  readonly cursor: string;
+  /** Number of the session's newest event when the requests came: what was posted up to there is not about them. */
+  readonly sinceSeq: number;
+  /**
+   * Stores a message or a mark on the stream.
+   *
+   * @param again Whether it is tried again where the store says that it can go well. Default: `false`.
+   */
+  append(message: unknown, again?: boolean): Promise<void>;
 }

@@ -1,21 +1,28 @@
 import { type ProtocolFacts, SessionError } from '@mcp-session/core';
 import { settingsOf } from './facts.ts';
+import { HttpError, isStoreFailure, RETRY_AFTER } from './http-errors.ts';
 import type { Posted } from './ingress.ts';
 import {
   errorResponse,
   INTERNAL_ERROR,
   isNotification,
   isRequest,
+  type JsonRpcNotification,
   type JsonRpcRequest,
   type JsonRpcResponse,
+  type RequestId,
   textParam,
 } from './json-rpc.ts';
-import type { LocalSession, LocalSettings } from './local-session.ts';
+import { responseOf } from './known-bodies.ts';
+import { type LocalSession, type LocalSettings, SSE_HEADERS } from './local-session.ts';
+import type { RequestOutput } from './open-request.ts';
+import { PostStream } from './post-stream.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
 import { STANDALONE_STREAM } from './standalone.ts';
-import { type AnySession, appendAgain, openedMark, readProgress, requestStream } from './streams.ts';
+import { StoreHealth } from './store-health.ts';
+import { readProgress, requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
@@ -24,15 +31,34 @@ export const FIRST_POLLING_REVISION = '2025-11-25';
 /** A request that is being answered. */
 interface Running {
   readonly request: JsonRpcRequest;
-  readonly streamId: string;
+  readonly stream: PostStream;
   /** Unix milliseconds. */
   readonly beganAt: number;
+}
+
+/** The messages of a POST, for a session. */
+export interface PostedTo<AuthInfo> {
+  readonly messages: Posted['messages'];
+  /** The protocol revision that governs the request. */
+  readonly revision: string;
+  /** Number of the session's newest event as of the request. */
+  readonly sinceSeq: number;
+  readonly caller: Caller<AuthInfo>;
+}
+
+/** A POST whose requests are being answered. */
+interface Responding<AuthInfo> {
+  readonly requests: readonly JsonRpcRequest[];
+  readonly polls: boolean;
+  readonly caller: Caller<AuthInfo>;
+  readonly extra: unknown;
 }
 
 /** Answers POSTs: hands their messages to the session's server, and their responses out of the session's log. */
 export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> {
   readonly #sdk: Sdk<Server, AuthInfo>;
   readonly #settings: LocalSettings;
+  readonly #health: StoreHealth = new StoreHealth();
   #streams = 0;
 
   constructor(sdk: Sdk<Server, AuthInfo>, settings: LocalSettings) {
@@ -40,12 +66,9 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     this.#settings = settings;
   }
 
-  /** @param revision The protocol revision that governs the request. */
   async handle(
     local: LocalSession<Server>,
-    { messages }: Posted,
-    revision: string,
-    caller: Caller<AuthInfo>,
+    { messages, revision, sinceSeq, caller }: PostedTo<AuthInfo>,
   ): Promise<Response> {
     const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
     if (refused !== undefined) return refused;
@@ -59,11 +82,66 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       return new Response(null, { status: 202 });
     }
 
-    const { streamId } = requestStream(requests.length, this.#settings.nodeId, ++this.#streams);
     const beganAt = Date.now();
-    const cursor = await local.session.events.append(streamId, openedMark(requests.map(({ id }) => id)));
+    const stream = new PostStream({
+      session: local.session,
+      streamId: requestStream(requests.length, this.#settings.nodeId, ++this.#streams).streamId,
+      sinceSeq,
+      ids: requests.map(({ id }) => id),
+      onLong: () => local.mail.watch(beganAt),
+    });
+    if (this.#health.failing) await this.#openFirst(stream);
     const polls = revision >= FIRST_POLLING_REVISION;
-    const opening = polls ? cursorFrame(cursor, true) + retryFrame(this.#settings.retryIntervalMs) : '';
+    const retry = retryFrame(this.#settings.retryIntervalMs);
+    const extra = this.#extra(
+      caller,
+      polls ? () => stream.close(retry) : undefined,
+      polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
+    );
+    for (const request of requests)
+      local.transport.request(request, stream, extra, (answer) =>
+        this.#answer(local, { stream, request, beganAt }, answer),
+      );
+    try {
+      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra);
+    } catch (error) {
+      stream.close('');
+      throw error;
+    }
+    return this.#respond(local, stream, { requests, polls, caller, extra });
+  }
+
+  /** Where the store is known to fail, a request is not run before its stream is stored. */
+  async #openFirst(stream: PostStream): Promise<void> {
+    stream.open();
+    await stream.begun;
+    this.#health.noteSuccess();
+  }
+
+  /** Begins the response when the stream is in the log. */
+  async #respond(
+    local: LocalSession<Server>,
+    stream: PostStream,
+    { requests, polls, caller, extra }: Responding<AuthInfo>,
+  ): Promise<Response> {
+    let cursor: string;
+    try {
+      cursor = await stream.begun;
+    } catch (error) {
+      // Nobody will ever hear what they say.
+      for (const { id } of requests) local.transport.cancel(cancelled(id), id, extra, undefined, stream);
+      if (!isStoreFailure(error)) throw error;
+      this.#health.noteFailure();
+      this.#settings.onError(error);
+      throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);
+    }
+    const { retryIntervalMs } = this.#settings;
+    const opening = polls ? cursorFrame(cursor, true) + retryFrame(retryIntervalMs) : '';
+    const { only } = stream;
+    if (only !== undefined) return responseOf(only === 'nothing' ? opening : opening + messageFrame(only), SSE_HEADERS);
+    const lastFrame = stream.lastFrame ?? (local.closed ? retryFrame(retryIntervalMs) : undefined);
+    if (lastFrame !== undefined) return responseOf(opening + lastFrame, SSE_HEADERS);
+    const { streamId } = stream;
     const { response } = local.open({
       streamId,
       opening,
@@ -71,23 +149,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       unsettled: requests.length,
       request: caller.request,
     });
-    const extra = this.#extra(
-      caller,
-      polls ? () => local.closeConnection(streamId) : undefined,
-      polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
-    );
-    for (const request of requests) {
-      local.transport.request(request, { streamId, cursor }, extra, (answer) =>
-        this.#answer(local, { streamId, request, beganAt }, answer),
-      );
-    }
-    local.mail.watch(beganAt);
-    try {
-      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra);
-    } catch (error) {
-      local.closeConnection(streamId);
-      throw error;
-    }
+    stream.attach((frame) => local.closeConnection(streamId, frame));
     return response;
   }
 
@@ -95,39 +157,34 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
   async interrupt(local: LocalSession<Server>): Promise<void> {
     const open = local.transport.openRequests();
     await local.close(true, async () => {
-      for (const { id, streamId } of open) {
-        await tryAppend(
-          local.session,
-          streamId,
-          errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'),
-        );
-      }
+      for (const { id, stream } of open)
+        await tryAppend(stream, errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'));
     });
   }
 
   async #answer(
     local: LocalSession<Server>,
-    { streamId, request, beganAt }: Running,
+    { stream, request, beganAt }: Running,
     answer: JsonRpcResponse,
   ): Promise<void> {
     try {
       // Taken for dead, so the client may have been told that there is no answer, and must not get a second one.
-      if (this.#settings.lease.lapsed(beganAt)) {
-        const { unsettled } = await readProgress(local.session, streamId);
+      if (stream.isOpen && this.#settings.lease.lapsed(beganAt)) {
+        const { unsettled } = await readProgress(local.session, stream.streamId);
         if (unsettled?.includes(request.id) === false) return;
       }
       if (answer.error === undefined) await remember(local, request);
-      await appendAgain(local.session, streamId, answer);
+      await stream.append(answer, true);
     } catch (error) {
+      // Whoever answers the POST says so.
+      if (stream.failedWith(error)) return;
       if (local.closed || (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) return;
       this.#settings.onError(error);
+      if (isStoreFailure(error)) this.#health.noteFailure();
       const failure = errorResponse(request.id, INTERNAL_ERROR, 'Answer could not be stored');
-      const stored =
-        error instanceof SessionError &&
-        !error.code.startsWith('STORE_') &&
-        (await tryAppend(local.session, streamId, failure));
+      const stored = !isStoreFailure(error) && (await tryAppend(stream, failure));
       // Without an event id: the client must not take it for something that it can have again.
-      if (!stored) local.closeConnection(streamId, messageFrame({ id: undefined, message: failure }));
+      if (!stored) stream.close(messageFrame({ id: undefined, message: failure }));
     }
   }
 
@@ -166,9 +223,14 @@ async function changeSettings(
   if (settings.version === local.settings.version + 1) local.settings = settings;
 }
 
-async function tryAppend(session: AnySession, streamId: string, message: unknown): Promise<boolean> {
+function cancelled(requestId: RequestId): JsonRpcNotification {
+  const params = { requestId, reason: 'Session store failed' };
+  return { jsonrpc: '2.0', method: 'notifications/cancelled', params };
+}
+
+async function tryAppend(stream: RequestOutput, message: unknown): Promise<boolean> {
   try {
-    await session.events.append(streamId, message);
+    await stream.append(message);
     return true;
   } catch {
     return false;

@@ -111,11 +111,11 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   ): Promise<LocalSession<Server>> {
     const server = await this.#options.createServer({ session, restored, request, authInfo });
     const ids = new OutgoingIds(this.#settings.nodeId, ++this.#instances);
-    const transport = new SessionTransport(session.id, ids, async (streamId, message) => {
+    const transport = new SessionTransport(session.id, ids, async (message) => {
       try {
-        await session.events.append(streamId, message);
+        await session.events.append(STANDALONE_STREAM, message);
       } catch (error) {
-        if (streamId !== STANDALONE_STREAM || !isNotification(message)) throw error;
+        if (!isNotification(message)) throw error;
         // Both SDK lines let go of such promises (McpServer.sendToolListChanged), and a rejection that nobody handles ends the process.
         if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void local.close(false);
         else this.#settings.onError(error);

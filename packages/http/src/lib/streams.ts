@@ -12,7 +12,7 @@ export type AnySession = Omit<Session<never>, 'state'>;
 export const NODES_STREAM = '_nodes';
 
 /** Waits before an append is tried again that has certainly not happened, in milliseconds. */
-const RETRY_DELAYS_MS = [20, 100, 500] as const;
+export const RETRY_DELAYS_MS = [20, 100, 500] as const;
 
 /**
  * A request's stream: how many requests share it, the node that runs them, and a number of that node.
@@ -67,13 +67,8 @@ export function listenerMark(n: number): Taken {
   return { listener: n };
 }
 
-/** The number of an event, which its id begins with (docs/decisions/003-event-ids.md). */
-export function seqOf(eventId: string): number {
-  return Number.parseInt(eventId, 10);
-}
-
 /** The request that an event settles; `undefined`: none. */
-function settledBy(message: unknown): RequestId | undefined {
+export function settledBy(message: unknown): RequestId | undefined {
   if (isMessage(message)) return isResponse(message) ? message.id : undefined;
   const ended = (message as Partial<Ended> | null)?.ended;
   return isRequestId(ended) ? ended : undefined;
@@ -161,6 +156,11 @@ function takenBy(message: unknown): number {
   return typeof n === 'number' ? n : 0;
 }
 
+/** Whether a write that failed with this has certainly not happened, and may go well the next time. */
+export function canTryAgain(error: unknown): boolean {
+  return error instanceof SessionError && error.retryable && !error.outcomeUnknown;
+}
+
 /** Appends, again after a while where the store says that the last try changed nothing and the next may go well. */
 export async function appendAgain(
   session: AnySession,
@@ -174,8 +174,7 @@ export async function appendAgain(
       return;
     } catch (error) {
       const delayMs = RETRY_DELAYS_MS[attempt];
-      if (delayMs === undefined || !(error instanceof SessionError) || !error.retryable || error.outcomeUnknown)
-        throw error;
+      if (delayMs === undefined || !canTryAgain(error)) throw error;
       await pause(delayMs);
     }
   }

@@ -10,16 +10,14 @@ import {
   type RequestId,
   SERVER_ERROR,
 } from './json-rpc.ts';
-import type { OpenedStream, OpenRequest } from './open-request.ts';
+import type { OpenRequest, RequestOutput } from './open-request.ts';
 import type { OutgoingIds } from './outgoing-ids.ts';
-import { STANDALONE_STREAM } from './standalone.ts';
-import { seqOf } from './streams.ts';
 
 /** Requests that a server may send again while it is restored: they ask for facts and do nothing. */
 const REPEATABLE: ReadonlySet<string> = new Set(['roots/list', 'ping']);
 
-/** What a transport stores messages with. */
-export type Append = (streamId: string, message: JsonRpcMessage) => Promise<void>;
+/** What a transport stores messages with that belong to no request. */
+export type Append = (message: JsonRpcMessage) => Promise<void>;
 
 /**
  * The `Transport` of either SDK line for one session on one node. Whatever the server sends is stored in the session's log, on
@@ -73,7 +71,7 @@ export class SessionTransport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const calls = [...this.#open.values()].filter(({ streamId }) => streamId === undefined);
+    const calls = [...this.#open.values()].filter(({ stream }) => stream === undefined);
     this.#open.clear();
     this.#tellLess();
     try {
@@ -110,7 +108,8 @@ export class SessionTransport {
     if (isRequest(outgoing)) this.onAsked?.();
     else this.#tellLess();
     try {
-      await this.#append(related?.streamId ?? STANDALONE_STREAM, outgoing);
+      if (related?.stream === undefined) await this.#append(outgoing);
+      else await related.stream.append(outgoing);
     } catch (error) {
       if (isRequest(outgoing)) this.#ids.answer({ jsonrpc: '2.0', id: outgoing.id });
       this.#tellLess();
@@ -119,7 +118,7 @@ export class SessionTransport {
   }
 
   /** Hands a client's request to the server. `answer` gets its response, under the client's own id. */
-  request(request: JsonRpcRequest, stream: OpenedStream, extra: unknown, answer: OpenRequest['answer']): void {
+  request(request: JsonRpcRequest, stream: RequestOutput, extra: unknown, answer: OpenRequest['answer']): void {
     this.#dispatch(request, stream, extra, answer);
   }
 
@@ -156,7 +155,8 @@ export class SessionTransport {
   /**
    * Tells the server that the client has cancelled a request. Both SDK lines then send no answer.
    *
-   * @param postedSeq Number of the event that says so: requests that were begun later are not meant. Default: all are.
+   * @param postedSeq Number of the event that says so: requests that came later are not meant. Default: all are.
+   * @param stream Only a request that is answered there. Default: on any.
    * @returns The stream on which the request would have been answered; `undefined`: it is not being answered here.
    */
   cancel(
@@ -164,19 +164,23 @@ export class SessionTransport {
     requestId: RequestId,
     extra: unknown,
     postedSeq: number = Number.POSITIVE_INFINITY,
-  ): string | undefined {
-    const meant = ({ request, openedSeq }: OpenRequest): boolean => request.id === requestId && openedSeq < postedSeq;
+    stream?: RequestOutput,
+  ): RequestOutput | undefined {
+    const meant = (open: OpenRequest): boolean =>
+      open.request.id === requestId &&
+      (open.stream?.sinceSeq ?? 0) < postedSeq &&
+      (stream === undefined || open.stream === stream);
     const [ownId, open] = [...this.#open].findLast(([, each]) => meant(each)) ?? [];
     if (ownId === undefined || open === undefined || open.answered) return undefined;
     this.onmessage?.({ ...notification, params: { ...notification.params, requestId: ownId } }, extra);
     this.#settle(ownId);
-    return open.streamId;
+    return open.stream;
   }
 
   /** The client's requests that are being answered on a stream of their own. */
-  openRequests(): { readonly id: RequestId; readonly streamId: string }[] {
-    return [...this.#open.values()].flatMap(({ request, streamId }) =>
-      streamId === undefined ? [] : [{ id: request.id, streamId }],
+  openRequests(): { readonly id: RequestId; readonly stream: RequestOutput }[] {
+    return [...this.#open.values()].flatMap(({ request, stream }) =>
+      stream === undefined ? [] : [{ id: request.id, stream }],
     );
   }
 
@@ -202,15 +206,14 @@ export class SessionTransport {
 
   #dispatch(
     request: JsonRpcRequest,
-    stream: OpenedStream | undefined,
+    stream: RequestOutput | undefined,
     extra: unknown,
     answer: OpenRequest['answer'],
   ): void {
     // A client that was restarted counts from 0 again while requests of its former life still run.
     let ownId = request.id;
     while (this.#open.has(ownId)) ownId = `${request.id}#${++this.#collisions}`;
-    const openedSeq = stream === undefined ? 0 : seqOf(stream.cursor);
-    this.#open.set(ownId, { request, streamId: stream?.streamId, openedSeq, answer, answered: false });
+    this.#open.set(ownId, { request, stream, answer, answered: false });
     this.onmessage?.({ ...request, id: ownId }, extra);
   }
 

@@ -1,4 +1,4 @@
-import { SessionError, type SessionBackend, type SessionErrorOptions } from '@mcp-session/core';
+import { type Capabilities, SessionError, type SessionBackend, type SessionErrorOptions } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 
 /** The backend in memory, and a switch that makes some of its methods fail as a database does that is gone. */
@@ -7,19 +7,29 @@ export interface FailingBackend {
   /** Lets calls of these methods fail from now on: so many, or all. */
   fail(methods: readonly (keyof SessionBackend)[], times?: number, options?: SessionErrorOptions): void;
   heal(): void;
+  /** Lets calls of these methods wait from now on, until the returned function is called. */
+  hold(methods: readonly (keyof SessionBackend)[]): () => void;
+  /** Names of the methods that were called since this was asked last. */
+  calls(): string[];
 }
 
-export function failingBackend(): FailingBackend {
+/** @param facts What it says of itself other than the backend in memory does. */
+export function failingBackend(facts: Partial<Capabilities> = {}): FailingBackend {
   let failing: readonly (keyof SessionBackend)[] = [];
   let left = 0;
   let how: SessionErrorOptions = {};
+  let held: readonly (keyof SessionBackend)[] = [];
+  let released = Promise.resolve();
+  const calls: string[] = [];
   const backend = new Proxy(createMemoryBackend(), {
     get(target, name: keyof SessionBackend) {
       const value: unknown = Reflect.get(target, name);
       // As small as a backend may be.
-      if (name === 'capabilities') return { ...target.capabilities, maxEventBytes: 1_048_576 };
+      if (name === 'capabilities') return { ...target.capabilities, maxEventBytes: 1_048_576, ...facts };
       if (typeof value !== 'function') return value;
       return (...args: unknown[]): unknown => {
+        calls.push(name);
+        if (held.includes(name)) return released.then(() => Reflect.apply(value, target, args) as unknown);
         if (!failing.includes(name) || left-- <= 0) return Reflect.apply(value, target, args);
         return Promise.reject(new SessionError('STORE_UNAVAILABLE', 'Database at secret-host is gone', how));
       };
@@ -30,5 +40,14 @@ export function failingBackend(): FailingBackend {
     fail: (methods, times = Number.POSITIVE_INFINITY, options = {}) =>
       ([failing, left, how] = [methods, times, options]),
     heal: () => (failing = []),
+    hold: (methods) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      [held, released] = [methods, promise];
+      return () => {
+        held = [];
+        resolve();
+      };
+    },
+    calls: () => calls.splice(0),
   };
 }

@@ -1,0 +1,29 @@
+/**
+ * Bodies that are at hand whole, so that nobody has to read them through a web stream: the bridge to `node:http` and the handler
+ * tell each other. Whatever else looks at the request or the response finds a body as any other.
+ */
+const ofRequests = new WeakMap<Request, Uint8Array>();
+const ofResponses = new WeakMap<Response, string>();
+
+/** A request whose body was read already. Its headers tell the length of it. */
+export function requestOf(url: URL, init: RequestInit, body: Uint8Array<ArrayBuffer>): Request {
+  const request = new Request(url, { ...init, body });
+  ofRequests.set(request, body);
+  return request;
+}
+
+/** The body of a request; `undefined`: it is to be read from its stream. */
+export function bodyOfRequest(request: Request): Uint8Array | undefined {
+  return ofRequests.get(request);
+}
+
+export function responseOf(body: string, headers: Readonly<Record<string, string>>): Response {
+  const response = new Response(body, { headers });
+  ofResponses.set(response, body);
+  return response;
+}
+
+/** The body of a response; `undefined`: it is to be read from its stream. */
+export function bodyOfResponse(response: Response): string | undefined {
+  return ofResponses.get(response);
+}

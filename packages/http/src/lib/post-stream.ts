@@ -1,0 +1,177 @@
+import { SessionError } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import { isMessage, type RequestId } from './json-rpc.ts';
+import type { RequestOutput } from './open-request.ts';
+import type { OutgoingEvent } from './sse.ts';
+import { type AnySession, appendAgain, canTryAgain, openedMark, RETRY_DELAYS_MS, settledBy } from './streams.ts';
+
+/** How long a stream waits for its first message before it begins without one, in milliseconds: most calls are answered sooner. */
+const OPEN_AFTER_MS = 10;
+/** How many messages may wait for the stream to begin: a store that hangs must not fill the memory. */
+const MAX_EARLY = 1_000;
+
+export interface PostStreamOptions {
+  readonly session: AnySession;
+  readonly streamId: string;
+  readonly sinceSeq: number;
+  /** Ids of the requests that are answered on it. */
+  readonly ids: readonly RequestId[];
+  /** Is called before the stream begins with something else than all that it will ever hold. */
+  readonly onLong: () => void;
+}
+
+interface Early {
+  readonly message: unknown;
+  readonly again: boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The stream of one POST on the node that runs its requests (docs/decisions/025-a-call-is-one-commit.md).
+ *
+ * It begins in the log together with its first message, in one commit, or a moment after its requests when there is none by then. Nothing
+ * of the response goes out before.
+ */
+export class PostStream implements RequestOutput {
+  readonly streamId: string;
+  readonly sinceSeq: number;
+  /** Resolves when the response can begin: with the client's first cursor. Rejects where the stream cannot be stored. */
+  readonly begun: Promise<string>;
+  readonly #options: PostStreamOptions;
+  readonly #begin: PromiseWithResolvers<string> = Promise.withResolvers<string>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #early: Early[] = [];
+  #state: 'waiting' | 'opening' | 'open' | 'failed' = 'waiting';
+  #failure: unknown;
+  /** The answer, where the stream has begun with it and is all said. */
+  #only: OutgoingEvent | 'nothing' | undefined;
+  #lastFrame: string | undefined;
+  #close: ((lastFrame: string) => void) | undefined;
+
+  constructor(options: PostStreamOptions) {
+    this.#options = options;
+    ({ streamId: this.streamId, sinceSeq: this.sinceSeq } = options);
+    this.begun = this.#begin.promise;
+    // Whoever answers the POST may have failed before it comes to wait.
+    this.begun.catch(() => undefined);
+    this.#timer = setTimeout(() => this.open(), OPEN_AFTER_MS).unref();
+  }
+
+  /** The answer where it is all that there is to send; `nothing` where the requests were cancelled; `undefined`: the log is to be followed. */
+  get only(): OutgoingEvent | 'nothing' | undefined {
+    return this.#only;
+  }
+
+  /** With what the response was ended before it began, if it was. */
+  get lastFrame(): string | undefined {
+    return this.#lastFrame;
+  }
+
+  /** Whether it is in the log. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Whether an error is the one that has kept the stream from beginning. */
+  failedWith(error: unknown): boolean {
+    return this.#state === 'failed' && this.#failure === error;
+  }
+
+  async append(message: unknown, again = false): Promise<void> {
+    if (this.#state === 'open') return this.#append(message, again);
+    if (this.#state === 'failed') throw this.#failure;
+    if (this.#early.length >= MAX_EARLY)
+      throw new SessionError('STORE_BUSY', `${MAX_EARLY} messages wait for the database already`, { retryable: true });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#early.push({ message, again, resolve, reject });
+    this.open();
+    return promise;
+  }
+
+  /** Lets the stream begin now. */
+  open(): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'opening';
+    clearTimeout(this.#timer);
+    if (!this.#isWhole(this.#early)) this.#options.onLong();
+    void this.#open();
+  }
+
+  /** Ends the response from our side, so that the client comes back for the rest. */
+  close(lastFrame: string): void {
+    if (this.#close !== undefined) {
+      this.#close(lastFrame);
+      return;
+    }
+    this.#lastFrame ??= lastFrame;
+    this.open();
+  }
+
+  /** The response has begun, and ends like this. */
+  attach(close: (lastFrame: string) => void): void {
+    this.#close = close;
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const cursor = await this.#storeFirst();
+      this.#state = 'open';
+      // In the same turn, so that what comes next goes behind them.
+      for (const { message, again, resolve, reject } of this.#early.splice(0))
+        this.#append(message, again).then(resolve, reject);
+      this.#begin.resolve(cursor);
+    } catch (error) {
+      this.#state = 'failed';
+      this.#failure = error;
+      for (const { reject } of this.#early.splice(0)) reject(error);
+      this.#begin.reject(error);
+    }
+  }
+
+  /** Stores the beginning and what waits. Both are appended in one turn, which makes them one commit. */
+  async #storeFirst(): Promise<string> {
+    const { session, ids } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      const early = [...this.#early];
+      const mark = session.events.append(this.streamId, openedMark(ids));
+      const [cursor, ...stored] = await Promise.allSettled([
+        mark,
+        ...early.map(({ message }) => session.events.append(this.streamId, message)),
+      ]);
+      if (cursor.status === 'fulfilled') {
+        this.#early.splice(0, early.length);
+        for (const [index, each] of early.entries()) this.#settle(each, stored[index], this.#isWhole(early));
+        return cursor.value;
+      }
+      const delayMs = RETRY_DELAYS_MS[attempt];
+      // Where a message was stored without the beginning, a beginning behind it would hide it from the client.
+      const again = [cursor, ...stored].every((each) => each.status === 'rejected' && canTryAgain(each.reason));
+      if (delayMs === undefined || !again) throw cursor.reason;
+      await pause(delayMs);
+    }
+  }
+
+  #settle(
+    { message, again, resolve, reject }: Early,
+    stored: PromiseSettledResult<string> | undefined,
+    whole: boolean,
+  ): void {
+    if (stored?.status === 'fulfilled') {
+      if (whole) this.#only = isMessage(message) ? { id: stored.value, message } : 'nothing';
+      resolve();
+    } else if (again && canTryAgain(stored?.reason)) this.#append(message, true).then(resolve, reject);
+    else reject(stored?.reason);
+  }
+
+  /** Whether a message is all that the stream will ever hold. */
+  #isWhole([first]: readonly Early[]): boolean {
+    return this.#options.ids.length === 1 && first !== undefined && settledBy(first.message) !== undefined;
+  }
+
+  async #append(message: unknown, again: boolean): Promise<void> {
+    const { session } = this.#options;
+    if (again) await appendAgain(session, this.streamId, message);
+    else await session.events.append(this.streamId, message);
+  }
+}
