@@ -67,6 +67,11 @@ export function listenerMark(n: number): Taken {
   return { listener: n };
 }
 
+/** The number of an event, which its id begins with (docs/decisions/003-event-ids.md). */
+export function seqOf(eventId: string): number {
+  return Number.parseInt(eventId, 10);
+}
+
 /** The request that an event settles; `undefined`: none. */
 export function settledBy(message: unknown): RequestId | undefined {
   if (isMessage(message)) return isResponse(message) ? message.id : undefined;
