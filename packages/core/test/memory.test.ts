@@ -1,7 +1,7 @@
 import type { SessionBackend } from '@mcp-session/core';
 import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
-import { codeOf, errorOf } from './support/errors.ts';
+import { codeOf, collect, errorOf } from './support/errors.ts';
 import { open, START } from './support/open.ts';
 
 /** The bytes that a backend counts, read from the message of a refusal that changes nothing. */
@@ -49,24 +49,64 @@ describe('the in-memory store', () => {
     expect(await store.create()).toBeDefined();
   });
 
-  it('refuses what exceeds its bytes, changes nothing then, and takes more after a removal or a trim', async () => {
+  it('refuses what exceeds its bytes, changes nothing then, and takes more after a removal', async () => {
     const { store } = await open({ backend: createMemoryBackend({ maxBytes: 10_000 }) });
-    const { state, events, updateMetadata, ...session } = await store.create();
+    const session = await store.create();
+    const { state, events } = session;
     const big = 'x'.repeat(4_000);
-    await state.set('a', big);
-    await events.append('s', big);
+    await state.patch({ a: big, b: big });
 
-    expect(session).toBeDefined();
-    expect(updateMetadata).toBeDefined();
-    for (const use of [() => state.set('b', big), () => events.append('s', big), () => state.patch({ b: 1, c: big })])
-      expect(await codeOf(use)).toBe('STORE_FULL');
-    expect(await state.keys()).toEqual(['a']);
-    expect(await events.recent(5)).toHaveLength(1);
+    const uses = [
+      () => state.set('c', big),
+      () => events.append('s', big),
+      () => state.patch({ b: 1, c: big, d: big }),
+      () => session.updateMetadata(() => ({ big })),
+      () => store.create({ metadata: { big } }),
+    ];
+    for (const use of uses) expect(await codeOf(use)).toBe('STORE_FULL');
+    expect(await state.keys()).toEqual(['a', 'b']);
+    expect(await events.recent(5)).toHaveLength(0);
+    expect(session.metadata).toEqual({});
     await state.set('a', 1);
     await events.append('s', big);
-    await events.trim({ maxEvents: 1 });
-    await state.set('b', big);
-    expect(await state.keys()).toEqual(['a', 'b']);
+    expect(await events.recent(5)).toHaveLength(1);
+  });
+
+  it('makes room for what a session writes by its own oldest events, and by nobody else’s', async () => {
+    const { store } = await open({ backend: createMemoryBackend({ maxBytes: 50_000 }) });
+    const [quiet, busy] = [await store.create(), await store.create()];
+    const message = 'x'.repeat(1_000);
+    for (let n = 0; n < 5; n++) await quiet.events.append('s', message);
+    const first = await busy.events.append('s', message);
+    for (let n = 1; n < 200; n++) await busy.events.append('s', message);
+
+    const kept = await collect(busy.events.replay());
+    expect(kept.at(-1)?.seq).toBe(200);
+    expect(kept.length).toBeGreaterThan(25);
+    expect(kept.map(({ seq }) => seq)).toEqual(kept.map((_, index) => 200 - kept.length + 1 + index));
+    expect(await codeOf(() => busy.events.replay({ after: first }).next())).toBe('EVENTS_TRIMMED');
+
+    await busy.state.set('a', 'x'.repeat(10_000));
+    await busy.updateMetadata(() => ({ long: 'x'.repeat(10_000) }));
+    expect((await collect(busy.events.replay())).length).toBeLessThan(kept.length - 15);
+    expect(await collect(quiet.events.replay())).toHaveLength(5);
+    // All that it has would not do, and so nothing is taken.
+    const before = await busy.events.recent(100);
+    expect(await codeOf(() => busy.state.set('b', 'x'.repeat(60_000)))).toBe('STORE_FULL');
+    expect(await busy.events.recent(100)).toHaveLength(before.length);
+  });
+
+  it('where there is no room for one session, others of the same call still write', async () => {
+    const { store } = await open({ backend: createMemoryBackend({ maxBytes: 20_000 }) });
+    const [busy, fresh] = [await store.create(), await store.create()];
+    for (let n = 0; n < 50; n++) await busy.events.append('s', 'x'.repeat(1_000));
+
+    const [one, other] = await Promise.allSettled([
+      fresh.events.append('s', 'x'.repeat(8_000)),
+      busy.events.append('s', 'x'.repeat(1_000)),
+    ]);
+    expect(one).toMatchObject({ status: 'rejected', reason: { code: 'STORE_FULL' } });
+    expect(other).toMatchObject({ status: 'fulfilled' });
   });
 
   it('makes room by what has expired where its bytes are used up', async () => {
@@ -79,7 +119,8 @@ describe('the in-memory store', () => {
     clock.now += 500;
 
     expect(await session.events.append('s', 'x'.repeat(8_000))).toMatch(/^1\./);
-    expect(await codeOf(() => session.state.set('a', 'x'.repeat(8_000)))).toBe('STORE_FULL');
+    const other = await store.create();
+    expect(await codeOf(() => other.state.set('a', 'x'.repeat(8_000)))).toBe('STORE_FULL');
   });
 
   it('counts no byte any more when all is swept', async () => {

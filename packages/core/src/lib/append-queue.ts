@@ -166,8 +166,8 @@ export class AppendQueue {
 
   async #fail(batch: readonly Part[], error: unknown, upkeep: Promise<void>[]): Promise<void> {
     // What the database refuses for one session must not fail the others: each goes again alone, under the same token.
-    if (batch.length > 1 && error instanceof SessionError && !error.retryable)
-      for (const part of batch) await this.#commit([part], upkeep);
+    const ofOne = error instanceof SessionError && (!error.retryable || error.code === 'STORE_FULL');
+    if (batch.length > 1 && ofOne) for (const part of batch) await this.#commit([part], upkeep);
     else for (const part of batch) this.#reject(part, error);
   }
 

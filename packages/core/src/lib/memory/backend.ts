@@ -1,16 +1,21 @@
 import type { Capabilities, SessionBackend } from '../backend.ts';
 import { SessionError } from '../errors.ts';
 import type * as rows from '../rows.ts';
-import { appendEvents, readEvents, readHeads, trimEvents } from './events.ts';
+import { appendEvents, readEvents, readHeads } from './events.ts';
 import { Records } from './records.ts';
 import { countSessions, createSession, endSession, listSessions, sweep, updateSession } from './sessions.ts';
 import { clearState, commitState, readState } from './state.ts';
+import { trimEvents } from './trim.ts';
 
 /** Bounds of an in-memory backend. */
 export interface MemoryBackendOptions {
   /** Most sessions, tombstones included. A further one is refused with `STORE_FULL` once nothing that has expired is left to remove. Default: `100_000`. */
   readonly maxSessions?: number;
-  /** Most bytes of everything, roughly counted. Past it writes are refused with `STORE_FULL`, likewise. Default: 1 GiB (`1_073_741_824`). */
+  /**
+   * Most bytes of everything, roughly counted. Where a write finds no room although nothing that has expired is left, its session gives up its own oldest events,
+   * below what `retention` keeps. A write that finds none even so, and a new session, are refused with `STORE_FULL`. So choose it with room for the state and
+   * the logs of as many sessions as are live at the same time. Default: 1 GiB (`1_073_741_824`).
+   */
   readonly maxBytes?: number;
 }
 

@@ -1,12 +1,6 @@
-import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, Head, TrimBound } from '../rows.ts';
-import {
-  eventBytes,
-  MAX_TRIMMED_STREAMS,
-  trimmedBytes,
-  type MemoryEvent,
-  type MemorySession,
-  type Records,
-} from './records.ts';
+import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, Head } from '../rows.ts';
+import { eventBytes, firstAfter, type MemoryEvent, type MemorySession, type Records } from './records.ts';
+import { giveOldest, type Need } from './trim.ts';
 
 /** Tokens are remembered at least while their events are among so many newest. */
 const REMEMBERED_EVENTS = 1_000;
@@ -17,9 +11,9 @@ export function appendEvents(
   now: number,
 ): (AppendResult | undefined)[] {
   let total = 0;
-  for (const { sessionId, token, events } of batch)
-    if (records.live(sessionId, now)?.tokens.has(token) === false)
-      for (const event of events) total += eventBytes(event);
+  for (const request of batch) total += neededBytes(records, request, now);
+  const missing = records.missing(total, now);
+  if (missing > 0) giveOldest(records, needsOf(records, batch, now), missing);
   records.reserve(total, now);
   return batch.map((request) => append(records, request, now));
 }
@@ -46,24 +40,6 @@ export function readEvents(records: Records, query: EventQuery, now: number): Ev
   };
 }
 
-export function trimEvents(records: Records, sessionId: string, bound: TrimBound, now: number): number | undefined {
-  const session = records.live(sessionId, now);
-  if (session === undefined) return undefined;
-  let count = 0;
-  for (let bytes = session.eventBytes; count < bound.limit; count++) {
-    const event = session.events[count];
-    if (event === undefined || !exceeds(bound, event, session.events.length - count, bytes)) break;
-    bytes -= event.bytes;
-  }
-  const removed = session.events.splice(0, count);
-  for (const event of removed) {
-    records.release(eventBytes(event));
-    session.eventBytes -= event.bytes;
-  }
-  remember(records, session, removed);
-  return count;
-}
-
 export function readHeads(records: Records, ids: readonly string[], now: number): ReadonlyMap<string, Head> {
   const heads = new Map<string, Head>();
   for (const id of ids) {
@@ -71,6 +47,21 @@ export function readHeads(records: Records, ids: readonly string[], now: number)
     if (session !== undefined) heads.set(id, { lastSeq: session.row.lastSeq, expiresAt: session.row.expiresAt });
   }
   return heads;
+}
+
+function neededBytes(records: Records, { sessionId, token, events }: AppendRequest, now: number): number {
+  if (records.live(sessionId, now)?.tokens.has(token) !== false) return 0;
+  let bytes = 0;
+  for (const event of events) bytes += eventBytes(event);
+  return bytes;
+}
+
+function needsOf(records: Records, batch: readonly AppendRequest[], now: number): Need[] {
+  return batch.flatMap((request) => {
+    const session = records.live(request.sessionId, now);
+    const bytes = neededBytes(records, request, now);
+    return session === undefined || bytes === 0 ? [] : [{ session, bytes }];
+  });
 }
 
 function append(
@@ -107,46 +98,8 @@ function forgetTokens({ row: { lastSeq }, tokens }: MemorySession, firstSeq: num
   }
 }
 
-function exceeds(bound: TrimBound, event: MemoryEvent, events: number, bytes: number): boolean {
-  return (
-    (bound.maxEvents !== undefined && events > bound.maxEvents) ||
-    (bound.maxBytes !== undefined && bytes > bound.maxBytes) ||
-    (bound.createdBefore !== undefined && event.createdAt < bound.createdBefore) ||
-    (bound.throughSeq !== undefined && event.seq <= bound.throughSeq)
-  );
-}
-
-/** Takes trimmed events out of their streams and remembers that they were there. */
-function remember(records: Records, session: MemorySession, removed: readonly MemoryEvent[]): void {
-  const trimmed = new Map(removed.map(({ streamId, seq }) => [streamId, seq]));
-  for (const [streamId, seq] of trimmed) {
-    const stream = session.streams.get(streamId) ?? [];
-    stream.splice(0, firstAfter(stream, seq));
-    if (stream.length === 0) session.streams.delete(streamId);
-    if (!session.trimmed.delete(streamId)) records.release(-trimmedBytes(streamId));
-    session.trimmed.set(streamId, seq);
-  }
-  for (const [oldest, seq] of session.trimmed) {
-    if (session.trimmed.size <= MAX_TRIMMED_STREAMS) return;
-    session.trimmed.delete(oldest);
-    records.release(trimmedBytes(oldest));
-    session.forgottenSeq = Math.max(session.forgottenSeq, seq);
-  }
-}
-
 function firstSeq(session: MemorySession): number {
   return session.row.lastSeq - session.events.length + 1;
-}
-
-/** Index of the first event with a greater number, by halving. */
-function firstAfter(log: readonly MemoryEvent[], afterSeq: number): number {
-  let low = 0;
-  for (let high = log.length; low < high;) {
-    const middle = (low + high) >>> 1;
-    if ((log[middle]?.seq ?? 0) > afterSeq) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 function takeOldest(

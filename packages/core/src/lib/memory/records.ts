@@ -71,10 +71,15 @@ export class Records {
       );
   }
 
-  /** @throws SessionError `STORE_FULL` where there would be more than the bound, likewise; nothing was counted then. */
-  reserve(bytes: number, now: number): void {
+  /** How many bytes there is no room for, after all that is past its time is gone; 0: there is room for all. */
+  missing(bytes: number, now: number): number {
     if (this.#exceeds(bytes)) this.#makeRoom(now);
-    if (this.#exceeds(bytes)) {
+    return this.#exceeds(bytes) ? this.#bytes + bytes - this.#maxBytes : 0;
+  }
+
+  /** @throws SessionError `STORE_FULL` where some are missing; nothing was counted then. */
+  reserve(bytes: number, now: number): void {
+    if (this.missing(bytes, now) > 0) {
       throw new SessionError(
         'STORE_FULL',
         `In-memory store holds ${this.#bytes} of at most ${this.#maxBytes} bytes; its option maxBytes sets the limit`,
@@ -126,4 +131,15 @@ export function eventBytes(event: { readonly bytes: number; readonly streamId: s
 
 export function stateBytes(state: { readonly bytes: number }): number {
   return RECORD_BYTES + state.bytes;
+}
+
+/** Index of the first event with a greater number, by halving. */
+export function firstAfter(log: readonly MemoryEvent[], afterSeq: number): number {
+  let low = 0;
+  for (let high = log.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if ((log[middle]?.seq ?? 0) > afterSeq) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

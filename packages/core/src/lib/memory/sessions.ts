@@ -18,6 +18,7 @@ import {
   type MemorySession,
   type Records,
 } from './records.ts';
+import { giveOldest } from './trim.ts';
 
 export function createSession(records: Records, session: NewSession, now: number): boolean {
   if (records.sessions.has(session.id)) return false;
@@ -49,7 +50,10 @@ export function updateSession(
   if (session === undefined) return undefined;
   const { row } = session;
   if (row.version !== change.expectedVersion) return { status: 'conflict', current: { ...row } };
-  records.reserve(utf8Bytes(change.profile) - utf8Bytes(row.profile), now);
+  const bytes = utf8Bytes(change.profile) - utf8Bytes(row.profile);
+  const missing = records.missing(bytes, now);
+  if (missing > 0) giveOldest(records, [{ session, bytes }], missing);
+  records.reserve(bytes, now);
   row.profile = change.profile;
   row.version++;
   if (change.expiresAt !== undefined) renew(session, change.expiresAt, now);

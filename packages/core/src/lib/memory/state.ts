@@ -1,5 +1,6 @@
 import type { StateCommit, StateResult, StateRow } from '../rows.ts';
 import { renew, stateBytes, type Records } from './records.ts';
+import { giveOldest } from './trim.ts';
 
 export function readState(
   records: Records,
@@ -43,6 +44,8 @@ export function commitState(
   if (addedBytes > 0 && session.stateBytes + addedBytes > limits.maxBytes)
     return { status: 'limit', limit: 'maxBytes' };
 
+  const missing = records.missing(storedBytes, now);
+  if (missing > 0) giveOldest(records, [{ session, bytes: storedBytes }], missing);
   records.reserve(storedBytes, now);
   const version = ++session.stateVersion;
   session.stateBytes += addedBytes;

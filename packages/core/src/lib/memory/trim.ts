@@ -1,0 +1,94 @@
+import type { TrimBound } from '../rows.ts';
+import {
+  eventBytes,
+  firstAfter,
+  MAX_TRIMMED_STREAMS,
+  trimmedBytes,
+  type MemoryEvent,
+  type MemorySession,
+  type Records,
+} from './records.ts';
+
+/** Where there was no room, this part of a log goes at once, so that not each write that follows has to make some. */
+const GIVEN_PART = 0.1;
+
+/** What a session wants to store. */
+export interface Need {
+  readonly session: MemorySession;
+  readonly bytes: number;
+}
+
+export function trimEvents(records: Records, sessionId: string, bound: TrimBound, now: number): number | undefined {
+  const session = records.live(sessionId, now);
+  if (session === undefined) return undefined;
+  let count = 0;
+  for (let bytes = session.eventBytes; count < bound.limit; count++) {
+    const event = session.events[count];
+    if (event === undefined || !exceeds(bound, event, session.events.length - count, bytes)) break;
+    bytes -= event.bytes;
+  }
+  removeOldest(records, session, count);
+  return count;
+}
+
+/**
+ * Makes room in a store that is full: sessions that write give up their own oldest events, each for no more than what it wants to store. No session loses
+ * anything to another one, and readers learn of it as of every trim. Nothing is removed where that is not enough.
+ */
+export function giveOldest(records: Records, needs: readonly Need[], missing: number): void {
+  const given: { readonly session: MemorySession; readonly count: number }[] = [];
+  let left = missing;
+  for (const { session, bytes } of needs) {
+    const wanted = Math.min(left, bytes);
+    let freed = 0;
+    let count = 0;
+    for (; freed < wanted && count < session.events.length; count++) freed += freedBytes(session, count);
+    left -= Math.min(freed, wanted);
+    if (count > 0) given.push({ session, count });
+  }
+  if (left > 0) return;
+  for (const { session, count } of given)
+    removeOldest(records, session, Math.max(count, Math.floor(session.events.length * GIVEN_PART)));
+}
+
+/** At the least: its stream's trim takes some room itself, once. */
+function freedBytes({ events }: MemorySession, index: number): number {
+  const event = events[index];
+  return event === undefined ? 0 : eventBytes(event) - trimmedBytes(event.streamId);
+}
+
+function exceeds(bound: TrimBound, event: MemoryEvent, events: number, bytes: number): boolean {
+  return (
+    (bound.maxEvents !== undefined && events > bound.maxEvents) ||
+    (bound.maxBytes !== undefined && bytes > bound.maxBytes) ||
+    (bound.createdBefore !== undefined && event.createdAt < bound.createdBefore) ||
+    (bound.throughSeq !== undefined && event.seq <= bound.throughSeq)
+  );
+}
+
+function removeOldest(records: Records, session: MemorySession, count: number): void {
+  const removed = session.events.splice(0, count);
+  for (const event of removed) {
+    records.release(eventBytes(event));
+    session.eventBytes -= event.bytes;
+  }
+  remember(records, session, removed);
+}
+
+/** Takes trimmed events out of their streams and remembers that they were there. */
+function remember(records: Records, session: MemorySession, removed: readonly MemoryEvent[]): void {
+  const trimmed = new Map(removed.map(({ streamId, seq }) => [streamId, seq]));
+  for (const [streamId, seq] of trimmed) {
+    const stream = session.streams.get(streamId) ?? [];
+    stream.splice(0, firstAfter(stream, seq));
+    if (stream.length === 0) session.streams.delete(streamId);
+    if (!session.trimmed.delete(streamId)) records.release(-trimmedBytes(streamId));
+    session.trimmed.set(streamId, seq);
+  }
+  for (const [oldest, seq] of session.trimmed) {
+    if (session.trimmed.size <= MAX_TRIMMED_STREAMS) return;
+    session.trimmed.delete(oldest);
+    records.release(trimmedBytes(oldest));
+    session.forgottenSeq = Math.max(session.forgottenSeq, seq);
+  }
+}
