@@ -11,7 +11,7 @@ describe('requests at work', () => {
     const session = await store.create();
     for (let turns = 0; turns < 12; turns++) {
       let leases = 0;
-      const lease = { begin: () => (leases++, () => void leases--), lapsed: () => false, runsUntil: async () => 0 };
+      const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
       const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef', 1), async () => undefined);
       const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, onError: () => undefined };
       const server = { close: () => transport.close() };
@@ -19,7 +19,7 @@ describe('requests at work', () => {
       const begin = (id: number): void => {
         const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined };
         transport.request({ jsonrpc: '2.0', id, method: 'test' }, stream, undefined, () => undefined);
-        local.mail.watch(0);
+        local.mail.watch();
       };
       begin(1);
       const sent = transport.send({ jsonrpc: '2.0', id: 1, result: {} });

@@ -5,10 +5,11 @@ import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { claimListener, type HeldBy, isContinued, Patience, releaseListener, secondListener } from './listener.ts';
 import { FIRST_POLLING_REVISION } from './post.ts';
+import { StreamProgress } from './progress.ts';
 import type { ServerLike } from './sdk.ts';
 import { cursorFrame, retryFrame } from './sse.ts';
 import { parseStandaloneCursor, STANDALONE_STREAM, type StandaloneCursor, wireId } from './standalone.ts';
-import { endedMark, parseRequestStream, readProgress, type RequestStream, verifyCursor } from './streams.ts';
+import { endedMark, parseRequestStream, type RequestStream, verifyCursor } from './streams.ts';
 
 const INTERRUPTED = 'Request was interrupted: the server that handled it has stopped';
 
@@ -25,6 +26,8 @@ export interface GetRequest {
 /** Answers GETs from the session's log. */
 export class GetHandler<Server extends ServerLike> {
   readonly #settings: LocalSettings;
+  /** Of the streams that run here and were resumed. */
+  readonly #progress = new WeakMap<LocalSession<Server>, Map<string, StreamProgress>>();
 
   constructor(settings: LocalSettings) {
     this.#settings = settings;
@@ -102,50 +105,57 @@ export class GetHandler<Server extends ServerLike> {
     await verifyCursor(local.session, cursor, streamId);
     // Asked before the log is read: what ends in between has stored its answer by then.
     const running = local.isRunning(streamId);
-    // A client that polls for a long request does not make us read all of its stream each time.
-    const alone = running && requests === 1;
-    const progress = alone ? undefined : await readProgress(local.session, streamId, cursor);
-    const left = requests - (progress?.settledAtCursor ?? 0);
+    const progress = this.#progressOf(local, stream, running);
+    await progress.read(local.session);
+    const settled = progress.settledAt(cursor);
     // The answer that tells an SSE client not to come back (HTML standard, section 9.2.3): SDK v1 otherwise does, for ever, after an error.
-    if (left <= 0) return new Response(null, { status: 204 });
-    const { response, over } = local.open({
-      streamId,
-      opening: this.#opening(cursor, revision),
-      after: cursor,
-      unsettled: left,
-      request,
-    });
-    if (!running && progress?.unsettled?.length !== 0)
-      void this.#settleWhenDead(local, stream, progress?.openedAt, over);
+    if (settled.size >= requests) return new Response(null, { status: 204 });
+    const opening = this.#opening(cursor, revision);
+    const { response, over } = local.open({ streamId, opening, after: cursor, requests, settled, request });
+    if (!running && progress.unsettled?.length !== 0) void this.#settleWhenDead(local, stream, progress, over);
     return response;
+  }
+
+  /** A client that polls for a long request does not make us read all of its stream each time. */
+  #progressOf(local: LocalSession<Server>, stream: RequestStream, running: boolean): StreamProgress {
+    const known = this.#progress.get(local) ?? new Map<string, StreamProgress>();
+    this.#progress.set(local, known);
+    for (const streamId of known.keys()) if (!local.isRunning(streamId)) known.delete(streamId);
+    const progress = known.get(stream.streamId) ?? new StreamProgress(stream);
+    if (running) known.set(stream.streamId, progress);
+    return progress;
   }
 
   /** Waits, while the client does, until whoever runs the requests has answered them or is dead; then answers them with an error. */
   async #settleWhenDead(
     local: LocalSession<Server>,
     stream: RequestStream,
-    openedAt: number | undefined,
+    progress: StreamProgress,
     over: AbortSignal,
   ): Promise<void> {
     try {
       // What ran here and does not run any more is not going to be answered: its answer could not be stored.
       while (stream.nodeId !== this.#settings.nodeId) {
-        const ms = (await this.#settings.lease.runsUntil(stream.nodeId, openedAt)) - Date.now();
+        const ms = (await this.#settings.lease.runsUntil(stream.nodeId, progress.openedAt)) - Date.now();
         if (ms <= 0) break;
         await pause(ms, undefined, { signal: over, ref: false });
       }
-      await this.#settle(local, stream);
+      await this.#settle(local, stream, progress);
     } catch (error) {
       if (!over.aborted) this.#settings.onError(error);
     }
   }
 
-  async #settle({ session }: LocalSession<Server>, { streamId, requests }: RequestStream): Promise<void> {
-    const { settled, unsettled } = await readProgress(session, streamId);
+  async #settle(
+    { session }: LocalSession<Server>,
+    { streamId }: RequestStream,
+    progress: StreamProgress,
+  ): Promise<void> {
+    await progress.read(session);
     // Where the requests' ids were trimmed nobody can be answered by name; the stream has to end all the same.
     const answers =
-      unsettled?.map((id) => errorResponse(id, INTERNAL_ERROR, INTERRUPTED)) ??
-      Array.from({ length: requests - settled }, () => endedMark(streamId));
+      progress.unsettled?.map((id) => errorResponse(id, INTERNAL_ERROR, INTERRUPTED)) ??
+      Array.from({ length: progress.left }, (_, i) => endedMark(`${streamId} ${i}`));
     for (const answer of answers) await session.events.append(streamId, answer);
   }
 

@@ -23,10 +23,6 @@ export class NodeLease<S extends StateSchemas> {
   #record: Session<S> | undefined;
   /** One at a time: two that are slow would both make the record. */
   #renewing = false;
-  /** Until when others take this node for alive, at least as far as it knows. */
-  #until = 0;
-  /** When it last found that this time had passed. */
-  #lapsedAt = 0;
 
   constructor(store: SessionStore<S>, nodeId: string, leaseMs: number, onError: (error: unknown) => void) {
     this.#store = store;
@@ -35,14 +31,9 @@ export class NodeLease<S extends StateSchemas> {
     this.#onError = onError;
   }
 
-  /**
-   * A request begins on this node.
-   *
-   * @param beganAt When, in Unix milliseconds: no later than its stream, by which others tell how long it counts as being run.
-   * @returns To be called when it ends.
-   */
-  begin(beganAt: number): () => void {
-    if (this.#atWork++ === 0) this.#until = Math.max(this.#until, beganAt + this.#leaseMs);
+  /** Work begins on this node. @returns To be called when it ends. */
+  begin(): () => void {
+    this.#atWork++;
     this.#timer ??= setInterval(() => void this.#renewOnce(), Math.ceil(this.#leaseMs / 3)).unref();
     return () => {
       if (--this.#atWork === 0) this.#stop();
@@ -59,12 +50,6 @@ export class NodeLease<S extends StateSchemas> {
     }
   }
 
-  /** Whether others can have taken this node for dead while it ran a request that began then. */
-  lapsed(beganAt: number): boolean {
-    this.#noteLapse();
-    return this.#lapsedAt >= beganAt;
-  }
-
   /**
    * Until when a request counts as being run, in Unix milliseconds.
    *
@@ -74,11 +59,6 @@ export class NodeLease<S extends StateSchemas> {
     const record = await this.#store.get(recordId(nodeId), { kind: KIND });
     const until = record?.protocol[FACT];
     return Math.max(beganAt === undefined ? 0 : beganAt + this.#leaseMs, typeof until === 'number' ? until : 0);
-  }
-
-  #noteLapse(): void {
-    const now = Date.now();
-    if (now > this.#until) this.#lapsedAt = now;
   }
 
   #stop(): void {
@@ -94,14 +74,10 @@ export class NodeLease<S extends StateSchemas> {
   }
 
   async #renew(): Promise<void> {
-    this.#noteLapse();
     const until = Date.now() + this.#leaseMs;
     try {
       this.#record ??= await this.#findOrCreate();
       await this.#record.updateProtocol((facts) => ({ ...facts, [FACT]: until }));
-      // The renewal itself can have come too late.
-      this.#noteLapse();
-      this.#until = until;
     } catch (error) {
       // It can have expired while this node had no work, and is then made anew the next time.
       this.#record = undefined;

@@ -4,6 +4,7 @@ import { DeliveryMark } from './delivery-mark.ts';
 import { NO_SETTINGS, type Settings } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import type { NodeLease } from './lease.ts';
+import type { RequestId } from './json-rpc.ts';
 import { type Claim, releaseListener } from './listener.ts';
 import { Mail } from './mail.ts';
 import type { ServerLike } from './sdk.ts';
@@ -13,7 +14,7 @@ import { type AnySession, follow, type FollowOptions } from './streams.ts';
 import type { SessionTransport } from './transport.ts';
 
 /** A node's sign of life, see `NodeLease`. */
-export type Lease = Pick<NodeLease<StateSchemas>, 'begin' | 'lapsed' | 'runsUntil'>;
+export type Lease = Pick<NodeLease<StateSchemas>, 'begin' | 'runsUntil'>;
 
 /** What all sessions that a node holds have in common. */
 export interface LocalSettings {
@@ -30,8 +31,10 @@ export interface OpenOptions {
   readonly opening: string;
   /** Id of the last event that the client has; `undefined`: it gets all that is kept. */
   readonly after: string | undefined;
-  /** After how many settled requests the stream ends; `undefined`: never. */
-  readonly unsettled?: number;
+  /** How many requests the stream answers, see `FollowOptions`. */
+  readonly requests?: number;
+  /** Those that were settled at `after` or before it. */
+  readonly settled?: ReadonlySet<RequestId>;
   /** The connection's claim to the standalone stream, which is given back when it is closed. Default: it needs none. */
   readonly claim?: Claim;
   /** The client's request: when it is aborted, the connection is closed and nothing else. */
@@ -88,7 +91,7 @@ export class LocalSession<Server extends ServerLike> {
       nodeId,
       session,
       transport,
-      atWork: (beganAt) => this.#atWork(beganAt),
+      atWork: () => this.#atWork(),
       onEnded: () => void this.close(false),
       onError,
     });
@@ -139,7 +142,7 @@ export class LocalSession<Server extends ServerLike> {
       claim === undefined
         ? undefined
         : new DeliveryMark(this.session, claim, keepAliveMs || DEFAULT_SETTLE_MS, onError);
-    const done = claim === undefined ? undefined : this.#settings.lease.begin(Date.now());
+    const done = claim === undefined ? undefined : this.#settings.lease.begin();
     const onAbort = (): void => connection.close();
     const connection: SseConnection = new SseConnection({
       opening,
@@ -213,8 +216,8 @@ export class LocalSession<Server extends ServerLike> {
     if (yield* follow(this.session, options)) void this.close(false);
   }
 
-  #atWork(beganAt: number): () => void {
-    const done = this.#settings.lease.begin(beganAt);
+  #atWork(): () => void {
+    const done = this.#settings.lease.begin();
     return () => {
       done();
       this.lastUsedAt = performance.now();

@@ -23,8 +23,8 @@ export interface MailOptions {
   readonly nodeId: string;
   readonly session: AnySession;
   readonly transport: SessionTransport;
-  /** Called when work begins here, with when it did, in Unix milliseconds. @returns To be called when it is done. */
-  readonly atWork: (beganAt: number) => () => void;
+  /** Called when work begins here. @returns To be called when it is done. */
+  readonly atWork: () => () => void;
   /** Is called when the session has ended or expired while something was at work here. */
   readonly onEnded: () => void;
   readonly onError: (error: unknown) => void;
@@ -44,7 +44,7 @@ export class Mail {
 
   constructor(options: MailOptions) {
     this.#options = options;
-    options.transport.onAsked = () => this.watch(Date.now(), true);
+    options.transport.onAsked = () => this.watch(true);
   }
 
   /** Leaves out what was posted before this server instance was made: nothing of it is for it. */
@@ -63,15 +63,14 @@ export class Mail {
   /**
    * Reads mail for as long as something is at work here.
    *
-   * @param beganAt When the first of it began, in Unix milliseconds, see `NodeLease.begin`.
    * @param atOnce Whether an answer is awaited already.
    */
-  watch(beganAt: number, atOnce = false): void {
-    if (this.#beginReading === undefined) void this.#watch(beganAt);
+  watch(atOnce = false): void {
+    if (this.#beginReading === undefined) void this.#watch();
     if (atOnce) this.#beginReading?.();
   }
 
-  async #watch(beganAt: number): Promise<void> {
+  async #watch(): Promise<void> {
     const { transport, atWork } = this.#options;
     const abort = new AbortController();
     const timer = setTimeout(() => this.#beginReading?.(), READ_AFTER_MS).unref();
@@ -80,7 +79,7 @@ export class Mail {
       if (!reading) void this.#read(abort.signal);
       reading = true;
     };
-    const done = atWork(beganAt);
+    const done = atWork();
     // A request can begin after the last one has ended and before we hear of it, and has seen that mail is read.
     do await transport.rest();
     while (transport.waiting);

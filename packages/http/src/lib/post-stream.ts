@@ -68,11 +68,6 @@ export class PostStream implements RequestOutput {
     return this.#lastFrame;
   }
 
-  /** Whether it is in the log. */
-  get isOpen(): boolean {
-    return this.#state === 'open';
-  }
-
   /** Whether an error is the one that has kept the stream from beginning. */
   failedWith(error: unknown): boolean {
     return this.#state === 'failed' && this.#failure === error;

@@ -22,7 +22,7 @@ import type { Sdk, ServerLike } from './sdk.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
 import { STANDALONE_STREAM } from './standalone.ts';
 import { StoreHealth } from './store-health.ts';
-import { readProgress, requestStream } from './streams.ts';
+import { requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
@@ -32,8 +32,6 @@ export const FIRST_POLLING_REVISION = '2025-11-25';
 interface Running {
   readonly request: JsonRpcRequest;
   readonly stream: PostStream;
-  /** Unix milliseconds. */
-  readonly beganAt: number;
 }
 
 /** The messages of a POST, for a session. */
@@ -82,13 +80,12 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       return new Response(null, { status: 202 });
     }
 
-    const beganAt = Date.now();
     const stream = new PostStream({
       session: local.session,
       streamId: requestStream(requests.length, this.#settings.nodeId, ++this.#streams).streamId,
       sinceSeq,
       ids: requests.map(({ id }) => id),
-      onLong: () => local.mail.watch(beganAt),
+      onLong: () => local.mail.watch(),
     });
     if (this.#health.failing) await this.#openFirst(stream);
     const polls = revision >= FIRST_POLLING_REVISION;
@@ -99,9 +96,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
     );
     for (const request of requests)
-      local.transport.request(request, stream, extra, (answer) =>
-        this.#answer(local, { stream, request, beganAt }, answer),
-      );
+      local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));
     try {
       for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra);
     } catch (error) {
@@ -146,7 +141,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       streamId,
       opening,
       after: cursor,
-      unsettled: requests.length,
+      requests: requests.length,
       request: caller.request,
     });
     stream.attach((frame) => local.closeConnection(streamId, frame));
@@ -162,17 +157,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     });
   }
 
-  async #answer(
-    local: LocalSession<Server>,
-    { stream, request, beganAt }: Running,
-    answer: JsonRpcResponse,
-  ): Promise<void> {
+  async #answer(local: LocalSession<Server>, { stream, request }: Running, answer: JsonRpcResponse): Promise<void> {
     try {
-      // Taken for dead, so the client may have been told that there is no answer, and must not get a second one.
-      if (stream.isOpen && this.#settings.lease.lapsed(beganAt)) {
-        const { unsettled } = await readProgress(local.session, stream.streamId);
-        if (unsettled?.includes(request.id) === false) return;
-      }
       if (answer.error === undefined) await remember(local, request);
       await stream.append(answer, true);
     } catch (error) {

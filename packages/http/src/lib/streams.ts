@@ -72,47 +72,16 @@ export function seqOf(eventId: string): number {
   return Number.parseInt(eventId, 10);
 }
 
+/** The requests that a stream was opened for, where an event says so. */
+export function openedBy(message: unknown): readonly RequestId[] | undefined {
+  return (message as Partial<Opened> | null)?.opened;
+}
+
 /** The request that an event settles; `undefined`: none. */
 export function settledBy(message: unknown): RequestId | undefined {
   if (isMessage(message)) return isResponse(message) ? message.id : undefined;
   const ended = (message as Partial<Ended> | null)?.ended;
   return isRequestId(ended) ? ended : undefined;
-}
-
-/** How far the requests of a stream have come. */
-export interface StreamProgress {
-  /** How many were settled at the cursor or before it. */
-  readonly settledAtCursor: number;
-  /** Those not settled by now; `undefined`: the stream's beginning was trimmed and nobody knows. */
-  readonly unsettled: readonly RequestId[] | undefined;
-  /** How many are settled by now. */
-  readonly settled: number;
-  /** When the stream was opened, in Unix milliseconds; `undefined` likewise. */
-  readonly openedAt: number | undefined;
-}
-
-/** Reads what is kept of a request's stream. */
-export async function readProgress(session: AnySession, streamId: string, cursor?: string): Promise<StreamProgress> {
-  let opened: readonly RequestId[] | undefined;
-  let openedAt: number | undefined;
-  const settled: RequestId[] = [];
-  let settledAtCursor = 0;
-  for await (const { id, message, createdAt } of session.events.replay({ streamId })) {
-    const mark = (message as Partial<Opened> | null)?.opened;
-    if (mark !== undefined) {
-      opened = mark;
-      openedAt = createdAt;
-    }
-    const settledId = settledBy(message);
-    if (settledId !== undefined) settled.push(settledId);
-    if (id === cursor) settledAtCursor = settled.length;
-  }
-  return {
-    settledAtCursor,
-    settled: settled.length,
-    openedAt,
-    unsettled: opened?.filter((id) => !settled.includes(id)),
-  };
 }
 
 /**
@@ -131,27 +100,31 @@ export interface FollowOptions {
   readonly streamId: string;
   /** `undefined`: from the oldest event that is kept. */
   readonly after: string | undefined;
-  /** After how many settled requests the stream ends. Default: never. */
-  readonly unsettled?: number;
+  /** How many requests the stream answers: it ends when all are settled. Default: it answers none and does not end. */
+  readonly requests?: number;
+  /** Those that were settled at `after` or before it. Default: none. */
+  readonly settled?: ReadonlySet<RequestId>;
   /** The connection's claim to the standalone stream. Default: it needs none. */
   readonly claim?: Claim;
   readonly signal: AbortSignal;
 }
 
 /**
- * The messages of a stream after a cursor, then as they come.
+ * The messages of a stream after a cursor, then as they come. Of several answers to one request the first is given, see `StreamProgress`.
  *
  * @returns Whether the session is over, rather than what was to be followed.
  */
 export async function* follow(
   session: AnySession,
-  { unsettled = 0, claim, signal, ...options }: FollowOptions,
+  { requests, settled: before, claim, signal, ...options }: FollowOptions,
 ): AsyncGenerator<OutgoingEvent, boolean, undefined> {
-  let left = unsettled;
-  for await (const event of session.events.tail({ ...options, signal })) {
-    if (isMessage(event.message)) yield { id: wireId(event.id, claim?.line ?? 1), message: event.message };
-    else if (claim !== undefined && takenBy(event.message) > claim.n) return false;
-    if (settledBy(event.message) !== undefined && --left === 0) return false;
+  const settled = new Set(before);
+  for await (const { id, message } of session.events.tail({ ...options, signal })) {
+    const settles = requests === undefined ? undefined : settledBy(message);
+    if (settles !== undefined && settled.has(settles)) continue;
+    if (isMessage(message)) yield { id: wireId(id, claim?.line ?? 1), message };
+    else if (claim !== undefined && takenBy(message) > claim.n) return false;
+    if (settles !== undefined && settled.add(settles).size === requests) return false;
   }
   return !signal.aborted;
 }

@@ -1,7 +1,13 @@
-import { createTestSchema, openDatabase } from '@mcp-session-tooling/databases';
-import { onTestFinished } from 'vitest';
+import { createTestSchema, type DatabaseServer, openDatabase } from '@mcp-session-tooling/databases';
+import { afterAll, onTestFinished } from 'vitest';
 import type { StoreAddress } from './chaos-store.ts';
 import { newFile } from './nodes.ts';
+
+let postgres: Promise<DatabaseServer> | undefined;
+
+afterAll(async () => {
+  await (await postgres)?.close();
+});
 
 /** Empty databases that processes share, by the name of the backend; gone when the test is. */
 export const addresses: readonly (readonly [name: string, open: () => Promise<StoreAddress>])[] = [
@@ -9,9 +15,9 @@ export const addresses: readonly (readonly [name: string, open: () => Promise<St
   [
     'PostgreSQL',
     async () => {
-      const server = await openDatabase('postgres');
-      onTestFinished(() => server.close());
-      const { url, schema } = await createTestSchema(server.url);
+      postgres ??= openDatabase('postgres');
+      const { url, schema, dispose } = await createTestSchema((await postgres).url);
+      onTestFinished(dispose);
       return { kind: 'postgres', url, schema };
     },
   ],

@@ -1,10 +1,10 @@
 import type { SessionStore } from '@mcp-session/core';
-import { createSqliteStore } from '@mcp-session/sqlite';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { SessionHandler } from '../../src/v1.ts';
+import { openStore, type StoreAddress } from './chaos-store.ts';
 import type { Line, TestAuth, TestOptions } from './line.ts';
 import { RawClient } from './raw.ts';
 import { type Served, serve } from './serve.ts';
@@ -21,23 +21,30 @@ export interface Node {
 }
 
 export type NodeOptions = Partial<Omit<TestOptions, 'serve' | 'store'>> & {
+  /** Gives what they share. Default: a new file of SQLite. */
+  readonly newAddress?: () => Promise<StoreAddress>;
   /** What the server of a session on a node is made of. */
   readonly serve?: (node: number, ...given: Parameters<TestOptions['serve']>) => ReturnType<TestOptions['serve']>;
 };
 
+/** A path for a file of its own; gone when the test is. */
 export async function newFile(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'mcp-session-http-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return join(folder, 'sessions.db');
 }
 
-/** Nodes that share one SQLite file and nothing else; gone when the test is. */
+async function newSqlite(): Promise<StoreAddress> {
+  return { kind: 'sqlite', path: await newFile() };
+}
+
+/** Nodes that share one database and nothing else; gone when the test is. */
 export async function startNodes(line: Line, count: number, options: NodeOptions = {}): Promise<Node[]> {
-  const path = await newFile();
-  const { serve: serveOn = () => ({ tools: {} }), ...others } = options;
+  const { serve: serveOn = () => ({ tools: {} }), newAddress = newSqlite, ...others } = options;
+  const address = await newAddress();
   const nodes: Node[] = [];
   for (let index = 0; index < count; index++) {
-    const store: SessionStore = await createSqliteStore({ path, synchronous: 'normal' });
+    const store: SessionStore = await openStore(address);
     const errors: unknown[] = [];
     const handler = line.createHandler({
       ...others,
