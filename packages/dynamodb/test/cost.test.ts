@@ -144,3 +144,33 @@ it('removes a session with 10,000 events in bounded steps', { timeout: 120_000 }
     await backend.createSession({ id: 's', kind: 'session', principal: null, profile: '', expiresAt: NOW + HOUR }, NOW),
   ).toBe(true);
 });
+
+it('sweeps several sessions at the same time, and no more rows than one after the other', async () => {
+  const rows = 12;
+  for (let n = 0; n < 30; n++) {
+    const id = `dead-${n}`;
+    await backend.createSession({ id, kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 1 }, NOW);
+    const request = { sessionId: id, token: id, events: events(rows, 20), expiresAt: undefined };
+    await backend.appendEvents([request], NOW);
+  }
+  proxy.fault = (operation) => (operation === 'UpdateItem' ? { kind: 'slow', delayMs: 50 } : undefined);
+  const ids: string[] = [];
+  const limit = 100;
+  for (let done = false; !done;) {
+    const passed = await proxy.during(async () => {
+      const step = await backend.sweep(limit, NOW + 1);
+      ids.push(...step.ids);
+      ({ done } = step);
+    });
+    const removed = passed
+      .flatMap(({ body }) => (body['TransactItems'] ?? []) as object[])
+      .filter((one) => 'Delete' in one);
+    // Each of up to eight sessions adds its own head and its due item.
+    expect(removed.length).toBeLessThanOrEqual(limit + 16);
+  }
+
+  expect(ids.toSorted()).toEqual(Array.from({ length: 30 }, (_, n) => `dead-${n}`).toSorted());
+  // Each of them is first marked as over.
+  expect(proxy.mostAtOnce('UpdateItem')).toBeGreaterThan(1);
+  expect(proxy.mostAtOnce('UpdateItem')).toBeLessThanOrEqual(8);
+});

@@ -39,6 +39,8 @@ export class Proxy {
     this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
   });
   readonly #agent = new Agent({ keepAlive: true });
+  readonly #underWay = new Map<string, number>();
+  readonly #most = new Map<string, number>();
 
   constructor(target: string) {
     this.#target = new URL(target);
@@ -53,6 +55,11 @@ export class Proxy {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** How many requests of an operation were under way together at the most. */
+  mostAtOnce(operation: string): number {
+    return this.#most.get(operation) ?? 0;
   }
 
   /** What passes while the work is done. */
@@ -73,6 +80,10 @@ export class Proxy {
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const operation = String(incoming.headers['x-amz-target']).split('.')[1] ?? '';
+    const atOnce = (this.#underWay.get(operation) ?? 0) + 1;
+    this.#underWay.set(operation, atOnce);
+    this.#most.set(operation, Math.max(atOnce, this.mostAtOnce(operation)));
+    outgoing.once('close', () => this.#underWay.set(operation, (this.#underWay.get(operation) ?? 1) - 1));
     const body = JSON.parse(await text(incoming)) as Record<string, unknown>;
     const fault = this.fault(operation);
     if (fault?.kind === 'cut') {
