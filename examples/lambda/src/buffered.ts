@@ -1,16 +1,28 @@
-import { type GatewayResult, type HttpEvent, type RestEvent, toRequest, toResult } from './events.ts';
+import {
+  type FetchHandler,
+  type LambdaContext,
+  type LambdaEvent,
+  type LambdaResult,
+  toLambdaHandler,
+} from '@mcp-session/http/lambda';
 import { mcp, store } from './server.ts';
 
 /**
- * Behind API Gateway, or a function URL in the mode `BUFFERED`: a response goes out when it is complete. That of a POST is when its requests are answered. A
- * stream that a client listens on never is, so clients are told that there is none, as the protocol allows.
+ * A client that listens would keep an invocation busy all the time, so clients are told that they cannot, as the protocol allows. Those that come back for the
+ * rest of an answer are let in.
  */
-export async function handler(event: HttpEvent | RestEvent): Promise<GatewayResult> {
-  const request = toRequest(event, new AbortController().signal);
-  if (request.method === 'GET')
-    return { statusCode: 405, headers: { allow: 'POST, DELETE' }, body: '', isBase64Encoded: false };
-  return toResult(await mcp.fetch(request));
-}
+const unheard: FetchHandler<never> = {
+  fetch: async (request) =>
+    request.method === 'GET' && !request.headers.has('last-event-id')
+      ? new Response(null, { status: 405, headers: { allow: 'POST, DELETE' } })
+      : mcp.fetch(request),
+};
+
+/** Behind API Gateway, or a function URL in the mode `BUFFERED`: a response goes out when it is complete, or after 25 seconds; API Gateway waits for 29. */
+export const handler: (event: LambdaEvent, context?: LambdaContext) => Promise<LambdaResult> = toLambdaHandler(
+  unheard,
+  { maxStreamMs: 25_000 },
+);
 
 /** On a schedule, such as once an hour: removes what has expired. Expiry itself does not wait for it. */
 export async function sweep(): Promise<void> {

@@ -3,6 +3,7 @@ import type { SessionStore } from '@mcp-session/core';
 import { createDynamoDbStore } from '@mcp-session/dynamodb';
 import { createSessionHandler } from '@mcp-session/http/v2';
 import { McpServer } from '@modelcontextprotocol/server';
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 
 const state = { visits: z.number() };
@@ -25,11 +26,16 @@ export const mcp = createSessionHandler({
     });
     server.registerTool(
       'count',
-      { description: 'Counts up to a number, and reports on it', inputSchema: z.object({ to: z.number() }) },
-      async ({ to }, { mcpReq }) => {
+      {
+        description: 'Counts up to a number, and reports on it',
+        inputSchema: z.object({ to: z.number(), everyMs: z.number().default(0) }),
+      },
+      async ({ to, everyMs }, { mcpReq }) => {
         const progressToken = mcpReq._meta?.progressToken;
-        for (let progress = 1; progress <= to && progressToken !== undefined; progress++)
+        for (let progress = 1; progress <= to && progressToken !== undefined; progress++) {
           await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress, total: to } });
+          await pause(everyMs, undefined, { signal: mcpReq.signal });
+        }
         return { content: [{ type: 'text', text: `counted to ${to}` }] };
       },
     );

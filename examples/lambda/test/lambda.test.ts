@@ -99,6 +99,23 @@ it('streams progress, and gives it again to a client that comes back', async () 
   expect(messagesOf(resumed)).toEqual(messages.slice(1));
 });
 
+it('ends a call that takes longer than its invocation with an error, as for any process that has died', async () => {
+  const send = through('streaming.handler', functionUrlEvent);
+  const headers = await begin(send);
+  const body = call(2, 'count', { to: 100, everyMs: 100 }, 'p');
+  const event = functionUrlEvent({ method: 'POST', headers, body });
+  const sent = messagesOf(await invoke({ handler: 'streaming.handler', event, env, remainingMs: 3_000, freeze: true }));
+  expect(sent.length).toBeGreaterThan(2);
+  expect(sent.every(({ data }) => data['method'] === 'notifications/progress')).toBe(true);
+  const resumed = await send({
+    method: 'GET',
+    headers: { ...headers, accept: 'text/event-stream', 'last-event-id': sent.at(-2)?.id ?? '' },
+  });
+  const rest = messagesOf(resumed);
+  expect(rest[0]).toEqual(sent.at(-1));
+  expect(rest.at(-1)?.data).toMatchObject({ id: 2, error: { code: -32_603 } });
+});
+
 it('closes the stream of a client that listens before the time of the invocation is up', async () => {
   const send = through('streaming.handler', functionUrlEvent);
   const headers = await begin(send);

@@ -3,20 +3,13 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web';
-import { jsonError } from './lib/http-errors.ts';
-import { INTERNAL_ERROR, SERVER_ERROR } from './lib/json-rpc.ts';
+import { answer, type FetchHandler, made } from './lib/bridge.ts';
 import { bodyOfResponse, requestOf } from './lib/known-bodies.ts';
+
+export type { FetchHandler } from './lib/bridge.ts';
 
 /** Up to which length a body is read before the handler is asked, in bytes. */
 const SMALL_BODY_BYTES = 65_536;
-
-/** What the bridge stands in front of: the handler of either SDK line. */
-export interface FetchHandler<AuthInfo> {
-  fetch(
-    request: Request,
-    options?: { readonly authInfo?: AuthInfo | undefined; readonly parsedBody?: unknown },
-  ): Promise<Response>;
-}
 
 /** A request of `node:http` as frameworks pass it on: Express puts what it has parsed into `body`, the SDKs' bearer middleware the token into `auth`. */
 export interface NodeRequest<AuthInfo> extends IncomingMessage {
@@ -43,30 +36,20 @@ export function toNodeHandler<AuthInfo>(handler: FetchHandler<AuthInfo>): NodeHa
       if (!response.writableFinished) abort.abort();
     });
     try {
-      await write(await answer(handler, request, abort.signal), response);
+      const { auth: authInfo, body: parsedBody } = request;
+      const webRequest = await made(async () =>
+        toWebRequest(request, abort.signal, isSmall(request) ? await buffer(request) : undefined),
+      );
+      const answered =
+        webRequest instanceof Response
+          ? webRequest
+          : await answer(() => handler.fetch(webRequest, { authInfo, parsedBody }));
+      await write(answered, response);
     } catch {
       // The client went away, or the stream broke off: either way the connection must not look complete.
       response.destroy();
     }
   };
-}
-
-async function answer<AuthInfo>(
-  handler: FetchHandler<AuthInfo>,
-  request: NodeRequest<AuthInfo>,
-  signal: AbortSignal,
-): Promise<Response> {
-  let webRequest: Request;
-  try {
-    webRequest = toWebRequest(request, signal, isSmall(request) ? await buffer(request) : undefined);
-  } catch {
-    return jsonError(400, 'Bad Request: malformed request line or headers', SERVER_ERROR);
-  }
-  try {
-    return await handler.fetch(webRequest, { authInfo: request.auth, parsedBody: request.body });
-  } catch {
-    return jsonError(500, 'Internal server error', INTERNAL_ERROR);
-  }
 }
 
 function toWebRequest(

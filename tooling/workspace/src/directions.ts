@@ -41,7 +41,16 @@ export const directions: Readonly<Record<string, Direction>> = {
   'packages/dynamodb': backend('@aws-sdk/client-dynamodb'),
   'packages/http': {
     source: [core, sdks],
-    test: ['@mcp-session/sqlite', 'better-sqlite3', '@mcp-session/postgres', 'postgres', harness, 'zod', ...frameworks],
+    test: [
+      '@mcp-session/sqlite',
+      'better-sqlite3',
+      '@mcp-session/postgres',
+      'postgres',
+      harness,
+      'zod',
+      ...frameworks,
+      'aws-lambda',
+    ],
   },
   'examples/quickstart': {
     source: [

@@ -1,4 +1,4 @@
-import type { HttpEvent, RestEvent } from '../../src/events.ts';
+import type { LambdaHttpEvent, LambdaRestEvent } from '@mcp-session/http/lambda';
 
 /** What a client sends. */
 export interface Sent {
@@ -10,7 +10,7 @@ export interface Sent {
 const accept = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 
 /** An event of an HTTP API, as docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html has it. */
-export function httpApiEvent({ method, headers, body }: Sent): HttpEvent {
+export function httpApiEvent({ method, headers, body }: Sent): LambdaHttpEvent {
   const event = {
     version: '2.0',
     routeKey: '$default',
@@ -36,7 +36,7 @@ export function httpApiEvent({ method, headers, body }: Sent): HttpEvent {
 }
 
 /** An event of a function URL: docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html. Its bodies can be in base64. */
-export function functionUrlEvent(sent: Sent): HttpEvent {
+export function functionUrlEvent(sent: Sent): LambdaHttpEvent {
   const event = httpApiEvent(sent);
   const domainName = 'id.lambda-url.us-east-1.on.aws';
   const body = event.body === undefined ? undefined : Buffer.from(event.body).toString('base64');
@@ -50,7 +50,7 @@ export function functionUrlEvent(sent: Sent): HttpEvent {
 }
 
 /** An event of a REST API: docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html. */
-export function restApiEvent({ method, headers, body }: Sent): RestEvent {
+export function restApiEvent({ method, headers, body }: Sent): LambdaRestEvent {
   const all = { ...accept, Host: 'id.execute-api.us-east-1.amazonaws.com', ...headers };
   const event = {
     resource: '/mcp',

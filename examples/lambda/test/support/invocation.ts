@@ -3,9 +3,13 @@ import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
 const [module = '', name = ''] = process.argv.slice(2);
-const { event, remainingMs } = JSON.parse(await text(process.stdin)) as { event: unknown; remainingMs: number };
+const { event, remainingMs, freeze } = JSON.parse(await text(process.stdin)) as {
+  event: unknown;
+  remainingMs: number;
+  freeze: boolean;
+};
 
-type Handler = (event: unknown, stream: Writable, context: object) => unknown;
+type Handler = (event: unknown, ...rest: readonly unknown[]) => unknown;
 
 /** As the runtime has it: what is said of the response goes out before the first write, in JSON, with eight zero bytes behind it. */
 class ResponseStream extends Writable {
@@ -42,6 +46,9 @@ Object.assign(globalThis, {
 const startedAt = performance.now();
 const { [name]: handler } = (await import(`../../src/${module}.ts`)) as Record<string, Handler>;
 const context = { getRemainingTimeInMillis: () => remainingMs - (performance.now() - startedAt) };
-const result = await handler?.(event, new ResponseStream(), context);
-if (module !== 'streaming') process.stdout.write(JSON.stringify(result ?? null));
+const streams = module === 'streaming';
+const result = await (streams ? handler?.(event, new ResponseStream(), context) : handler?.(event, context));
+if (!streams) process.stdout.write(JSON.stringify(result ?? null));
 process.stderr.write(`took ${performance.now() - startedAt} ms`);
+// What runs on is frozen with its environment, which is not used again.
+if (freeze) process.exit();

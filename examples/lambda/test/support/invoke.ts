@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import type { GatewayResult } from '../../src/events.ts';
+import type { LambdaResult } from '@mcp-session/http/lambda';
 
 /** What a client gets. */
 export interface Answer {
@@ -17,15 +17,17 @@ export interface Invocation {
   readonly event: unknown;
   readonly env: NodeJS.ProcessEnv;
   readonly remainingMs?: number;
+  /** Whether work that goes on behind the answer stands still for ever. Default: there must be none. */
+  readonly freeze?: boolean;
 }
 
 /** Runs one invocation in a process of its own, which ends by itself: nothing is left open that would keep it. */
-async function run({ handler, event, env, remainingMs = 30_000 }: Invocation): Promise<string> {
+async function run({ handler, event, env, remainingMs = 30_000, freeze = false }: Invocation): Promise<string> {
   const file = fileURLToPath(new URL('invocation.ts', import.meta.url));
   const child = spawn(process.execPath, ['--conditions=@mcp-session/source', file, ...handler.split('.')], {
     env: { ...process.env, ...env },
   });
-  child.stdin.end(JSON.stringify({ event, remainingMs }));
+  child.stdin.end(JSON.stringify({ event, remainingMs, freeze }));
   const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   if (code !== 0 || !errors.startsWith('took ')) throw new Error(`${handler} ended with ${String(code)}: ${errors}`);
   return output;
@@ -34,13 +36,13 @@ async function run({ handler, event, env, remainingMs = 30_000 }: Invocation): P
 export async function invoke(invocation: Invocation): Promise<Answer> {
   const output = await run(invocation);
   if (invocation.handler === 'streaming.handler') return parseStream(output);
-  const result = JSON.parse(output) as GatewayResult | null;
+  const result = JSON.parse(output) as LambdaResult | null;
   return { status: result?.statusCode ?? 0, headers: result?.headers ?? {}, body: result?.body ?? '' };
 }
 
 function parseStream(output: string): Answer {
   const end = output.indexOf('\0'.repeat(8));
-  const { statusCode, headers } = JSON.parse(output.slice(0, end)) as Pick<GatewayResult, 'statusCode' | 'headers'>;
+  const { statusCode, headers } = JSON.parse(output.slice(0, end)) as Pick<LambdaResult, 'statusCode' | 'headers'>;
   return { status: statusCode, headers, body: output.slice(end + 8) };
 }
 

@@ -1,0 +1,28 @@
+import { jsonError } from './http-errors.ts';
+import { INTERNAL_ERROR, SERVER_ERROR } from './json-rpc.ts';
+
+/** What a bridge stands in front of: the handler of either SDK line. */
+export interface FetchHandler<AuthInfo> {
+  fetch(
+    request: Request,
+    options?: { readonly authInfo?: AuthInfo | undefined; readonly parsedBody?: unknown },
+  ): Promise<Response>;
+}
+
+/** The request, or the answer where it cannot be made one: `Request` refuses malformed URLs, and methods that nobody may send. */
+export async function made(request: () => Request | Promise<Request>): Promise<Request | Response> {
+  try {
+    return await request();
+  } catch {
+    return jsonError(400, 'Bad Request: malformed request line or headers', SERVER_ERROR);
+  }
+}
+
+/** Answers with 500 where the handler throws. Never rejects. */
+export async function answer(handle: () => Promise<Response>): Promise<Response> {
+  try {
+    return await handle();
+  } catch {
+    return jsonError(500, 'Internal server error', INTERNAL_ERROR);
+  }
+}
