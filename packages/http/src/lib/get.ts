@@ -111,7 +111,8 @@ export class GetHandler<Server extends ServerLike> {
     // The answer that tells an SSE client not to come back (HTML standard, section 9.2.3): SDK v1 otherwise does, for ever, after an error.
     if (settled.size >= requests) return new Response(null, { status: 204 });
     const opening = this.#opening(cursor, revision);
-    const { response, over } = local.open({ streamId, opening, after: cursor, requests, settled, request });
+    const { readSeq: openedSeq } = progress;
+    const { response, over } = local.open({ streamId, opening, after: cursor, requests, settled, openedSeq, request });
     if (!running && progress.unsettled?.length !== 0) void this.#settleWhenDead(local, stream, progress, over);
     return response;
   }

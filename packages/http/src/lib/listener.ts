@@ -130,6 +130,17 @@ export async function releaseListener(
   );
 }
 
+/** Ends the connection that another node holds, and gives its place back: its client comes back with its cursor. */
+export async function dismissListener(session: AnySession, nodeId: string): Promise<void> {
+  let dismissed = false;
+  const facts = await session.updateProtocol((latest) => {
+    const holder = listenerOf(latest);
+    dismissed = holder.nodeId !== undefined && holder.nodeId !== nodeId;
+    return dismissed ? { ...latest, listener: { n: holder.n + 1, line: holder.line } } : latest;
+  });
+  if (dismissed) await appendAgain(session, STANDALONE_STREAM, listenerMark(listenerOf(facts).n));
+}
+
 export function secondListener(): HttpError {
   return new HttpError(409, 'Conflict: only one standalone stream is allowed per session');
 }

@@ -4,8 +4,7 @@ import { DeliveryMark } from './delivery-mark.ts';
 import { NO_SETTINGS, type Settings } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import type { NodeLease } from './lease.ts';
-import type { RequestId } from './json-rpc.ts';
-import { type Claim, releaseListener } from './listener.ts';
+import { type Claim, dismissListener, releaseListener } from './listener.ts';
 import { Mail } from './mail.ts';
 import type { ServerLike } from './sdk.ts';
 import { type OutgoingEvent, retryFrame, SseConnection } from './sse.ts';
@@ -25,18 +24,10 @@ export interface LocalSettings {
   readonly onError: (error: unknown) => void;
 }
 
-/** A connection to open. */
-export interface OpenOptions {
-  readonly streamId: string;
+/** A connection to open. Its claim, where it has one, is given back when it is closed. */
+export interface OpenOptions extends Omit<FollowOptions, 'signal'> {
+  /** Frames to begin with. */
   readonly opening: string;
-  /** Id of the last event that the client has; `undefined`: it gets all that is kept. */
-  readonly after: string | undefined;
-  /** How many requests the stream answers, see `FollowOptions`. */
-  readonly requests?: number;
-  /** Those that were settled at `after` or before it. */
-  readonly settled?: ReadonlySet<RequestId>;
-  /** The connection's claim to the standalone stream, which is given back when it is closed. Default: it needs none. */
-  readonly claim?: Claim;
   /** The client's request: when it is aborted, the connection is closed and nothing else. */
   readonly request: Request;
 }
@@ -176,6 +167,12 @@ export class LocalSession<Server extends ServerLike> {
     this.#connections.get(streamId)?.close(lastFrame);
   }
 
+  /** Closes the connection of the standalone stream likewise, on whichever node it is. */
+  closeStandalone(): void {
+    this.closeConnection(STANDALONE_STREAM);
+    dismissListener(this.session, this.#settings.nodeId).catch((error: unknown) => this.#report(error));
+  }
+
   /**
    * Lets go of the session: closes its connections and its server, whose handlers are aborted. The session itself goes on.
    *
@@ -227,11 +224,13 @@ export class LocalSession<Server extends ServerLike> {
   #release(claim: Claim, delivered: string | undefined): void {
     // In turn: who claims it next must know what was delivered.
     const release = this.inTurn(() => releaseListener(this.session, claim, delivered))
-      .catch((error: unknown) => {
-        if (!(error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) this.#settings.onError(error);
-      })
+      .catch((error: unknown) => this.#report(error))
       .finally(() => this.#releases.delete(release));
     this.#releases.add(release);
+  }
+
+  #report(error: unknown): void {
+    if (!(error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) this.#settings.onError(error);
   }
 
   async #renew(): Promise<void> {

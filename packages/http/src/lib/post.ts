@@ -20,9 +20,8 @@ import { PostStream } from './post-stream.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
-import { STANDALONE_STREAM } from './standalone.ts';
 import { StoreHealth } from './store-health.ts';
-import { requestStream } from './streams.ts';
+import { closedMark, requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
@@ -92,8 +91,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     const retry = retryFrame(this.#settings.retryIntervalMs);
     const extra = this.#extra(
       caller,
-      polls ? () => stream.close(retry) : undefined,
-      polls ? () => local.closeConnection(STANDALONE_STREAM) : undefined,
+      polls ? () => this.#close(stream, retry) : undefined,
+      polls ? () => local.closeStandalone() : undefined,
     );
     for (const request of requests)
       local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));
@@ -146,6 +145,15 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     });
     stream.attach((frame) => local.closeConnection(streamId, frame));
     return response;
+  }
+
+  /** Closes a stream's connections, here and on other nodes, so that their clients come back for the rest. */
+  #close(stream: PostStream, lastFrame: string): void {
+    stream.close(lastFrame);
+    stream.append(closedMark()).catch((error: unknown) => {
+      const gone = error instanceof SessionError && error.code === 'SESSION_NOT_FOUND';
+      if (!gone && !stream.failedWith(error)) this.#settings.onError(error);
+    });
   }
 
   /** Lets go of a session, and leaves an error for each request that was being answered. */

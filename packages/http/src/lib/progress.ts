@@ -35,6 +35,11 @@ export class StreamProgress {
     return this.#openedAt;
   }
 
+  /** Number of the newest event that was read; 0: none was. */
+  get readSeq(): number {
+    return this.#through === undefined ? 0 : seqOf(this.#through);
+  }
+
   /** Those that were settled by an event or by one before it. */
   settledAt(eventId: string): ReadonlySet<RequestId> {
     const seq = seqOf(eventId);

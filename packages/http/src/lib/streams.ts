@@ -40,6 +40,11 @@ interface Ended {
   readonly ended: RequestId;
 }
 
+/** Stands in a request's stream where its handler closed the connections that it had then, on whichever node. Not for the client. */
+interface Closed {
+  readonly closed: true;
+}
+
 /** Stands in the standalone stream where another connection took over: earlier ones end here. Not for the client. */
 interface Taken {
   readonly listener: number;
@@ -61,6 +66,10 @@ export function openedMark(ids: readonly RequestId[]): Opened {
 
 export function endedMark(id: RequestId): Ended {
   return { ended: id };
+}
+
+export function closedMark(): Closed {
+  return { closed: true };
 }
 
 export function listenerMark(n: number): Taken {
@@ -104,6 +113,8 @@ export interface FollowOptions {
   readonly requests?: number;
   /** Those that were settled at `after` or before it. Default: none. */
   readonly settled?: ReadonlySet<RequestId>;
+  /** Number of the newest event of the stream when the connection was opened: marks of its handler behind it close it. Default: `0`, all do. */
+  readonly openedSeq?: number;
   /** The connection's claim to the standalone stream. Default: it needs none. */
   readonly claim?: Claim;
   readonly signal: AbortSignal;
@@ -116,17 +127,22 @@ export interface FollowOptions {
  */
 export async function* follow(
   session: AnySession,
-  { requests, settled: before, claim, signal, ...options }: FollowOptions,
+  { requests, settled: before, openedSeq = 0, claim, signal, ...options }: FollowOptions,
 ): AsyncGenerator<OutgoingEvent, boolean, undefined> {
   const settled = new Set(before);
-  for await (const { id, message } of session.events.tail({ ...options, signal })) {
+  for await (const { id, seq, message } of session.events.tail({ ...options, signal })) {
     const settles = requests === undefined ? undefined : settledBy(message);
     if (settles !== undefined && settled.has(settles)) continue;
     if (isMessage(message)) yield { id: wireId(id, claim?.line ?? 1), message };
     else if (claim !== undefined && takenBy(message) > claim.n) return false;
+    else if (seq > openedSeq && isClosedMark(message)) return false;
     if (settles !== undefined && settled.add(settles).size === requests) return false;
   }
   return !signal.aborted;
+}
+
+function isClosedMark(message: unknown): boolean {
+  return (message as Partial<Closed> | null)?.closed === true;
 }
 
 function takenBy(message: unknown): number {
