@@ -1,15 +1,18 @@
-/** Runs pieces of work one after the other where they have the same name, and at the same time where they have not. */
+/** Lets pieces of work go one after the other where they have the same name, and at the same time where they have not. */
 export class Serial {
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #waiting = new Map<string, (() => void)[]>();
 
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(name);
-    const result = before === undefined ? work() : before.then(work, work);
-    this.#last.set(name, result);
-    try {
-      return await result;
-    } finally {
-      if (this.#last.get(name) === result) this.#last.delete(name);
-    }
+  /** @returns Resolves when all that entered before under this name have left; `undefined` where nobody has: then there is nothing to wait for. */
+  enter(name: string): Promise<void> | undefined {
+    const line = this.#waiting.get(name);
+    if (line !== undefined) return new Promise((resolve) => line.push(resolve));
+    this.#waiting.set(name, []);
+    return undefined;
+  }
+
+  leave(name: string): void {
+    const next = this.#waiting.get(name)?.shift();
+    if (next === undefined) this.#waiting.delete(name);
+    else next();
   }
 }

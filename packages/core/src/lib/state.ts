@@ -66,8 +66,8 @@ export class SessionState<S> {
    * @throws SessionError `NOT_JSON`, `INVALID_STATE_VALUE`, `STATE_VALUE_TOO_LARGE` or `STATE_LIMIT_EXCEEDED`; nothing is written then.
    */
   async set<K extends StateKey<S>>(key: K, value: StateInput<S, K>): Promise<number> {
-    const write = this.#codec.encode(key, present(key, value), undefined);
-    return (await this.#commit([write instanceof Promise ? await write : write])).version;
+    const encoded = this.#codec.encode(key, present(key, value), undefined);
+    return (await this.#commit([encoded instanceof Promise ? await encoded : encoded])).version;
   }
 
   /**
@@ -107,12 +107,21 @@ export class SessionState<S> {
     change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | undefined,
   ): Promise<StateOutput<S, K> | undefined> {
     this.#codec.checkDeclared(key);
-    // In one process updates of a key stand in line: they would only lose against each other.
     const { operations, updates } = this.#session.shared;
-    const value = await operations.run(() =>
-      updates.run(`${this.#session.id} ${key}`, () => this.#update(key, change as (current: unknown) => unknown)),
-    );
-    return value as StateOutput<S, K> | undefined;
+    const name = `${this.#session.id} ${key}`;
+    operations.begin();
+    try {
+      // In one process updates of a key stand in line: they would only lose against each other.
+      const turn = updates.enter(name);
+      if (turn !== undefined) await turn;
+      try {
+        return (await this.#update(key, change as (current: unknown) => unknown)) as StateOutput<S, K> | undefined;
+      } finally {
+        updates.leave(name);
+      }
+    } finally {
+      operations.end();
+    }
   }
 
   /**
@@ -189,7 +198,8 @@ export class SessionState<S> {
       const next = synchronous(change(current instanceof Promise ? await current : current), 'update');
       const encoded = this.#codec.encode(key, next, row?.version ?? 0);
       const write = encoded instanceof Promise ? await encoded : encoded;
-      const result = await this.#try([write]);
+      const { now } = this.#session;
+      const result = this.#outcome(await this.#send([write], now), now);
       if (result.status === 'committed')
         return write.value === undefined ? undefined : this.#codec.parse({ key, value: write.value });
       if (attempt === MAX_UPDATE_ATTEMPTS)
@@ -211,26 +221,31 @@ export class SessionState<S> {
   }
 
   async #commit(writes: readonly StateWrite[]): Promise<Committed> {
-    this.#session.shared.operations.checkOpen();
-    const result = await this.#try(writes);
+    const { now, shared } = this.#session;
+    shared.operations.checkOpen();
+    const result = this.#outcome(await this.#send(writes, now), now);
     if (result.status === 'committed') return result;
     const { expectedVersion = 0 } = writes.find((write) => write.key === result.key) ?? {};
     throw new StateConflictError(result.key, expectedVersion, result.current?.version ?? 0);
   }
 
-  async #try(writes: readonly StateWrite[]): Promise<Exclude<StateResult, { readonly status: 'limit' }>> {
-    const { id: sessionId, now, shared } = this.#session;
+  #send(writes: readonly StateWrite[], now: number): Promise<StateResult | undefined> {
+    const { id: sessionId, shared } = this.#session;
     const { maxKeys, maxTotalBytes } = shared.options.stateLimits;
     const limits = { maxKeys, maxBytes: maxTotalBytes };
     const commit = { sessionId, writes, limits, expiresAt: this.#session.expiryAt(now) };
-    const result = this.#session.alive(
-      await shared.operations.call('commitState', (backend) => backend.commitState(commit, now)),
-    );
-    if (result.status === 'committed') this.#session.renewed(now);
-    if (result.status !== 'limit') return result;
+    return shared.operations.call('commitState', (backend) => backend.commitState(commit, now));
+  }
+
+  /** Of what {@link #send} resolved with. */
+  #outcome(result: StateResult | undefined, now: number): Exclude<StateResult, { readonly status: 'limit' }> {
+    const outcome = this.#session.alive(result);
+    if (outcome.status === 'committed') this.#session.renewed(now);
+    if (outcome.status !== 'limit') return outcome;
+    const { maxKeys, maxTotalBytes } = this.#session.shared.options.stateLimits;
     throw new SessionError(
       'STATE_LIMIT_EXCEEDED',
-      result.limit === 'maxKeys' ? `State would exceed ${maxKeys} keys` : `State would exceed ${maxTotalBytes} bytes`,
+      outcome.limit === 'maxKeys' ? `State would exceed ${maxKeys} keys` : `State would exceed ${maxTotalBytes} bytes`,
     );
   }
 }
