@@ -74,6 +74,30 @@ describe('appends', () => {
       expect((await collect(events.replay())).map(({ message }) => message)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  it('of one session keep their order however many sessions append meanwhile', async () => {
+    const { opened, open: goOn } = gate();
+    const batches: string[][][] = [];
+    const { store } = await open({}, (inner) => ({
+      ...noting(batches, (batch) => (batch[0]?.events[0]?.message === '1' ? opened : Promise.resolve()))(inner),
+      capabilities: { ...inner.capabilities, concurrentBatches: 2 },
+    }));
+    const busy = await store.create();
+    const first = busy.events.append('s', 1);
+    await Promise.resolve();
+
+    // More than are remembered while nothing of theirs waits.
+    for (let session = 0; session < 2_500; session++) await (await store.create()).events.append('s', 'other');
+    const second = busy.events.append('s', 2);
+    await (await store.create()).events.append('s', 'other');
+
+    expect(batches.flat(2)).not.toContain('2');
+    goOn();
+    expect(await Promise.all([first, second])).toEqual([
+      expect.stringMatching(/^1\./) as string,
+      expect.stringMatching(/^2\./) as string,
+    ]);
+  });
+
   it('go in calls of at most 1 MiB, unless one alone is larger', async () => {
     const sizes: number[] = [];
     const { store } = await open({}, (inner) => ({

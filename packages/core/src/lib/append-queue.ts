@@ -12,6 +12,8 @@ const MAX_BATCH_BYTES = 1_048_576;
 const WAITING_BYTES = 250;
 /** Bytes that may wait, so that a database that hangs does not fill the memory. */
 const MAX_WAITING_BYTES = 67_108_864;
+/** Lines of sessions that are kept although nothing waits in them: making one anew for each append of a quiet session costs more than the look-up. */
+const IDLE_LINES = 1_000;
 /** How often an append whose outcome is unknown is tried again, with the same token. */
 const RETRIES = 3;
 
@@ -26,7 +28,16 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** The appends to one session. */
+interface Line {
+  readonly sessionId: string;
+  waiting: Waiting[];
+  /** Whether a batch of it is under way: what comes meanwhile waits for it. */
+  busy: boolean;
+}
+
 interface Part {
+  readonly line: Line;
   readonly request: AppendRequest;
   readonly waiting: readonly Waiting[];
 }
@@ -42,8 +53,10 @@ export class AppendQueue {
   readonly #capabilities: Capabilities;
   readonly #clock: () => number;
   readonly #onAppended: OnAppended;
-  readonly #waiting = new Map<string, Waiting[]>();
-  readonly #sessionsUnderWay = new Set<string>();
+  readonly #lines = new Map<string, Line>();
+  #tidyAt = IDLE_LINES;
+  /** Lines in which something waits and that are not busy, in the order of their turns. */
+  #ready: Line[] = [];
   #waitingBytes = 0;
   #batchesUnderWay = 0;
   #scheduled = false;
@@ -70,18 +83,28 @@ export class AppendQueue {
     }
     this.#operations.begin();
     return new Promise((resolve, reject) => {
-      const waiting = { event, expiresAt, resolve, reject };
-      const queue = this.#waiting.get(sessionId);
-      if (queue === undefined) this.#waiting.set(sessionId, [waiting]);
-      else queue.push(waiting);
+      const line = this.#lines.get(sessionId) ?? this.#newLine(sessionId);
+      if (line.waiting.push({ event, expiresAt, resolve, reject }) === 1 && !line.busy) this.#ready.push(line);
       this.#waitingBytes += bytes;
       this.#schedule();
     });
   }
 
+  #newLine(sessionId: string): Line {
+    const lines = this.#lines;
+    if (lines.size >= this.#tidyAt) {
+      for (const { sessionId: id, waiting, busy } of lines.values())
+        if (!busy && waiting.length === 0) lines.delete(id);
+      this.#tidyAt = 2 * lines.size + IDLE_LINES;
+    }
+    const line = { sessionId, waiting: [], busy: false };
+    lines.set(sessionId, line);
+    return line;
+  }
+
   // One microtask, not one timer: appends of the same tick share a batch, and a lone one does not wait. Not `queueMicrotask`, which costs more.
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.size === 0) return;
+    if (this.#scheduled || this.#ready.length === 0) return;
     this.#scheduled = true;
     void noDelay.then(this.#start);
   }
@@ -99,10 +122,9 @@ export class AppendQueue {
     const batch: Part[] = [];
     let events = 0;
     let bytes = 0;
-    for (const [sessionId, queue] of this.#waiting) {
-      if (this.#sessionsUnderWay.has(sessionId)) continue;
+    for (const line of this.#ready) {
       let count = 0;
-      for (const { event } of queue) {
+      for (const { event } of line.waiting) {
         const full =
           events >= this.#capabilities.maxBatchEvents || (events > 0 && bytes + event.bytes > MAX_BATCH_BYTES);
         if (full) break;
@@ -111,28 +133,28 @@ export class AppendQueue {
         bytes += event.bytes;
       }
       if (count === 0) break;
-      const whole = count === queue.length;
-      const waiting = whole ? queue : queue.splice(0, count);
-      // What is left of a session goes behind the others, so that a busy one does not hold them up.
-      this.#waiting.delete(sessionId);
-      if (!whole) this.#waiting.set(sessionId, queue);
+      const { waiting } = line;
+      // What is left of a session waits for this batch and goes behind the others then, so that a busy one does not hold them up.
+      line.waiting = count === waiting.length ? [] : waiting.splice(count);
+      line.busy = true;
       batch.push({
+        line,
         waiting,
         request: {
-          sessionId,
+          sessionId: line.sessionId,
           token: newToken(),
           events: waiting.map((each) => each.event),
           expiresAt: latest(waiting),
         },
       });
     }
+    this.#ready = batch.length === this.#ready.length ? [] : this.#ready.slice(batch.length);
     this.#waitingBytes -= WAITING_BYTES * events + bytes;
     return batch;
   }
 
   async #run(batch: readonly Part[]): Promise<void> {
     this.#batchesUnderWay++;
-    for (const { request } of batch) this.#sessionsUnderWay.add(request.sessionId);
     const upkeep: Promise<void>[] = [];
     await this.#commit(batch, upkeep);
     this.#batchesUnderWay--;
@@ -140,7 +162,10 @@ export class AppendQueue {
       this.#schedule();
       await Promise.all(upkeep);
     }
-    for (const { request } of batch) this.#sessionsUnderWay.delete(request.sessionId);
+    for (const { line } of batch) {
+      line.busy = false;
+      if (line.waiting.length > 0) this.#ready.push(line);
+    }
     this.#schedule();
   }
 
@@ -151,7 +176,8 @@ export class AppendQueue {
       try {
         const now = this.#clock();
         const results = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
-        for (const [index, part] of batch.entries()) this.#settle(part, results[index], upkeep);
+        let index = 0;
+        for (const part of batch) this.#settle(part, results[index++], upkeep);
         return;
       } catch (error) {
         const again = attempt < RETRIES && error instanceof SessionError && error.outcomeUnknown && error.retryable;

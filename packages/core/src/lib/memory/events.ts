@@ -73,7 +73,7 @@ function append(
   if (session === undefined) return undefined;
   const { row } = session;
   const known = session.tokens.get(token);
-  const firstSeq = known?.firstSeq ?? row.lastSeq + 1;
+  const firstSeq = known ?? row.lastSeq + 1;
   if (known === undefined) {
     for (const { streamId, message, bytes } of events) {
       const event = { seq: ++row.lastSeq, streamId, message, createdAt: now, bytes };
@@ -83,7 +83,7 @@ function append(
       if (stream === undefined) session.streams.set(streamId, [event]);
       else stream.push(event);
     }
-    session.tokens.set(token, { firstSeq, lastSeq: row.lastSeq });
+    session.tokens.set(token, firstSeq);
     forgetTokens(session, firstSeq);
   }
   return { firstSeq, retainedEvents: session.events.length, retainedBytes: session.eventBytes };
@@ -92,9 +92,12 @@ function append(
 /** Once in so many events, since going through a map from which the first was removed over and over costs what was removed as well. */
 function forgetTokens({ row: { lastSeq }, tokens }: MemorySession, firstSeq: number): void {
   if (Math.floor(lastSeq / REMEMBERED_EVENTS) === Math.floor((firstSeq - 1) / REMEMBERED_EVENTS)) return;
-  for (const [oldest, known] of tokens) {
-    if (known.lastSeq > lastSeq - REMEMBERED_EVENTS) return;
-    tokens.delete(oldest);
+  let oldest: string | undefined;
+  for (const [token, first] of tokens) {
+    // The events of a token end where those of the next one begin.
+    if (first > lastSeq - REMEMBERED_EVENTS + 1) return;
+    if (oldest !== undefined) tokens.delete(oldest);
+    oldest = token;
   }
 }
 

@@ -40,8 +40,8 @@ export interface MemorySession {
   readonly trimmed: Map<string, number>;
   /** The greatest number among the streams that fell out of `trimmed`. */
   forgottenSeq: number;
-  /** First and last number by token, oldest first. */
-  readonly tokens: Map<string, { readonly firstSeq: number; readonly lastSeq: number }>;
+  /** Number of the first event by token, oldest first. */
+  readonly tokens: Map<string, number>;
 }
 
 /** All sessions of one in-memory store, with bounds on their number and size. */
