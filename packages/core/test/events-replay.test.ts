@@ -59,6 +59,69 @@ describe('events.replay', () => {
     expect(seen).toEqual(Array.from({ length: 1_250 }, (_, n) => n));
   });
 
+  it('answers calls that come at once in their order, over the ends of pages', async () => {
+    const { events } = await (await open()).store.create();
+    await Promise.all(Array.from({ length: 2_300 }, (_, n) => events.append('s', n)));
+
+    const replay = events.replay();
+    const results = await Promise.all(Array.from({ length: 2_302 }, () => replay.next()));
+
+    expect(results.map(({ value }) => value?.message)).toEqual([
+      ...Array.from({ length: 2_300 }, (_, n) => n),
+      undefined,
+      undefined,
+    ]);
+    expect(results.map(({ done }) => done).indexOf(true)).toBe(2_300);
+
+    const other = events.replay();
+    const waiting = [other.next(), other.next(), other.next()] as const;
+    const later = await waiting[0].then(() => other.next());
+    expect((await Promise.all([...waiting, later])).map(({ value }) => value?.message)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('is over where its reader leaves it, also while a page is read', async () => {
+    const { store, calls } = await open();
+    const { events } = await store.create();
+    await Promise.all(Array.from({ length: 1_500 }, (_, n) => events.append('s', n)));
+    calls.take();
+
+    const replay = events.replay();
+    for await (const { message } of replay) if (message === 3) break;
+    expect(await replay.next()).toEqual({ done: true, value: undefined });
+
+    const other = events.replay();
+    const [first, left, late] = await Promise.all([other.next(), other.return(), other.next()]);
+    expect(first.value?.message).toBe(0);
+    expect([left, late]).toEqual([
+      { done: true, value: undefined },
+      { done: true, value: undefined },
+    ]);
+
+    const thrown = events.replay();
+    await thrown.next();
+    await expect(thrown.throw(new Error('enough'))).rejects.toThrow('enough');
+    expect(await thrown.next()).toEqual({ done: true, value: undefined });
+    expect(calls.count('readEvents')).toBe(3);
+  });
+
+  it.each([0, 1, 1_000])('ends with an error at an event that is not JSON, number %i of the log', async (at) => {
+    const { store } = await open({}, (inner) => ({
+      async readEvents(query, now) {
+        const page = await inner.readEvents(query, now);
+        return (
+          page && { ...page, events: page.events.map((row) => (row.seq === at + 1 ? { ...row, message: '{' } : row)) }
+        );
+      },
+    }));
+    const { events } = await store.create();
+    await Promise.all(Array.from({ length: 1_500 }, (_, n) => events.append('s', n)));
+
+    const replay = events.replay();
+    for (let n = 0; n < at; n++) await replay.next();
+    await expect(replay.next()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+    expect(await replay.next()).toEqual({ done: true, value: undefined });
+  });
+
   it('gives nothing for a stream that has nothing', async () => {
     const { events } = await (await open()).store.create();
 

@@ -1,5 +1,6 @@
 import { SessionError } from './errors.ts';
 import { formatEventId, parseEventId, sessionTag } from './event-id.ts';
+import { EventReplay } from './event-replay.ts';
 import { checkIssued, cursorOf, PAGE_BYTES, readPages } from './event-pages.ts';
 import { checkStreamId, utf8Bytes } from './ids.ts';
 import { decode, encodeMessage } from './json.ts';
@@ -102,16 +103,8 @@ export class SessionEvents {
    * @throws EventsTrimmedError `EVENTS_TRIMMED` where some of it was trimmed: never a part as if it were all.
    * @throws SessionError `INVALID_CURSOR` where the id was never issued for this session and stream.
    */
-  async *replay(options: ReplayOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
-    let until: number | undefined;
-    for await (const page of readPages(this.#session, this.#tag, options, false)) {
-      until ??= page.lastSeq;
-      for (const row of page.events) {
-        if (row.seq > until) return;
-        yield this.#event(row);
-      }
-      if (!page.more) return;
-    }
+  replay(options: ReplayOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+    return new EventReplay(this.#pagesUntilNow(options), (row) => this.#event(row));
   }
 
   /**
@@ -209,6 +202,16 @@ export class SessionEvents {
   get #tag(): string {
     this.#knownTag ??= sessionTag(this.#session.id);
     return this.#knownTag;
+  }
+
+  async *#pagesUntilNow(options: ReplayOptions): AsyncGenerator<readonly EventRow[], void, undefined> {
+    let until: number | undefined;
+    for await (const { events, more, lastSeq } of readPages(this.#session, this.#tag, options, false)) {
+      const last = (until ??= lastSeq);
+      const end = events.at(-1)?.seq ?? 0;
+      yield end > last ? events.filter(({ seq }) => seq <= last) : events;
+      if (!more || end >= last) return;
+    }
   }
 
   #event({ seq, streamId, message, createdAt }: EventRow): SessionEvent {
