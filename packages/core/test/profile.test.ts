@@ -20,6 +20,16 @@ describe('metadata and protocol facts', () => {
     }
   });
 
+  it('are stored as updates make them, whatever is done to what a handle has shown', async () => {
+    const { store } = await open();
+    const session = await store.create({ metadata: { a: { b: 1 } } });
+    (session.metadata as { a: { b: number } }).a.b = 2;
+
+    await session.updateProtocol((current) => ({ ...current, initialized: true }));
+    expect((await store.get(session.id))?.metadata).toEqual({ a: { b: 1 } });
+    expect(session.metadata).toEqual({ a: { b: 1 } });
+  });
+
   it('lose a protocol fact that becomes undefined, and take facts of anybody', async () => {
     const { store } = await open();
     const session = await store.create({ protocol: { logLevel: 'info', standaloneCursor: '3.x.s', gone: undefined } });

@@ -164,3 +164,23 @@ describe('the option state', () => {
     expect(await state.keys()).toEqual([]);
   });
 });
+
+it('a patch writes what was given to it, whatever is done to the values while a schema is waited for', async () => {
+  const slow: StandardSchema = {
+    '~standard': { version: 1, vendor: 'test', validate: async (value) => ({ value }) },
+  };
+  const { state } = await (await open({ state: { a: slow, b: slow } })).store.create();
+  const b = { n: 1 };
+
+  const patched = state.patch({ a: 0, b });
+  b.n = 2;
+  await patched;
+  expect(await state.get('b')).toEqual({ n: 1 });
+
+  // One that is refused at once leaves no other behind whose refusal nobody hears.
+  const refusing: StandardSchema = {
+    '~standard': { version: 1, vendor: 'test', validate: async () => ({ issues: [{ message: 'no' }] }) },
+  };
+  const other = (await (await open({ state: { a: refusing, b: slow } })).store.create()).state;
+  expect(await codeOf(() => other.patch({ a: 0, b: Number.NaN }))).toBeOneOf(['NOT_JSON', 'INVALID_STATE_VALUE']);
+});

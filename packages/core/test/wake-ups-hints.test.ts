@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SessionBackend, SessionEvent } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
@@ -136,6 +137,23 @@ describe('hints', () => {
     await calls.next('readHeads');
     await events.append('s', 1);
     expect(message(await next)).toBe(1);
+  });
+
+  it('that could not be had are asked for again by the next tail', async () => {
+    const answers = [
+      () => Promise.reject(new SessionError('STORE_UNAVAILABLE', 'No channel')),
+      () => Promise.resolve(async () => {}),
+    ];
+    const { store, calls } = await open({}, () => ({ watch: () => answers.shift()?.() ?? expect.fail() }));
+    const { events } = await store.create();
+    await events.append('s', 1);
+
+    const failed = calls.next('watch', 'error');
+    await events.tail().next();
+    await failed;
+    await nextTurn();
+    for (let n = 0; n < 3; n++) await events.tail().next();
+    expect(answers).toHaveLength(0);
   });
 });
 

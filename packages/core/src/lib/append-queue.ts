@@ -173,12 +173,10 @@ export class AppendQueue {
   async #commit(batch: readonly Part[], upkeep: Promise<void>[]): Promise<void> {
     const requests = batch.map((part) => part.request);
     for (let attempt = 0; ; attempt++) {
+      let results: readonly (AppendResult | undefined)[];
       try {
         const now = this.#clock();
-        const results = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
-        let index = 0;
-        for (const part of batch) this.#settle(part, results[index++], upkeep);
-        return;
+        results = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
       } catch (error) {
         const again = attempt < RETRIES && error instanceof SessionError && error.outcomeUnknown && error.retryable;
         if (!again) {
@@ -186,7 +184,11 @@ export class AppendQueue {
           return;
         }
         await pause(Math.random() * 50 * 2 ** attempt);
+        continue;
       }
+      let index = 0;
+      for (const part of batch) this.#settle(part, results[index++], upkeep);
+      return;
     }
   }
 

@@ -28,6 +28,8 @@ export class Session<S = StateSchemas> {
   readonly #context: SessionContext;
   readonly #shared: Shared;
   #profile: Profile;
+  /** The profile as it is stored. */
+  #profileText: string;
   #version: number;
 
   /** @internal */
@@ -39,6 +41,7 @@ export class Session<S = StateSchemas> {
     this.lastSeq = row.lastSeq;
     this.#shared = shared;
     this.#profile = decodeProfile(row.profile);
+    this.#profileText = row.profile;
     this.#version = row.version;
     const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#profile;
     this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs });
@@ -126,8 +129,8 @@ export class Session<S = StateSchemas> {
     const { operations } = this.#shared;
     return operations.run(async () => {
       for (let attempt = 0; attempt < MAX_PROFILE_ATTEMPTS; attempt++) {
-        // Its own copy each time: what `change` does to it must not show in this handle unless it is stored.
-        const next = change(structuredClone(this.#profile));
+        // From the text each time: neither what `change` does to it nor what was done to what this handle showed may be stored unasked.
+        const next = change(decodeProfile(this.#profileText));
         const profile = encodeProfile(next);
         const expectedVersion = this.#version;
         const { now } = this.#context;
@@ -138,7 +141,8 @@ export class Session<S = StateSchemas> {
           ),
         );
         if (result.status === 'updated') this.#context.renewed(now);
-        this.#profile = decodeProfile(result.status === 'updated' ? profile : result.current.profile);
+        this.#profileText = result.status === 'updated' ? profile : result.current.profile;
+        this.#profile = decodeProfile(this.#profileText);
         this.#version = result.status === 'updated' ? result.version : result.current.version;
         if (result.status === 'updated') return this.#profile;
       }

@@ -167,8 +167,8 @@ export class SessionState<S> {
     }
     if (pairs.size > MAX_PATCH_KEYS)
       throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_PATCH_KEYS} keys`);
-    const writes: StateWrite[] = [];
-    for (const [key, value] of pairs) writes.push(await this.#codec.encode(key, value, undefined));
+    // All are encoded before any schema is waited for: what the caller does to the values meanwhile is not written.
+    const writes = await Promise.all([...pairs].map(async ([key, value]) => this.#codec.encode(key, value, undefined)));
     const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
     if (writes.length > 1 && bytes > MAX_PATCH_BYTES)
       throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${bytes} bytes exceeds ${MAX_PATCH_BYTES} bytes`);

@@ -144,7 +144,11 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
     });
   }
 
-  /** Lists live sessions, for administration. Does not renew them. */
+  /**
+   * Lists live sessions, for administration. Does not renew them.
+   *
+   * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, `INVALID_SESSION_ID` for a cursor that no list has given. RangeError for the limit.
+   */
   async list({ kind = DEFAULT_KIND, principal, cursor, limit = 100 }: ListSessionsOptions = {}): Promise<
     SessionList<S>
   > {
@@ -164,7 +168,7 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
     };
   }
 
-  /** Counts live sessions exactly. Its cost grows with their number: for administration and metrics, not for requests. */
+  /** Counts live sessions exactly. Its cost grows with their number: for administration and metrics, not for requests. Throws as {@link list}. */
   async count({ kind = DEFAULT_KIND, principal }: CountSessionsOptions = {}): Promise<number> {
     const { operations, options } = this.#shared;
     const query = { kind: checkKind(kind), principal: principalOf(principal) };

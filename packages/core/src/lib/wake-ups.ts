@@ -145,8 +145,8 @@ export class WakeUps {
       'watch',
       async (backend) => (await backend.watch?.((sessionId) => this.#sessions.get(sessionId)?.hint())) ?? noStop,
     );
-    // Hints only make tails quicker. Where they cannot be had, polling finds everything all the same.
-    this.#stopHints?.catch(() => undefined);
+    // Hints only make tails quicker. Where they cannot be had, polling finds everything all the same, and the next tail tries again.
+    this.#stopHints?.catch(() => (this.#stopHints = undefined));
   }
 
   #schedulePoll(): void {
