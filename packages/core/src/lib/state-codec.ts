@@ -55,3 +55,15 @@ export class StateCodec {
     return schema === undefined ? value : validate(schema, key, value);
   }
 }
+
+/** `undefined` removes a key in a patch or an update. Given to `set` it is a mistake. */
+export function present(key: string, value: unknown): unknown {
+  if (value === undefined)
+    throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined, which JSON cannot hold`);
+  return value;
+}
+
+/** In the order of their UTF-16 code units. */
+export function sorted(rows: readonly StateRow[]): StateRow[] {
+  return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError, StateConflictError } from './errors.ts';
-import { checkStateKey, quote } from './ids.ts';
+import { checkStateKey } from './ids.ts';
 import { synchronous } from './synchronous.ts';
 import type { StateResult, StateRow, StateWrite } from './rows.ts';
 import type { SessionContext } from './session-context.ts';
-import { StateCodec } from './state-codec.ts';
+import { present, sorted, StateCodec } from './state-codec.ts';
 import type { StateInput, StateKey, StateOutput } from './state-schema.ts';
 
 /** Most keys of one patch, on every backend. */
@@ -66,8 +66,8 @@ export class SessionState<S> {
    * @throws SessionError `NOT_JSON`, `INVALID_STATE_VALUE`, `STATE_VALUE_TOO_LARGE` or `STATE_LIMIT_EXCEEDED`; nothing is written then.
    */
   async set<K extends StateKey<S>>(key: K, value: StateInput<S, K>): Promise<number> {
-    const encoded = this.#codec.encode(key, present(key, value), undefined);
-    return (await this.#commit([encoded instanceof Promise ? await encoded : encoded])).version;
+    const write = this.#codec.encode(key, present(key, value), undefined);
+    return (await this.#commit([write instanceof Promise ? await write : write])).version;
   }
 
   /**
@@ -231,9 +231,8 @@ export class SessionState<S> {
 
   #send(writes: readonly StateWrite[], now: number): Promise<StateResult | undefined> {
     const { id: sessionId, shared } = this.#session;
-    const { maxKeys, maxTotalBytes } = shared.options.stateLimits;
-    const limits = { maxKeys, maxBytes: maxTotalBytes };
-    const commit = { sessionId, writes, limits, expiresAt: this.#session.expiryAt(now) };
+    const { maxKeys, maxTotalBytes: maxBytes } = shared.options.stateLimits;
+    const commit = { sessionId, writes, limits: { maxKeys, maxBytes }, expiresAt: this.#session.expiryAt(now) };
     return shared.operations.call('commitState', (backend) => backend.commitState(commit, now));
   }
 
@@ -248,15 +247,4 @@ export class SessionState<S> {
       outcome.limit === 'maxKeys' ? `State would exceed ${maxKeys} keys` : `State would exceed ${maxTotalBytes} bytes`,
     );
   }
-}
-
-/** `undefined` removes a key in a patch or an update. Given to `set` it is a mistake. */
-function present(key: string, value: unknown): unknown {
-  if (value === undefined)
-    throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined, which JSON cannot hold`);
-  return value;
-}
-
-function sorted(rows: readonly StateRow[]): StateRow[] {
-  return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }

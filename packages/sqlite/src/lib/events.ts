@@ -1,5 +1,5 @@
 import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow } from '@mcp-session/core';
-import type { Connection } from './connection.ts';
+import type { Connection, Statement } from './connection.ts';
 import { renewal, type Renewal } from './live.ts';
 import type { LiveSession, Sessions } from './sessions.ts';
 
@@ -83,6 +83,8 @@ interface SelectedEvent {
   readonly stream_id?: string;
   readonly message: string;
   readonly created_at: number;
+  /** Only where they can end the page. */
+  readonly bytes?: number;
 }
 
 function takeAll(rows: readonly SelectedEvent[], { streamId, limit }: EventQuery): Pick<EventPage, 'events' | 'more'> {
@@ -92,13 +94,13 @@ function takeAll(rows: readonly SelectedEvent[], { streamId, limit }: EventQuery
 
 /** Takes rows while they fit. None behind the first that does not is read. */
 function take(
-  rows: Iterable<SelectedEvent & { readonly bytes: number }>,
+  rows: Iterable<SelectedEvent>,
   { streamId, limit, maxBytes }: EventQuery,
 ): Pick<EventPage, 'events' | 'more'> {
   const events: EventRow[] = [];
   let total = 0;
   for (const row of rows) {
-    total += row.bytes;
+    total += row.bytes ?? 0;
     if (events.length === limit || (events.length > 0 && total > maxBytes)) return { events, more: true };
     events.push(toEvent(row, streamId));
   }
@@ -118,11 +120,12 @@ interface PageArgs {
 
 // Each column costs as much as a tenth of its row: a page of a thousand rows takes only what it needs.
 function preparePages(connection: Connection, ofOneStream: boolean) {
-  const prepare = <C extends 'bytes' | 'stream_id'>(direction: 'asc' | 'desc', more: readonly C[]) =>
+  const prepare = (direction: 'asc' | 'desc', sized: boolean): Statement<PageArgs, SelectedEvent> =>
     connection.statement((queries, { pk, stream, afterSeq, limit }: PageArgs) =>
       queries
         .selectFrom('events')
-        .select(['seq', 'message', 'created_at', ...more])
+        .select(['seq', 'message', 'created_at'])
+        .$if(sized, (query) => query.select('bytes'))
         .$if(!ofOneStream, (query) => query.select('stream_id'))
         .where('session_pk', '=', pk)
         .$if(ofOneStream, (query) => query.where('stream_id', '=', stream))
@@ -131,8 +134,8 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
         .limit(limit),
     );
   const both = (direction: 'asc' | 'desc') => ({
-    rows: prepare(direction, []),
-    sizedRows: prepare(direction, ['bytes']),
+    rows: prepare(direction, false),
+    sizedRows: prepare(direction, true),
   });
   return { after: both('asc'), newest: both('desc') };
 }
