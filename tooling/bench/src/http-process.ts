@@ -80,3 +80,5 @@ process.on('message', () => {
   const { heapUsed, external } = process.memoryUsage();
   process.send?.(heapUsed + external);
 });
+// Its parent is gone, however that came about.
+process.on('disconnect', () => process.exit());

@@ -33,21 +33,25 @@ export async function http(scale: Scale): Promise<Section> {
       const path = join(folder, `${sdk}.db`);
       const postgres = { by: 'ours', backend: 'postgres', url: database.url, schema: place.schema } as const;
       const sqlite = { sdk, by: 'ours', backend: 'sqlite', path } as const;
-      const started = {
-        sqlite: await start(sqlite),
-        postgres: await start({ sdk, ...postgres }),
-        plain: await start({ sdk, by: 'plain' }),
-      };
+      const onPostgres = { sdk, ...postgres };
+      const [ours, oursOnPostgres, plain, other, otherOnPostgres, resuming] = await Promise.all([
+        start(sqlite),
+        start(onPostgres),
+        start({ sdk, by: 'plain' }),
+        start(sqlite),
+        start(onPostgres),
+        start({ sdk, by: 'plain', missed: MISSED }),
+      ]);
+      const started = { sqlite: ours, postgres: oursOnPostgres, plain };
       for (const clients of [1, 32]) {
         const called = await calls(sdk, started, clients, scale);
         rows.push(...called.rows);
         facts.push(...called.facts);
       }
-      const other = await start(sqlite);
-      rows.push(await restore(sqlite, started.sqlite, other, scale));
+      rows.push(await restore(sqlite, ours, other, scale));
       facts.push(...(await memory(sdk, started, other, scale)));
-      rows.push(await restore({ sdk, ...postgres }, started.postgres, await start({ sdk, ...postgres }), scale));
-      rows.push(await resume(sqlite, started.sqlite, await start({ sdk, by: 'plain', missed: MISSED }), scale));
+      rows.push(await restore(onPostgres, oursOnPostgres, otherOnPostgres, scale));
+      rows.push(await resume(sqlite, ours, resuming, scale));
       for (const server of servers.splice(0)) server.stop();
     }
     return {

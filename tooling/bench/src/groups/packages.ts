@@ -49,7 +49,7 @@ export async function packages({ quick, say }: Scale): Promise<Section> {
         bare: loading(''),
         driver: loading(beside),
       };
-      const { times } = await compare(sides, { blocks: quick ? 1 : 5, runs: quick ? 1 : 3 });
+      const { times } = await compare(sides, { blocks: quick ? 0 : 5, runs: quick ? 1 : 3 });
       const bare = times('bare').medianMs;
       const more = (name: keyof typeof sides) => duration(Math.max(0, times(name).medianMs - bare));
       say(`${entry}: ${more('ours')}`);

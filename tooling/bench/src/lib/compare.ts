@@ -18,7 +18,7 @@ export interface Times {
 
 /** How long a comparison goes on. */
 export interface Effort {
-  /** How often the sides take turns. */
+  /** How often the sides take turns, after a round that warms up; 0: it is that round that counts. */
   readonly blocks: number;
   /** Runs of a side in each of its blocks. */
   readonly runs: number;
@@ -42,7 +42,7 @@ export async function compare<Name extends string>(
   for (let round = 0; round <= blocks; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const times = await measureBlock(sides[name], runs);
-      if (round > 0) measured.get(name)?.push(times);
+      if (round > 0 || blocks === 0) measured.get(name)?.push(times);
     }
   }
   const of = (name: Name): Times[] => measured.get(name) ?? [];
