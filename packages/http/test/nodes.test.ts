@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eventually, gate } from './support/harness.ts';
+import { gate } from './support/harness.ts';
 import type { Json, ServerPort, Tool } from './support/line.ts';
 import { lines } from './support/lines.ts';
 import { type Node, routed, startNodes } from './support/nodes.ts';
@@ -126,38 +126,6 @@ describe.each(lines)('several nodes, SDK $name', (line) => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     go.open();
     expect((await again.sse.message()).message).toMatchObject({ id: request.id, result: {} });
-  });
-
-  it('rule 4: an end on one node, or by the application, aborts handlers and closes streams on every node', async () => {
-    for (const how of ['DELETE', 'end'] as const) {
-      const aborted: number[] = [];
-      const begun = gate();
-      const endless: Tool = async ({ node }, { signal }) => {
-        const abort = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-        if (node === 2) begun.open();
-        await abort;
-        aborted.push(Number(node));
-        return 'too late';
-      };
-      const nodes = await startNodes(line, 4, { serve: () => ({ tools: { endless } }) });
-      const [a] = nodes as [Node];
-      const client = a.raw();
-      const id = await client.begin();
-      const clients = nodes.map((node) => node.raw(client.headers));
-      const calls = [];
-      for (const node of [0, 1, 2]) calls.push(await clients[node]?.callTool('endless', { node }));
-      const listening = await clients[1]?.get();
-      await begun.passed;
-      // The fourth node holds nothing of it.
-      if (how === 'DELETE') expect((await clients[3]?.delete())?.status).toBe(204);
-      else await (await nodes[3]?.store.get(id))?.end();
-      for (const each of clients) expect((await each.callTool('endless')).status).toBe(404);
-      for (const call of calls) expect((await call?.sse.rest())?.filter(({ data }) => data)).toEqual([]);
-      await listening?.sse.rest();
-      await eventually(() => aborted.length === 3);
-      await eventually(() => nodes.every(({ handler }) => handler.localSessions === 0));
-      expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
-    }
   });
 
   it("rule 8: a server knows its client's settings, whichever node the client told", async () => {

@@ -46,6 +46,8 @@ export const directions: Readonly<Record<string, Direction>> = {
       'better-sqlite3',
       '@mcp-session/postgres',
       'postgres',
+      '@mcp-session/dynamodb',
+      '@aws-sdk/client-dynamodb',
       harness,
       'zod',
       ...frameworks,

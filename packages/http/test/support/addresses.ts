@@ -1,24 +1,51 @@
-import { createTestSchema, type DatabaseServer, openDatabase } from '@mcp-session-tooling/databases';
+import {
+  createTestSchema,
+  createTestTables,
+  type DatabaseName,
+  type DatabaseServer,
+  openDatabase,
+} from '@mcp-session-tooling/databases';
 import { afterAll, onTestFinished } from 'vitest';
 import type { StoreAddress } from './chaos-store.ts';
 import { newFile } from './nodes.ts';
 
-let postgres: Promise<DatabaseServer> | undefined;
+export type NewAddress = readonly [name: string, open: () => Promise<StoreAddress>];
+
+const servers = new Map<DatabaseName, Promise<DatabaseServer>>();
 
 afterAll(async () => {
-  await (await postgres)?.close();
+  for (const server of servers.values()) await (await server).close();
 });
 
+async function urlOf(database: DatabaseName): Promise<string> {
+  const server = servers.get(database) ?? openDatabase(database);
+  servers.set(database, server);
+  return (await server).url;
+}
+
 /** Empty databases that processes share, by the name of the backend; gone when the test is. */
-export const addresses: readonly (readonly [name: string, open: () => Promise<StoreAddress>])[] = [
+export const addresses: readonly NewAddress[] = [
   ['SQLite', async () => ({ kind: 'sqlite', path: await newFile() })],
   [
     'PostgreSQL',
     async () => {
-      postgres ??= openDatabase('postgres');
-      const { url, schema, dispose } = await createTestSchema((await postgres).url);
+      const { url, schema, dispose } = await createTestSchema(await urlOf('postgres'));
       onTestFinished(dispose);
       return { kind: 'postgres', url, schema };
+    },
+  ],
+];
+
+/** The same for each durable backend. */
+export const allAddresses: readonly NewAddress[] = [
+  ...addresses,
+  [
+    'DynamoDB',
+    async () => {
+      const url = await urlOf('dynamodb');
+      const { prefix, dispose } = createTestTables(url);
+      onTestFinished(dispose);
+      return { kind: 'dynamodb', url, prefix };
     },
   ],
 ];

@@ -1,4 +1,4 @@
-import type { SessionStore } from '@mcp-session/core';
+import type { SessionStore, SessionStoreOptions } from '@mcp-session/core';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +23,8 @@ export interface Node {
 export type NodeOptions = Partial<Omit<TestOptions, 'serve' | 'store'>> & {
   /** Gives what they share. Default: a new file of SQLite. */
   readonly newAddress?: () => Promise<StoreAddress>;
+  /** Options of each node's store. */
+  readonly store?: SessionStoreOptions;
   /** What the server of a session on a node is made of. */
   readonly serve?: (node: number, ...given: Parameters<TestOptions['serve']>) => ReturnType<TestOptions['serve']>;
 };
@@ -40,11 +42,11 @@ async function newSqlite(): Promise<StoreAddress> {
 
 /** Nodes that share one database and nothing else; gone when the test is. */
 export async function startNodes(line: Line, count: number, options: NodeOptions = {}): Promise<Node[]> {
-  const { serve: serveOn = () => ({ tools: {} }), newAddress = newSqlite, ...others } = options;
+  const { serve: serveOn = () => ({ tools: {} }), newAddress = newSqlite, store: storeOptions, ...others } = options;
   const address = await newAddress();
   const nodes: Node[] = [];
   for (let index = 0; index < count; index++) {
-    const store: SessionStore = await openStore(address);
+    const store: SessionStore = await openStore(address, storeOptions);
     const errors: unknown[] = [];
     const handler = line.createHandler({
       ...others,
