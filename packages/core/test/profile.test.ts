@@ -69,6 +69,19 @@ describe('metadata and protocol facts', () => {
     expect(found?.protocol).toEqual({ initialized: true });
   });
 
+  it('are changed by many at once of one process, by one handle and by several', async () => {
+    const { store } = await open();
+    const session = await store.create({ metadata: { n: 0 } });
+    const add = ({ n }: Metadata) => ({ n: Number(n) + 1 });
+    const handles = await Promise.all(Array.from({ length: 60 }, () => store.get(session.id)));
+
+    await Promise.all([
+      ...handles.map((handle) => handle?.updateMetadata(add)),
+      ...Array.from({ length: 60 }, () => session.updateMetadata(add)),
+    ]);
+    expect((await store.get(session.id))?.metadata).toEqual({ n: 120 });
+  });
+
   it('give up after 50 lost attempts, and say that it is worth another', async () => {
     const { store } = await open({}, (inner) => ({
       async updateSession(id, change, now) {

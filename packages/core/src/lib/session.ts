@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError } from './errors.ts';
 import { SessionEvents } from './events.ts';
 import { decodeProfile, encodeProfile, type Metadata, type Profile, type ProtocolFacts } from './profile.ts';
@@ -126,25 +127,19 @@ export class Session<S = StateSchemas> {
   }
 
   async #updateProfile(change: (profile: Profile) => Profile): Promise<Profile> {
-    const { operations } = this.#shared;
+    const { operations, updates } = this.#shared;
     return operations.run(async () => {
-      for (let attempt = 0; attempt < MAX_PROFILE_ATTEMPTS; attempt++) {
-        // From the text each time: neither what `change` does to it nor what was done to what this handle showed may be stored unasked.
-        const next = change(decodeProfile(this.#profileText));
-        const profile = encodeProfile(next);
-        const expectedVersion = this.#version;
-        const { now } = this.#context;
-        const expiresAt = this.#context.expiryAt(now);
-        const result = this.#context.alive(
-          await operations.call('updateSession', (backend) =>
-            backend.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
-          ),
-        );
-        if (result.status === 'updated') this.#context.renewed(now);
-        this.#profileText = result.status === 'updated' ? profile : result.current.profile;
-        this.#profile = decodeProfile(this.#profileText);
-        this.#version = result.status === 'updated' ? result.version : result.current.version;
-        if (result.status === 'updated') return this.#profile;
+      // In one process they stand in line, as updates of a key of the state do, whose names hold a space.
+      const turn = updates.enter(this.id);
+      if (turn !== undefined) await turn;
+      try {
+        for (let attempt = 1; attempt <= MAX_PROFILE_ATTEMPTS; attempt++) {
+          // From the text each time: neither what `change` does to it nor what was done to what this handle showed may be stored unasked.
+          if (await this.#tryProfile(change(decodeProfile(this.#profileText)))) return this.#profile;
+          if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
+        }
+      } finally {
+        updates.leave(this.id);
       }
       throw new SessionError(
         'PROFILE_CONFLICT',
@@ -152,5 +147,24 @@ export class Session<S = StateSchemas> {
         { retryable: true },
       );
     });
+  }
+
+  /** @returns Whether it is stored. The handle knows the profile as it is then, either way. */
+  async #tryProfile(next: Profile): Promise<boolean> {
+    const profile = encodeProfile(next);
+    const expectedVersion = this.#version;
+    const { now } = this.#context;
+    const expiresAt = this.#context.expiryAt(now);
+    const result = this.#context.alive(
+      await this.#shared.operations.call('updateSession', (backend) =>
+        backend.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
+      ),
+    );
+    const updated = result.status === 'updated';
+    if (updated) this.#context.renewed(now);
+    this.#profileText = updated ? profile : result.current.profile;
+    this.#profile = decodeProfile(this.#profileText);
+    this.#version = updated ? result.version : result.current.version;
+    return updated;
   }
 }
