@@ -41,7 +41,8 @@ it('lets one of two loops of calls not hold up the other', async () => {
   };
   const calls = await Promise.all([loop(), loop()]);
 
-  expect(Math.min(...calls)).toBeGreaterThan(25);
+  // About half of them, fewer where other processes take the thread away. One that is held up makes one or two.
+  expect(Math.min(...calls)).toBeGreaterThan(10);
 });
 
 it('lets those that wait go in the order in which they came: their appends then meet in a batch', async () => {
