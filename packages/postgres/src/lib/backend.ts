@@ -20,12 +20,13 @@ import type {
   TrimBound,
 } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
+import { Appends } from './appends.ts';
 import { clientOf } from './client.ts';
 import { Connection } from './connection.ts';
-import { Events } from './events.ts';
 import { Hints } from './hints.ts';
 import { migrate } from './migrations.ts';
 import type { ResolvedOptions } from './options.ts';
+import { Pages } from './pages.ts';
 import { Sessions } from './sessions.ts';
 import { State } from './state.ts';
 import { Sweep } from './sweep.ts';
@@ -39,7 +40,8 @@ export class PostgresBackend implements SessionBackend {
   readonly #connection: Connection;
   readonly #sessions: Sessions;
   readonly #state: State;
-  readonly #events: Events;
+  readonly #appends: Appends;
+  readonly #pages: Pages;
   readonly #trims: Trims;
   readonly #sweep: Sweep;
   readonly #hints: Hints;
@@ -63,7 +65,8 @@ export class PostgresBackend implements SessionBackend {
     this.#connection = connection;
     this.#sessions = new Sessions(connection);
     this.#state = new State(connection);
-    this.#events = new Events(connection);
+    this.#appends = new Appends(connection);
+    this.#pages = new Pages(connection);
     this.#trims = new Trims(connection);
     this.#sweep = new Sweep(connection);
     this.#hints = new Hints(connection, notifications);
@@ -88,6 +91,7 @@ export class PostgresBackend implements SessionBackend {
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
     const ended = await this.#open(() => this.#sessions.end(id, purgeAt, now));
+    // Too rare to look whether anybody listens.
     if (ended) this.#hints.moved([id]);
     return ended;
   }
@@ -121,13 +125,17 @@ export class PostgresBackend implements SessionBackend {
   }
 
   async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
-    const results = await this.#open(() => this.#events.append(batch, now));
-    this.#hints.moved(batch.flatMap(({ sessionId }, index) => (results[index] === undefined ? [] : [sessionId])));
+    const { results, isHeard } = await this.#open(() => this.#appends.append(batch, now, this.#hints.node));
+    if (isHeard)
+      this.#hints.moved(batch.flatMap(({ sessionId }, index) => (results[index] === undefined ? [] : [sessionId])));
     return results;
   }
 
   async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
-    return this.#open(() => this.#events.read(query, now));
+    return this.#open(async () => {
+      await this.#hints.listeningAt(now);
+      return this.#pages.read(query, now);
+    });
   }
 
   async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
@@ -135,7 +143,10 @@ export class PostgresBackend implements SessionBackend {
   }
 
   async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
-    return this.#open(() => this.#sessions.readHeads(ids, now));
+    return this.#open(async () => {
+      await this.#hints.listeningAt(now);
+      return this.#sessions.readHeads(ids, now);
+    });
   }
 
   async migrate(): Promise<void> {

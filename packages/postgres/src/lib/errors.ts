@@ -177,6 +177,11 @@ export function isRefusedParameter(error: unknown): boolean {
   return codeOf(error) === '08P01' && error instanceof Error && error.message.includes('startup parameter');
 }
 
+/** Whether a statement was rolled back because a row of its kind is there already (`unique_violation`). */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof SessionError && codeOf(error.cause) === '23505';
+}
+
 /** The `SQLSTATE`, or the code of postgres.js or of Node; empty where there is none. */
 function codeOf(error: unknown): string {
   if (error instanceof AggregateError) return codeOf(error.errors[0]);

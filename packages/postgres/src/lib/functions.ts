@@ -35,7 +35,7 @@ export function functions({ schema, tablePrefix }: Connection): readonly RawBuil
             log_bytes = s.log_bytes + sums[i],
             expires_at = greatest(s.expires_at, renewals[i]),
             touched_at = case when renewals[i] is null then s.touched_at else greatest(s.touched_at, given_now) end
-          where s.id = ids[i] and s.ended_at is null and s.expires_at > given_now
+          where s.id = ids[i] and s.expires_at > given_now
           returning s.pk, s.last_seq, s.trimmed_seq, s.log_bytes into session;
           if found then
             first_seq := session.last_seq - counts[i] + 1;
@@ -81,7 +81,7 @@ export function functions({ schema, tablePrefix }: Connection): readonly RawBuil
         more_bytes int8 := 0;
       begin
         select s.pk, s.state_version, s.state_keys, s.state_bytes into session
-        from ${sessions} s where s.id = given_id and s.ended_at is null and s.expires_at > given_now
+        from ${sessions} s where s.id = given_id and s.expires_at > given_now
         for update;
         if not found then return; end if;
 
@@ -138,7 +138,7 @@ export function functions({ schema, tablePrefix }: Connection): readonly RawBuil
         session record;
       begin
         select s.pk, s.state_keys into session
-        from ${sessions} s where s.id = given_id and s.ended_at is null and s.expires_at > given_now
+        from ${sessions} s where s.id = given_id and s.expires_at > given_now
         for update;
         if not found then return null; end if;
         delete from ${state} k where k.session_pk = session.pk;

@@ -11,6 +11,11 @@ export function numberArray(values: readonly (number | undefined)[]): string {
   return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 }
 
+/** A `bytea` of a text as UTF-8. To be given as `text` and cast from there: for a parameter of that type postgres.js has a serializer of its own. */
+export function utf8(value: string): string {
+  return `\\x${Buffer.from(value, 'utf8').toString('hex')}`;
+}
+
 /** A `bytea[]` of texts as UTF-8. */
 export function utf8Array(values: readonly string[]): string {
   return `{${values.map((value) => `"\\\\x${Buffer.from(value, 'utf8').toString('hex')}"`).join(',')}}`;

@@ -25,6 +25,7 @@ export interface Tables {
   events: EventsTable;
   tokens: TokensTable;
   trims: TrimsTable;
+  listeners: ListenersTable;
 }
 
 interface SessionsTable {
@@ -35,6 +36,10 @@ interface SessionsTable {
   principal: string | null;
   created_at: Int8Column;
   touched_at: Int8Column;
+  /**
+   * 0 where the session was ended, so that this alone tells whether it is live. A condition on `ended_at` would let the planner take one of the indexes of live
+   * sessions for the one of ids.
+   */
   expires_at: Int8Column;
   ended_at: ColumnType<Int8 | null, number | undefined, number>;
   /** When the tombstone of an ended session may go. */
@@ -90,6 +95,12 @@ interface TrimsTable {
   trimmed_seq: Int8Column;
 }
 
+/** Nodes that listen for notifications. */
+interface ListenersTable {
+  node: string;
+  seen_at: Date;
+}
+
 /** The tables, to stand in a query that is written as text. */
 export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   sessions: sql.table('sessions'),
@@ -97,6 +108,7 @@ export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   events: sql.table('events'),
   tokens: sql.table('tokens'),
   trims: sql.table('trims'),
+  listeners: sql.table('listeners'),
 };
 
 /** Puts schema and prefix before the name of every table of a query. Every other name stays as it is: those of CTEs and aliases. */

@@ -125,7 +125,7 @@ function prepare(connection: Connection) {
       queries
         .updateTable('sessions')
         // The profile goes at once: a tombstone only keeps the id taken.
-        .set({ ended_at: now, purge_at: purgeAt, sweep_at: 0, profile: '' })
+        .set({ ended_at: now, expires_at: 0, purge_at: purgeAt, sweep_at: 0, profile: '' })
         .where(isLive(id, now))
         .returning('pk'),
     ),
@@ -134,7 +134,7 @@ function prepare(connection: Connection) {
       (_, { ids, now }: { readonly ids: string; readonly now: number }) =>
         sql<{ id: string; last_seq: Int8; expires_at: Int8 }>`
           select id, last_seq, expires_at from ${table.sessions}
-          where id = any(${ids}::text[]) and ended_at is null and expires_at > ${now}`,
+          where id = any(${ids}::text[]) and expires_at > ${now}`,
     ),
 
     anyones: prepareListing(connection, 'anyone'),
@@ -192,8 +192,7 @@ const columns = [
 ] as const;
 
 function isLive(id: string, now: number) {
-  return (row: ExpressionBuilder<Tables, 'sessions'>) =>
-    row.and([row('id', '=', id), row('ended_at', 'is', null), row('expires_at', '>', now)]);
+  return (row: ExpressionBuilder<Tables, 'sessions'>) => row.and([row('id', '=', id), row('expires_at', '>', now)]);
 }
 
 /** What a write that may renew its session sets. `greatest` passes over null, which stands for no renewal. */

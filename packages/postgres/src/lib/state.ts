@@ -1,7 +1,7 @@
 import type { StateCommit, StateResult, StateRow } from '@mcp-session/core';
 import { sql } from 'kysely';
 import type { Connection } from './connection.ts';
-import { numberArray, textArray, utf8Array } from './literals.ts';
+import { numberArray, textArray, utf8, utf8Array } from './literals.ts';
 import { table, type Int8 } from './schema.ts';
 
 /** The operations on sessions' state. Its writes are functions: see functions.ts for why. */
@@ -17,6 +17,8 @@ export class State {
     keys: readonly string[] | undefined,
     now: number,
   ): Promise<readonly StateRow[] | undefined> {
+    const [key] = keys ?? [];
+    if (keys !== undefined && key !== undefined && keys.length === 1) return this.#readOne(sessionId, key, now);
     const rows =
       keys === undefined
         ? await this.#statements.readAll({ sessionId, now })
@@ -28,7 +30,38 @@ export class State {
     );
   }
 
-  async commit({ sessionId, writes, limits, expiresAt }: StateCommit, now: number): Promise<StateResult | undefined> {
+  async #readOne(sessionId: string, key: string, now: number): Promise<readonly StateRow[] | undefined> {
+    const [row] = await this.#statements.readOne({ sessionId, key: utf8(key), now });
+    if (row === undefined) return undefined;
+    return row.value === null ? [] : [{ key, value: row.value, version: Number(row.version) }];
+  }
+
+  async commit(commit: StateCommit, now: number): Promise<StateResult | undefined> {
+    const [write] = commit.writes;
+    if (write?.value === undefined || commit.writes.length > 1) return this.#commitLocked(commit, now);
+    const { sessionId, limits, expiresAt } = commit;
+    const { value, bytes, expectedVersion } = write;
+    const key = utf8(write.key);
+    const [row] = await this.#statements.write({
+      sessionId,
+      key,
+      value,
+      bytes,
+      expectedVersion,
+      ...limits,
+      expiresAt,
+      now,
+    });
+    if (row === undefined) return undefined;
+    // A conflict, a limit, or somebody was faster, which may change what there is to say.
+    if (row.version === null) return this.#commitLocked(commit, now);
+    return { status: 'committed', version: Number(row.version), existed: [row.existed] };
+  }
+
+  async #commitLocked(
+    { sessionId, writes, limits, expiresAt }: StateCommit,
+    now: number,
+  ): Promise<StateResult | undefined> {
     const [row] = await this.#statements.commit({
       sessionId,
       now,
@@ -73,6 +106,27 @@ interface SelectedKey {
   readonly version: Int8 | null;
 }
 
+interface SelectedValue {
+  readonly value: string | null;
+  readonly version: Int8 | null;
+}
+
+interface Written {
+  /** `null`: nothing was written. */
+  readonly version: Int8 | null;
+  readonly existed: boolean;
+}
+
+type Write = BySession & {
+  readonly key: string;
+  readonly value: string;
+  readonly bytes: number;
+  readonly expectedVersion: number | undefined;
+  readonly maxKeys: number;
+  readonly maxBytes: number;
+  readonly expiresAt: number | undefined;
+};
+
 interface Committed {
   readonly outcome: 'committed' | 'conflict' | 'maxKeys' | 'maxBytes';
   /** Of the commit; in a conflict, of the key as it is now. */
@@ -87,12 +141,20 @@ interface Committed {
 function prepare(connection: Connection) {
   const named = (name: string) => sql.id(connection.schema, `${connection.tablePrefix}${name}`);
   return {
+    readOne: connection.reading(
+      (_, { sessionId, key, now }: BySession & { readonly key: string }) => sql<SelectedValue>`
+        select kept.value, kept.version
+        from ${table.sessions} as session
+        left join ${table.state} as kept on kept.session_pk = session.pk and kept.key = ${key}::text::bytea
+        where session.id = ${sessionId} and session.expires_at > ${now}`,
+    ),
+
     read: connection.reading(
       (_, { sessionId, keys, now }: BySession & { readonly keys: string }) => sql<SelectedKey>`
         select kept.key, kept.value, kept.version
         from ${table.sessions} as session
         left join ${table.state} as kept on kept.session_pk = session.pk and kept.key = any(${keys}::bytea[])
-        where session.id = ${sessionId} and session.ended_at is null and session.expires_at > ${now}`,
+        where session.id = ${sessionId} and session.expires_at > ${now}`,
     ),
 
     readAll: connection.reading(
@@ -100,7 +162,38 @@ function prepare(connection: Connection) {
         select kept.key, kept.value, kept.version
         from ${table.sessions} as session
         left join ${table.state} as kept on kept.session_pk = session.pk
-        where session.id = ${sessionId} and session.ended_at is null and session.expires_at > ${now}`,
+        where session.id = ${sessionId} and session.expires_at > ${now}`,
+    ),
+
+    // The statement sees the key as it was when it began. Each write of state counts `state_version` up, so that nothing has changed since where the row that is locked
+    // still has the same: only then is anything written.
+    write: connection.writing(
+      (_, { sessionId, key, value, bytes, expectedVersion, maxKeys, maxBytes, expiresAt, now }: Write) => sql<Written>`
+        with seen as materialized (
+          select session.pk, session.state_version, old.version, coalesce(old.bytes, 0) as bytes
+          from ${table.sessions} as session
+          left join ${table.state} as old on old.session_pk = session.pk and old.key = ${key}::text::bytea
+          where session.id = ${sessionId} and session.expires_at > ${now}::int8
+        ), moved as (
+          update ${table.sessions} as session set
+            state_version = session.state_version + 1,
+            state_keys = session.state_keys + case when seen.version is null then 1 else 0 end,
+            state_bytes = session.state_bytes + ${bytes}::int8 - seen.bytes,
+            expires_at = greatest(session.expires_at, ${expiresAt}::int8),
+            touched_at = case when ${expiresAt}::int8 is null then session.touched_at else greatest(session.touched_at, ${now}::int8) end
+          from seen
+          where session.pk = seen.pk and session.expires_at > ${now}::int8 and session.state_version = seen.state_version
+            and coalesce(seen.version, 0) = coalesce(${expectedVersion}::int8, seen.version, 0)
+            and (seen.version is not null or session.state_keys < ${maxKeys}::int8)
+            and (${bytes}::int8 <= seen.bytes or session.state_bytes + ${bytes}::int8 - seen.bytes <= ${maxBytes}::int8)
+          returning session.pk, session.state_version
+        ), written as (
+          insert into ${table.state} as kept (session_pk, key, version, bytes, value)
+          select pk, ${key}::text::bytea, state_version, ${bytes}::int8, ${value} from moved
+          on conflict on constraint ${sql.id(`${connection.tablePrefix}state_key`)} do update
+          set version = excluded.version, bytes = excluded.bytes, value = excluded.value
+        )
+        select (select state_version from moved) as version, seen.version is not null as existed from seen`,
     ),
 
     commit: connection.writing(

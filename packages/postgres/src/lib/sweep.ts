@@ -45,6 +45,7 @@ function prepare(connection: Connection) {
         ), closed as (
           update ${table.sessions} set
             ended_at = case when expires_at > ${now}::int8 then null else expires_at end,
+            expires_at = case when expires_at > ${now}::int8 then expires_at else 0 end,
             purge_at = case when expires_at > ${now}::int8 then null else 0 end,
             sweep_at = case when expires_at > ${now}::int8 then expires_at else 0 end
           where pk = any(array(select pk from due))

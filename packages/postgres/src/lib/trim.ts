@@ -30,7 +30,7 @@ function prepare(connection: Connection) {
       (_, bound: TrimBound & { readonly sessionId: string; readonly now: number }) => sql<{ count: Int8 }>`
         with session as materialized (
           select pk, last_seq, trimmed_seq, forgotten_seq, log_bytes from ${table.sessions}
-          where id = ${bound.sessionId} and ended_at is null and expires_at > ${bound.now}
+          where id = ${bound.sessionId} and expires_at > ${bound.now}
           for update
         ), oldest as materialized (
           select event.seq, event.stream_id, event.bytes, coalesce(

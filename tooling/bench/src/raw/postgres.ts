@@ -27,7 +27,7 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
       with moved as (
         update ${sessions} set last_seq = last_seq + 1, log_bytes = log_bytes + ${bytes},
           expires_at = greatest(expires_at, ${now + TTL_MS}), touched_at = greatest(touched_at, ${now})
-        where id = ${id} and ended_at is null and expires_at > ${now} returning pk, last_seq
+        where id = ${id} and expires_at > ${now} returning pk, last_seq
       ), added as (
         insert into ${events} (session_pk, seq, stream_id, created_at, bytes, message)
         select pk, last_seq, ${STREAM}, ${now}, ${bytes}, ${text} from moved
@@ -41,7 +41,7 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
   const read = async (id: string): Promise<{ value: unknown; version: string } | undefined> => {
     const [row] = await sql<{ value: string; version: string }[]>`
       select value, version from ${states}
-      where session_pk = (select pk from ${sessions} where id = ${id} and ended_at is null and expires_at > ${Date.now()}) and key = ${key}`;
+      where session_pk = (select pk from ${sessions} where id = ${id} and expires_at > ${Date.now()}) and key = ${key}`;
     return row && { value: JSON.parse(row.value) as unknown, version: row.version };
   };
   const write = async (id: string, value: unknown, expected: string | null): Promise<void> => {
@@ -50,7 +50,7 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     const now = Date.now();
     const rows = await sql`
       with found as (
-        select pk from ${sessions} where id = ${id} and ended_at is null and expires_at > ${now} for update
+        select pk from ${sessions} where id = ${id} and expires_at > ${now} for update
       ), old as (
         select version, bytes from ${states} where session_pk = (select pk from found) and key = ${key}
       ), moved as (
@@ -80,7 +80,7 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     replay: async () => {
       const rows = await sql<{ message: string }[]>`
         select seq, stream_id, message, created_at from ${events}
-        where session_pk = (select pk from ${sessions} where id = ${id} and ended_at is null and expires_at > ${Date.now()})
+        where session_pk = (select pk from ${sessions} where id = ${id} and expires_at > ${Date.now()})
           and stream_id = ${STREAM} and seq > 0 order by seq`;
       let count = 0;
       for (const { message } of rows) if (JSON.parse(message) !== undefined) count++;
