@@ -1,10 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { SessionBackend } from '@mcp-session/core';
+import type { Sql } from 'postgres';
 import { expect, it } from 'vitest';
 import { append, connect, createSession, newBackend, newSchema, openBackend } from './support/schemas.ts';
 
 async function lastSeq(backend: SessionBackend): Promise<number | undefined> {
   return (await backend.readSession('a', 1))?.lastSeq;
+}
+
+/** Resolves when so many statements on the tables of this test wait for a lock. */
+async function untilWaiting(sql: Sql, schema: string, count: number): Promise<void> {
+  for (;;) {
+    const waiting = await sql`
+      select from pg_stat_activity where wait_event_type = 'Lock' and query like ${`%${schema}%`}`;
+    if (waiting.length >= count) return;
+    await wait(10);
+  }
 }
 
 it('calls wait for a connection while all are in use', { timeout: 60_000 }, async () => {
@@ -73,3 +84,60 @@ it('batches of the same sessions in any order do not deadlock', { timeout: 60_00
   const heads = await backend.readHeads(ids, 1);
   expect(ids.map((id) => heads.get(id)?.lastSeq)).toEqual(ids.map(() => 200));
 });
+
+it('an append that is tried again while the first attempt still waits is made once', { timeout: 60_000 }, async () => {
+  const { backend, sql, url, schema } = await newBackend({ notifications: 'off' });
+  const other = await openBackend({ url, schema, notifications: 'off' });
+  for (const id of ['a', 'b']) await createSession(backend, id);
+  const holder = await sql.reserve();
+  await holder`begin`;
+  await holder`select from mcp_sessions where id = 'a' for update`;
+  const event = { streamId: 's', message: '1', bytes: 1 };
+  const requests = ['a', 'b'].map((sessionId) => ({ sessionId, token: 'one', events: [event], expiresAt: undefined }));
+  const attempts = [append(backend, 'one'), append(other, 'one'), other.appendEvents(requests, 1)];
+  await untilWaiting(sql, schema, attempts.length);
+  await holder`rollback`;
+  holder.release();
+  const answers = await Promise.all(attempts);
+  expect(answers.map(([first]) => first)).toEqual(
+    [1, 2, 3].map(() => ({ firstSeq: 1, retainedEvents: 1, retainedBytes: 1 })),
+  );
+  expect(answers[2]?.[1]).toEqual({ firstSeq: 1, retainedEvents: 1, retainedBytes: 1 });
+  expect(await lastSeq(backend)).toBe(1);
+});
+
+it(
+  'a write of state that waited for another one compares with what that one has written',
+  { timeout: 60_000 },
+  async () => {
+    const { backend, sql, schema } = await newBackend({ notifications: 'off' });
+    await createSession(backend);
+    const limits = { maxKeys: 10, maxBytes: 1_000 };
+    const write = (value: string, expectedVersion: number | undefined) => ({
+      key: 'k',
+      value,
+      bytes: 2,
+      expectedVersion,
+    });
+    const commit = (value: string, expectedVersion?: number) =>
+      backend.commitState({ sessionId: 'a', writes: [write(value, expectedVersion)], limits, expiresAt: undefined }, 1);
+    await commit('1');
+    const holder = await sql.reserve();
+    await holder`begin`;
+    await holder`select from mcp_sessions where id = 'a' for update`;
+    const waiting = [commit('2', 1), commit('3', 1), commit('4')];
+    await untilWaiting(sql, schema, waiting.length);
+    await holder`rollback`;
+    holder.release();
+    const outcomes = await Promise.all(waiting);
+    const committed = outcomes.filter((outcome) => outcome?.status === 'committed');
+    // The one without an expected version, and of the other two the one that was first, if it was ahead of that one.
+    expect(outcomes[2]?.status).toBe('committed');
+    const versions = new Set(committed.map((outcome) => outcome?.status === 'committed' && outcome.version));
+    expect(versions).toEqual(new Set(committed.map((_, index) => index + 2)));
+    expect(committed.length).toBeLessThan(3);
+    const [row] = await sql<{ state_keys: string; state_bytes: string; state_version: string }[]>`
+    select state_keys, state_bytes, state_version from mcp_sessions where id = 'a'`;
+    expect(row).toEqual({ state_keys: '1', state_bytes: '2', state_version: `${committed.length + 1}` });
+  },
+);

@@ -46,6 +46,7 @@ interface Statement {
 interface Plan {
   readonly 'Node Type': string;
   readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
   readonly Plans?: readonly Plan[];
 }
 
@@ -80,6 +81,7 @@ async function explain(sql: Sql, { text, parameters }: Statement, mode: 'generic
       scanned: after.scans - before.scans,
       planned: [...nodes(plan)].filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name']),
       rows: after.rows - before.rows,
+      indexes: [...nodes(plan)].flatMap((node) => node['Index Name'] ?? []),
     };
   } finally {
     await reserved.unsafe('rollback');
@@ -109,7 +111,8 @@ it(
     for (const { name, call } of uses) {
       statements.length = 0;
       await call();
-      for (const statement of statements.map((each) => (name.includes('known') ? each : withNewTokens(each)))) {
+      // Of a known token: the statement after the one that refuses it.
+      for (const statement of name.includes('known') ? statements.slice(1) : statements.map(withNewTokens)) {
         for (const mode of ['generic', 'custom'] as const) {
           const found = await explain(look, statement, mode);
           explained++;
@@ -126,7 +129,7 @@ it(
 /** The call has been made already: under another token its statement does the same again. */
 function withNewTokens({ text, parameters }: Statement): Statement {
   const renew = (value: string | number | null) =>
-    typeof value === 'string' ? value.replaceAll(/"(one|two|three)"/g, '"$1 again"') : value;
+    typeof value === 'string' ? value.replaceAll(/^(one|two|three)$|"(one|two|three)"/g, '"$1$2 again"') : value;
   return { text, parameters: parameters.map(renew) };
 }
 
@@ -134,3 +137,43 @@ function withNewTokens({ text, parameters }: Statement): Statement {
 function mayRead(name: string): number {
   return 4 * Number(/\d,?\d+/.exec(name)?.[0].replace(',', '') ?? 0);
 }
+
+it.each([
+  { analyzed: 'never', sessions: 3 },
+  { analyzed: 'never', sessions: 1_000 },
+  { analyzed: 'while there were none', sessions: 1_000 },
+  { analyzed: 'now', sessions: 1_000 },
+])(
+  'a session is found by its id alone: $sessions of them, and statistics made $analyzed',
+  { timeout: 60_000 },
+  async ({ analyzed, sessions }) => {
+    const { url, schema } = await newSchema();
+    const statements: Statement[] = [];
+    const debug = (_: number, text: string, parameters: readonly unknown[]) =>
+      statements.push({ text, parameters: [...(parameters as Statement['parameters'])] });
+    const sql = connect(url, { fetch_types: false, debug });
+    const look = connect(url, { max: 1, connection: { search_path: schema } });
+    const backend = await openBackend({ sql, schema, notifications: 'off' });
+    await backend.migrate();
+    await look.unsafe('alter table mcp_sessions set (autovacuum_enabled = off)');
+    if (analyzed === 'while there were none') await look.unsafe('analyze mcp_sessions');
+    await look.unsafe(`
+      insert into mcp_sessions (id, kind, created_at, touched_at, expires_at, sweep_at, profile)
+      select 'session-' || n, 'session', 1, 1, ${FAR}, ${FAR}, 'profile' from generate_series(1, ${sessions}) n`);
+    if (analyzed === 'now') await look.unsafe('analyze mcp_sessions');
+    const uses = everything(backend, ['session-1', 'session-2']).filter(({ name }) => !/list|sweep|ping/.test(name));
+    const used = new Set<string>();
+    for (const { name, call } of uses) {
+      statements.length = 0;
+      await call();
+      if (name === 'endSession')
+        await look.unsafe(`update mcp_sessions set expires_at = ${FAR} where id = 'session-2'`);
+      for (const statement of name.includes('known') ? statements.slice(1) : statements.map(withNewTokens))
+        for (const mode of ['generic', 'custom'] as const)
+          for (const index of (await explain(look, statement, mode)).indexes) used.add(index);
+    }
+    const others = [...used].filter((index) => /^mcp_sessions_(?!id_key|pkey)/.test(index));
+    expect(others).toEqual([]);
+    expect(used.size).toBeGreaterThan(0);
+  },
+);

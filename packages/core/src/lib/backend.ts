@@ -192,8 +192,8 @@ export interface SessionBackend {
   readChangeMarker?(): number;
 
   /**
-   * Calls `onHint` with the id of a session whose log or life has moved, in any process. Hints make tails quicker and decide nothing: they may be
-   * lost, doubled or early.
+   * Calls `onHint` with the id of a session whose log or life others have moved: other processes, and other backends of this one. What moved through this backend its
+   * owner knows, and a hint of it would only make tails read again. Hints make tails quicker and decide nothing: they may be lost, doubled or early.
    *
    * @returns A function that stops the hints.
    */

@@ -2,20 +2,12 @@ import type { AppendRequest, AppendResult, NewEvent } from '@mcp-session/core';
 import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from './connection.ts';
 import { isDuplicate } from './errors.ts';
-import { heardElsewhere } from './hints.ts';
-import { numberArray, textArray } from './literals.ts';
+import type { Hints } from './hints.ts';
+import { numberArray, separated, textArray } from './literals.ts';
 import { table, type Int8 } from './schema.ts';
 
 /** How many events a session has between two looks at the tokens that can be forgotten, and how many it remembers at least. */
 const REMEMBERED_EVENTS = 1_000;
-
-/** What became of a batch. */
-export interface Appended {
-  /** One for each request; `undefined` where its session is not live. */
-  readonly results: readonly (AppendResult | undefined)[];
-  /** Whether somebody else listens for what has moved. */
-  readonly isHeard: boolean;
-}
 
 /**
  * Appends to sessions' logs.
@@ -29,41 +21,75 @@ export interface Appended {
  */
 export class Appends {
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #hints: Hints;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, hints: Hints) {
     this.#statements = prepare(connection);
+    this.#hints = hints;
   }
 
-  async append(batch: readonly AppendRequest[], now: number, node: string): Promise<Appended> {
-    const [request, another] = batch;
-    const event = request?.events.length === 1 ? request.events[0] : undefined;
-    // In the order of the ids, in which the statements lock them: two batches of the same sessions cannot wait for each other.
-    const order = batch.map((_, index) => index).toSorted((a, b) => (idAt(batch, a) < idAt(batch, b) ? -1 : 1));
-    const sorted = order.map((index) => batch[index]).filter((each) => each !== undefined);
-    let rows: readonly AppendedRow[];
+  append(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+    const [request] = batch;
+    const event = request?.events[0];
+    return request !== undefined && event !== undefined && batch.length === 1 && request.events.length === 1
+      ? this.#appendOne(request, event, now)
+      : this.#appendMany(batch, now);
+  }
+
+  async #appendOne(
+    request: AppendRequest,
+    event: NewEvent,
+    now: number,
+  ): Promise<readonly (AppendResult | undefined)[]> {
+    const { sessionId, token, expiresAt } = request;
+    const { streamId, message, bytes } = event;
+    let row: AppendedRow | undefined;
     try {
-      rows =
-        request !== undefined && event !== undefined && another === undefined
-          ? await this.#statements.one({ ...request, ...event, now, node })
-          : await this.#statements.many({ ...toArrays(sorted), now, node });
+      [row] = await this.#statements.one({ sessionId, token, expiresAt, streamId, message, bytes, now });
     } catch (error) {
-      if (!isDuplicate(error)) throw error;
-      rows = await this.#statements.again({ ...toArrays(sorted), now });
+      return this.#appendAgain([request], now, error);
     }
-    const results: (AppendResult | undefined)[] = Array.from({ length: batch.length });
+    if (row === undefined) return [undefined];
+    const result = toResult(row);
+    this.#hints.moved(sessionId);
+    if (result.firstSeq % REMEMBERED_EVENTS === 0) await this.#forgetTokens([request], [result], now);
+    return [result];
+  }
+
+  async #appendMany(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+    try {
+      return await this.#settle(batch, await this.#statements.many({ ...toArrays(batch), now }), now);
+    } catch (error) {
+      return this.#appendAgain(batch, now, error);
+    }
+  }
+
+  /** @throws The error, where it is not about a token. */
+  async #appendAgain(
+    batch: readonly AppendRequest[],
+    now: number,
+    error: unknown,
+  ): Promise<readonly (AppendResult | undefined)[]> {
+    if (!isDuplicate(error)) throw error;
+    return this.#settle(batch, await this.#statements.again({ ...toArrays(batch), now }), now);
+  }
+
+  async #settle(
+    batch: readonly AppendRequest[],
+    rows: readonly AppendedRow[],
+    now: number,
+  ): Promise<readonly (AppendResult | undefined)[]> {
+    const results: (AppendResult | undefined)[] = batch.map(() => undefined);
     for (const row of rows) {
-      const index = order[Number(row.n) - 1] ?? -1;
-      results[index] = {
-        firstSeq: Number(row.first_seq),
-        retainedEvents: Number(row.retained_events),
-        retainedBytes: Number(row.retained_bytes),
-      };
+      const place = Number(row.n);
+      results[place] = toResult(row);
+      this.#hints.moved(batch[place]?.sessionId ?? '');
     }
     await this.#forgetTokens(batch, results, now);
-    return { results, isHeard: rows.some((row) => row.is_heard) };
+    return results;
   }
 
-  /** The tokens of old events, once in a thousand events. */
+  /** Those of old events, for each session that has come past another thousand. */
   async #forgetTokens(
     batch: readonly AppendRequest[],
     results: readonly (AppendResult | undefined)[],
@@ -74,46 +100,54 @@ export class Appends {
       if (firstSeq === undefined) continue;
       const lastSeq = firstSeq + events.length - 1;
       if (Math.floor(lastSeq / REMEMBERED_EVENTS) === Math.floor((firstSeq - 1) / REMEMBERED_EVENTS)) continue;
+      const throughSeq = lastSeq - REMEMBERED_EVENTS;
       // The events are committed. What stays because of a failure goes after the next thousand.
-      await this.#statements
-        .forgetTokens({ sessionId, throughSeq: lastSeq - REMEMBERED_EVENTS, now })
-        .catch(() => undefined);
+      await this.#statements.forgetTokens({ sessionId, throughSeq, now }).catch(() => undefined);
     }
   }
 }
 
-function idAt(batch: readonly AppendRequest[], index: number): string {
-  return batch[index]?.sessionId ?? '';
+function toResult({ first_seq, retained_events, retained_bytes }: AppendedRow): AppendResult {
+  return {
+    firstSeq: Number(first_seq),
+    retainedEvents: Number(retained_events),
+    retainedBytes: Number(retained_bytes),
+  };
 }
 
-function toArrays(batch: readonly AppendRequest[]) {
+/** In the order of the ids, in which the sessions are locked: two batches with the same ones cannot wait for each other. */
+function toArrays(requests: readonly AppendRequest[]) {
+  const order = requests
+    .map(({ sessionId }, place) => ({ sessionId, place }))
+    .toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : 1));
+  const batch = order.flatMap(({ place }) => requests[place] ?? []);
   const events = batch.flatMap((request) => request.events);
   return {
+    places: numberArray(order.map(({ place }) => place)),
     ids: textArray(batch.map(({ sessionId }) => sessionId)),
     tokens: textArray(batch.map(({ token }) => token)),
     counts: numberArray(batch.map((request) => request.events.length)),
     sums: numberArray(batch.map((request) => request.events.reduce((sum, event) => sum + event.bytes, 0))),
     renewals: numberArray(batch.map(({ expiresAt }) => expiresAt)),
-    requests: numberArray(batch.flatMap((request, index) => request.events.map(() => index + 1))),
-    places: numberArray(batch.flatMap((request) => request.events.map((_, index) => index + 1))),
+    owners: numberArray(batch.flatMap((request, index) => request.events.map(() => order[index]?.place))),
+    offsets: numberArray(batch.flatMap((request) => request.events.map((_, index) => index + 1))),
     streamIds: textArray(events.map((event) => event.streamId)),
     sizes: numberArray(events.map((event) => event.bytes)),
-    messages: textArray(events.map((event) => event.message)),
+    ...separated(events.map((event) => event.message)),
   };
 }
 
 interface AppendedRow {
-  /** Which request, from 1. */
+  /** Which request, from 0. */
   readonly n: Int8;
   readonly first_seq: Int8;
   readonly retained_events: Int8;
   readonly retained_bytes: Int8;
-  readonly is_heard: boolean;
 }
 
-type Many = ReturnType<typeof toArrays> & { readonly now: number; readonly node: string };
+type Many = ReturnType<typeof toArrays> & { readonly now: number };
 
-type One = Omit<AppendRequest, 'events'> & NewEvent & { readonly now: number; readonly node: string };
+type One = Omit<AppendRequest, 'events'> & NewEvent & { readonly now: number };
 
 /** What an append sets of a session's row. */
 function advance(count: RawBuilder<unknown>, bytes: RawBuilder<unknown>, expiresAt: RawBuilder<unknown>, now: number) {
@@ -128,7 +162,7 @@ function prepare(connection: Connection) {
   const append_events = sql.id(connection.schema, `${connection.tablePrefix}append_events`);
   return {
     one: connection.writing(
-      (_, { sessionId, token, expiresAt, streamId, message, bytes, now, node }: One) => sql<AppendedRow>`
+      (_, { sessionId, token, expiresAt, streamId, message, bytes, now }: One) => sql<AppendedRow>`
         with moved as (
           update ${table.sessions} as session set ${advance(sql`1`, sql`${bytes}::int4`, sql`${expiresAt}::int8`, now)}
           where id = ${sessionId} and expires_at > ${now}::int8
@@ -139,9 +173,7 @@ function prepare(connection: Connection) {
           insert into ${table.events} (session_pk, seq, created_at, bytes, stream_id, message)
           select pk, last_seq, ${now}::int8, ${bytes}::int4, ${streamId}, ${message} from moved
         )
-        select 1 as n, last_seq as first_seq, last_seq - trimmed_seq as retained_events, log_bytes as retained_bytes,
-          ${heardElsewhere(node)} as is_heard
-        from moved`,
+        select 0 as n, last_seq as first_seq, last_seq - trimmed_seq as retained_events, log_bytes as retained_bytes from moved`,
     ),
 
     // Sorted before they are locked. The update then sees each row as it is, also where others have committed while this statement waited.
@@ -149,8 +181,8 @@ function prepare(connection: Connection) {
       (_, batch: Many) => sql<AppendedRow>`
         with locked as materialized (
           select session.pk, given.n, given.token, given.count, given.bytes, given.renewal
-          from unnest(${batch.ids}::text[], ${batch.tokens}::text[], ${batch.counts}::int4[], ${batch.sums}::int8[], ${batch.renewals}::int8[])
-            with ordinality as given (id, token, count, bytes, renewal, n)
+          from unnest(${batch.places}::int4[], ${batch.ids}::text[], ${batch.tokens}::text[], ${batch.counts}::int4[], ${batch.sums}::int8[], ${batch.renewals}::int8[])
+            as given (n, id, token, count, bytes, renewal)
           join ${table.sessions} as session on session.id = given.id
           where session.expires_at > ${batch.now}::int8
           order by session.id
@@ -164,25 +196,26 @@ function prepare(connection: Connection) {
           insert into ${table.tokens} (session_pk, token, first_seq, last_seq) select pk, token, before_seq + 1, last_seq from moved
         ), added as (
           insert into ${table.events} (session_pk, seq, created_at, bytes, stream_id, message)
-          select moved.pk, moved.before_seq + event.place, ${batch.now}::int8, event.bytes, event.stream_id, event.message
-          from unnest(${batch.requests}::int4[], ${batch.places}::int4[], ${batch.sizes}::int4[], ${batch.streamIds}::text[], ${batch.messages}::text[])
-            as event (n, place, bytes, stream_id, message)
+          select moved.pk, moved.before_seq + event.k, ${batch.now}::int8, event.bytes, event.stream_id, event.message
+          from rows from (
+            unnest(${batch.owners}::int4[], ${batch.offsets}::int4[], ${batch.sizes}::int4[], ${batch.streamIds}::text[]),
+            string_to_table(${batch.joined}::text, ${batch.separator}::text)
+          ) as event (n, k, bytes, stream_id, message)
           join moved on moved.n = event.n
         )
-        select n, before_seq + 1 as first_seq, last_seq - trimmed_seq as retained_events, log_bytes as retained_bytes,
-          ${heardElsewhere(batch.node)} as is_heard
-        from moved`,
+        select n, before_seq + 1 as first_seq, last_seq - trimmed_seq as retained_events, log_bytes as retained_bytes from moved`,
     ),
 
     again: connection.writing(
-      (_, batch: Omit<Many, 'node'>) => sql<AppendedRow>`
-        select *, true as is_heard from ${append_events}(
+      (_, batch: Many) => sql<AppendedRow>`
+        select (${batch.places}::int4[])[n] as n, first_seq, retained_events, retained_bytes from ${append_events}(
           ${batch.now}::int8, ${batch.ids}::text[], ${batch.tokens}::text[], ${batch.counts}::int8[], ${batch.sums}::int8[],
-          ${batch.renewals}::int8[], ${batch.streamIds}::text[], ${batch.sizes}::int4[], ${batch.messages}::text[])`,
+          ${batch.renewals}::int8[], ${batch.streamIds}::text[], ${batch.sizes}::int4[],
+          string_to_array(${batch.joined}::text, ${batch.separator}::text))`,
     ),
 
     forgetTokens: connection.writing(
-      (_, old: { readonly sessionId: string; readonly throughSeq: number; readonly now: number }) => sql<unknown>`
+      (_, old: { readonly sessionId: string; readonly throughSeq: number; readonly now: number }) => sql`
         with session as materialized (
           select pk from ${table.sessions} where id = ${old.sessionId} and expires_at > ${old.now}::int8 for update
         )

@@ -65,50 +65,49 @@ export class PostgresBackend implements SessionBackend {
     this.#connection = connection;
     this.#sessions = new Sessions(connection);
     this.#state = new State(connection);
-    this.#appends = new Appends(connection);
     this.#pages = new Pages(connection);
     this.#trims = new Trims(connection);
     this.#sweep = new Sweep(connection);
     this.#hints = new Hints(connection, notifications);
+    this.#appends = new Appends(connection, this.#hints);
     if (this.#hints.enabled) this.watch = (onHint) => this.#open(() => this.#hints.watch(onHint));
   }
 
-  async createSession(session: NewSession, now: number): Promise<boolean> {
+  createSession(session: NewSession, now: number): Promise<boolean> {
     return this.#open(() => this.#sessions.create(session, now));
   }
 
-  async readSession(id: string, now: number): Promise<SessionRow | undefined> {
+  readSession(id: string, now: number): Promise<SessionRow | undefined> {
     return this.#open(() => this.#sessions.read(id, now));
   }
 
-  async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
+  updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
     return this.#open(() => this.#sessions.update(id, change, now));
   }
 
-  async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
+  touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
     return this.#open(() => this.#sessions.touch(id, expiresAt, now));
   }
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
     const ended = await this.#open(() => this.#sessions.end(id, purgeAt, now));
-    // Too rare to look whether anybody listens.
-    if (ended) this.#hints.moved([id]);
+    if (ended) this.#hints.moved(id);
     return ended;
   }
 
-  async listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
+  listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
     return this.#open(() => this.#sessions.list(query, now));
   }
 
-  async countSessions(query: SessionQuery, now: number): Promise<number> {
+  countSessions(query: SessionQuery, now: number): Promise<number> {
     return this.#open(() => this.#sessions.count(query, now));
   }
 
-  async sweep(limit: number, now: number): Promise<SweepResult> {
+  sweep(limit: number, now: number): Promise<SweepResult> {
     return this.#open(() => this.#sweep.step(limit, now));
   }
 
-  async readState(
+  readState(
     sessionId: string,
     keys: readonly string[] | undefined,
     now: number,
@@ -116,40 +115,31 @@ export class PostgresBackend implements SessionBackend {
     return this.#open(() => this.#state.read(sessionId, keys, now));
   }
 
-  async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
+  commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
     return this.#open(() => this.#state.commit(commit, now));
   }
 
-  async clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
+  clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
     return this.#open(() => this.#state.clear(sessionId, expiresAt, now));
   }
 
-  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
-    const { results, isHeard } = await this.#open(() => this.#appends.append(batch, now, this.#hints.node));
-    if (isHeard)
-      this.#hints.moved(batch.flatMap(({ sessionId }, index) => (results[index] === undefined ? [] : [sessionId])));
-    return results;
+  appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+    return this.#open(() => this.#appends.append(batch, now));
   }
 
-  async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
-    return this.#open(async () => {
-      await this.#hints.listeningAt(now);
-      return this.#pages.read(query, now);
-    });
+  readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
+    return this.#open(() => this.#pages.read(query, now));
   }
 
-  async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
+  trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
     return this.#open(() => this.#trims.trim(sessionId, bound, now));
   }
 
-  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
-    return this.#open(async () => {
-      await this.#hints.listeningAt(now);
-      return this.#sessions.readHeads(ids, now);
-    });
+  readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
+    return this.#open(() => this.#sessions.readHeads(ids, now));
   }
 
-  async migrate(): Promise<void> {
+  migrate(): Promise<void> {
     return this.#open(() => migrate(this.#connection));
   }
 

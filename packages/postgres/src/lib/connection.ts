@@ -89,18 +89,16 @@ export class Connection {
 
   #statement<Args extends object, Result>(build: Build<Args, Result>, writes: boolean): Statement<Args, Result> {
     const { sql, parameters } = build(this.queries, placeholders as Args).compile(this.queries);
-    const readers = parameters.map((value) =>
-      value instanceof Placeholder ? (args: Args) => args[value.name as keyof Args] : () => value,
-    );
-    return async (args) => {
-      // A new array each time: postgres.js replaces the values in it by what it sends.
-      const start = () =>
-        this.client.sql.unsafe(
-          sql,
-          readers.map((read) => (read(args) ?? null) as string | null),
-          { prepare: true },
-        );
-      return (await this.#run(start, this.#timeoutMs, writes)) as readonly Result[];
+    const names = parameters.map((value) => (value instanceof Placeholder ? value.name : undefined));
+    return (args) => {
+      const start = () => {
+        // A new array each time: postgres.js replaces the values in it by what it sends.
+        const values: unknown[] = [];
+        for (const [index, name] of names.entries())
+          values.push(name === undefined ? parameters[index] : (args[name as keyof Args] ?? null));
+        return this.client.sql.unsafe(sql, values as string[], { prepare: true });
+      };
+      return this.#run(start, this.#timeoutMs, writes) as Promise<readonly Result[]>;
     };
   }
 
@@ -109,28 +107,33 @@ export class Connection {
     return statementTimeoutMs === undefined ? BORROWED_TIMEOUT_MS : statementTimeoutMs + GRACE_MS;
   }
 
-  async #run(start: () => Running, timeoutMs: number, writes: boolean): Promise<readonly unknown[]> {
-    const query = start();
-    this.#underWay.add(query);
-    try {
-      return await this.#bounded(query, timeoutMs, writes);
-    } catch (error) {
-      // PgBouncer refuses the whole connection for it (its setting ignore_startup_parameters). Nothing was sent yet.
-      if (isRefusedParameter(error) && this.client.omitStatementTimeout())
-        return await this.#bounded(start(), timeoutMs, writes).catch((again: unknown) => {
-          throw translateError(again, this, { writes });
-        });
-      throw translateError(error, this, { writes: writes && wasSent(query) });
-    } finally {
-      this.#underWay.delete(query);
-    }
-  }
-
-  // A time limit on the server alone is of no use when the server, or the network to it, is what hangs.
-  #bounded(query: Running, timeoutMs: number, writes: boolean): Promise<readonly unknown[]> {
+  // A single promise for each statement: the wait for a server is short, and what is done before and after it counts. A time limit on the server alone is of no use
+  // when the server, or the network to it, is what hangs.
+  #run(start: () => Running, timeoutMs: number, writes: boolean, isSecond = false): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(this.#giveUp(query, timeoutMs, writes)), timeoutMs).unref();
-      query.then(resolve, reject).finally(() => clearTimeout(timer));
+      const query = start();
+      this.#underWay.add(query);
+      const timer = setTimeout(() => {
+        this.#underWay.delete(query);
+        reject(this.#giveUp(query, timeoutMs, writes));
+      }, timeoutMs).unref();
+      const ended = (): void => {
+        clearTimeout(timer);
+        this.#underWay.delete(query);
+      };
+      query.then(
+        (rows) => {
+          ended();
+          resolve(rows);
+        },
+        (error: unknown) => {
+          ended();
+          // PgBouncer refuses the whole connection for it (its setting ignore_startup_parameters). Nothing was sent yet.
+          if (!isSecond && isRefusedParameter(error) && this.client.omitStatementTimeout())
+            this.#run(start, timeoutMs, writes, true).then(resolve, reject);
+          else reject(translateError(error, this, { writes: writes && wasSent(query) }));
+        },
+      );
     });
   }
 

@@ -3,12 +3,11 @@ import type { Connection } from './connection.ts';
 import { table } from './schema.ts';
 
 /**
- * The functions that append and write state, made by the migrations.
+ * The functions that append and write state where one plain statement is not enough, made by the migrations (docs/decisions/027).
  *
  * A statement sees all tables as they were when it began, but for the rows that it locks. One that waits for the lock of a session would then look for tokens, compare
  * versions and count keys as they were before the other's commit. Each statement of a function sees what is there when it begins itself: the first one
- * locks, those after it see what the one that held the lock before has committed. And their plans are kept, while that of one large statement is made ready
- * anew each time, which takes longer than all that it does.
+ * locks, those after it see what the one that held the lock before has committed.
  *
  * They run with the rights of the caller. A migration that changes what one takes or gives makes another under a new name, for those that still call the old one.
  */

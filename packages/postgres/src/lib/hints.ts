@@ -1,51 +1,35 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { sql, type RawBuilder } from 'kysely';
+import { sql } from 'kysely';
 import type { Connection, Statement } from './connection.ts';
 import { textArray } from './literals.ts';
-import { table } from './schema.ts';
 
 /** PostgreSQL refuses payloads of 8,000 bytes and more. */
 const MAX_PAYLOAD_BYTES = 7_900;
 /** How long a notification to ourselves may take before we take it that none comes through, in milliseconds. */
 const PROOF_TIMEOUT_MS = 5_000;
-/** How often one that listens says so again, in milliseconds. */
-const PRESENCE_MS = 60_000;
-/** After so many seconds without a word, one that listened is taken to be gone. */
-const ABSENCE_S = 180;
+/** How long what moves after a notification waits to go together in the next one, in milliseconds. */
+const PAUSE_MS = 5;
 
 type OnHint = (sessionId: string) => void;
 
-interface Presence {
-  readonly node: string;
-}
-
-/**
- * Whether any other node listens, as a part of a statement: what nobody hears need not be sent. By the database's clock, the one clock that all nodes share: it
- * decides nothing but whether a hint is sent.
- */
-export function heardElsewhere(node: string): RawBuilder<boolean> {
-  return sql`exists (select from ${table.listeners} where node <> ${node} and seen_at > now() - interval '${sql.lit(ABSENCE_S)} seconds')`;
-}
-
 /**
  * Tells other nodes by NOTIFY which sessions have moved, and hears of it by LISTEN. What is sent are ids alone: nothing is ever taken from
- * a notification but that it is worth to look. Its owner knows what it has moved itself and is not told.
+ * a notification but that it is worth to look. A node is not told of what it has moved itself: it knows, and would read its log for nothing.
  */
 export class Hints {
-  /** Stands for this backend among all that use the tables. */
-  readonly node: string = randomUUID();
   readonly #connection: Connection;
   readonly #mode: 'auto' | 'on' | 'off';
   readonly #channel: string;
   readonly #notify: Statement<{ readonly channel: string; readonly payloads: string }, unknown>;
-  readonly #appear: Statement<Presence, unknown>;
-  readonly #leave: Statement<Presence, unknown>;
+  /** Stands for this backend among all that use the tables. */
+  readonly #node: string = randomUUID();
   readonly #waiting = new Set<string>();
   #sending: Promise<void> | undefined;
+  /** Ends the pause between two notifications. */
+  #hurry: (() => void) | undefined;
+  #closing = false;
   readonly #watchers = new Set<OnHint>();
   #listening: Promise<{ unlisten(): Promise<void> } | undefined> | undefined;
-  /** When this node last said that it listens, by the caller's clock. */
-  #saidAt: number | undefined;
   #proof: { readonly payload: string; readonly arrived: () => void } | undefined;
   #warned = false;
 
@@ -58,16 +42,6 @@ export class Hints {
       (_, { channel, payloads }: { readonly channel: string; readonly payloads: string }) =>
         sql`select pg_notify(${channel}, payload) from unnest(${payloads}::text[]) as payload`,
     );
-    // Those that were killed are forgotten here.
-    this.#appear = connection.reading(
-      (_, { node }: Presence) => sql`
-        with gone as (delete from ${table.listeners} where seen_at < now() - interval '1 hour' and node <> ${node})
-        insert into ${table.listeners} as listener (node, seen_at) values (${node}, now())
-        on conflict (node) do update set seen_at = excluded.seen_at`,
-    );
-    this.#leave = connection.reading(
-      (_, { node }: Presence) => sql`delete from ${table.listeners} where node = ${node}`,
-    );
   }
 
   get enabled(): boolean {
@@ -76,22 +50,13 @@ export class Hints {
 
   /**
    * Sends hints, after the commit and not as part of it: a commit that notifies takes a lock on the whole database
-   * (PreCommit_Notify in PostgreSQL's async.c). One statement is under way at a time; what moves meanwhile goes together in the next one.
+   * (PreCommit_Notify in PostgreSQL's async.c). The first one goes at once. What moves while it is under way, and for a moment after, goes together in the next one: a node
+   * that appends without a pause would else send as many notifications as events, and have half of the server's time for its appends.
    */
-  moved(sessionIds: readonly string[]): void {
+  moved(sessionId: string): void {
     if (!this.enabled) return;
-    for (const id of sessionIds) this.#waiting.add(id);
-    if (this.#waiting.size > 0) this.#sending ??= this.#send();
-  }
-
-  /**
-   * Says about once a minute that this node listens; to be called ahead of what tails read. What is appended before it is known that somebody listens
-   * is then found by that read.
-   */
-  async listeningAt(now: number): Promise<void> {
-    if (this.#saidAt === undefined || Math.abs(now - this.#saidAt) < PRESENCE_MS) return;
-    this.#saidAt = now;
-    await this.#appear({ node: this.node }).catch(() => undefined);
+    this.#waiting.add(sessionId);
+    this.#sending ??= this.#send();
   }
 
   async watch(onHint: OnHint): Promise<() => Promise<void>> {
@@ -109,18 +74,33 @@ export class Hints {
   /** Sends what waits and listens no more. */
   async close(): Promise<void> {
     this.#watchers.clear();
+    this.#closing = true;
+    this.#hurry?.();
     await this.#sending;
     await this.#unlisten();
   }
 
   async #send(): Promise<void> {
+    // What moves in the same turn goes together.
+    await Promise.resolve();
     while (this.#waiting.size > 0) {
-      const payloads = pack(this.node, this.#waiting);
+      const payloads = pack(this.#node, this.#waiting);
       this.#waiting.clear();
       // A hint that is lost costs a tail one poll.
       await this.#notify({ channel: this.#channel, payloads: textArray(payloads) }).catch(() => undefined);
+      if (!this.#closing) await this.#pause();
     }
     this.#sending = undefined;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, PAUSE_MS).unref();
+      this.#hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   // postgres.js listens on a connection of its own, and again when that is lost, also where the first attempt failed.
@@ -130,9 +110,6 @@ export class Hints {
       const listening = await this.#connection.bounded(
         client.listen(this.#channel, (payload) => this.#receive(payload)),
       );
-      await this.#appear({ node: this.node }).catch(() => undefined);
-      // The next read says so again, and when.
-      this.#saidAt = -PRESENCE_MS;
       if (this.#mode === 'auto') void this.#prove();
       return listening;
     } catch {
@@ -145,18 +122,15 @@ export class Hints {
     this.#listening = undefined;
     this.#proof?.arrived();
     const channel = await listening;
-    this.#saidAt = undefined;
-    if (channel === undefined) return;
     // The connection may be lost at this very moment, and then it does not listen either.
-    await this.#connection.bounded(channel.unlisten()).catch(() => undefined);
-    await this.#leave({ node: this.node }).catch(() => undefined);
+    if (channel !== undefined) await this.#connection.bounded(channel.unlisten()).catch(() => undefined);
   }
 
   #receive(payload: string): void {
     if (payload === this.#proof?.payload) this.#proof.arrived();
-    // Neither nodes nor ids hold spaces.
+    // Neither the names of nodes nor ids hold spaces, and the proof begins with one.
     const [node, ...ids] = payload.split(' ');
-    if (node === '' || node === this.node) return;
+    if (node === '' || node === this.#node) return;
     for (const id of ids) for (const watcher of this.#watchers) watcher(id);
   }
 

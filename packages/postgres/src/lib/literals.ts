@@ -21,6 +21,16 @@ export function utf8Array(values: readonly string[]): string {
   return `{${values.map((value) => `"\\\\x${Buffer.from(value, 'utf8').toString('hex')}"`).join(',')}}`;
 }
 
+/**
+ * Texts to be taken apart by `string_to_table`: joined by what none of them holds. For messages, which are long and full of quotes, an array takes the client thirty times as
+ * long to write and the server twice as long to read.
+ */
+export function separated(values: readonly string[]): { readonly joined: string; readonly separator: string } {
+  let separator = '\u0001';
+  while (values.some((value) => value.includes(separator))) separator += crypto.randomUUID();
+  return { joined: values.join(separator), separator };
+}
+
 const escaped = /["\\]/g;
 
 function escape(text: string): string {

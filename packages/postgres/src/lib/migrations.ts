@@ -185,11 +185,6 @@ function initial(connection: Connection): readonly Compilable[] {
       .addPrimaryKeyConstraint(`${tablePrefix}trim_key`, ['session_pk', 'stream_id']),
     createIndex('trims_by_seq').on('trims').columns(['session_pk', 'trimmed_seq']),
 
-    schema
-      .createTable('listeners')
-      .addColumn('node', bytewise, (column) => column.primaryKey())
-      .addColumn('seen_at', 'timestamptz', (column) => column.notNull()),
-
     // Most sessions are small and few are large. By the average, the planner would rather fetch all of a session and sort or filter it than read a page of it in the order
     // of the index that is made for it.
     ...[table.events, table.trims].map((name) =>

@@ -25,7 +25,6 @@ export interface Tables {
   events: EventsTable;
   tokens: TokensTable;
   trims: TrimsTable;
-  listeners: ListenersTable;
 }
 
 interface SessionsTable {
@@ -95,12 +94,6 @@ interface TrimsTable {
   trimmed_seq: Int8Column;
 }
 
-/** Nodes that listen for notifications. */
-interface ListenersTable {
-  node: string;
-  seen_at: Date;
-}
-
 /** The tables, to stand in a query that is written as text. */
 export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   sessions: sql.table('sessions'),
@@ -108,7 +101,6 @@ export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   events: sql.table('events'),
   tokens: sql.table('tokens'),
   trims: sql.table('trims'),
-  listeners: sql.table('listeners'),
 };
 
 /** Puts schema and prefix before the name of every table of a query. Every other name stays as it is: those of CTEs and aliases. */

@@ -1,7 +1,7 @@
 import { createTestSchema, openDatabase } from '@mcp-session-tooling/databases';
 import { createPostgresStore } from '@mcp-session/postgres';
 import connect from 'postgres';
-import { STREAM } from '../lib/ours.ts';
+import { KEY, STREAM } from '../lib/ours.ts';
 import type { Scale, Section } from '../lib/result.ts';
 import { EVENTS_OF_EACH, fillStore, measureScale, sizes, TOUCH_INTERVAL_MS } from '../lib/scale-cases.ts';
 import { message } from '../lib/workload.ts';
@@ -26,6 +26,12 @@ export async function postgresScale(scale: Scale): Promise<Section> {
       await sql`
         insert into ${sql(schema)}.mcp_tokens (session_pk, token, first_seq, last_seq)
         select session_pk, gen_random_uuid()::text, seq, seq from ${sql(schema)}.mcp_events`;
+      const value = JSON.stringify({ theme: 'dark', n: 0 });
+      await sql`
+        insert into ${sql(schema)}.mcp_state (session_pk, key, version, bytes, value)
+        select pk, ${Buffer.from(KEY)}, 1, ${KEY.length + value.length}, ${value} from ${sql(schema)}.mcp_sessions`;
+      await sql`
+        update ${sql(schema)}.mcp_sessions set state_version = 1, state_keys = 1, state_bytes = ${KEY.length + value.length}`;
       await sql`update ${sql(schema)}.mcp_sessions set last_seq = ${EVENTS_OF_EACH}, log_bytes = ${EVENTS_OF_EACH * text.length}`;
       for (const table of ['sessions', 'events', 'tokens', 'state'])
         await sql`vacuum analyze ${sql(schema)}.${sql(`mcp_${table}`)}`;

@@ -17,7 +17,7 @@ export const lifecycleRequirements = {
     'A writer that is killed at any moment loses no append that was acknowledged and leaves no hole in the numbers',
   'hints.marker':
     'The change marker, where there is one, has another value after another handle or process has written',
-  'hints.watch': 'Hints, where there are any, name sessions that have moved, whoever moved them, and stop when asked',
+  'hints.watch': 'Hints, where there are any, name sessions that others have moved, and stop when asked',
   'generated.sequence': 'Any sequence of calls answers as the in-memory backend of core answers it',
 } as const;
 
