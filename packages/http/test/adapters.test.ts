@@ -6,7 +6,7 @@ import Fastify from 'fastify';
 import { Hono } from 'hono';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { toNodeHandler } from '../src/node.ts';
 import { expectServed, handlerOf, verifyV1, verifyV2 } from './support/adapter.ts';
 import { v1 } from './support/v1.ts';
@@ -31,6 +31,16 @@ describe('adapters', () => {
       toNodeHandler(await handlerOf()),
     );
     await expectServed(await listen(app));
+  });
+
+  it('Express, below a path: the handler sees the whole URL', async () => {
+    const app = express();
+    const mounted = express.Router();
+    mounted.all('/mcp', toNodeHandler<unknown>({ fetch: async ({ url }) => new Response(url) }));
+    app.use('/below', mounted);
+    const { origin } = await listen(app);
+    const url = `${origin}/below/mcp?q=1`;
+    expect(await (await fetch(url)).text()).toBe(url);
   });
 
   it("Express, with SDK v1's bearer middleware", async () => {
