@@ -14,8 +14,16 @@ it('polls for many sessions in one request, ever more slowly while nothing comes
   const tails = sessions.map(async ({ events }) => {
     for await (const { seq } of events.tail({ signal: end.signal })) if (seq > 1) return;
   });
+  // Whatever fails below: tails that are left behind fail as well, and outside of the test.
+  onTestFinished(async () => {
+    end.abort();
+    await store.close();
+    await Promise.allSettled(tails);
+  });
   // Until each has read what there is, and waits.
-  await expect.poll(() => proxy.passed.filter(({ operation }) => operation === 'Query').length).toBe(90);
+  await expect
+    .poll(() => proxy.passed.filter(({ operation }) => operation === 'Query').length, { timeout: 15_000 })
+    .toBe(90);
   await wait(4_000);
   const polls = operations(await proxy.during(() => wait(3_000)));
   expect(new Set(polls)).toEqual(new Set(['BatchGetItem']));
@@ -23,7 +31,6 @@ it('polls for many sessions in one request, ever more slowly while nothing comes
   expect(polls.length).toBeLessThan(5);
   end.abort();
   await Promise.all(tails);
-  await store.close();
 });
 
 it('has what another process appended within a second, also after a rest', { timeout: 30_000 }, async () => {
