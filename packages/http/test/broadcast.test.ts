@@ -1,3 +1,5 @@
+import type { ListSessionsOptions } from '@mcp-session/core';
+import { createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import { start } from './support/harness.ts';
 import { lines } from './support/lines.ts';
@@ -36,6 +38,35 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
       expect(message).toMatchObject(index === 3 ? { method: 'notifications/nobody' } : { params: expected[index] });
     }
     for (const answer of open) await answer?.cancel();
+  });
+
+  it('reaches all of more sessions than one page of the store has, and passes over one that ends meanwhile', async () => {
+    const ended: string[] = [];
+    const memory = await createMemoryStore();
+    // The first page was read, and then a session of it ended.
+    const store = new Proxy(memory, {
+      get: (target, name) => {
+        if (name !== 'list') {
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        }
+        return async (query: ListSessionsOptions) => {
+          const page = await target.list(query);
+          const last = page.sessions.at(-1);
+          if (ended.length === 0 && last !== undefined && (await last.end())) ended.push(last.id);
+          return page;
+        };
+      },
+    });
+    const { handler } = await start(line, { store });
+    const count = 230;
+    const sessions = [];
+    for (let i = 0; i < count; i++) sessions.push(await memory.create({ protocol: { protocolVersion: '2025-11-25' } }));
+    expect(await handler.broadcast(news)).toBe(count - 1);
+    expect(ended).toHaveLength(1);
+    for (const session of sessions)
+      if (!ended.includes(session.id))
+        expect((await session.events.recent(2)).map(({ message }) => message)).toEqual([{ jsonrpc: '2.0', ...news }]);
   });
 
   it('keeps no session alive, and counts none that has ended', async () => {

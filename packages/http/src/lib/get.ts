@@ -1,9 +1,8 @@
 import { type ProtocolFacts, SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import { listenerOf } from './facts.ts';
 import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
-import { claimListener, type HeldBy, isContinued, Patience, releaseListener, secondListener } from './listener.ts';
+import { claimListener, type HeldBy, Patience, releaseListener, secondListener } from './listener.ts';
 import { FIRST_POLLING_REVISION } from './post.ts';
 import { StreamProgress } from './progress.ts';
 import type { ServerLike } from './sdk.ts';
@@ -68,8 +67,8 @@ export class GetHandler<Server extends ServerLike> {
     facts: ProtocolFacts,
     cursor: StandaloneCursor | undefined,
   ): Promise<Response | HeldBy> {
-    if (!isContinued(cursor, listenerOf(facts)) && local.isOpen(STANDALONE_STREAM)) throw secondListener();
-    const claimed = await claimListener(local.session, facts, cursor, this.#settings);
+    const claimant = { facts, cursor, isOpen: () => local.isOpen(STANDALONE_STREAM) };
+    const claimed = await claimListener(local.session, claimant, this.#settings);
     const { claim } = claimed;
     if (claim === undefined) return claimed.heldBy;
     try {

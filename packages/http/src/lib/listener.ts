@@ -1,5 +1,5 @@
 import type { ProtocolFacts } from '@mcp-session/core';
-import { type Listener, listenerOf, standaloneCursorOf } from './facts.ts';
+import { listenerOf, standaloneCursorOf } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import type { LocalSettings } from './local-session.ts';
 import { STANDALONE_STREAM, type StandaloneCursor } from './standalone.ts';
@@ -16,6 +16,16 @@ export interface Claim {
   readonly n: number;
   /** The line of connections that it belongs to, see `StandaloneCursor`. */
   readonly line: number;
+}
+
+/** Who wants the stream. */
+export interface Claimant {
+  /** The session's facts as they are now. */
+  readonly facts: ProtocolFacts;
+  /** Where its client is; `undefined`: it does not say. */
+  readonly cursor: StandaloneCursor | undefined;
+  /** Whether a connection of the stream is open on this node. */
+  readonly isOpen: () => boolean;
 }
 
 /** What came of an attempt to claim the stream. */
@@ -41,17 +51,17 @@ export interface HeldBy {
  * whose connection this was, and it may be dead without our knowing. Who takes over leaves a mark in the stream itself, at which
  * the connection of the former holder ends: what follows in the log is sent by the new one only.
  *
- * @param facts The session's facts as they are now.
+ * @throws HttpError 409 where it is open on this node, and not to be taken over.
  */
 export async function claimListener(
   session: AnySession,
-  facts: ProtocolFacts,
-  cursor: StandaloneCursor | undefined,
+  { facts, cursor, isOpen }: Claimant,
   { nodeId, lease }: Pick<LocalSettings, 'nodeId' | 'lease'>,
 ): Promise<ClaimOutcome> {
   for (let current = facts; ;) {
     const holder = listenerOf(current);
-    const continued = isContinued(cursor, holder);
+    const continued = cursor?.line === holder.line;
+    if (!continued && isOpen()) throw secondListener();
     if (!continued && holder.nodeId !== undefined && holder.nodeId !== nodeId) {
       const until = await lease.runsUntil(holder.nodeId, holder.since);
       if (until > Date.now()) return { claim: undefined, heldBy: { n: holder.n, until } };
@@ -70,11 +80,6 @@ export async function claimListener(
     if (holder.nodeId !== undefined && holder.nodeId !== nodeId) await leaveMark(session, claim);
     return { claim, after: standaloneCursorOf(current) };
   }
-}
-
-/** Whether a client's cursor is of the line that holds the stream, or held it last. */
-export function isContinued(cursor: StandaloneCursor | undefined, { line }: Listener): boolean {
-  return cursor?.line === line;
 }
 
 /** Tells how long one who is not to take the stream over waits for it. */

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, request as send, type ServerResponse } from 'node:http';
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request as send,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /** A load balancer without any stickiness. */
@@ -18,6 +24,7 @@ const CUT_AFTER_MS = 1_000;
  */
 export async function startProxy(ports: () => readonly number[]): Promise<Proxy> {
   const answering = new Map<ServerResponse, number>();
+  const sending = new WeakMap<ServerResponse, ClientRequest>();
   const forward = (from: IncomingMessage, body: Buffer, to: ServerResponse, tries: number): void => {
     const all = ports();
     const port = all[Math.floor(Math.random() * all.length)];
@@ -29,18 +36,22 @@ export async function startProxy(ports: () => readonly number[]): Promise<Proxy>
       answer.on('aborted', () => to.destroy());
       answer.pipe(to);
     });
-    to.once('close', () => {
-      answering.delete(to);
-      outgoing.destroy();
-    });
+    sending.set(to, outgoing);
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' && tries > 0) setTimeout(() => forward(from, body, to, tries - 1), 10);
+      if (error.code === 'ECONNREFUSED' && tries > 0)
+        setTimeout(() => {
+          if (!to.destroyed) forward(from, body, to, tries - 1);
+        }, 10);
       else to.destroy();
     });
     outgoing.end(body);
   };
   const server = createServer((from, to) => {
     const chunks: Buffer[] = [];
+    to.once('close', () => {
+      answering.delete(to);
+      sending.get(to)?.destroy();
+    });
     from.on('data', (chunk: Buffer) => chunks.push(chunk));
     from.on('end', () => forward(from, Buffer.concat(chunks), to, 100));
   });
