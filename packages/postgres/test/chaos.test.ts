@@ -1,7 +1,7 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createPostgresStore } from '@mcp-session/postgres';
 import { expect, it, onTestFinished } from 'vitest';
-import { Child } from './support/children.ts';
 import { connect, newSchema } from './support/schemas.ts';
 
 /** How long it goes on. A minute, to be sure: `MCP_SESSION_CHAOS_MS=60000`. */
@@ -27,7 +27,8 @@ it(
 
     const acknowledged: string[] = [];
     let children = 0;
-    const start = () => new Child('crowd.ts', [JSON.stringify(named), session.id, `w${children++}`]);
+    const start = () =>
+      new Child(new URL('support/crowd.ts', import.meta.url), [JSON.stringify(named), session.id, `w${children++}`]);
     let working = true;
     const kills = { writers: 0, connections: 0 };
     const crowds = Array.from({ length: PROCESSES }, async () => {

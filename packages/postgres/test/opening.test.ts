@@ -1,7 +1,7 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
 import { createPostgresStore, migratePostgres } from '@mcp-session/postgres';
 import postgres from 'postgres';
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
-import { Child } from './support/children.ts';
 import { Proxy, refusal } from './support/proxy.ts';
 import { append, connect, createSession, newBackend, newSchema, openBackend } from './support/schemas.ts';
 
@@ -28,7 +28,10 @@ describe('migrations', () => {
       // Not even the schema is there.
       await dispose();
       const args = [JSON.stringify({ url, schema, maxConnections: 2 })];
-      const children = Array.from({ length: 10 }, () => new Child('open-and-append.ts', args));
+      const children = Array.from(
+        { length: 10 },
+        () => new Child(new URL('support/open-and-append.ts', import.meta.url), args),
+      );
       await Promise.all(children.map(async (child) => await child.succeed()));
       const sql = connect(url, { connection: { search_path: schema } });
       expect(await sql`select name from mcp_migrations`).toEqual([{ name: '0001-initial' }]);
@@ -154,7 +157,7 @@ describe('clients', () => {
 
   it('a process ends by itself once its store is closed', { timeout: 60_000 }, async () => {
     const { url, schema } = await newSchema();
-    const child = new Child('open-and-append.ts', [JSON.stringify({ url, schema })]);
+    const child = new Child(new URL('support/open-and-append.ts', import.meta.url), [JSON.stringify({ url, schema })]);
     await child.succeed();
     expect(await connect(url)`select 1 as one`).toHaveLength(1);
   });

@@ -1,6 +1,6 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
 import { createPostgresStore } from '@mcp-session/postgres';
 import { expect, it, onTestFinished } from 'vitest';
-import { Child } from './support/children.ts';
 import { newSchema } from './support/schemas.ts';
 
 interface Seen {
@@ -31,7 +31,10 @@ it.each([
     const created = await Promise.all(Array.from({ length: sessions }, () => store.create()));
     const ids = created.map(({ id }) => id).join(',');
     const args = [JSON.stringify({ url, schema, maxConnections: 5 }), ids, String(writers), String(each)];
-    const children = Array.from({ length: processes }, () => new Child('write-store.ts', args));
+    const children = Array.from(
+      { length: processes },
+      () => new Child(new URL('support/write-store.ts', import.meta.url), args),
+    );
 
     const logs = await Promise.all(
       created.map(async (session) => {
@@ -53,7 +56,10 @@ it('a tail in another process has an event within 50 ms by notifications', { tim
   const store = await createPostgresStore({ url, schema });
   onTestFinished(() => store.close());
   const session = await store.create();
-  const child = new Child('append-when-told.ts', [JSON.stringify({ url, schema }), session.id]);
+  const child = new Child(new URL('support/append-when-told.ts', import.meta.url), [
+    JSON.stringify({ url, schema }),
+    session.id,
+  ]);
   expect(await child.line()).toBe('ready');
 
   const delaysMs: number[] = [];
@@ -75,7 +81,10 @@ it('without notifications within 1 s', { timeout: 60_000 }, async () => {
   const store = await createPostgresStore({ url, schema, notifications: 'off' });
   onTestFinished(() => store.close());
   const session = await store.create();
-  const child = new Child('append-when-told.ts', [JSON.stringify({ url, schema, notifications: 'off' }), session.id]);
+  const child = new Child(new URL('support/append-when-told.ts', import.meta.url), [
+    JSON.stringify({ url, schema, notifications: 'off' }),
+    session.id,
+  ]);
   expect(await child.line()).toBe('ready');
   child.tell('append');
   for await (const { message } of session.events.tail()) {

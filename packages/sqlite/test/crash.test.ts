@@ -1,7 +1,7 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { expect, it, onTestFinished } from 'vitest';
-import { Child } from './support/children.ts';
 import { newFile } from './support/files.ts';
 
 const KILLS = 50;
@@ -24,7 +24,7 @@ it(
       sessions.map(async (sessionId) => {
         let last = 0;
         for (let kill = 0; kill < KILLS / WRITERS; kill++) {
-          const child = new Child('write-batches.ts', [path, sessionId]);
+          const child = new Child(new URL('support/write-batches.ts', import.meta.url), [path, sessionId]);
           for (let lines = 1 + ((kill * 7) % 23); lines > 0; lines--) last = Number(await child.line());
           child.kill();
           // Lines that it wrote before it died count too.

@@ -1,10 +1,10 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { SessionBackend } from '@mcp-session/core';
 import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Child } from './support/children.ts';
 import { newFile } from './support/files.ts';
 
 function openDatabase(path: string, options: Database.Options = {}): Database.Database {
@@ -68,7 +68,7 @@ describe('a path that cannot be used', () => {
     await backend.close();
     const folder = dirname(path);
     const outcome = async (file: string) => {
-      const child = new Child('as-nobody.ts', [file]);
+      const child = new Child(new URL('support/as-nobody.ts', import.meta.url), [file]);
       const line = await child.line();
       await child.succeed();
       return line;
@@ -142,7 +142,7 @@ it(
     const { path } = await newStore();
     const backend = await createSqliteBackend({ path, busyTimeoutMs: 50 });
     onTestFinished(() => backend.close());
-    const holder = new Child('hold-lock.ts', [path]);
+    const holder = new Child(new URL('support/hold-lock.ts', import.meta.url), [path]);
     expect(await holder.line()).toBe('locked');
 
     await expect(append(backend, { token: 'second' })).rejects.toMatchObject({
@@ -167,7 +167,7 @@ it('a read gives what it read where the renewal beside it cannot be written', { 
   onTestFinished(() => store.close());
   const session = await store.create();
   await session.state.set('a', 1);
-  const holder = new Child('hold-lock.ts', [path]);
+  const holder = new Child(new URL('support/hold-lock.ts', import.meta.url), [path]);
   expect(await holder.line()).toBe('locked');
 
   now += 600_000;
@@ -213,7 +213,11 @@ describe('no room', () => {
       const { path, backend } = await newStore();
       await backend.close();
       // In blocks of 512 bytes: room for some twenty appends in the WAL.
-      const child = new Child('fill-up.ts', [path], ['sh', '-c', 'ulimit -f 400; exec "$0" "$@"', process.execPath]);
+      const child = new Child(
+        new URL('support/fill-up.ts', import.meta.url),
+        [path],
+        ['sh', '-c', 'ulimit -f 400; exec "$0" "$@"', process.execPath],
+      );
       const { acknowledged, ...failure } = JSON.parse((await child.line()) ?? '') as Record<string, unknown>;
       await child.succeed();
       expect(failure).toMatchObject({ code: 'STORE_FAILED', retryable: true, outcomeUnknown: true });

@@ -1,3 +1,4 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
@@ -5,7 +6,6 @@ import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkRuntime, open } from '../src/lib/open.ts';
 import { resolveOptions } from '../src/lib/options.ts';
-import { Child } from './support/children.ts';
 import { newFile } from './support/files.ts';
 
 function openDatabase(path: string, options: Database.Options = {}): Database.Database {
@@ -57,7 +57,10 @@ describe('opening a file', () => {
   it('works from ten processes that meet in the opening of a new file', { timeout: 60_000 }, async () => {
     const path = await newFile();
     const startAt = String(Date.now() + 2_000);
-    const children = Array.from({ length: 10 }, () => new Child('open-and-append.ts', [path, startAt]));
+    const children = Array.from(
+      { length: 10 },
+      () => new Child(new URL('support/open-and-append.ts', import.meta.url), [path, startAt]),
+    );
     const lines = await Promise.all(children.map(async (child) => await child.lines()));
     await Promise.all(children.map(async (child) => await child.succeed()));
     expect(lines.map(([line]) => line?.startsWith('1.'))).toEqual(children.map(() => true));

@@ -1,6 +1,6 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { expect, it, onTestFinished } from 'vitest';
-import { Child } from './support/children.ts';
 import { newFile } from './support/files.ts';
 
 it('16 writers in 4 processes and a live reader: every event once and in order', { timeout: 60_000 }, async () => {
@@ -12,7 +12,8 @@ it('16 writers in 4 processes and a live reader: every event once and in order',
   const session = await store.create();
   const children = Array.from(
     { length: processes },
-    () => new Child('write-store.ts', [path, session.id, String(writers), String(each)]),
+    () =>
+      new Child(new URL('support/write-store.ts', import.meta.url), [path, session.id, String(writers), String(each)]),
   );
 
   const seen: { readonly seq: number; readonly writer: string; readonly n: number }[] = [];
@@ -34,7 +35,7 @@ it('a tail in another process has an event within 100 ms', { timeout: 60_000 }, 
   const store = await createSqliteStore({ path });
   onTestFinished(() => store.close());
   const session = await store.create();
-  const child = new Child('append-when-told.ts', [path, session.id]);
+  const child = new Child(new URL('support/append-when-told.ts', import.meta.url), [path, session.id]);
   expect(await child.line()).toBe('ready');
 
   const delaysMs: number[] = [];

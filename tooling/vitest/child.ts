@@ -3,17 +3,17 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** A process that runs one of the modules beside this file. */
+/** A process that runs a module of a test from its TypeScript sources, on the Node of the test. */
 export class Child {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #closed: Promise<unknown[]>;
   readonly #lines: AsyncIterator<string>;
   #stderr = '';
 
-  constructor(module: string, args: readonly string[], command: readonly string[] = [process.execPath]) {
+  /** `command`: what runs the module. Default: Node itself. */
+  constructor(module: URL, args: readonly string[], command: readonly string[] = [process.execPath]) {
     const [program = '', ...before] = command;
-    const file = fileURLToPath(new URL(module, import.meta.url));
-    this.#process = spawn(program, [...before, '--conditions=@mcp-session/source', file, ...args]);
+    this.#process = spawn(program, [...before, '--conditions=@mcp-session/source', fileURLToPath(module), ...args]);
     this.#closed = once(this.#process, 'close');
     this.#process.stderr.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     // A process that was killed cannot be told anything any more.
@@ -23,8 +23,8 @@ export class Child {
 
   /** The next line of its output; `undefined` after the last. */
   async line(): Promise<string | undefined> {
-    const { value, done } = await this.#lines.next();
-    return done === true ? undefined : value;
+    const next = await this.#lines.next();
+    return next.done === true ? undefined : next.value;
   }
 
   /** All lines that are left. */
