@@ -48,17 +48,19 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     const text = JSON.stringify(value);
     const bytes = Buffer.byteLength(text) + key.length;
     const now = Date.now();
+    // Right where nobody else writes to the session meanwhile, and it notices when somebody does: without a lock before it looks.
     const rows = await sql`
-      with found as (
-        select pk from ${sessions} where id = ${id} and expires_at > ${now} for update
-      ), old as (
-        select version, bytes from ${states} where session_pk = (select pk from found) and key = ${key}
+      with old as (
+        select session.pk, session.state_version, kept.version, kept.bytes from ${sessions} as session
+        left join ${states} as kept on kept.session_pk = session.pk and kept.key = ${key}
+        where session.id = ${id} and session.expires_at > ${now}
       ), moved as (
-        update ${sessions} as session set state_version = state_version + 1,
-          state_keys = state_keys + case when exists (select from old) then 0 else 1 end,
-          state_bytes = state_bytes + ${bytes}::int8 - coalesce((select bytes from old), 0),
-          expires_at = greatest(expires_at, ${now + TTL_MS}), touched_at = greatest(touched_at, ${now})
-        from found where session.pk = found.pk and (${expected}::int8 is null or ${expected}::int8 = (select version from old))
+        update ${sessions} as session set state_version = session.state_version + 1,
+          state_keys = session.state_keys + case when old.version is null then 1 else 0 end,
+          state_bytes = session.state_bytes + ${bytes}::int8 - coalesce(old.bytes, 0),
+          expires_at = greatest(session.expires_at, ${now + TTL_MS}), touched_at = greatest(session.touched_at, ${now})
+        from old where session.pk = old.pk and session.state_version = old.state_version and session.expires_at > ${now}
+          and (${expected}::int8 is null or ${expected}::int8 = old.version)
         returning session.pk, session.state_version
       )
       insert into ${states} (session_pk, key, version, bytes, value) select pk, ${key}, state_version, ${bytes}, ${text} from moved
