@@ -12,7 +12,7 @@ import { sqliteScale } from './sqlite-scale.ts';
 const groups: Readonly<Record<string, (scale: Scale) => Promise<Section[]>>> = {
   memory: async (scale) => [await memory(scale)],
   sqlite: async (scale) => [await sqlite('full', scale), await sqlite('normal', scale), await sqliteScale(scale)],
-  postgres: async (scale) => [await postgres(scale), await postgresScale(scale)],
+  postgres: async (scale) => [await postgres('on', scale), await postgres('off', scale), await postgresScale(scale)],
   dynamodb: async (scale) => [await dynamodb(scale)],
   http: async (scale) => [await http(scale)],
   packages: async (scale) => [await packages(scale)],

@@ -17,9 +17,13 @@ const targets: Targets = {
   replay: 0.8,
 };
 
-/** PostgreSQL beside postgres.js, in two schemas of one server and over one pool. */
-export async function postgres(scale: Scale): Promise<Section> {
-  await using server = await openDatabase('postgres', { log: scale.say });
+/**
+ * PostgreSQL beside postgres.js, in two schemas of one server and over one pool.
+ *
+ * @param fsync `on`: as in production, a commit is on the disk when it is acknowledged. `off`: what is left when the disk costs nothing.
+ */
+export async function postgres(fsync: 'on' | 'off', scale: Scale): Promise<Section> {
+  await using server = await openDatabase('postgres', { log: scale.say, flushed: fsync === 'on' });
   await using place = await createTestSchema(server.url);
   await using rawPlace = await createTestSchema(server.url);
   const sql = connect(server.url, { max: 10, onnotice: () => undefined });
@@ -28,6 +32,8 @@ export async function postgres(scale: Scale): Promise<Section> {
     const store = await createPostgresStore({ sql, schema: place.schema, sweep: false });
     try {
       const raw = rawPostgres(sql, rawPlace.schema);
+      // A server of the environment is set up by its owner.
+      const [setting] = await sql<{ fsync: string }[]>`show fsync`;
       const rows = await measureStore(ours(store), raw, targets, scale);
       const session = await store.create();
       const id = await raw.createId();
@@ -50,8 +56,8 @@ export async function postgres(scale: Scale): Promise<Section> {
         scale,
       );
       return {
-        id: 'postgres',
-        title: 'PostgreSQL',
+        id: fsync === 'on' ? 'postgres' : 'postgres-unflushed',
+        title: `PostgreSQL, fsync = ${setting?.fsync}`,
         text: `Beside postgres.js by hand on ${server.product.replace(/ on port .*/, '')} (${server.source}): the same tables, indexes and rows, one prepared statement for each write, over the very same pool of 10 connections.`,
         rows: [...rows, tails],
       };

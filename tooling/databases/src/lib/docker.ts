@@ -1,7 +1,7 @@
 import type { ContainerRuntimeClient } from 'testcontainers';
 import { containerLabel, removeContainers } from './containers.ts';
 import { protect } from './guard.ts';
-import type { ContainerPlan, DatabaseKind } from './kind.ts';
+import type { ContainerPlan, DatabaseKind, ServerNeeds } from './kind.ts';
 import { onFreePort } from './port.ts';
 import type { OwnServer } from './server.ts';
 import { until } from './wait.ts';
@@ -15,9 +15,9 @@ const startTimeoutMs = 120_000;
  *
  * @throws Error when no Docker engine answers, or the image cannot be had or does not start.
  */
-export async function openContainer(kind: DatabaseKind, durable: boolean): Promise<OwnServer> {
+export async function openContainer(kind: DatabaseKind, needs: ServerNeeds): Promise<OwnServer> {
   const client = await dockerEngine();
-  const plan = kind.container(durable);
+  const plan = kind.container(needs);
 
   // Testcontainers' own cleaner may be off (TESTCONTAINERS_RYUK_DISABLED), and would come late after a crash.
   const label = crypto.randomUUID();

@@ -45,7 +45,7 @@ export const dynamodb: DatabaseKind = {
     }
   },
 
-  container(durable) {
+  container({ durable }) {
     return {
       image: images.dynamodb,
       port: 8000,
@@ -56,7 +56,7 @@ export const dynamodb: DatabaseKind = {
     };
   },
 
-  async embedded(durable, folder) {
+  async embedded({ durable }, folder) {
     const [file, jarFolder] = await Promise.all([findJava(), findJar()]);
     return {
       file,

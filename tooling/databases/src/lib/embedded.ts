@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { protect } from './guard.ts';
 import { killTree } from './kill.ts';
-import type { DatabaseKind, EmbeddedPlan } from './kind.ts';
+import type { DatabaseKind, EmbeddedPlan, ServerNeeds } from './kind.ts';
 import { onFreePort } from './port.ts';
 import type { OwnServer } from './server.ts';
 import { until } from './wait.ts';
@@ -17,7 +17,7 @@ const startTimeoutMs = 60_000;
 const noop = (): void => undefined;
 
 /** Starts a database's server as a process of this machine, on a free port, with its data in a temporary folder. */
-export async function openEmbedded(kind: DatabaseKind, durable: boolean): Promise<OwnServer> {
+export async function openEmbedded(kind: DatabaseKind, needs: ServerNeeds): Promise<OwnServer> {
   const folder = mkdtempSync(join(tmpdir(), `mcp-session-${kind.name}-`));
   const releaseFolder = protect({ kind: 'folder', path: folder });
   const removeFolder = async (): Promise<void> => {
@@ -26,7 +26,7 @@ export async function openEmbedded(kind: DatabaseKind, durable: boolean): Promis
   };
 
   try {
-    const plan = await kind.embedded(durable, folder);
+    const plan = await kind.embedded(needs, folder);
     return await onFreePort(async (port) => {
       const server = new EmbeddedServer(kind, plan, port, join(folder, 'server.log'));
       const product = await server.start();

@@ -1,6 +1,14 @@
 /** A database that the harness can provide. */
 export type DatabaseName = 'postgres' | 'dynamodb';
 
+/** What a server must do beyond answering. */
+export interface ServerNeeds {
+  /** The data outlives a restart of the server. */
+  readonly durable: boolean;
+  /** The data outlives a loss of power, where the database can do that: what was acknowledged was on the disk. */
+  readonly flushed: boolean;
+}
+
 /** What the harness must know of one database; all else is the same for each. */
 export interface DatabaseKind {
   readonly name: DatabaseName;
@@ -14,14 +22,12 @@ export interface DatabaseKind {
   /** Asks the server at `url` once; resolves to its product and version, rejects when it does not answer. */
   probe(url: string): Promise<string>;
 
-  /** @param durable Whether the data outlives a restart of the server. */
-  container(durable: boolean): ContainerPlan;
+  container(needs: ServerNeeds): ContainerPlan;
 
   /**
-   * @param durable Whether the data outlives a restart of the server.
    * @param folder An empty folder of the server's own, removed when the server is closed.
    */
-  embedded(durable: boolean, folder: string): Promise<EmbeddedPlan>;
+  embedded(needs: ServerNeeds, folder: string): Promise<EmbeddedPlan>;
 }
 
 /** How to run a database's image. */

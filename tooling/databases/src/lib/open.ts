@@ -14,6 +14,13 @@ export interface OpenOptions {
 
   /** Receives one line that says which source was chosen, and why none before it. Default: nothing is said. */
   readonly log?: (line: string) => void;
+
+  /**
+   * Whether the server flushes what it acknowledges to the disk, as in production. One of the environment does as it is set up.
+   *
+   * Default: `false`, which is faster.
+   */
+  readonly flushed?: boolean;
 }
 
 /**
@@ -28,10 +35,11 @@ export interface OpenOptions {
 export async function openDatabase(database: DatabaseName, options: OpenOptions = {}): Promise<DatabaseServer> {
   const kind = kinds[database];
   const env = options.env ?? process.env;
+  const { flushed = false } = options;
   const sources: Source<DatabaseServer>[] = [
     { name: 'env', open: () => fromEnvironment(kind, env) },
-    { name: 'docker', open: () => openContainer(kind, false) },
-    { name: 'embedded', open: () => openEmbedded(kind, false) },
+    { name: 'docker', open: () => openContainer(kind, { durable: false, flushed }) },
+    { name: 'embedded', open: () => openEmbedded(kind, { durable: false, flushed }) },
   ];
   return openFirst(database, sources, parseMode(env[modeVariable]), options.log ?? (() => undefined));
 }
@@ -46,10 +54,11 @@ export async function openDatabase(database: DatabaseName, options: OpenOptions 
 export async function openOwnServer(database: DatabaseName, options: OpenOptions = {}): Promise<OwnServer> {
   const kind = kinds[database];
   const env = options.env ?? process.env;
+  const { flushed = false } = options;
   const sources: Source<OwnServer>[] = [
     { name: 'env', open: () => Promise.reject(new Error('a test must not stop a server that it did not start')) },
-    { name: 'docker', open: () => openContainer(kind, true) },
-    { name: 'embedded', open: () => openEmbedded(kind, true) },
+    { name: 'docker', open: () => openContainer(kind, { durable: true, flushed }) },
+    { name: 'embedded', open: () => openEmbedded(kind, { durable: true, flushed }) },
   ];
   return openFirst(database, sources, parseMode(env[modeVariable]), options.log ?? (() => undefined));
 }

@@ -1,16 +1,19 @@
 import connect from 'postgres';
 import { images } from './images.ts';
-import type { DatabaseKind } from './kind.ts';
+import type { DatabaseKind, ServerNeeds } from './kind.ts';
 import { createCluster } from './postgres-cluster.ts';
 
 /**
  * Settings of the test servers.
  *
- * What they give up is the safety of the data when the machine itself loses power. What they keep: a commit is in the
+ * Unless it is asked for, what they give up is the safety of the data when the machine itself loses power. What they keep: a commit is in the
  * hands of the operating system before it is acknowledged (`synchronous_commit` stays on), so nothing acknowledged is
  * lost when the server is killed, and tests with `kill -9` mean what they say.
  */
-const settings = ['fsync=off', 'full_page_writes=off', 'max_connections=200'];
+const settings = ({ flushed }: ServerNeeds): readonly string[] => [
+  'max_connections=200',
+  ...(flushed ? [] : ['fsync=off', 'full_page_writes=off']),
+];
 
 const user = 'postgres';
 const database = 'postgres';
@@ -35,18 +38,18 @@ export const postgres: DatabaseKind = {
   },
 
   // Its data lives in the container, which keeps it from stop to start: always durable.
-  container() {
+  container(needs) {
     const password = crypto.randomUUID();
     return {
       image: images.postgres,
       port: 5432,
       environment: { POSTGRES_PASSWORD: password, POSTGRES_INITDB_ARGS: locale.join(' ') },
-      command: ['postgres', ...asArguments(settings)],
+      command: ['postgres', ...asArguments(settings(needs))],
       url: (host, port) => `postgres://${user}:${password}@${host}:${port}/${database}`,
     };
   },
 
-  async embedded(_durable, folder) {
+  async embedded(needs, folder) {
     const password = crypto.randomUUID();
     const { server, data, identity } = await createCluster(folder, { user, password, locale });
     return {
@@ -57,7 +60,7 @@ export const postgres: DatabaseKind = {
       closeSignal: 'SIGQUIT',
       arguments: (port) => {
         const place = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='];
-        return ['-D', data, ...asArguments([...place, ...settings])];
+        return ['-D', data, ...asArguments([...place, ...settings(needs)])];
       },
       url: (port) => `postgres://${user}:${password}@127.0.0.1:${port}/${database}`,
     };
