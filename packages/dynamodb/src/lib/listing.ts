@@ -24,13 +24,12 @@ export class Listing {
       if (found.length > limit) break;
     }
     const page = found.slice(0, limit);
-    const items: Item[] = [];
+    const batches: Promise<Item[]>[] = [];
     for (let from = 0; from < page.length; from += ROWS_AT_ONCE) {
       const some = page.slice(from, from + ROWS_AT_ONCE);
-      items.push(
-        ...(await this.#connection.batchGet({ sessions: some.flatMap((id) => [headKey(id), profileKey(id)]) })),
-      );
+      batches.push(this.#connection.batchGet({ sessions: some.flatMap((id) => [headKey(id), profileKey(id)]) }));
     }
+    const items = (await Promise.all(batches)).flat();
     const rows = this.#sessions.toRows(items, now).toSorted((a, b) => (a.id < b.id ? -1 : 1));
     const more = found.length > limit;
     return { rows, more, nextAfterId: more ? page.at(-1) : undefined };

@@ -12,7 +12,7 @@ export async function memory(scale: Scale): Promise<Section> {
     return {
       id: 'memory',
       title: 'In memory',
-      text: 'Beside a plain `Map` by hand that holds texts as JSON, behind asynchronous functions, with the same checks: that the session is live, that names and values may be stored, and that each session and the whole stay below their bounds. What takes the place of a `Map` in other backends, batches and the tokens of appends, has no counterpart there.',
+      text: 'Beside a plain `Map` by hand that holds texts as JSON, behind asynchronous functions, with the same checks: that the session is live, that names and values may be stored, and that each session and the whole stay below their bounds. It does without the batches and the tokens of appends, which a database needs.',
       rows: await measureStore(
         ours(store),
         rawMemory(),
