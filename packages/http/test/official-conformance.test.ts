@@ -101,6 +101,12 @@ describe.each(lines)('the official conformance package, SDK $name', { timeout: 1
   it.each([1, 2])('passes its scenarios of sessions and streams on %i node(s) that take turns', async (count) => {
     const results = await run(line, count);
     expect([...results.keys()].toSorted()).toEqual(SCENARIOS.toSorted());
+    // The package leaves the last one out where the connection was not closed.
+    expect(results.get('server-sse-polling')?.map(({ id }) => id)).toEqual([
+      'server-sse-priming-event',
+      'server-sse-retry-field',
+      'server-sse-disconnect-resume',
+    ]);
     for (const [scenario, checks] of results) {
       const failed = checks.filter(({ status }) => status !== 'SUCCESS');
       expect([scenario, checks.length > 0, failed]).toEqual([scenario, true, []]);
