@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestSchema, openDatabase } from '@mcp-session-tooling/databases';
+import connect from 'postgres';
 import { compare, median, quantile, type Side, type Times } from '../lib/compare.ts';
 import { startServer, type HttpClient, type HttpServer } from '../lib/http-client.ts';
 import { openStore, type HttpPlan } from '../lib/http-plan.ts';
@@ -24,8 +25,9 @@ export async function http(scale: Scale): Promise<Section> {
     servers.push(server);
     return server;
   };
-  await using database = await openDatabase('postgres', { log: scale.say });
+  await using database = await openDatabase('postgres', { log: scale.say, flushed: true });
   await using place = await createTestSchema(database.url);
+  const fsync = await settingOf(database.url, 'fsync');
   try {
     const rows: Row[] = [];
     const facts: Fact[] = [];
@@ -57,13 +59,23 @@ export async function http(scale: Scale): Promise<Section> {
     return {
       id: 'http',
       title: 'HTTP',
-      text: 'A call of a tool that echoes, by clients that keep their connections, to a server in another process: with sessions in SQLite (`synchronous = full`) or PostgreSQL, and with the plain transport of the same SDK, which keeps them in a `Map` and loses them with the process. All stand behind the same bridge to `node:http`. The target of a restore is 3 ms more than a call of a session that is held and the one read of the session from the store. The plain transport resumes from an array in memory.',
+      text: `A call of a tool that echoes, by clients that keep their connections, to a server in another process: with sessions in SQLite (\`synchronous = full\`) or PostgreSQL (\`fsync = ${fsync}\`), and with the plain transport of the same SDK, which keeps them in a \`Map\` and loses them with the process. All stand behind the same bridge to \`node:http\`. The target of a restore is 3 ms more than a call of a session that is held and the one read of the session from the store. The plain transport resumes from an array in memory.`,
       rows,
       facts,
     };
   } finally {
     for (const server of servers) server.stop();
     rmSync(folder, { recursive: true });
+  }
+}
+
+async function settingOf(url: string, name: string): Promise<string> {
+  const sql = connect(url, { max: 1 });
+  try {
+    const [row] = await sql<{ setting: string }[]>`select current_setting(${name}) as setting`;
+    return row?.setting ?? 'unknown';
+  } finally {
+    await sql.end();
   }
 }
 
