@@ -14,6 +14,7 @@ import type { Sdk } from './lib/sdk.ts';
 export type { BroadcastNotification, BroadcastOptions } from './lib/broadcast.ts';
 export type { CloseOptions, FetchOptions, SessionHandler } from './lib/handler.ts';
 export type { ServerContext, SessionHandlerOptions } from './lib/options.ts';
+export type { StoreStatus } from './lib/store-health.ts';
 export type { AuthInfo };
 
 /** A server of SDK v1: `McpServer`, or the `Server` beneath it. */

@@ -31,6 +31,7 @@ export type { BroadcastNotification, BroadcastOptions } from './lib/broadcast.ts
 export type { CloseOptions, FetchOptions, SessionHandler } from './lib/handler.ts';
 export type { StoreEventBusOptions } from './lib/event-bus.ts';
 export type { ServerContext, SessionHandlerOptions } from './lib/options.ts';
+export type { StoreStatus } from './lib/store-health.ts';
 export type { AuthInfo };
 
 /** A server of SDK v2: `McpServer`, or the `Server` beneath it. */
@@ -121,7 +122,7 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas>(
   const sessions = createSessionHandler(options);
   const { createStatelessServer, stateless = {}, maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
-  const onError = guarded(options.onError);
+  const onError = guarded('onError', options.onError);
   const modern = createMcpHandler(createStatelessServer, {
     maxRequestBodySize,
     onerror: onError,

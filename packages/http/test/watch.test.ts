@@ -2,6 +2,7 @@ import { createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { LocalSession } from '../src/lib/local-session.ts';
 import { OutgoingIds } from '../src/lib/outgoing-ids.ts';
+import { StoreHealth } from '../src/lib/store-health.ts';
 import { SessionTransport } from '../src/lib/transport.ts';
 
 describe('requests at work', () => {
@@ -11,9 +12,11 @@ describe('requests at work', () => {
     const session = await store.create();
     for (let turns = 0; turns < 12; turns++) {
       let leases = 0;
+      const quiet = (): void => undefined;
+      const health = new StoreHealth(false, quiet, quiet);
       const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
       const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef', 1), async () => undefined);
-      const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, onError: () => undefined };
+      const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, onError: quiet };
       const server = { close: () => transport.close() };
       const local = new LocalSession(session, server, transport, settings);
       const begin = (id: number): void => {

@@ -41,7 +41,7 @@ export class StoreEventBus<Event extends object, S extends StateSchemas> {
   constructor(store: SessionStore<S>, { name = 'default', onError }: StoreEventBusOptions) {
     this.#store = store;
     this.#id = `bus-${name}`;
-    this.#onError = guarded(onError);
+    this.#onError = guarded('onError', onError);
   }
 
   /** Tells the listeners of this node at once, and those of others through the store. */

@@ -1,6 +1,7 @@
 import type { ProtocolFacts, Session, StateSchemas } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { broadcast, type BroadcastNotification, type BroadcastOptions } from './broadcast.ts';
+import { Finder, type Found } from './finder.ts';
 import { GetHandler } from './get.ts';
 import { errorToResponse, HttpError, isOurs, sessionNotFound } from './http-errors.ts';
 import {
@@ -71,6 +72,7 @@ export class Handler<
   readonly #posts: PostHandler<Server, AuthInfo>;
   readonly #gets: GetHandler<Server>;
   readonly #lease: NodeLease<S>;
+  readonly #finder: Finder<Server, AuthInfo, S>;
   #closing: Promise<void> | undefined;
   #stopped = false;
 
@@ -82,6 +84,7 @@ export class Handler<
     this.#lease = new NodeLease(options.store, nodeId, this.#resolved.leaseMs, this.#resolved.onError);
     const settings: LocalSettings = { ...this.#resolved, nodeId, lease: this.#lease };
     this.#locals = new LocalSessions(this.#resolved);
+    this.#finder = new Finder(sdk, options, this.#resolved, this.#locals);
     this.#life = new ServerLife(sdk, options, settings);
     this.#posts = new PostHandler(sdk, settings);
     this.#gets = new GetHandler(settings);
@@ -126,31 +129,34 @@ export class Handler<
     const { request } = caller;
     checkAccept(request, 'application/json', 'text/event-stream');
     const hasId = request.headers.has('mcp-session-id');
-    const session = hasId ? await this.#find(caller) : undefined;
+    const found = hasId ? await this.#finder.findOrHeld(caller) : undefined;
     const posted = await readMessages(request, parsedBody, {
       maxBodyBytes: this.#resolved.maxBodyBytes,
       parse: (value) => this.#sdk.parseMessage(value),
     });
     if (this.#closing !== undefined && posted.messages.some(isRequest)) throw closing();
     const initialize = findInitialize(posted);
-    if (session === undefined) return this.#initialize(initialize, caller);
+    if (found === undefined) return this.#initialize(initialize, caller);
     if (initialize !== undefined)
       throw new HttpError(400, 'Invalid Request: session is initialized already', INVALID_REQUEST);
-    return this.#handlePosted(session, posted, caller);
+    return this.#handlePosted(found, posted, caller);
   }
 
-  async #handlePosted(session: Session<S>, posted: Posted, caller: Caller<AuthInfo>): Promise<Response> {
-    const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
+  async #handlePosted(
+    { protocol, sinceSeq, at }: Found<Server, S>,
+    posted: Posted,
+    caller: Caller<AuthInfo>,
+  ): Promise<Response> {
+    const revision = requestRevision(caller.request, protocol.protocolVersion, this.#sdk.protocolVersions);
     checkBatch(posted, revision);
     const { messages } = posted;
-    const sinceSeq = session.lastSeq;
-    return this.#withLocal(session, caller, (local) =>
-      this.#posts.handle(local, { messages, revision, sinceSeq, caller }),
-    );
+    const work = (local: LocalSession<Server>): Promise<Response> =>
+      this.#posts.handle(local, { messages, revision, sinceSeq, caller });
+    return 'session' in at ? this.#withLocal(at.session, caller, work) : withHeld(at.held, work);
   }
 
   async #initialize(initialize: JsonRpcRequest | undefined, caller: Caller<AuthInfo>): Promise<Response> {
-    if (initialize === undefined) throw this.#idIsMissing(caller.request);
+    if (initialize === undefined) throw this.#finder.idIsMissing(caller.request);
     const principal = await principalOf(caller.authInfo, caller.request, this.#options.principal);
     const { response, local } = await this.#life.begin(initialize, principal, caller);
     if (local === undefined) return Response.json(response);
@@ -162,41 +168,19 @@ export class Handler<
 
   async #get(caller: Caller<AuthInfo>): Promise<Response> {
     checkAccept(caller.request, 'text/event-stream');
-    const session = await this.#find(caller);
+    const session = await this.#finder.find(caller);
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
-    const readFacts = async (): Promise<ProtocolFacts> => (await this.#find(caller)).protocol;
+    const readFacts = async (): Promise<ProtocolFacts> => (await this.#finder.find(caller)).protocol;
     const get = { request: caller.request, revision, facts: session.protocol, readFacts };
     return this.#withLocal(session, caller, (local) => this.#gets.handle(local, get));
   }
 
   async #delete(caller: Caller<AuthInfo>): Promise<Response> {
-    const session = await this.#find(caller);
+    const session = await this.#finder.find(caller);
     requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     if (!(await session.end())) throw sessionNotFound();
     await this.#locals.get(session.id)?.close(false);
     return new Response(null, { status: 204 });
-  }
-
-  /** The session that a request names: read from the store each time, for its principal only. */
-  async #find({ request, authInfo }: Caller<AuthInfo>): Promise<Session<S>> {
-    const id = request.headers.get('mcp-session-id');
-    if (id === null) throw this.#idIsMissing(request);
-    const principal = await principalOf(authInfo, request, this.#options.principal);
-    const session = await this.#options.store.get(id, { principal });
-    // One without a version was not begun over HTTP, and is not for clients.
-    if (session === undefined || session.protocol.protocolVersion === undefined) {
-      const local = session === undefined ? this.#locals.get(id) : undefined;
-      // Not there for whom it belongs to: it has ended or expired.
-      if (local !== undefined && local.session.principal === principal) await local.close(false);
-      throw sessionNotFound();
-    }
-    return session;
-  }
-
-  /** @throws HttpError 400 that says so where the client speaks a revision that is not served, such as one that has no such ids. */
-  #idIsMissing(request: Request): HttpError {
-    requestRevision(request, undefined, this.#sdk.protocolVersions);
-    return new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
   }
 
   async #withLocal(
@@ -237,6 +221,18 @@ export class Handler<
     this.#locals.stop();
     await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));
     await this.#lease.close();
+  }
+}
+
+async function withHeld<Server extends ServerLike>(
+  local: LocalSession<Server>,
+  work: (local: LocalSession<Server>) => Promise<Response>,
+): Promise<Response> {
+  const release = local.hold();
+  try {
+    return await work(local);
+  } finally {
+    release();
   }
 }
 

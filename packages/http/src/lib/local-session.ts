@@ -6,9 +6,11 @@ import { HttpError } from './http-errors.ts';
 import type { NodeLease } from './lease.ts';
 import { type Claim, dismissListener, releaseListener } from './listener.ts';
 import { Mail } from './mail.ts';
+import { type Opened, type OpenOptions, SSE_HEADERS } from './open-connection.ts';
 import type { ServerLike } from './sdk.ts';
 import { type OutgoingEvent, retryFrame, SseConnection } from './sse.ts';
 import { STANDALONE_STREAM } from './standalone.ts';
+import type { StoreHealth } from './store-health.ts';
 import { type AnySession, follow, type FollowOptions } from './streams.ts';
 import type { SessionTransport } from './transport.ts';
 
@@ -19,36 +21,18 @@ export type Lease = Pick<NodeLease<StateSchemas>, 'begin' | 'runsUntil'>;
 export interface LocalSettings {
   readonly nodeId: string;
   readonly lease: Lease;
+  readonly health: StoreHealth;
   readonly keepAliveMs: number;
   readonly retryIntervalMs: number;
   readonly onError: (error: unknown) => void;
 }
 
-/** A connection to open. Its claim, where it has one, is given back when it is closed. */
-export interface OpenOptions extends Omit<FollowOptions, 'signal'> {
-  /** Frames to begin with. */
-  readonly opening: string;
-  /** The client's request: when it is aborted, the connection is closed and nothing else. */
-  readonly request: Request;
-}
-
-/** A connection that was opened. */
-export interface Opened {
-  readonly response: Response;
-  /** Is aborted when it is closed, by whomever. */
-  readonly over: AbortSignal;
-}
-
 /** How long clients get to take their last answers before their connections are closed, in milliseconds. */
 const FLUSH_MS = 500;
+/** When a connection that is kept open while the store fails is read for again, in milliseconds. */
+const READ_AGAIN_MS = 500;
 /** Settling time of the delivery mark where no comments are sent, in milliseconds. */
 const DEFAULT_SETTLE_MS = 15_000;
-
-export const SSE_HEADERS = {
-  'content-type': 'text/event-stream',
-  'cache-control': 'no-cache, no-transform',
-  'x-accel-buffering': 'no',
-};
 
 /** A session that this node holds: its server, its transport and the connections that its client has open here. */
 export class LocalSession<Server extends ServerLike> {
@@ -123,7 +107,7 @@ export class LocalSession<Server extends ServerLike> {
   }
 
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */
-  open({ streamId, opening, request, claim, ...from }: OpenOptions): Opened {
+  open({ streamId, opening, request, claim, unstored = false, ...from }: OpenOptions): Opened {
     // Whatever has closed it meanwhile, the client's next try finds the session restored, or gone.
     if (this.closed) throw new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
     this.#connections.get(streamId)?.close();
@@ -137,7 +121,9 @@ export class LocalSession<Server extends ServerLike> {
     const onAbort = (): void => connection.close();
     const connection: SseConnection = new SseConnection({
       opening,
-      events: this.#events({ ...from, streamId, signal: abort.signal, ...(claim !== undefined && { claim }) }),
+      events: unstored
+        ? undefined
+        : this.#events({ ...from, streamId, signal: abort.signal, ...(claim !== undefined && { claim }) }),
       keepAliveMs,
       onDelivered: ({ id }) => {
         if (id !== undefined) mark?.written(id);
@@ -160,6 +146,11 @@ export class LocalSession<Server extends ServerLike> {
     if (request.signal.aborted) connection.close();
     else request.signal.addEventListener('abort', onAbort, { once: true });
     return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: abort.signal };
+  }
+
+  /** Sends what could not be stored on a stream's connection. @returns Whether it was sent: not where it has none, or its client is far behind. */
+  push(streamId: string, event: OutgoingEvent): boolean {
+    return this.#connections.get(streamId)?.push(event) ?? false;
   }
 
   /** Closes a stream's connection, if it has one, so that the client comes back for the rest. */
@@ -210,7 +201,15 @@ export class LocalSession<Server extends ServerLike> {
   }
 
   async *#events(options: FollowOptions): AsyncGenerator<OutgoingEvent, void, undefined> {
-    if (yield* follow(this.session, options)) void this.close(false);
+    const { health, onError } = this.#settings;
+    const readAgain = async (error: unknown): Promise<boolean> => {
+      if (!health.canDoWithout(error)) return false;
+      onError(error);
+      // Cut short where the connection is closed; the tail then ends at once.
+      await pause(READ_AGAIN_MS, undefined, { signal: options.signal, ref: false }).catch(() => undefined);
+      return true;
+    };
+    if (yield* follow(this.session, { ...options, readAgain })) void this.close(false);
   }
 
   #atWork(): () => void {

@@ -1,6 +1,7 @@
 import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
 import type { AuthFacts, PrincipalOf } from './principal.ts';
 import type { ServerLike } from './sdk.ts';
+import { StoreHealth, type StoreStatus } from './store-health.ts';
 
 /** What a server is made for. */
 export interface ServerContext<S, AuthInfo> {
@@ -73,16 +74,28 @@ export interface SessionHandlerOptions<
   /** Is awaited after a session was restored and before its request is handled. What it throws fails the request. */
   readonly onRestore?: (restored: { readonly session: Session<S>; readonly server: Server }) => void | Promise<void>;
   /**
-   * What happens when the store fails. `fail`: requests get 503 with `Retry-After`, and one whose answer cannot be stored gets a JSON-RPC error.
+   * What happens while the store fails. `fail`: requests get 503 with `Retry-After`, and one whose answer cannot be stored gets a JSON-RPC error. `degrade`: the
+   * sessions that this process holds go on for their principals, and what cannot be stored is sent without an event id, so that it cannot be resumed; the
+   * others, new ones, GET and DELETE get 503.
    *
    * Default: `fail`.
    */
-  readonly onStoreError?: 'fail';
+  readonly onStoreError?: 'fail' | 'degrade';
+  /**
+   * Is told when requests find that the store fails, and when they find that it works again: once for each change. What it throws becomes a process warning.
+   *
+   * Default: nobody is told.
+   */
+  readonly onStoreStatus?: (status: StoreStatus) => void;
   /** Values of `Host` that are let in, with their port. Default: any. Set it where a browser on the same machine could reach the server. */
   readonly allowedHosts?: readonly string[];
   /** Values of `Origin` that are let in; a request without one comes from no browser and passes. Default: any. */
   readonly allowedOrigins?: readonly string[];
-  /** Is told of what went wrong on our side. What it throws becomes a process warning. Default: errors are only answered. */
+  /**
+   * Is told of what went wrong on our side. What it throws becomes a process warning. With `degrade`, of a store that fails it is told once, until it works again.
+   *
+   * Default: errors are only answered.
+   */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -95,6 +108,7 @@ export interface ResolvedOptions {
   readonly leaseMs: number;
   readonly maxBodyBytes: number;
   readonly allowed: { readonly hosts: readonly string[] | undefined; readonly origins: readonly string[] | undefined };
+  readonly health: StoreHealth;
   readonly onError: (error: unknown) => void;
 }
 
@@ -106,8 +120,12 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
   options: SessionHandlerOptions<Server, AuthInfo, S>,
 ): ResolvedOptions {
   if (typeof options.createServer !== 'function') throw new TypeError('Option createServer is not a function');
-  if (options.onStoreError !== undefined && options.onStoreError !== 'fail')
-    throw new RangeError(`Option onStoreError is ${JSON.stringify(options.onStoreError)}, not "fail"`);
+  const { onStoreError = 'fail' } = options;
+  if (onStoreError !== 'fail' && onStoreError !== 'degrade')
+    throw new RangeError(`Option onStoreError is ${JSON.stringify(onStoreError)}, not "fail" or "degrade"`);
+  const onError = guarded('onError', options.onError);
+  const onStatus = guarded('onStoreStatus', options.onStoreStatus);
+  const health = new StoreHealth(onStoreError === 'degrade', onStatus, onError);
   return {
     maxLocalSessions: wholeNumber('maxLocalSessions', options.maxLocalSessions ?? 1_000, 1),
     localIdleMs: wholeNumber('localIdleMs', options.localIdleMs ?? 300_000, 1, MAX_TIMER_MS),
@@ -116,7 +134,10 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     leaseMs: wholeNumber('leaseMs', options.leaseMs ?? 15_000, 1, MAX_TIMER_MS),
     maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 4_194_304, 1),
     allowed: { hosts: options.allowedHosts, origins: options.allowedOrigins },
-    onError: guarded(options.onError),
+    health,
+    onError: (error) => {
+      if (health.isNews(error)) onError(error);
+    },
   };
 }
 
@@ -127,13 +148,13 @@ function wholeNumber(name: string, value: unknown, min: number, max: number = Nu
   return value;
 }
 
-/** An `onError` that never throws. */
-export function guarded(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
-  return (error) => {
+/** A listener of the options that never throws. */
+export function guarded<T>(name: string, listener: ((value: T) => void) | undefined): (value: T) => void {
+  return (value) => {
     try {
-      onError?.(error);
+      listener?.(value);
     } catch (thrown) {
-      process.emitWarning(`The onError of a session handler threw: ${String(thrown)}`, 'SessionHandlerWarning');
+      process.emitWarning(`The ${name} of a session handler threw: ${String(thrown)}`, 'SessionHandlerWarning');
     }
   };
 }

@@ -1,8 +1,10 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, type RequestId } from './json-rpc.ts';
+import type { Connected } from './open-connection.ts';
 import type { RequestOutput } from './open-request.ts';
-import type { OutgoingEvent } from './sse.ts';
+import { messageFrame, type OutgoingEvent } from './sse.ts';
+import type { StoreHealth } from './store-health.ts';
 import { type AnySession, appendAgain, canTryAgain, openedMark, RETRY_DELAYS_MS, settledBy } from './streams.ts';
 
 /** How long a stream waits for its first message before it begins without one, in milliseconds: most calls are answered sooner. */
@@ -16,6 +18,7 @@ export interface PostStreamOptions {
   readonly sinceSeq: number;
   /** Ids of the requests that are answered on it. */
   readonly ids: readonly RequestId[];
+  readonly health: StoreHealth;
   /** Is called before the stream begins with something else than all that it will ever hold. */
   readonly onLong: () => void;
 }
@@ -31,23 +34,32 @@ interface Early {
  * The stream of one POST on the node that runs its requests (docs/decisions/025-a-call-is-one-commit.md).
  *
  * It begins in the log together with its first message, in one commit, or a moment after its requests when there is none by then. Nothing
- * of the response goes out before.
+ * of the response goes out before. Where the store fails and requests do without it, the stream is not in the log and has no cursors.
  */
 export class PostStream implements RequestOutput {
   readonly streamId: string;
   readonly sinceSeq: number;
-  /** Resolves when the response can begin: with the client's first cursor. Rejects where the stream cannot be stored. */
-  readonly begun: Promise<string>;
+  /**
+   * Resolves when the response can begin: with the client's first cursor, or with `undefined` where the stream is not stored and does
+   * without. Rejects where it can be neither.
+   */
+  readonly begun: Promise<string | undefined>;
   readonly #options: PostStreamOptions;
-  readonly #begin: PromiseWithResolvers<string> = Promise.withResolvers<string>();
+  readonly #begin: PromiseWithResolvers<string | undefined> = Promise.withResolvers<string | undefined>();
   readonly #timer: NodeJS.Timeout;
   readonly #early: Early[] = [];
-  #state: 'waiting' | 'opening' | 'open' | 'failed' = 'waiting';
+  /** Requests that are settled, stored or not. */
+  readonly #settled = new Set<RequestId>();
+  #hasUnstoredAnswer = false;
+  #state: 'waiting' | 'opening' | 'open' | 'unstored' | 'failed' = 'waiting';
   #failure: unknown;
   /** The answer, where the stream has begun with it and is all said. */
   #only: OutgoingEvent | 'nothing' | undefined;
   #lastFrame: string | undefined;
-  #close: ((lastFrame: string) => void) | undefined;
+  #pauses = false;
+  /** What could not be stored and waits for the connection. */
+  readonly #unsent: OutgoingEvent[] = [];
+  #connected: Connected | undefined;
 
   constructor(options: PostStreamOptions) {
     this.#options = options;
@@ -58,14 +70,15 @@ export class PostStream implements RequestOutput {
     this.#timer = setTimeout(() => this.open(), OPEN_AFTER_MS).unref();
   }
 
-  /** The answer where it is all that there is to send; `nothing` where the requests were cancelled; `undefined`: the log is to be followed. */
+  /** The answer where it is all that there is to send; `nothing` where the requests were cancelled; `undefined`: there is more to come. */
   get only(): OutgoingEvent | 'nothing' | undefined {
     return this.#only;
   }
 
-  /** With what the response was ended before it began, if it was. */
-  get lastFrame(): string | undefined {
-    return this.#lastFrame;
+  /** With what the response was ended before it began, if it was: all that it still has to send. */
+  get lastFrames(): string | undefined {
+    if (this.#lastFrame === undefined) return undefined;
+    return this.#unsent.splice(0).map(messageFrame).join('') + this.#lastFrame;
   }
 
   /** Whether an error is the one that has kept the stream from beginning. */
@@ -75,6 +88,7 @@ export class PostStream implements RequestOutput {
 
   async append(message: unknown, again = false): Promise<void> {
     if (this.#state === 'open') return this.#append(message, again);
+    if (this.#state === 'unstored') return this.#sendUnstored(message, this.#failure);
     if (this.#state === 'failed') throw this.#failure;
     if (this.#early.length >= MAX_EARLY)
       throw new SessionError('STORE_BUSY', `${MAX_EARLY} messages wait for the database already`, { retryable: true });
@@ -93,40 +107,69 @@ export class PostStream implements RequestOutput {
     void this.#open();
   }
 
-  /** Ends the response from our side, so that the client comes back for the rest. */
+  /** Ends the response from our side, so that the client comes back for the rest. @returns Whether it can do so. */
+  pause(lastFrame: string): boolean {
+    const { health } = this.#options;
+    if (this.#state === 'unstored' || (health.degrades && health.failing)) return false;
+    this.#pauses = true;
+    this.close(lastFrame);
+    return true;
+  }
+
+  /** Ends the response. */
   close(lastFrame: string): void {
-    if (this.#close !== undefined) {
-      this.#close(lastFrame);
+    if (this.#connected !== undefined) {
+      this.#connected.close(lastFrame);
       return;
     }
     this.#lastFrame ??= lastFrame;
     this.open();
   }
 
-  /** The response has begun, and ends like this. */
-  attach(close: (lastFrame: string) => void): void {
-    this.#close = close;
+  /** The response has begun. */
+  attach(connected: Connected): void {
+    this.#connected = connected;
+    for (const event of this.#unsent.splice(0)) connected.push(event);
+    this.#closeIfDone();
   }
 
   async #open(): Promise<void> {
+    const { health } = this.#options;
     try {
-      const cursor = await this.#storeFirst();
+      const cursor = await health.write(() => this.#storeFirst());
       this.#state = 'open';
       // In the same turn, so that what comes next goes behind them.
       for (const { message, again, resolve, reject } of this.#early.splice(0))
         this.#append(message, again).then(resolve, reject);
       this.#begin.resolve(cursor);
     } catch (error) {
-      this.#state = 'failed';
       this.#failure = error;
-      for (const { reject } of this.#early.splice(0)) reject(error);
-      this.#begin.reject(error);
+      if (health.canDoWithout(error)) this.#doWithout(error);
+      else this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#state = 'failed';
+    for (const { reject } of this.#early.splice(0)) reject(error);
+    this.#begin.reject(error);
+  }
+
+  #doWithout(error: unknown): void {
+    this.#state = 'unstored';
+    if (this.#pauses) this.#lastFrame = undefined;
+    const early = this.#early.splice(0);
+    const [first] = early;
+    if (first !== undefined && this.#isWhole(early)) {
+      this.#only = isMessage(first.message) ? { id: undefined, message: first.message } : 'nothing';
+      for (const { resolve } of early) resolve();
+    } else for (const { message, resolve, reject } of early) this.#sendUnstored(message, error).then(resolve, reject);
+    this.#begin.resolve(undefined);
   }
 
   /** Stores the beginning and what waits. Both are appended in one turn, which makes them one commit. */
   async #storeFirst(): Promise<string> {
-    const { session, ids } = this.#options;
+    const { session, ids, health } = this.#options;
     for (let attempt = 0; ; attempt++) {
       const early = [...this.#early];
       const mark = session.events.append(this.streamId, openedMark(ids));
@@ -142,7 +185,7 @@ export class PostStream implements RequestOutput {
       const delayMs = RETRY_DELAYS_MS[attempt];
       // Where a message was stored without the beginning, a beginning behind it would hide it from the client.
       const again = [cursor, ...stored].every((each) => each.status === 'rejected' && canTryAgain(each.reason));
-      if (delayMs === undefined || !again) throw cursor.reason;
+      if (delayMs === undefined || !again || health.writesFail) throw cursor.reason;
       await pause(delayMs);
     }
   }
@@ -153,6 +196,7 @@ export class PostStream implements RequestOutput {
     whole: boolean,
   ): void {
     if (stored?.status === 'fulfilled') {
+      this.#note(message);
       if (whole) this.#only = isMessage(message) ? { id: stored.value, message } : 'nothing';
       resolve();
     } else if (again && canTryAgain(stored?.reason)) this.#append(message, true).then(resolve, reject);
@@ -165,8 +209,37 @@ export class PostStream implements RequestOutput {
   }
 
   async #append(message: unknown, again: boolean): Promise<void> {
-    const { session } = this.#options;
-    if (again) await appendAgain(session, this.streamId, message);
-    else await session.events.append(this.streamId, message);
+    const { session, health } = this.#options;
+    try {
+      await health.write<unknown>(() =>
+        again ? appendAgain(session, this.streamId, message) : session.events.append(this.streamId, message),
+      );
+      this.#note(message);
+    } catch (error) {
+      if (!health.canDoWithout(error)) throw error;
+      await this.#sendUnstored(message, error);
+    }
+  }
+
+  /** Without an event id: the client must not take it for something that it can have again. */
+  async #sendUnstored(message: unknown, error: unknown): Promise<void> {
+    this.#note(message);
+    if (settledBy(message) !== undefined) this.#hasUnstoredAnswer = true;
+    if (isMessage(message)) {
+      const event = { id: undefined, message };
+      if (this.#connected === undefined && this.#unsent.length < MAX_EARLY) this.#unsent.push(event);
+      else if (this.#connected?.push(event) !== true) throw error;
+    }
+    this.#closeIfDone();
+  }
+
+  #note(message: unknown): void {
+    const settled = settledBy(message);
+    if (settled !== undefined) this.#settled.add(settled);
+  }
+
+  /** Nothing in the log ends a connection of which an answer is not there. */
+  #closeIfDone(): void {
+    if (this.#hasUnstoredAnswer && this.#settled.size >= this.#options.ids.length) this.#connected?.close('');
   }
 }

@@ -14,13 +14,14 @@ import {
   textParam,
 } from './json-rpc.ts';
 import { responseOf } from './known-bodies.ts';
-import { type LocalSession, type LocalSettings, SSE_HEADERS } from './local-session.ts';
+import type { LocalSession, LocalSettings } from './local-session.ts';
+import { SSE_HEADERS } from './open-connection.ts';
 import type { RequestOutput } from './open-request.ts';
 import { PostStream } from './post-stream.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
-import { StoreHealth } from './store-health.ts';
+import { isOutage } from './store-health.ts';
 import { closedMark, requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
@@ -55,7 +56,6 @@ interface Responding<AuthInfo> {
 export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> {
   readonly #sdk: Sdk<Server, AuthInfo>;
   readonly #settings: LocalSettings;
-  readonly #health: StoreHealth = new StoreHealth();
   #streams = 0;
 
   constructor(sdk: Sdk<Server, AuthInfo>, settings: LocalSettings) {
@@ -79,14 +79,20 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       return new Response(null, { status: 202 });
     }
 
+    const { health } = this.#settings;
     const stream = new PostStream({
       session: local.session,
+      health,
       streamId: requestStream(requests.length, this.#settings.nodeId, ++this.#streams).streamId,
       sinceSeq,
       ids: requests.map(({ id }) => id),
       onLong: () => local.mail.watch(),
     });
-    if (this.#health.failing) await this.#openFirst(stream);
+    // Where the store is known to fail, no request is run that could not be answered.
+    if (health.writesFail && !health.degrades) {
+      stream.open();
+      await stream.begun;
+    }
     const polls = revision >= FIRST_POLLING_REVISION;
     const retry = retryFrame(this.#settings.retryIntervalMs);
     const extra = this.#extra(
@@ -105,51 +111,47 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     return this.#respond(local, stream, { requests, polls, caller, extra });
   }
 
-  /** Where the store is known to fail, a request is not run before its stream is stored. */
-  async #openFirst(stream: PostStream): Promise<void> {
-    stream.open();
-    await stream.begun;
-    this.#health.noteSuccess();
-  }
-
   /** Begins the response when the stream is in the log. */
   async #respond(
     local: LocalSession<Server>,
     stream: PostStream,
     { requests, polls, caller, extra }: Responding<AuthInfo>,
   ): Promise<Response> {
-    let cursor: string;
+    let cursor: string | undefined;
     try {
       cursor = await stream.begun;
     } catch (error) {
       // Nobody will ever hear what they say.
       for (const { id } of requests) local.transport.cancel(cancelled(id), id, extra, undefined, stream);
-      if (!isStoreFailure(error)) throw error;
-      this.#health.noteFailure();
+      if (!isOutage(error)) throw error;
       this.#settings.onError(error);
       throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);
     }
     const { retryIntervalMs } = this.#settings;
-    const opening = polls ? cursorFrame(cursor, true) + retryFrame(retryIntervalMs) : '';
+    const opening = polls && cursor !== undefined ? cursorFrame(cursor, true) + retryFrame(retryIntervalMs) : '';
     const { only } = stream;
     if (only !== undefined) return responseOf(only === 'nothing' ? opening : opening + messageFrame(only), SSE_HEADERS);
-    const lastFrame = stream.lastFrame ?? (local.closed ? retryFrame(retryIntervalMs) : undefined);
+    const lastFrame = stream.lastFrames ?? (local.closed ? retryFrame(retryIntervalMs) : undefined);
     if (lastFrame !== undefined) return responseOf(opening + lastFrame, SSE_HEADERS);
     const { streamId } = stream;
     const { response } = local.open({
       streamId,
       opening,
       after: cursor,
+      unstored: cursor === undefined,
       requests: requests.length,
       request: caller.request,
     });
-    stream.attach((frame) => local.closeConnection(streamId, frame));
+    stream.attach({
+      push: (event) => local.push(streamId, event),
+      close: (frame) => local.closeConnection(streamId, frame),
+    });
     return response;
   }
 
   /** Closes a stream's connections, here and on other nodes, so that their clients come back for the rest. */
   #close(stream: PostStream, lastFrame: string): void {
-    stream.close(lastFrame);
+    if (!stream.pause(lastFrame)) return;
     stream.append(closedMark()).catch((error: unknown) => {
       const gone = error instanceof SessionError && error.code === 'SESSION_NOT_FOUND';
       if (!gone && !stream.failedWith(error)) this.#settings.onError(error);
@@ -174,7 +176,6 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       if (stream.failedWith(error)) return;
       if (local.closed || (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) return;
       this.#settings.onError(error);
-      if (isStoreFailure(error)) this.#health.noteFailure();
       const failure = errorResponse(request.id, INTERNAL_ERROR, 'Answer could not be stored');
       const stored = !isStoreFailure(error) && (await tryAppend(stream, failure));
       // Without an event id: the client must not take it for something that it can have again.

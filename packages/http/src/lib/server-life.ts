@@ -112,9 +112,11 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     const server = await this.#options.createServer({ session, restored, request, authInfo });
     const ids = new OutgoingIds(this.#settings.nodeId, ++this.#instances);
     const transport = new SessionTransport(session.id, ids, async (message) => {
+      const { health } = this.#settings;
       try {
-        await session.events.append(STANDALONE_STREAM, message);
+        await health.write(() => session.events.append(STANDALONE_STREAM, message));
       } catch (error) {
+        if (health.canDoWithout(error) && local.push(STANDALONE_STREAM, { id: undefined, message })) return;
         if (!isNotification(message)) throw error;
         // Both SDK lines let go of such promises (McpServer.sendToolListChanged), and a rejection that nobody handles ends the process.
         if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void local.close(false);

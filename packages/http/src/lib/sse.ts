@@ -10,8 +10,8 @@ export interface OutgoingEvent {
 export interface SseOptions {
   /** Frames to begin with. */
   readonly opening: string;
-  /** Where the messages come from: asked for the next one only when the client has taken the last. */
-  readonly events: AsyncIterable<OutgoingEvent>;
+  /** Where the messages come from: asked for the next one only when the client has taken the last. `undefined`: they are all pushed. */
+  readonly events: AsyncIterable<OutgoingEvent> | undefined;
   /** How often a comment is sent while there is nothing else, in milliseconds; 0: never. */
   readonly keepAliveMs: number;
   /** Is called when the client's side has taken a message off our hands. */
@@ -27,6 +27,9 @@ type Next =
   | { readonly error: unknown }
   | 'idle'
   | 'closed';
+
+/** Bytes that may wait for a client when a message is pushed. */
+const MAX_PUSHED_BYTES = 65_536;
 
 const KEEP_ALIVE = ': keep-alive\n\n';
 const encoder = new TextEncoder();
@@ -75,8 +78,15 @@ export class SseConnection {
         pull: () => this.#pull(),
         cancel: () => this.#finish(),
       },
-      { highWaterMark: 0 },
+      new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
     );
+  }
+
+  /** Sends a message at once, behind what was sent. @returns Whether it was: not when the connection is over, or the client far behind. */
+  push(event: OutgoingEvent): boolean {
+    if (this.#closed || (this.#controller?.desiredSize ?? 0) < -MAX_PUSHED_BYTES) return false;
+    this.#write(messageFrame(event));
+    return true;
   }
 
   /** Ends the connection from our side, with a last frame. The client may come back. */
@@ -125,10 +135,11 @@ export class SseConnection {
   }
 
   async #request(): Promise<void> {
-    if (this.#pending || this.#arrived !== undefined) return;
+    const { events } = this.#options;
+    if (events === undefined || this.#pending || this.#arrived !== undefined) return;
     this.#pending = true;
     try {
-      this.#iterator ??= this.#options.events[Symbol.asyncIterator]();
+      this.#iterator ??= events[Symbol.asyncIterator]();
       this.#arrived = { result: await this.#iterator.next() };
     } catch (error) {
       this.#arrived = { error };

@@ -1,4 +1,4 @@
-import { type AppendOptions, type Session, SessionError } from '@mcp-session/core';
+import { type AppendOptions, type Session, SessionError, type SessionEvent } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, isRequestId, isResponse, type RequestId } from './json-rpc.ts';
 import type { Claim } from './listener.ts';
@@ -118,6 +118,8 @@ export interface FollowOptions {
   /** The connection's claim to the standalone stream. Default: it needs none. */
   readonly claim?: Claim;
   readonly signal: AbortSignal;
+  /** Is asked when reading has failed whether it is to be tried again, and may take its time. Default: it is not. */
+  readonly readAgain?: (error: unknown) => Promise<boolean>;
 }
 
 /**
@@ -127,10 +129,10 @@ export interface FollowOptions {
  */
 export async function* follow(
   session: AnySession,
-  { requests, settled: before, openedSeq = 0, claim, signal, ...options }: FollowOptions,
+  { requests, settled: before, openedSeq = 0, claim, ...options }: FollowOptions,
 ): AsyncGenerator<OutgoingEvent, boolean, undefined> {
   const settled = new Set(before);
-  for await (const { id, seq, message } of session.events.tail({ ...options, signal })) {
+  for await (const { id, seq, message } of tail(session, options)) {
     const settles = requests === undefined ? undefined : settledBy(message);
     if (settles !== undefined && settled.has(settles)) continue;
     if (isMessage(message)) yield { id: wireId(id, claim?.line ?? 1), message };
@@ -138,7 +140,25 @@ export async function* follow(
     else if (seq > openedSeq && isClosedMark(message)) return false;
     if (settles !== undefined && settled.add(settles).size === requests) return false;
   }
-  return !signal.aborted;
+  return !options.signal.aborted;
+}
+
+/** A tail that goes on where it has failed. */
+async function* tail(
+  session: AnySession,
+  { after, readAgain, ...options }: Pick<FollowOptions, 'streamId' | 'after' | 'signal' | 'readAgain'>,
+): AsyncGenerator<SessionEvent, void, undefined> {
+  for (let last = after; ;) {
+    try {
+      for await (const event of session.events.tail({ ...options, after: last })) {
+        last = event.id;
+        yield event;
+      }
+      return;
+    } catch (error) {
+      if ((await readAgain?.(error)) !== true) throw error;
+    }
+  }
 }
 
 function isClosedMark(message: unknown): boolean {

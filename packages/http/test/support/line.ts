@@ -51,6 +51,8 @@ type Shared = Pick<
   | 'allowedHosts'
   | 'allowedOrigins'
   | 'onError'
+  | 'onStoreError'
+  | 'onStoreStatus'
 >;
 
 export interface TestAuth {

@@ -1,0 +1,248 @@
+import { createSessionStore, type SessionBackend, type SessionStoreOptions } from '@mcp-session/core';
+import { describe, expect, it } from 'vitest';
+import type { StoreStatus } from '../src/v1.ts';
+import { failingBackend } from './support/failing-backend.ts';
+import { eventually, gate, start } from './support/harness.ts';
+import type { Json, Line, ServerPort, TestServer } from './support/line.ts';
+import { lines } from './support/lines.ts';
+import { initialize } from './support/raw.ts';
+
+/** All that requests need of a store. */
+const ALL: readonly (keyof SessionBackend)[] = [
+  'createSession',
+  'readSession',
+  'updateSession',
+  'touchSession',
+  'endSession',
+  'appendEvents',
+  'readEvents',
+  'readHeads',
+];
+const WRITES = ALL.filter((name) => !name.startsWith('read'));
+
+async function startDegrading(
+  line: Line,
+  tools: TestServer['tools'] = { echo: () => 'x' },
+  { store: storeOptions = {}, ...options }: { store?: SessionStoreOptions } & Record<string, unknown> = {},
+) {
+  const { backend, ...switches } = failingBackend();
+  const statuses: StoreStatus[] = [];
+  const servers: ServerPort[] = [];
+  const harness = await start(line, {
+    store: await createSessionStore(backend, storeOptions),
+    serve: () => ({ tools, onCreated: (server) => void servers.push(server) }),
+    onStoreError: 'degrade',
+    onStoreStatus: (status) => void statuses.push(status),
+    ...options,
+  });
+  const client = harness.raw();
+  const id = await client.begin();
+  const say = async (data: unknown) => servers.at(-1)?.notify('notifications/message', { level: 'info', data });
+  /** Calls until the store is asked again, and its answer has an id. */
+  const untilStored = () =>
+    eventually(async () => (await (await client.callTool('echo')).sse.rest()).at(-1)?.id !== undefined);
+  return { ...harness, ...switches, client, id, statuses, say, untilStored };
+}
+
+const dataOf = (message: Json): unknown => (message['params'] as Json | undefined)?.['data'] ?? 'answer';
+
+describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name', (line) => {
+  it.each([ALL, WRITES])(
+    'a held session is served, without event ids and without a cursor, and as ever when the store works again',
+    async (...methods) => {
+      const { client, fail, heal, statuses, errors, untilStored } = await startDegrading(line);
+      fail(methods);
+      for (let round = 0; round < 3; round++) {
+        const response = await client.callTool('echo');
+        expect(response.status).toBe(200);
+        expect(await response.sse.rest()).toEqual([{ data: expect.stringContaining('"x"') }]);
+      }
+      expect(statuses).toMatchObject([{ failing: true, error: { code: 'STORE_UNAVAILABLE' } }]);
+      expect(errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
+      heal();
+      await untilStored();
+      expect((await (await client.callTool('echo')).sse.rest())[0]).toMatchObject({ id: expect.any(String), data: '' });
+      expect(statuses.slice(1)).toEqual([{ failing: false, error: undefined }]);
+      expect(errors).toHaveLength(1);
+    },
+  );
+
+  it('what is not held, not its own, new, ended, or read from the log gets 503', async () => {
+    const principal = (auth?: { readonly token: string }): string | null => auth?.token ?? null;
+    const { client, raw, fail, heal, another, id } = await startDegrading(line, undefined, { principal });
+    fail(ALL);
+    for (const response of [
+      await raw().post(initialize()),
+      await raw({ ...client.headers, 'mcp-session-id': 'unknown' }).callTool('echo'),
+      await client.get(),
+      await client.get({ 'last-event-id': '1.aaaaaaaa._GET_stream' }),
+      await client.delete(),
+    ])
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
+    expect((await client.callTool('echo')).status).toBe(200);
+    another();
+    expect((await client.callTool('echo')).status).toBe(503);
+    heal();
+    await eventually(async () => (await client.callTool('echo')).status === 200);
+    expect((await client.delete()).status).toBe(204);
+    expect(id).toBeDefined();
+  });
+
+  it("another principal's session stays out of reach", async () => {
+    const { handler, fail, client } = await startDegrading(line, undefined, {
+      principal: (auth?: { readonly token: string }) => auth?.token ?? null,
+    });
+    const auth = (token: string) => ({ authInfo: { token, clientId: 'c', scopes: [] } });
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+    const request = (body: unknown, more: Record<string, string> = {}): Request =>
+      new Request(client.url, { method: 'POST', headers: { ...headers, ...more }, body: JSON.stringify(body) });
+    const begun = await handler.fetch(request(initialize()), auth('ada'));
+    const own = { 'mcp-session-id': begun.headers.get('mcp-session-id') ?? '' };
+    fail(ALL);
+    const call = client.toolCall('echo');
+    expect((await handler.fetch(request(call, own), auth('eve'))).status).toBe(503);
+    expect((await handler.fetch(request(call, own))).status).toBe(503);
+    expect((await handler.fetch(request(call, own), auth('ada'))).status).toBe(200);
+  });
+
+  it('a session that has expired as far as this node knows is not served', async () => {
+    const { client, fail, heal } = await startDegrading(line, undefined, { store: { ttlMs: 300 } });
+    fail(ALL);
+    expect((await client.callTool('echo')).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    expect((await client.callTool('echo')).status).toBe(503);
+    heal();
+    await eventually(async () => (await client.callTool('echo')).status === 404);
+  });
+
+  it('a standalone stream stays open, and says nothing twice or in another order', async () => {
+    const { client, say, fail, heal, statuses, untilStored } = await startDegrading(line);
+    const { sse } = await client.get();
+    await say(1);
+    const first = await sse.message();
+    fail(ALL);
+    for (const data of [2, 3]) await say(data);
+    const unstored = [await sse.message(), await sse.message()];
+    expect(unstored.map(({ id, message }) => [id, dataOf(message)])).toEqual([
+      ['', 2],
+      ['', 3],
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    heal();
+    await untilStored();
+    await say(4);
+    const fourth = await sse.message();
+    expect(dataOf(fourth.message)).toBe(4);
+    expect(fourth.id).not.toBe('');
+    expect(statuses.map(({ failing }) => failing)).toEqual([true, false]);
+    await sse.cancel();
+    // What was never stored is not there for one who comes back.
+    const resumed = await client.get({ 'last-event-id': first.id });
+    expect(dataOf((await resumed.sse.message()).message)).toBe(4);
+    await resumed.cancel();
+  });
+
+  it('a call that began before is answered; one who was not there gets an error for it, once', async () => {
+    for (const connected of [true, false]) {
+      const [begun, go] = [gate(), gate()];
+      const { client, fail, heal, untilStored } = await startDegrading(line, {
+        echo: () => 'x',
+        wait: async (_, { notify }) => {
+          await notify('notifications/message', { level: 'info', data: 1 });
+          begun.open();
+          await go.passed;
+          await notify('notifications/message', { level: 'info', data: 2 }).catch(() => undefined);
+          return 'waited';
+        },
+      });
+      const call = await client.callTool('wait');
+      const cursor = (await call.sse.next())?.id ?? '';
+      expect(dataOf((await call.sse.message()).message)).toBe(1);
+      await begun.passed;
+      fail(ALL);
+      if (!connected) {
+        await call.cancel();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      go.open();
+      if (connected) {
+        const rest = (await call.sse.rest()).filter(({ data }) => data);
+        expect(rest.map(({ id, data }) => [id, dataOf(JSON.parse(data ?? '') as Json)])).toEqual([
+          [undefined, 2],
+          [undefined, 'answer'],
+        ]);
+      } else await new Promise((resolve) => setTimeout(resolve, 100));
+      heal();
+      await untilStored();
+      const resumed = await client.get({ 'last-event-id': cursor });
+      const again = (await resumed.sse.rest())
+        .filter(({ data }) => data)
+        .map(({ data }) => JSON.parse(data ?? '') as Json);
+      expect(again).toMatchObject([{ params: { data: 1 } }, { error: { code: -32_603 } }]);
+    }
+  });
+
+  it('a call that begins without the store goes on without it, in its order, and does not let its client go', async () => {
+    const go = gate();
+    const { client, fail, heal } = await startDegrading(line, {
+      long: async (_, { notify, closeStream }) => {
+        for (const data of [1, 2]) void notify('notifications/message', { level: 'info', data });
+        closeStream();
+        await go.passed;
+        closeStream();
+        await notify('notifications/message', { level: 'info', data: 3 });
+        return 'x';
+      },
+    });
+    fail(ALL);
+    const { sse } = await client.callTool('long');
+    expect(await sse.next()).toEqual({ data: expect.stringContaining('1') });
+    heal();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    go.open();
+    expect((await sse.rest()).map(({ id, data }) => [id, dataOf(JSON.parse(data ?? '{}') as Json)])).toEqual([
+      [undefined, 2],
+      [undefined, 3],
+      [undefined, 'answer'],
+    ]);
+  });
+
+  it('what has to be remembered is refused, and not as if it were', async () => {
+    const { client, fail } = await startDegrading(line);
+    fail(WRITES);
+    const set = { jsonrpc: '2.0', id: 'level', method: 'logging/setLevel', params: { level: 'error' } };
+    const frames = await (await client.post(set)).sse.rest();
+    expect(frames).toEqual([{ data: expect.stringContaining('Answer could not be stored') }]);
+  });
+
+  it('a store that does not answer holds up one request at a time', async () => {
+    const { client, fail, hold } = await startDegrading(line);
+    fail(ALL);
+    expect((await client.callTool('echo')).status).toBe(200);
+    const release = hold(ALL);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const asking = client.callTool('echo');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let round = 0; round < 5; round++) expect((await client.callTool('echo')).status).toBe(200);
+    release();
+    expect((await asking).status).toBe(200);
+  });
+
+  it('a client that does not read is sent no more than some', async () => {
+    const flood = gate<number>();
+    const { client, fail } = await startDegrading(line, {
+      flood: async (_, { notify }) => {
+        let refused = 0;
+        const data = 'x'.repeat(20_000);
+        for (let n = 0; n < 500; n++)
+          await notify('notifications/message', { level: 'info', data }).catch(() => refused++);
+        flood.open(refused);
+        return 'x';
+      },
+    });
+    fail(ALL);
+    const response = await client.callTool('flood');
+    expect(await flood.passed).toBeGreaterThan(100);
+    await response.cancel();
+  });
+});
