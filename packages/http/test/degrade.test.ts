@@ -69,7 +69,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
 
   it('what is not held, not its own, new, ended, or read from the log gets 503', async () => {
     const principal = (auth?: { readonly token: string }): string | null => auth?.token ?? null;
-    const { client, raw, fail, heal, another, id } = await startDegrading(line, undefined, { principal });
+    const { client, raw, fail, heal, another, errors } = await startDegrading(line, undefined, { principal });
     fail(ALL);
     for (const response of [
       await raw().post(initialize()),
@@ -85,7 +85,8 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     heal();
     await eventually(async () => (await client.callTool('echo')).status === 200);
     expect((await client.delete()).status).toBe(204);
-    expect(id).toBeDefined();
+    // One of each handler.
+    expect(errors).toHaveLength(2);
   });
 
   it("another principal's session stays out of reach", async () => {
@@ -142,6 +143,21 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     await resumed.cancel();
   });
 
+  it('a connection whose log cannot be read for a while goes on where it was', async () => {
+    const { client, say, fail, heal, errors } = await startDegrading(line);
+    const { sse } = await client.get();
+    fail(ALL.filter((name) => name.startsWith('read')));
+    await say(1);
+    await eventually(() => errors.length === 1);
+    await say(2);
+    heal();
+    for (const data of [1, 2]) {
+      const { id, message } = await sse.message();
+      expect([id === '', dataOf(message)]).toEqual([false, data]);
+    }
+    await sse.cancel();
+  });
+
   it('a call that began before is answered; one who was not there gets an error for it, once', async () => {
     for (const connected of [true, false]) {
       const [begun, go] = [gate(), gate()];
@@ -194,7 +210,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
         return 'x';
       },
     });
-    fail(ALL);
+    fail(WRITES);
     const { sse } = await client.callTool('long');
     expect(await sse.next()).toEqual({ data: expect.stringContaining('1') });
     heal();
@@ -213,6 +229,13 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     const set = { jsonrpc: '2.0', id: 'level', method: 'logging/setLevel', params: { level: 'error' } };
     const frames = await (await client.post(set)).sse.rest();
     expect(frames).toEqual([{ data: expect.stringContaining('Answer could not be stored') }]);
+  });
+
+  it('a store that was closed is no outage: nothing is served without it', async () => {
+    const { client, store, statuses } = await startDegrading(line);
+    await store.close();
+    expect((await client.callTool('echo')).status).toBe(503);
+    expect(statuses).toEqual([]);
   });
 
   it('a store that does not answer holds up one request at a time', async () => {
