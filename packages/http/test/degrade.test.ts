@@ -1,48 +1,9 @@
-import { createSessionStore, type SessionBackend, type SessionStoreOptions } from '@mcp-session/core';
 import { describe, expect, it } from 'vitest';
-import type { StoreStatus } from '../src/v1.ts';
-import { failingBackend } from './support/failing-backend.ts';
-import { eventually, gate, start } from './support/harness.ts';
-import type { Json, Line, ServerPort, TestServer } from './support/line.ts';
+import { ALL, startDegrading, WRITES } from './support/degrading.ts';
+import { eventually, gate } from './support/harness.ts';
+import type { Json } from './support/line.ts';
 import { lines } from './support/lines.ts';
 import { initialize } from './support/raw.ts';
-
-/** All that requests need of a store. */
-const ALL: readonly (keyof SessionBackend)[] = [
-  'createSession',
-  'readSession',
-  'updateSession',
-  'touchSession',
-  'endSession',
-  'appendEvents',
-  'readEvents',
-  'readHeads',
-];
-const WRITES = ALL.filter((name) => !name.startsWith('read'));
-
-async function startDegrading(
-  line: Line,
-  tools: TestServer['tools'] = { echo: () => 'x' },
-  { store: storeOptions = {}, ...options }: { store?: SessionStoreOptions } & Record<string, unknown> = {},
-) {
-  const { backend, ...switches } = failingBackend();
-  const statuses: StoreStatus[] = [];
-  const servers: ServerPort[] = [];
-  const harness = await start(line, {
-    store: await createSessionStore(backend, storeOptions),
-    serve: () => ({ tools, onCreated: (server) => void servers.push(server) }),
-    onStoreError: 'degrade',
-    onStoreStatus: (status) => void statuses.push(status),
-    ...options,
-  });
-  const client = harness.raw();
-  const id = await client.begin();
-  const say = async (data: unknown) => servers.at(-1)?.notify('notifications/message', { level: 'info', data });
-  /** Calls until the store is asked again, and its answer has an id. */
-  const untilStored = () =>
-    eventually(async () => (await (await client.callTool('echo')).sse.rest()).at(-1)?.id !== undefined);
-  return { ...harness, ...switches, client, id, statuses, say, untilStored };
-}
 
 const dataOf = (message: Json): unknown => (message['params'] as Json | undefined)?.['data'] ?? 'answer';
 

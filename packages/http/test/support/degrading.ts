@@ -1,0 +1,54 @@
+import { createSessionStore, type SessionBackend, type SessionStoreOptions } from '@mcp-session/core';
+import type { StoreStatus } from '../../src/v1.ts';
+import { type FailingBackend, failingBackend } from './failing-backend.ts';
+import { eventually, type Harness, start } from './harness.ts';
+import type { Line, ServerPort, TestServer } from './line.ts';
+import type { RawClient } from './raw.ts';
+
+/** All that requests need of a store. */
+export const ALL: readonly (keyof SessionBackend)[] = [
+  'createSession',
+  'readSession',
+  'updateSession',
+  'touchSession',
+  'endSession',
+  'appendEvents',
+  'readEvents',
+  'readHeads',
+];
+export const WRITES: readonly (keyof SessionBackend)[] = ALL.filter((name) => !name.startsWith('read'));
+
+export interface Degrading extends Harness, Omit<FailingBackend, 'backend'> {
+  readonly client: RawClient;
+  /** What the observer was told. */
+  readonly statuses: readonly StoreStatus[];
+  /** Says something on the standalone stream. */
+  say(data: unknown): Promise<void>;
+  /** Calls until the store is asked again, and its answer has an id. */
+  untilStored(): Promise<void>;
+}
+
+/** A handler that degrades on a store that can be made to fail, and a client with a session. */
+export async function startDegrading(
+  line: Line,
+  tools: TestServer['tools'] = { echo: () => 'x' },
+  { store: storeOptions = {}, ...options }: { store?: SessionStoreOptions } & Record<string, unknown> = {},
+): Promise<Degrading> {
+  const { backend, ...switches } = failingBackend();
+  const statuses: StoreStatus[] = [];
+  const servers: ServerPort[] = [];
+  const harness = await start(line, {
+    store: await createSessionStore(backend, storeOptions),
+    serve: () => ({ tools, onCreated: (server) => void servers.push(server) }),
+    onStoreError: 'degrade',
+    onStoreStatus: (status) => void statuses.push(status),
+    ...options,
+  });
+  const client = harness.raw();
+  await client.begin();
+  const say = async (data: unknown): Promise<void> =>
+    servers.at(-1)?.notify('notifications/message', { level: 'info', data });
+  const untilStored = (): Promise<void> =>
+    eventually(async () => (await (await client.callTool('echo')).sse.rest()).at(-1)?.id !== undefined);
+  return { ...harness, ...switches, client, statuses, say, untilStored };
+}
