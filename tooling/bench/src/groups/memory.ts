@@ -12,12 +12,13 @@ export async function memory(scale: Scale): Promise<Section> {
     return {
       id: 'memory',
       title: 'In memory',
-      text: 'Beside a plain `Map` by hand that holds texts as JSON, behind asynchronous functions, with the same checks: that the session is live, that names and values may be stored, and that each session and the whole stay below their bounds. It does without the batches and the tokens of appends, which a database needs.',
+      text: 'Beside a plain `Map` by hand that holds texts as JSON, behind asynchronous functions, with the same checks and the same answers: that the session is live, that names and values may be stored, and that each session and the whole stay below their bounds, with an index by stream. It does without the batches and the tokens of appends, which a database needs, and without the turns that a long loop of calls leaves to timers and sockets.',
       rows: await measureStore(
         ours(store),
         rawMemory(),
         { append: 0.5, spread: burst, focused: burst, get: 0.5, set: 0.5, update: 0.5, replay: 0.5 },
         scale,
+        10,
       ),
     };
   } finally {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSqliteStore } from '@mcp-session/sqlite';
-import { STREAM } from '../lib/ours.ts';
+import { KEY, STREAM } from '../lib/ours.ts';
 import type { Scale, Section } from '../lib/result.ts';
 import { EVENTS_OF_EACH, fillStore, measureScale, sizes, TOUCH_INTERVAL_MS } from '../lib/scale-cases.ts';
 import { message } from '../lib/workload.ts';
@@ -31,10 +31,14 @@ export async function sqliteScale(scale: Scale): Promise<Section> {
            select pk, k, ?, ?, ?, ? from n cross join mcp_sessions`,
         )
         .run(EVENTS_OF_EACH, STREAM, Date.now(), text.length, text);
+      const value = JSON.stringify({ theme: 'dark', n: 0 });
       raw.database.exec(`
         insert into mcp_tokens (session_pk, token, first_seq, last_seq)
           select session_pk, lower(hex(randomblob(11))), seq, seq from mcp_events;
-        update mcp_sessions set last_seq = ${EVENTS_OF_EACH}, log_bytes = ${EVENTS_OF_EACH * text.length};
+        insert into mcp_state (session_pk, key, version, bytes, value)
+          select pk, '${KEY}', 1, ${KEY.length + value.length}, '${value}' from mcp_sessions;
+        update mcp_sessions set last_seq = ${EVENTS_OF_EACH}, log_bytes = ${EVENTS_OF_EACH * text.length},
+          state_version = 1, state_keys = 1, state_bytes = ${KEY.length + value.length};
         pragma wal_checkpoint(truncate)`);
     });
   };

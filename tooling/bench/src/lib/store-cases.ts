@@ -35,14 +35,21 @@ export interface Targets {
 const AT_ONCE = 64;
 const REPLAYED = 1_000;
 
-/** Measures each operation of a store beside the same by hand. */
+/**
+ * Measures each operation of a store beside the same by hand.
+ *
+ * @param longer How many times as often: where an operation takes a microsecond, V8 would else compile while it is measured. At most `10`, since logs would
+ * outgrow their retention.
+ */
 export async function measureStore(
   ours: Subjects,
   raw: Subjects,
   targets: Targets,
   { quick, say }: Scale,
+  longer = 1,
 ): Promise<Row[]> {
-  const effort = (runs: number) => (quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 9, runs });
+  const effort = (runs: number) =>
+    quick ? { blocks: 2, runs: Math.ceil(runs / 20) } : { blocks: 9, runs: runs * longer };
   const rows: Row[] = [];
   const add = (row: Row) => {
     rows.push(row);

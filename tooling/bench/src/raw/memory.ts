@@ -20,10 +20,20 @@ interface Entry {
   readonly bytes: number;
 }
 
+interface Event {
+  readonly seq: number;
+  readonly streamId: string;
+  readonly message: string;
+  readonly createdAt: number;
+  readonly bytes: number;
+}
+
 interface Held {
   expiresAt: number;
   seq: number;
-  readonly events: { seq: number; streamId: string; message: string; createdAt: number; bytes: number }[];
+  readonly events: Event[];
+  /** The same by stream, so that reading a stream costs what it returns. */
+  readonly streams: Map<string, Event[]>;
   logBytes: number;
   readonly state: Map<string, Entry>;
   stateVersion: number;
@@ -48,7 +58,7 @@ export function rawMemory(): Subjects {
     session.expiresAt = now + TTL_MS;
     return session;
   };
-  const put = (session: Held, value: unknown): number => {
+  const put = (session: Held, value: unknown): { readonly version: number; readonly text: string } => {
     checkKey(KEY);
     checkExact(value, 0);
     const text = JSON.stringify(value);
@@ -63,7 +73,7 @@ export function rawMemory(): Subjects {
     session.stateBytes += more;
     const version = ++session.stateVersion;
     session.state.set(KEY, { text, version, bytes });
-    return version;
+    return { version, text };
   };
   const take = (session: Held): unknown => {
     checkKey(KEY);
@@ -81,22 +91,26 @@ export function rawMemory(): Subjects {
       reserve(bytes);
       session.logBytes += bytes;
       const { events } = session;
-      events.push({ seq: ++session.seq, streamId: STREAM, message: text, createdAt: Date.now(), bytes });
+      const event = { seq: ++session.seq, streamId: STREAM, message: text, createdAt: Date.now(), bytes };
+      events.push(event);
+      const stream = session.streams.get(STREAM);
+      if (stream === undefined) session.streams.set(STREAM, [event]);
+      else stream.push(event);
       if (events.length > MAX_EVENTS * 1.1 || session.logBytes > MAX_LOG_BYTES * 1.1)
         throw new Error('A log of this benchmark never grows so long');
       return `${session.seq}.${STREAM}`;
     },
     get: async () => take(use(id)),
-    set: async (value) => put(use(id), value),
+    set: async (value) => put(use(id), value).version,
     update: async () => {
       const session = use(id);
       const value = take(session) as { readonly n: number };
-      put(session, { ...value, n: value.n + 1 });
+      // What is stored, as a read would give it.
+      return JSON.parse(put(session, { ...value, n: value.n + 1 }).text) as unknown;
     },
     replay: async () => {
       let count = 0;
-      for (const { streamId, message } of use(id).events)
-        if (streamId === STREAM && JSON.parse(message) !== undefined) count++;
+      for (const { message } of use(id).streams.get(STREAM) ?? []) if (JSON.parse(message) !== undefined) count++;
       return count;
     },
   });
@@ -108,6 +122,7 @@ export function rawMemory(): Subjects {
         expiresAt: Date.now() + TTL_MS,
         seq: 0,
         events: [],
+        streams: new Map(),
         logBytes: 0,
         state: new Map(),
         stateVersion: 0,
@@ -128,6 +143,7 @@ function checkExact(value: unknown, depth: number): void {
   if (typeof value !== 'object' || depth === MAX_DEPTH) throw new Error('Not JSON');
   const prototype: unknown = Object.getPrototypeOf(value);
   if (!Array.isArray(value) && prototype !== null && prototype !== Object.prototype) throw new Error('Not JSON');
+  if (Object.getOwnPropertySymbols(value).length > 0) throw new Error('Not JSON');
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') throw new Error('Not JSON');
   for (const each of Object.values(value)) checkExact(each, depth + 1);
 }
