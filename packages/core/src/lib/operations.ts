@@ -71,8 +71,12 @@ export class Operations {
     }
   }
 
-  /** Makes one call to the backend: as a part of work that was begun, or after {@link checkOpen} as the whole of it. */
-  async call<T>(name: OperationName, call: (backend: SessionBackend) => Promise<T>): Promise<T> {
+  /**
+   * Makes one call to the backend: as a part of work that was begun, or after {@link checkOpen} as the whole of it.
+   *
+   * @param now Passed on to the call, where that spares a closure.
+   */
+  async call<T>(name: OperationName, call: (backend: SessionBackend, now: number) => Promise<T>, now = 0): Promise<T> {
     // Counted by itself as well: of two calls at once, one can outlast the work that failed with the other.
     this.#underWay++;
     let startedAt = 0;
@@ -80,7 +84,7 @@ export class Operations {
       const turn = this.#turn.endIfLong();
       if (turn !== undefined) await turn;
       if (this.#observe !== undefined) startedAt = performance.now();
-      const result = await call(this.#backend);
+      const result = await call(this.#backend, now);
       if (this.#observe !== undefined) this.#tell(name, startedAt, undefined);
       return result;
     } catch (error) {

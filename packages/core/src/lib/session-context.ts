@@ -75,7 +75,7 @@ export class SessionContext {
     call: (backend: SessionBackend, now: number) => Promise<T | undefined>,
   ): Promise<T | undefined> {
     const { now } = this;
-    const result = this.shared.operations.call(name, (backend) => call(backend, now));
+    const result = this.shared.operations.call(name, call, now);
     return this.#touchIsDue(now) ? this.#touchBeside(result, now) : result;
   }
 

@@ -33,8 +33,7 @@ export class StateCodec {
    * @returns A promise only where the key has a schema: waiting for nothing would cost as much as a call to a database in memory.
    */
   encode(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
-    checkStateKey(key);
-    if (value === undefined) return { key, value: undefined, bytes: 0, expectedVersion };
+    if (value === undefined) return { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion };
     const schema = this.checkDeclared(key);
     const text = encodeExact(value, () => `Value of state key ${quote(key)}`);
     const bytes = utf8Bytes(text);
@@ -51,7 +50,7 @@ export class StateCodec {
   /** @returns The value; a promise of it where the key has a schema, as {@link encode}. */
   parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): unknown {
     const value = decode(text, 'state value');
-    const schema = this.checkDeclared(key);
+    const schema = this.#schemas === undefined ? undefined : this.checkDeclared(key);
     return schema === undefined ? value : validate(schema, key, value);
   }
 }
