@@ -21,10 +21,13 @@ const ENTRIES: Readonly<Record<string, readonly (readonly [entry: string, beside
   '@mcp-session/conformance': [],
 };
 
-/** The first thing that a process does with a store of its own. */
-const FIRST_USE: Readonly<Record<string, string>> = {
-  '@mcp-session/core/memory': 'await (await m.createMemoryStore()).create()',
-  '@mcp-session/sqlite': `await (await m.createSqliteStore({ path: ':memory:' })).create()`,
+/** The first thing that a process does with a store of its own, and with the driver, which loads its library only then. */
+const FIRST_USE: Readonly<Record<string, readonly [ours: string, beside: string]>> = {
+  '@mcp-session/core/memory': ['await (await m.createMemoryStore()).create()', ''],
+  '@mcp-session/sqlite': [
+    `await (await m.createSqliteStore({ path: ':memory:' })).create()`,
+    `new m.default(':memory:').prepare('select 1').get()`,
+  ],
 };
 
 /** How large each package is with what it depends on, and how long it takes to load. */
@@ -45,9 +48,10 @@ export async function packages({ quick, say }: Scale): Promise<Section> {
       const use = FIRST_USE[entry];
       const sides = {
         ours: loading(entry),
-        used: loading(entry, use),
+        used: loading(entry, use?.[0]),
         bare: loading(''),
         driver: loading(beside),
+        driverUsed: loading(beside, use?.[1]),
       };
       const { times } = await compare(sides, { blocks: quick ? 0 : 5, runs: quick ? 1 : 3 });
       const bare = times('bare').medianMs;
@@ -56,7 +60,11 @@ export async function packages({ quick, say }: Scale): Promise<Section> {
       const other = beside === '' ? `Node itself: ${duration(bare)}` : `${beside}: ${more('driver')}`;
       facts.push({ name: `${entry}: time to load, peers included`, value: more('ours'), beside: other });
       if (use === undefined) continue;
-      facts.push({ name: `${entry}: the same, to the first session`, value: more('used'), beside: '' });
+      facts.push({
+        name: `${entry}: the same, to the first session`,
+        value: more('used'),
+        beside: beside === '' ? '' : `${beside}, to the first query: ${more('driverUsed')}`,
+      });
     }
   }
   return {
