@@ -6,6 +6,7 @@ import {
   PostgresIntrospector,
   PostgresQueryCompiler,
   type Compilable,
+  type CompiledQuery,
   type RawBuilder,
 } from 'kysely';
 import type { Client } from './client.ts';
@@ -88,16 +89,17 @@ export class Connection {
   }
 
   #statement<Args extends object, Result>(build: Build<Args, Result>, writes: boolean): Statement<Args, Result> {
-    const { sql, parameters } = build(this.queries, placeholders as Args).compile(this.queries);
-    const names = parameters.map((value) => (value instanceof Placeholder ? value.name : undefined));
+    const { sql, parameters } = withoutRepeats(build(this.queries, placeholders as Args).compile(this.queries));
     return (args) => {
-      const start = () => {
-        // A new array each time: postgres.js replaces the values in it by what it sends.
-        const values: unknown[] = [];
-        for (const [index, name] of names.entries())
-          values.push(name === undefined ? parameters[index] : (args[name as keyof Args] ?? null));
-        return this.client.sql.unsafe(sql, values as string[], { prepare: true });
-      };
+      // A new array each time: postgres.js replaces the values in it by what it sends.
+      const start = () =>
+        this.client.sql.unsafe(
+          sql,
+          parameters.map((value) =>
+            value instanceof Placeholder ? (args[value.name as keyof Args] ?? null) : value,
+          ) as string[],
+          { prepare: true },
+        );
       return this.#run(start, this.#timeoutMs, writes) as Promise<readonly Result[]>;
     };
   }
@@ -165,6 +167,21 @@ function wasSent(query: Running): boolean {
  */
 function disarm(query: Running): void {
   void Object.assign(query, { strings: ['select 1'], args: [] });
+}
+
+/** Gives a value one parameter, however many places of the query it is used in: each is written, sent and read by itself. */
+function withoutRepeats({ sql, parameters }: CompiledQuery): Pick<CompiledQuery, 'sql' | 'parameters'> {
+  const kept: unknown[] = [];
+  const same = (a: unknown) => (b: unknown) =>
+    a instanceof Placeholder && b instanceof Placeholder && a.name === b.name;
+  // Not in a quoted name, which may hold anything.
+  const text = sql.replaceAll(/"[^"]*"|\$(\d+)/g, (found, place: string | undefined) => {
+    if (place === undefined) return found;
+    const value = parameters[Number(place) - 1];
+    const index = kept.findIndex(same(value));
+    return `$${index === -1 ? kept.push(value) : index + 1}`;
+  });
+  return { sql: text, parameters: kept };
 }
 
 /** Stands in a query that is compiled for a value that comes with each run. */

@@ -52,9 +52,8 @@ export class State {
       expiresAt,
       now,
     });
-    if (row === undefined) return undefined;
-    // A conflict, a limit, or somebody was faster, which may change what there is to say.
-    if (row.version === null) return this.#commitLocked(commit, now);
+    // Not live, a conflict, a limit, or somebody was faster, which may change what there is to say.
+    if (row === undefined) return this.#commitLocked(commit, now);
     return { status: 'committed', version: Number(row.version), existed: [row.existed] };
   }
 
@@ -112,8 +111,7 @@ interface SelectedValue {
 }
 
 interface Written {
-  /** `null`: nothing was written. */
-  readonly version: Int8 | null;
+  readonly version: Int8;
   readonly existed: boolean;
 }
 
@@ -169,7 +167,7 @@ function prepare(connection: Connection) {
     // still has the same: only then is anything written.
     write: connection.writing(
       (_, { sessionId, key, value, bytes, expectedVersion, maxKeys, maxBytes, expiresAt, now }: Write) => sql<Written>`
-        with seen as materialized (
+        with seen as (
           select session.pk, session.state_version, old.version, coalesce(old.bytes, 0) as bytes
           from ${table.sessions} as session
           left join ${table.state} as old on old.session_pk = session.pk and old.key = ${key}::text::bytea
@@ -186,14 +184,13 @@ function prepare(connection: Connection) {
             and coalesce(seen.version, 0) = coalesce(${expectedVersion}::int8, seen.version, 0)
             and (seen.version is not null or session.state_keys < ${maxKeys}::int8)
             and (${bytes}::int8 <= seen.bytes or session.state_bytes + ${bytes}::int8 - seen.bytes <= ${maxBytes}::int8)
-          returning session.pk, session.state_version
-        ), written as (
-          insert into ${table.state} as kept (session_pk, key, version, bytes, value)
-          select pk, ${key}::text::bytea, state_version, ${bytes}::int8, ${value} from moved
-          on conflict on constraint ${sql.id(`${connection.tablePrefix}state_key`)} do update
-          set version = excluded.version, bytes = excluded.bytes, value = excluded.value
+          returning session.pk, session.state_version, seen.version is not null as existed
         )
-        select (select state_version from moved) as version, seen.version is not null as existed from seen`,
+        insert into ${table.state} as kept (session_pk, key, version, bytes, value)
+        select pk, ${key}::text::bytea, state_version, ${bytes}::int8, ${value} from moved
+        on conflict on constraint ${sql.id(`${connection.tablePrefix}state_key`)} do update
+        set version = excluded.version, bytes = excluded.bytes, value = excluded.value
+        returning version, (select existed from moved) as existed`,
     ),
 
     commit: connection.writing(
