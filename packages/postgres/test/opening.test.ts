@@ -85,7 +85,7 @@ describe('migrations', () => {
 
   it('in a schema whose name has to be quoted', async () => {
     const { url } = inject('postgres');
-    const schema = `te"st'\\ ${crypto.randomUUID().slice(0, 8)}`;
+    const schema = `te"s$7t'\\ ${crypto.randomUUID().slice(0, 8)}`;
     const sql = connect(url);
     onTestFinished(() => sql`drop schema if exists ${sql(schema)} cascade`.then(() => undefined));
     const backend = await openBackend({ url, schema });
