@@ -70,6 +70,9 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
 /**
  * Where the log stands and the events after it, as rows of one shape: what costs most of a large page is what the driver does for each column of each row.
  *
+ * The parts of the `union all` come in their order: PostgreSQL runs them one after the other unless it runs them in parallel, which it does not with what reads a CTE
+ * (postgresql.org/docs/current/parallel-safety.html).
+ *
  * Sums over the rows cost the server as much again as reading them, so they are made only where the log holds more bytes than a page may: of
  * the two selections of events, one is never run.
  */
