@@ -16,6 +16,7 @@ async function play(line: Line, store: StoreAddress): Promise<void> {
   if (FILE !== undefined) await appendFile(FILE, `SDK ${line.name}, ${store.kind}: ${JSON.stringify(report)}\n`);
   expect(report.violations).toEqual([]);
   expect(report.kills).toBeGreaterThan(0);
+  expect(report.takeovers).toBeGreaterThan(0);
   expect(report.calls - report.interrupted).toBeGreaterThan(20);
 }
 

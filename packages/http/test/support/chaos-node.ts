@@ -32,9 +32,17 @@ const handler = line.createHandler({
         }
         return 'counted';
       },
-      say: async ({ what }, _, server) => {
+      say: async ({ what, close = false }, { closeStandaloneStream }, server) => {
+        if (close === true) closeStandaloneStream();
         await server.notify('notifications/message', { level: 'info', data: what });
         return 'said';
+      },
+      poll: async ({ what }, { closeStream }) => {
+        for (let i = 0; i < 2; i++) {
+          closeStream();
+          await pause(150);
+        }
+        return String(what);
       },
       wait: async (_, { signal }) => {
         await pause(5_000, undefined, { signal }).catch(() => undefined);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { haunt } from './chaos-ghost.ts';
 import type { StoreAddress } from './chaos-store.ts';
 import type { Line, TestClient } from './line.ts';
 import { startProxy } from './proxy.ts';
@@ -14,6 +15,8 @@ export interface ChaosReport {
   /** Calls that ended with an error while a node was killed. */
   readonly interrupted: number;
   readonly notifications: number;
+  /** How often a client read from the connection that it had taken its own stream from. */
+  readonly takeovers: number;
   /** What must not happen, in words. */
   readonly violations: string[];
   /** What the nodes reported. */
@@ -43,6 +46,7 @@ export async function runChaos(
     cuts: 0,
     interrupted: 0,
     notifications: 0,
+    takeovers: 0,
     violations: [] as string[],
     errors: [] as string[],
   };
@@ -76,7 +80,10 @@ export async function runChaos(
         report.cuts++;
       }
     };
-    await Promise.all([killer(), cutter(), ...players.map((player) => player.play(over))]);
+    const ghost = async (): Promise<void> => {
+      report.takeovers = await haunt(proxy.url, over, report.violations);
+    };
+    await Promise.all([killer(), cutter(), ghost(), ...players.map((player) => player.play(over))]);
     for (const player of players) await player.finish();
     return report;
   } finally {
@@ -151,7 +158,8 @@ class Player {
       await this.#cancel();
       await Promise.all([
         this.#say(`${what} a`),
-        this.#say(`${what} b`),
+        this.#say(`${what} b`, this.#n % 3 === 0),
+        this.#expect('poll', { what }, what),
         this.#expect('ask', { what }, JSON.stringify({ answer: what })),
       ]);
     }
@@ -178,8 +186,8 @@ class Player {
     if (answer !== undefined && answer !== expected) this.#violation(`${tool} got ${answer}, not ${expected}`);
   }
 
-  async #say(what: string): Promise<void> {
-    if ((await this.#call('say', { what })) !== undefined) this.#said.push(what);
+  async #say(what: string, close = false): Promise<void> {
+    if ((await this.#call('say', { what, close })) !== undefined) this.#said.push(what);
   }
 
   async #add(note: string): Promise<void> {
