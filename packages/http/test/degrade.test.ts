@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ALL, startDegrading, WRITES } from './support/degrading.ts';
+import { ALL, dataOf, startDegrading, WRITES } from './support/degrading.ts';
 import { eventually, gate } from './support/harness.ts';
 import type { Json } from './support/line.ts';
 import { lines } from './support/lines.ts';
 import { initialize } from './support/raw.ts';
-
-const dataOf = (message: Json): unknown => (message['params'] as Json | undefined)?.['data'] ?? 'answer';
 
 describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name', (line) => {
   it.each([ALL, WRITES])(
@@ -75,48 +73,6 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     expect((await client.callTool('echo')).status).toBe(503);
     heal();
     await eventually(async () => (await client.callTool('echo')).status === 404);
-  });
-
-  it('a standalone stream stays open, and says nothing twice or in another order', async () => {
-    const { client, say, fail, heal, statuses, untilStored } = await startDegrading(line);
-    const { sse } = await client.get();
-    await say(1);
-    const first = await sse.message();
-    fail(ALL);
-    for (const data of [2, 3]) await say(data);
-    const unstored = [await sse.message(), await sse.message()];
-    expect(unstored.map(({ id, message }) => [id, dataOf(message)])).toEqual([
-      ['', 2],
-      ['', 3],
-    ]);
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    heal();
-    await untilStored();
-    await say(4);
-    const fourth = await sse.message();
-    expect(dataOf(fourth.message)).toBe(4);
-    expect(fourth.id).not.toBe('');
-    expect(statuses.map(({ failing }) => failing)).toEqual([true, false]);
-    await sse.cancel();
-    // What was never stored is not there for one who comes back.
-    const resumed = await client.get({ 'last-event-id': first.id });
-    expect(dataOf((await resumed.sse.message()).message)).toBe(4);
-    await resumed.cancel();
-  });
-
-  it('a connection whose log cannot be read for a while goes on where it was', async () => {
-    const { client, say, fail, heal, errors } = await startDegrading(line);
-    const { sse } = await client.get();
-    fail(ALL.filter((name) => name.startsWith('read')));
-    await say(1);
-    await eventually(() => errors.length === 1);
-    await say(2);
-    heal();
-    for (const data of [1, 2]) {
-      const { id, message } = await sse.message();
-      expect([id === '', dataOf(message)]).toEqual([false, data]);
-    }
-    await sse.cancel();
   });
 
   it('a call that began before is answered; one who was not there gets an error for it, once', async () => {

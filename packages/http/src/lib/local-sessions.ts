@@ -1,10 +1,13 @@
 import type { LocalSession } from './local-session.ts';
 import type { ServerLike } from './sdk.ts';
+import type { StoreHealth } from './store-health.ts';
 
 /** How many sessions a node holds, and for how long. */
 export interface LocalBounds {
   readonly maxLocalSessions: number;
   readonly localIdleMs: number;
+  /** A session that is let go while requests are served without the store could not come back. */
+  readonly health: Pick<StoreHealth, 'degraded'>;
 }
 
 /**
@@ -80,7 +83,7 @@ export class LocalSessions<Server extends ServerLike> {
     this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
-        const bound = performance.now() - this.#bounds.localIdleMs;
+        const bound = this.#bounds.health.degraded ? 0 : performance.now() - this.#bounds.localIdleMs;
         for (const local of this.#held.values()) if (!local.busy && local.lastUsedAt <= bound) void local.close();
         if (this.#held.size > 0) this.#schedule();
       },

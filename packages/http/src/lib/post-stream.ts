@@ -10,7 +10,7 @@ import { type AnySession, appendAgain, canTryAgain, openedMark, RETRY_DELAYS_MS,
 /** How long a stream waits for its first message before it begins without one, in milliseconds: most calls are answered sooner. */
 const OPEN_AFTER_MS = 10;
 /** How many messages may wait for the stream to begin: a store that hangs must not fill the memory. */
-const MAX_EARLY = 1_000;
+const MAX_EARLY = 10_000;
 
 export interface PostStreamOptions {
   readonly session: AnySession;
@@ -109,8 +109,7 @@ export class PostStream implements RequestOutput {
 
   /** Ends the response from our side, so that the client comes back for the rest. @returns Whether it can do so. */
   pause(lastFrame: string): boolean {
-    const { health } = this.#options;
-    if (this.#state === 'unstored' || (health.degrades && health.failing)) return false;
+    if (this.#state === 'unstored' || this.#options.health.degraded) return false;
     this.#pauses = true;
     this.close(lastFrame);
     return true;

@@ -98,7 +98,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     const extra = this.#extra(
       caller,
       polls ? () => this.#close(stream, retry) : undefined,
-      polls ? () => local.closeStandalone() : undefined,
+      polls ? () => (health.degraded ? undefined : local.closeStandalone()) : undefined,
     );
     for (const request of requests)
       local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));

@@ -51,6 +51,11 @@ export class StoreHealth {
     return this.#reads.failing || this.#writes.failing;
   }
 
+  /** Whether requests are served without the store at the moment: what is held and what is open is all that there is. */
+  get degraded(): boolean {
+    return this.degrades && this.failing;
+  }
+
   get writesFail(): boolean {
     return this.#writes.failing;
   }

@@ -2,7 +2,7 @@ import { createSessionStore, type SessionBackend, type SessionStoreOptions } fro
 import type { StoreStatus } from '../../src/v1.ts';
 import { type FailingBackend, failingBackend } from './failing-backend.ts';
 import { eventually, type Harness, start } from './harness.ts';
-import type { Line, ServerPort, TestServer } from './line.ts';
+import type { Json, Line, ServerPort, TestServer } from './line.ts';
 import type { RawClient } from './raw.ts';
 
 /** All that requests need of a store. */
@@ -51,4 +51,9 @@ export async function startDegrading(
   const untilStored = (): Promise<void> =>
     eventually(async () => (await (await client.callTool('echo')).sse.rest()).at(-1)?.id !== undefined);
   return { ...harness, ...switches, client, statuses, say, untilStored };
+}
+
+/** What a log message says, and of an answer that it is one. */
+export function dataOf(message: Json): unknown {
+  return (message['params'] as Json | undefined)?.['data'] ?? 'answer';
 }
