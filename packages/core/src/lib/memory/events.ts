@@ -50,7 +50,8 @@ export function readHeads(records: Records, ids: readonly string[], now: number)
 }
 
 function neededBytes(records: Records, { sessionId, token, events }: AppendRequest, now: number): number {
-  if (records.live(sessionId, now)?.tokens.has(token) !== false) return 0;
+  const session = records.live(sessionId, now);
+  if (session === undefined || knownSeq(session, token) !== undefined) return 0;
   let bytes = 0;
   for (const event of events) bytes += eventBytes(event);
   return bytes;
@@ -72,7 +73,7 @@ function append(
   const session = records.renewed(sessionId, expiresAt, now);
   if (session === undefined) return undefined;
   const { row } = session;
-  const known = session.tokens.get(token);
+  const known = knownSeq(session, token);
   const firstSeq = known ?? row.lastSeq + 1;
   if (known === undefined) {
     for (const { streamId, message, bytes } of events) {
@@ -83,22 +84,22 @@ function append(
       if (stream === undefined) session.streams.set(streamId, [event]);
       else stream.push(event);
     }
-    session.tokens.set(token, firstSeq);
     forgetTokens(session, firstSeq);
+    session.tokens.set(token, firstSeq);
   }
   return { firstSeq, retainedEvents: session.events.length, retainedBytes: session.eventBytes };
 }
 
-/** Once in so many events, since going through a map from which the first was removed over and over costs what was removed as well. */
-function forgetTokens({ row: { lastSeq }, tokens }: MemorySession, firstSeq: number): void {
+function knownSeq({ tokens, olderTokens }: MemorySession, token: string): number | undefined {
+  return tokens.get(token) ?? olderTokens.get(token);
+}
+
+/** A thousand at a time, before the first token that ends in the next thousand of events is set: removing them one by one costs more than looking for them. */
+function forgetTokens(session: MemorySession, firstSeq: number): void {
+  const { lastSeq } = session.row;
   if (Math.floor(lastSeq / REMEMBERED_EVENTS) === Math.floor((firstSeq - 1) / REMEMBERED_EVENTS)) return;
-  let oldest: string | undefined;
-  for (const [token, first] of tokens) {
-    // The events of a token end where those of the next one begin.
-    if (first > lastSeq - REMEMBERED_EVENTS + 1) return;
-    if (oldest !== undefined) tokens.delete(oldest);
-    oldest = token;
-  }
+  session.olderTokens = session.tokens;
+  session.tokens = new Map();
 }
 
 function firstSeq(session: MemorySession): number {

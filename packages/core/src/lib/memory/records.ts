@@ -40,8 +40,10 @@ export interface MemorySession {
   readonly trimmed: Map<string, number>;
   /** The greatest number among the streams that fell out of `trimmed`. */
   forgottenSeq: number;
-  /** Number of the first event by token, oldest first. */
-  readonly tokens: Map<string, number>;
+  /** Number of the first event by token. */
+  tokens: Map<string, number>;
+  /** The tokens that will be forgotten next. */
+  olderTokens: Map<string, number>;
 }
 
 /** All sessions of one in-memory store, with bounds on their number and size. */

@@ -36,6 +36,7 @@ export function createSession(records: Records, session: NewSession, now: number
     trimmed: new Map(),
     forgottenSeq: 0,
     tokens: new Map(),
+    olderTokens: new Map(),
   });
   return true;
 }
@@ -129,7 +130,7 @@ function removeRows(records: Records, session: MemorySession, limit: number): nu
   }
   if (session.events.length === 0) {
     for (const streamId of session.trimmed.keys()) records.release(trimmedBytes(streamId));
-    for (const index of [session.streams, session.trimmed, session.tokens]) index.clear();
+    for (const index of [session.streams, session.trimmed, session.tokens, session.olderTokens]) index.clear();
   }
   return events.length + keys.length;
 }
