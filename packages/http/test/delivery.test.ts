@@ -98,7 +98,7 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
     const five = await take(back, 1);
     await back.cancel();
     expect([one, two, three, four, five].flatMap(({ said }) => said)).toEqual([1, 2, 3, 4, 5]);
-    // A line goes on by its own cursors, on whichever node, and with nothing left out.
+    // A generation goes on by its own cursors, on whichever node, and with nothing left out.
     await say(6);
     const last = await open(elsewhere, five.cursor);
     expect((await take(last, 1)).said).toEqual([6]);

@@ -202,7 +202,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     await older.cancel();
     another();
     const next = await client.get();
-    // The third line of connections that the stream has.
+    // The third generation of connections that the stream has.
     expect((await next.sse.next())?.id).toBe(had.id.replace(/\.2$/, '.3'));
     await session?.events.append('_GET_stream', log('new'));
     expect((await next.sse.message()).message).toEqual(log('new'));

@@ -4,8 +4,8 @@ import type { ProtocolFacts } from '@mcp-session/core';
 export interface Listener {
   /** Counts the connections that the stream has had; 0: none yet. */
   readonly n: number;
-  /** The line that the newest of them belongs to, see `StandaloneCursor`: the number of its first connection. */
-  readonly line: number;
+  /** The generation that the newest of them belongs to, see `StandaloneCursor`: the number of its first connection. */
+  readonly generation: number;
   /** The node that the newest of them is open on; `undefined`: it is closed. */
   readonly nodeId: string | undefined;
   /** When it was opened, in Unix milliseconds. */
@@ -13,10 +13,10 @@ export interface Listener {
 }
 
 export function listenerOf({ listener }: ProtocolFacts): Listener {
-  const { n, line, nodeId, since } = (listener ?? {}) as { readonly [name: string]: unknown };
+  const { n, generation, nodeId, since } = (listener ?? {}) as { readonly [name: string]: unknown };
   return {
     n: typeof n === 'number' ? n : 0,
-    line: typeof line === 'number' ? line : 1,
+    generation: typeof generation === 'number' ? generation : 1,
     nodeId: typeof nodeId === 'string' ? nodeId : undefined,
     since: typeof since === 'number' ? since : undefined,
   };

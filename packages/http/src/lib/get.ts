@@ -73,7 +73,7 @@ export class GetHandler<Server extends ServerLike> {
     if (claim === undefined) return claimed.heldBy;
     try {
       const after = claimed.after === cursor?.id ? cursor?.id : await this.#listenAfter(local, claimed.after);
-      const opening = this.#opening(after === undefined ? undefined : wireId(after, claim.line), revision);
+      const opening = this.#opening(after === undefined ? undefined : wireId(after, claim.generation), revision);
       return local.open({ streamId: STANDALONE_STREAM, opening, after, claim, request }).response;
     } catch (error) {
       await releaseListener(local.session, claim, undefined);

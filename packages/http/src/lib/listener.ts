@@ -14,8 +14,8 @@ const LOOK_LATER_MS = 200;
 /** A right to the session's standalone stream. */
 export interface Claim {
   readonly n: number;
-  /** The line of connections that it belongs to, see `StandaloneCursor`. */
-  readonly line: number;
+  /** The generation of connections that it belongs to, see `StandaloneCursor`. */
+  readonly generation: number;
 }
 
 /** Who wants the stream. */
@@ -47,7 +47,7 @@ export interface HeldBy {
 /**
  * Makes a node the holder of a session's standalone stream: there is one at a time, on all nodes together.
  *
- * The holder is a fact of the session, and counts while its node lives. A cursor of the holder's own line takes the stream over: whoever has it is the client
+ * The holder is a fact of the session, and counts while its node lives. A cursor of the holder's own generation takes the stream over: whoever has it is the client
  * whose connection this was, and it may be dead without our knowing. Who takes over leaves a mark in the stream itself, at which
  * the connection of the former holder ends: what follows in the log is sent by the new one only.
  *
@@ -60,23 +60,23 @@ export async function claimListener(
 ): Promise<ClaimOutcome> {
   for (let current = facts; ;) {
     const holder = listenerOf(current);
-    const continued = cursor?.line === holder.line;
+    const continued = cursor?.generation === holder.generation;
     if (!continued && isOpen()) throw secondListener();
     if (!continued && holder.nodeId !== undefined && holder.nodeId !== nodeId) {
       const until = await lease.runsUntil(holder.nodeId, holder.since);
       if (until > Date.now()) return { claim: undefined, heldBy: { n: holder.n, until } };
     }
     const n = holder.n + 1;
-    const line = continued ? holder.line : n;
+    const generation = continued ? holder.generation : n;
     let won = false;
     current = await session.updateProtocol((latest) => {
       won = listenerOf(latest).n === holder.n;
       if (!won) return latest;
       const standaloneCursor = continued ? cursor?.id : laterOf(cursor?.id, standaloneCursorOf(latest));
-      return { ...latest, listener: { n, line, nodeId, since: Date.now() }, standaloneCursor };
+      return { ...latest, listener: { n, generation, nodeId, since: Date.now() }, standaloneCursor };
     });
     if (!won) continue;
-    const claim = { n, line };
+    const claim = { n, generation };
     if (holder.nodeId !== undefined && holder.nodeId !== nodeId) await leaveMark(session, claim);
     return { claim, after: standaloneCursorOf(current) };
   }
@@ -124,13 +124,13 @@ async function leaveMark(session: AnySession, claim: Claim): Promise<void> {
  */
 export async function releaseListener(
   session: AnySession,
-  { n, line }: Claim,
+  { n, generation }: Claim,
   delivered: string | undefined,
 ): Promise<void> {
   if (listenerOf(session.protocol).n !== n) return;
   await session.updateProtocol((facts) =>
     listenerOf(facts).n === n
-      ? { ...facts, listener: { n, line }, standaloneCursor: delivered ?? standaloneCursorOf(facts) }
+      ? { ...facts, listener: { n, generation }, standaloneCursor: delivered ?? standaloneCursorOf(facts) }
       : facts,
   );
 }
@@ -141,7 +141,7 @@ export async function dismissListener(session: AnySession, nodeId: string): Prom
   const facts = await session.updateProtocol((latest) => {
     const holder = listenerOf(latest);
     dismissed = holder.nodeId !== undefined && holder.nodeId !== nodeId;
-    return dismissed ? { ...latest, listener: { n: holder.n + 1, line: holder.line } } : latest;
+    return dismissed ? { ...latest, listener: { n: holder.n + 1, generation: holder.generation } } : latest;
   });
   if (dismissed) await appendAgain(session, STANDALONE_STREAM, listenerMark(listenerOf(facts).n));
 }

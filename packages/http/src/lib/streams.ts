@@ -135,7 +135,7 @@ export async function* follow(
   for await (const { id, seq, message } of tail(session, options)) {
     const settles = requests === undefined ? undefined : settledBy(message);
     if (settles !== undefined && settled.has(settles)) continue;
-    if (isMessage(message)) yield { id: wireId(id, claim?.line ?? 1), message };
+    if (isMessage(message)) yield { id: wireId(id, claim?.generation ?? 1), message };
     else if (claim !== undefined && takenBy(message) > claim.n) return false;
     else if (seq > openedSeq && isClosedMark(message)) return false;
     if (settles !== undefined && settled.add(settles).size === requests) return false;
