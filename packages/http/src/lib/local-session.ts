@@ -148,9 +148,9 @@ export class LocalSession<Server extends ServerLike> {
     return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: abort.signal };
   }
 
-  /** Sends what could not be stored on a stream's connection. @returns Whether it was sent: not where it has none, or its client is far behind. */
-  push(streamId: string, event: OutgoingEvent): boolean {
-    return this.#connections.get(streamId)?.push(event) ?? false;
+  /** Sends what could not be stored on a stream's connection, see `Connected`. */
+  push(streamId: string, event: OutgoingEvent, always = false): boolean {
+    return this.#connections.get(streamId)?.push(event, always) ?? false;
   }
 
   /** Closes a stream's connection, if it has one, so that the client comes back for the rest. */

@@ -26,7 +26,12 @@ export interface Opened {
 
 /** The connection that a stream's client has open here, whichever it is by now. */
 export interface Connected {
-  /** Sends what could not be stored. @returns Whether it was: not where there is no connection, or its client is far behind. */
-  push(event: OutgoingEvent): boolean;
+  /**
+   * Sends what could not be stored.
+   *
+   * @param always Whether also to a client that is far behind.
+   * @returns Whether it was sent: never where there is no connection.
+   */
+  push(event: OutgoingEvent, always: boolean): boolean;
   close(lastFrame: string): void;
 }

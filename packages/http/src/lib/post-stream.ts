@@ -128,7 +128,7 @@ export class PostStream implements RequestOutput {
   /** The response has begun. */
   attach(connected: Connected): void {
     this.#connected = connected;
-    for (const event of this.#unsent.splice(0)) connected.push(event);
+    for (const event of this.#unsent.splice(0)) connected.push(event, true);
     this.#closeIfDone();
   }
 
@@ -199,6 +199,8 @@ export class PostStream implements RequestOutput {
       if (whole) this.#only = isMessage(message) ? { id: stored.value, message } : 'nothing';
       resolve();
     } else if (again && canTryAgain(stored?.reason)) this.#append(message, true).then(resolve, reject);
+    else if (this.#options.health.canDoWithout(stored?.reason))
+      this.#sendUnstored(message, stored?.reason).then(resolve, reject);
     else reject(stored?.reason);
   }
 
@@ -223,11 +225,12 @@ export class PostStream implements RequestOutput {
   /** Without an event id: the client must not take it for something that it can have again. */
   async #sendUnstored(message: unknown, error: unknown): Promise<void> {
     this.#note(message);
-    if (settledBy(message) !== undefined) this.#hasUnstoredAnswer = true;
+    const isAnswer = settledBy(message) !== undefined;
+    this.#hasUnstoredAnswer ||= isAnswer;
     if (isMessage(message)) {
       const event = { id: undefined, message };
       if (this.#connected === undefined && this.#unsent.length < MAX_EARLY) this.#unsent.push(event);
-      else if (this.#connected?.push(event) !== true) throw error;
+      else if (this.#connected?.push(event, isAnswer) !== true) throw error;
     }
     this.#closeIfDone();
   }

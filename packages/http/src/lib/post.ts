@@ -143,7 +143,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       request: caller.request,
     });
     stream.attach({
-      push: (event) => local.push(streamId, event),
+      push: (event, always) => local.push(streamId, event, always),
       close: (frame) => local.closeConnection(streamId, frame),
     });
     return response;

@@ -82,9 +82,15 @@ export class SseConnection {
     );
   }
 
-  /** Sends a message at once, behind what was sent. @returns Whether it was: not when the connection is over, or the client far behind. */
-  push(event: OutgoingEvent): boolean {
-    if (this.#closed || (this.#controller?.desiredSize ?? 0) < -MAX_PUSHED_BYTES) return false;
+  /**
+   * Sends a message at once, behind what was sent.
+   *
+   * @param always Whether also to a client that is far behind.
+   * @returns Whether it was sent: never when the connection is over.
+   */
+  push(event: OutgoingEvent, always: boolean): boolean {
+    const isBehind = (this.#controller?.desiredSize ?? 0) < -MAX_PUSHED_BYTES;
+    if (this.#closed || (isBehind && !always)) return false;
     this.#write(messageFrame(event));
     return true;
   }

@@ -1,4 +1,9 @@
-import { createSessionStore, type SessionBackend, type SessionStoreOptions } from '@mcp-session/core';
+import {
+  type Capabilities,
+  createSessionStore,
+  type SessionBackend,
+  type SessionStoreOptions,
+} from '@mcp-session/core';
 import type { StoreStatus } from '../../src/v1.ts';
 import { type FailingBackend, failingBackend } from './failing-backend.ts';
 import { eventually, type Harness, start } from './harness.ts';
@@ -32,9 +37,13 @@ export interface Degrading extends Harness, Omit<FailingBackend, 'backend'> {
 export async function startDegrading(
   line: Line,
   tools: TestServer['tools'] = { echo: () => 'x' },
-  { store: storeOptions = {}, ...options }: { store?: SessionStoreOptions } & Record<string, unknown> = {},
+  {
+    store: storeOptions = {},
+    facts = {},
+    ...options
+  }: { store?: SessionStoreOptions; facts?: Partial<Capabilities> } & Record<string, unknown> = {},
 ): Promise<Degrading> {
-  const { backend, ...switches } = failingBackend();
+  const { backend, ...switches } = failingBackend(facts);
   const statuses: StoreStatus[] = [];
   const servers: ServerPort[] = [];
   const harness = await start(line, {

@@ -4,8 +4,8 @@ import { createMemoryBackend } from '@mcp-session/core/memory';
 /** The backend in memory, and a switch that makes some of its methods fail as a database does that is gone. */
 export interface FailingBackend {
   readonly backend: SessionBackend;
-  /** Lets calls of these methods fail from now on: so many, or all. */
-  fail(methods: readonly (keyof SessionBackend)[], times?: number, options?: SessionErrorOptions): void;
+  /** Lets calls of these methods fail from now on: so many, or all; after some that do not. */
+  fail(methods: readonly (keyof SessionBackend)[], times?: number, options?: SessionErrorOptions, after?: number): void;
   heal(): void;
   /** Lets calls of these methods wait from now on, until the returned function is called. */
   hold(methods: readonly (keyof SessionBackend)[]): () => void;
@@ -17,6 +17,7 @@ export interface FailingBackend {
 export function failingBackend(facts: Partial<Capabilities> = {}): FailingBackend {
   let failing: readonly (keyof SessionBackend)[] = [];
   let left = 0;
+  let spared = 0;
   let how: SessionErrorOptions = {};
   let held: readonly (keyof SessionBackend)[] = [];
   let released = Promise.resolve();
@@ -30,15 +31,15 @@ export function failingBackend(facts: Partial<Capabilities> = {}): FailingBacken
       return (...args: unknown[]): unknown => {
         calls.push(name);
         if (held.includes(name)) return released.then(() => Reflect.apply(value, target, args) as unknown);
-        if (!failing.includes(name) || left-- <= 0) return Reflect.apply(value, target, args);
+        if (!failing.includes(name) || spared-- > 0 || left-- <= 0) return Reflect.apply(value, target, args);
         return Promise.reject(new SessionError('STORE_UNAVAILABLE', 'Database at secret-host is gone', how));
       };
     },
   });
   return {
     backend,
-    fail: (methods, times = Number.POSITIVE_INFINITY, options = {}) =>
-      ([failing, left, how] = [methods, times, options]),
+    fail: (methods, times = Number.POSITIVE_INFINITY, options = {}, after = 0) =>
+      ([failing, left, how, spared] = [methods, times, options, after]),
     heal: () => (failing = []),
     hold: (methods) => {
       const { promise, resolve } = Promise.withResolvers<void>();
