@@ -8,7 +8,7 @@ import { type Node, routed, startNodes } from './support/nodes.ts';
 
 describe.each(
   lines.flatMap((line) => addresses.map(([backend, newAddress]) => ({ line, name: line.name, backend, newAddress }))),
-)('handlers that let their clients poll, SDK $name on $backend', ({ line, newAddress }) => {
+)('handlers that let their clients poll, SDK $name on $backend', { timeout: 30_000 }, ({ line, newAddress }) => {
   it("close the connection of their request's stream wherever it is, and never one that was opened afterwards", async () => {
     const [answer, commands] = [gate(), [gate(), gate()]];
     const poll: Tool = async (_, { closeStream, notify }) => {

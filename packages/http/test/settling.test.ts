@@ -31,7 +31,7 @@ async function resumed(client: RawClient, cursor: string | undefined): Promise<F
 
 describe.each(
   lines.flatMap((line) => addresses.map(([backend, newAddress]) => ({ line, name: line.name, backend, newAddress }))),
-)('the first answer to a request is its answer, SDK $name on $backend', ({ line, newAddress }) => {
+)('the first answer to a request is its answer, SDK $name on $backend', { timeout: 30_000 }, ({ line, newAddress }) => {
   it('whether the node that was taken for dead answers after the error or before it', async () => {
     for (const order of ['error first', 'answer first']) {
       const go = gate();

@@ -1,5 +1,6 @@
 import { type ProtocolFacts, SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
+import { sessionMoves } from './http-errors.ts';
 import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { claimListener, type HeldBy, Patience, releaseListener, secondListener } from './listener.ts';
@@ -57,7 +58,8 @@ export class GetHandler<Server extends ServerLike> {
       if (opened instanceof Response) return opened;
       const ms = patience.lookAgainAfter(opened);
       await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted || local.closed) throw secondListener();
+      if (signal.aborted) throw secondListener();
+      if (local.closed) throw sessionMoves();
     }
   }
 

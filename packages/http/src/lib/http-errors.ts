@@ -31,6 +31,11 @@ export function jsonError(
   return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
 }
 
+/** Whatever has closed what this node held of a session, the client's next try finds it restored, or gone. */
+export function sessionMoves(): HttpError {
+  return new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
+}
+
 /** One answer for an id that is unknown, expired, ended or another principal's: nobody learns which. */
 export function sessionNotFound(): HttpError {
   return new HttpError(404, 'Session not found', SESSION_NOT_FOUND);

@@ -2,7 +2,7 @@ import { SessionError, type StateSchemas } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeliveryMark } from './delivery-mark.ts';
 import { NO_SETTINGS, type Settings } from './facts.ts';
-import { HttpError } from './http-errors.ts';
+import { sessionMoves } from './http-errors.ts';
 import type { NodeLease } from './lease.ts';
 import { type Claim, dismissListener, releaseListener } from './listener.ts';
 import { Mail } from './mail.ts';
@@ -108,8 +108,7 @@ export class LocalSession<Server extends ServerLike> {
 
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */
   open({ streamId, opening, request, claim, unstored = false, ...from }: OpenOptions): Opened {
-    // Whatever has closed it meanwhile, the client's next try finds the session restored, or gone.
-    if (this.closed) throw new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
+    if (this.closed) throw sessionMoves();
     this.#connections.get(streamId)?.close();
     const { keepAliveMs, onError } = this.#settings;
     const abort = new AbortController();
