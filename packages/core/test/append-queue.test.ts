@@ -29,6 +29,31 @@ describe('appends', () => {
     expect(batches).toEqual([[['1', '3'], ['2']], [['4']]]);
   });
 
+  it.each([
+    { blocksThread: true, expected: [[['1', '3'], ['2']], [['4']]] },
+    { blocksThread: false, expected: [[['1']], [['2']], [['3']], [['4']]] },
+  ])('of one turn of the event loop go in one call where a commit blocks: $blocksThread', async (each) => {
+    const { blocksThread, expected } = each;
+    const batches: string[][][] = [];
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, blocksThread },
+      ...noting(batches)(inner),
+    }));
+    const [a, b] = [await store.create(), await store.create()];
+
+    const dones = await new Promise<Promise<string>[]>((resolve) => {
+      const all: Promise<string>[] = [];
+      // Callbacks of one turn, as those of sockets that are ready together: between them the promises that can go on do.
+      setTimeout(() => all.push(a.events.append('s', 1)), 1);
+      setTimeout(() => all.push(b.events.append('s', 2)), 1);
+      setTimeout(() => resolve([...all, a.events.append('t', 3)]), 1);
+    });
+    await Promise.all(dones);
+    await a.events.append('s', 4);
+
+    expect(batches).toEqual(expected);
+  });
+
   it('that come while a call runs go together in the next', async () => {
     const { opened, open: goOn } = gate();
     const batches: string[][][] = [];

@@ -35,6 +35,11 @@ export interface Capabilities {
   /** How many `appendEvents` calls are useful at the same time. Core never has two for one session. */
   readonly concurrentBatches: number;
   /**
+   * Whether a commit holds up the calling thread until it is on the disk, as with a driver that works synchronously. Core then begins a batch of appends
+   * only when the event loop has handled what had arrived by then, so that all of it shares the commit.
+   */
+  readonly blocksThread: boolean;
+  /**
    * How often core looks for what other processes appended while a tail waits, in milliseconds. It begins with `minMs` and backs off to `maxMs`
    * while nothing comes. Where nothing is shared, it is how soon a tail notices that its session has expired.
    */

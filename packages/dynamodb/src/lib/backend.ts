@@ -48,6 +48,7 @@ export class DynamoDbBackend implements SessionBackend {
     maxBatchEvents: 90,
     // Each session of a batch is a request of its own, and the SDK holds 50 connections.
     concurrentBatches: 16,
+    blocksThread: false,
     // A poll costs a unit of capacity for each session that is waited for.
     poll: { minMs: 50, maxMs: 1_000 },
   };

@@ -59,6 +59,7 @@ export class PostgresBackend implements SessionBackend {
       maxBatchEvents: 500,
       // So that other calls find a connection while appends of many sessions are under way.
       concurrentBatches: Math.max(1, Math.floor(connection.client.maxConnections / 2)),
+      blocksThread: false,
       // For what notifications do not tell: those that were lost, and sessions that expire.
       poll: { minMs: 1_000, maxMs: 1_000 },
     };

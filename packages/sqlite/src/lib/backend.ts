@@ -55,6 +55,7 @@ export class SqliteBackend implements SessionBackend {
       maxBatchEvents: 500,
       // One connection, one writer: a second batch could only wait.
       concurrentBatches: 1,
+      blocksThread: file,
       // A poll that finds nothing costs a microsecond or two, see markerOf. In memory there is nothing to find but that a session has expired.
       poll: file ? { minMs: 20, maxMs: 20 } : { minMs: 1_000, maxMs: 1_000 },
     };

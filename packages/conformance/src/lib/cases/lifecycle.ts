@@ -54,10 +54,11 @@ async function everything(backend: SessionBackend, id: string, ended: string): P
 
 export const lifecycleCases: readonly Case[] = [
   define('capabilities.facts', 'whole numbers in their ranges', async ({ backend }) => {
-    const { shared, durable, maxEventBytes, maxValueBytes, maxBatchEvents, concurrentBatches, poll } =
+    const { shared, durable, blocksThread, maxEventBytes, maxValueBytes, maxBatchEvents, concurrentBatches, poll } =
       backend.capabilities;
     holds(typeof backend.name === 'string' && backend.name !== '', 'the backend has no name');
-    holds(typeof shared === 'boolean' && typeof durable === 'boolean', 'shared or durable is not a boolean');
+    for (const [name, value] of Object.entries({ shared, durable, blocksThread }))
+      holds(typeof value === 'boolean', `${name} is not a boolean`);
     for (const [name, value, least] of [
       ['maxEventBytes', maxEventBytes, MIB],
       ['maxValueBytes', maxValueBytes, MIB],

@@ -29,6 +29,7 @@ export class MemoryBackend implements SessionBackend {
     maxValueBytes: 67_108_864,
     maxBatchEvents: 1_000,
     concurrentBatches: 1,
+    blocksThread: false,
     poll: { minMs: 1_000, maxMs: 1_000 },
   };
   readonly #open: Records;
