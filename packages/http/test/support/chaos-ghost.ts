@@ -25,11 +25,11 @@ export async function haunt(url: URL, over: () => boolean, violations: string[])
       }
       const late = former === undefined ? Promise.resolve([]) : within(framesOf(former), `${what} was not closed`);
       former = sse;
-      const said = client.callTool('say', { what }).then((answer) => answer.sse.rest());
+      const said = say(client, what);
       // What ends this round can end them as well.
       for (const each of [late, said]) each.catch(() => undefined);
       for (let heard: unknown; heard !== what;) {
-        const { id, message } = await within(sse.message(), `${what} was not told`);
+        const { id, message } = await told(sse, said, what);
         cursor = id;
         heard = (message['params'] as Json | undefined)?.['data'];
       }
@@ -39,6 +39,7 @@ export async function haunt(url: URL, over: () => boolean, violations: string[])
       rounds++;
     } catch (error) {
       if (error instanceof Overdue) violations.push(error.message);
+      await former?.cancel().catch(() => undefined);
       former = undefined;
       await pause(50);
     }
@@ -48,6 +49,21 @@ export async function haunt(url: URL, over: () => boolean, violations: string[])
 }
 
 class Overdue extends Error {}
+
+/** @throws Where the call was not answered: the node that ran it was killed, perhaps before it had said anything. */
+async function say(client: RawClient, what: string): Promise<void> {
+  const frames = await (await client.callTool('say', { what })).sse.rest();
+  if (!frames.some(({ data }) => data?.includes('"result"'))) throw new Error(`${what} was not said`);
+}
+
+/** The next message, which has to come once it is known that there is one. */
+async function told(sse: SseReader, said: Promise<void>, what: string): ReturnType<SseReader['message']> {
+  const message = sse.message();
+  message.catch(() => undefined);
+  // Without an answer there may be nothing to wait for.
+  await Promise.race([message, said]);
+  return within(message, `${what} was not told`);
+}
 
 async function begin(url: URL): Promise<RawClient> {
   for (;;) {
