@@ -59,7 +59,8 @@ export interface Capabilities {
  * - A write that carries `expiresAt` renews the session in that same step: `expiresAt` and `touchedAt` (to `now`) only ever grow.
  * - A resolved write is visible to every read that starts later, in every process, and, where
  *   {@link Capabilities.durable} is true, survives the sudden end of the process.
- * - A backend reads no clock, starts no timer, logs nothing, caches no answer, and retries nothing that its database can do atomically.
+ * - A backend reads no clock, starts no timer but to give up on a server that does not answer or to space out hints, logs nothing, caches no answer,
+ *   and retries nothing that its database can do atomically.
  * - A failure is a rejected promise with a `SessionError` whose code begins with `STORE_`, the driver's error as its cause. `retryable` says
  *   whether the same call can succeed later, `outcomeUnknown` whether a write may have happened.
  */
