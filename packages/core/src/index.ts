@@ -6,6 +6,7 @@ export {
   StateValidationError,
   type SessionErrorCode,
   type SessionErrorOptions,
+  type SessionErrorScope,
 } from './lib/errors.ts';
 export type {
   AppendOptions,

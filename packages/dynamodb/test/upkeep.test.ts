@@ -41,7 +41,9 @@ let tokens = 0;
 async function append(now: number, streamId = 'x', bytes = 1): Promise<number | undefined> {
   const events = [{ streamId, message: 'm'.repeat(bytes), bytes }];
   const request = { sessionId: 's', token: `token-${++tokens}`, events, expiresAt: now + HOUR };
-  return (await backend.appendEvents([request], now))[0]?.firstSeq;
+  const [result] = await backend.appendEvents([request], now);
+  if (result instanceof Error) throw result;
+  return result?.firstSeq;
 }
 
 async function commit(now: number, key: string, value: string | undefined): Promise<void> {

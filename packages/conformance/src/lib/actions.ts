@@ -1,5 +1,7 @@
 import type {
+  AppendOutcome,
   AppendRequest,
+  AppendResult,
   EventPage,
   EventRow,
   NewEvent,
@@ -45,6 +47,34 @@ export function request(
   return { sessionId, token: newToken(), events, expiresAt: undefined, ...given };
 }
 
+/** Answers of `appendEvents` without errors: a case that gets one fails with it. */
+export function answersOf(outcomes: readonly AppendOutcome[]): (AppendResult | undefined)[] {
+  return outcomes.map((outcome) => {
+    if (outcome instanceof Error) throw outcome;
+    return outcome;
+  });
+}
+
+/** Appends requests in as few calls as the capabilities allow for so many sessions, as core does. */
+export async function appendAll(
+  backend: SessionBackend,
+  requests: readonly AppendRequest[],
+  now: number = NOW,
+): Promise<(AppendResult | undefined)[]> {
+  const { maxBatchSessions } = backend.capabilities;
+  const answers: (AppendResult | undefined)[] = [];
+  for (let from = 0; from < requests.length; from += maxBatchSessions) {
+    const batch = requests.slice(from, from + maxBatchSessions);
+    const outcomes = await backend.appendEvents(batch, now);
+    holds(
+      outcomes.length === batch.length,
+      `appendEvents answered ${batch.length} requests with ${outcomes.length} results`,
+    );
+    answers.push(...answersOf(outcomes));
+  }
+  return answers;
+}
+
 /** Appends messages to one stream in one request. Gives the first number; `undefined` where the session is not live. */
 export async function append(
   backend: SessionBackend,
@@ -53,17 +83,9 @@ export async function append(
   messages: readonly string[],
   now: number = NOW,
 ): Promise<number | undefined> {
-  const results = await backend.appendEvents(
-    [
-      request(
-        sessionId,
-        messages.map((message) => event(streamId, message)),
-      ),
-    ],
-    now,
-  );
-  holds(results.length === 1, `appendEvents answered one request with ${results.length} results`);
-  return results[0]?.firstSeq;
+  const events = messages.map((message) => event(streamId, message));
+  const [result] = await appendAll(backend, [request(sessionId, events)], now);
+  return result?.firstSeq;
 }
 
 /** Appends `count` small events in as few calls as the capabilities allow; event n has the message `n` as a number. */

@@ -1,6 +1,6 @@
 import type { SessionBackend } from '@mcp-session/core';
 import { createSessionStore } from '@mcp-session/core';
-import { event, range, request } from './actions.ts';
+import { appendAll, event, range, request } from './actions.ts';
 
 /** Methods of a backend that a peer can be told to call. */
 export type PeerMethod =
@@ -80,8 +80,7 @@ async function appendSome(
   count: number,
 ): Promise<number | undefined> {
   const events = range(n, n + count - 1).map((index) => event(order.writer, writerMessage(order.writer, index)));
-  const batch = [request(order.sessionId, events)];
-  return (await backend.appendEvents(batch, order.now))[0]?.firstSeq;
+  return (await appendAll(backend, [request(order.sessionId, events)], order.now))[0]?.firstSeq;
 }
 
 async function increment(backend: SessionBackend, order: Extract<Order, { do: 'increment' }>): Promise<void> {

@@ -1,4 +1,5 @@
 import { SessionError, type AppendRequest, type SessionBackend } from '@mcp-session/core';
+import { answersOf } from '../../src/lib/actions.ts';
 import { gap, inMemory, inStorage, mangled, type PlantedBug } from './bug.ts';
 
 export const appendBugs: readonly PlantedBug[] = [
@@ -93,7 +94,7 @@ export const appendBugs: readonly PlantedBug[] = [
 
   inMemory('events.append.retained', 'counts what was trimmed as kept', 'was trimmed', (right) => ({
     appendEvents: async (batch, now) => {
-      const results = await right.appendEvents(batch, now);
+      const results = answersOf(await right.appendEvents(batch, now));
       return results.map(
         (result, index) =>
           result && { ...result, retainedEvents: result.firstSeq + (batch[index]?.events.length ?? 0) - 1 },
@@ -109,7 +110,7 @@ export const appendBugs: readonly PlantedBug[] = [
           now,
         );
         await gap();
-        const results = await right.appendEvents(batch, now);
+        const results = answersOf(await right.appendEvents(batch, now));
         return results.map((result, index) => {
           const read = heads.get(batch[index]?.sessionId ?? '')?.lastSeq;
           return result && { ...result, firstSeq: (read ?? 0) + 1 };
@@ -126,7 +127,7 @@ export const appendBugs: readonly PlantedBug[] = [
       const hidden = new Set<string>();
       return {
         appendEvents: async (batch, now) => {
-          const results = await right.appendEvents(batch, now);
+          const results = answersOf(await right.appendEvents(batch, now));
           const odd = results.flatMap((result, index) =>
             result !== undefined && result.firstSeq % 2 === 1 ? [`${batch[index]?.sessionId} ${result.firstSeq}`] : [],
           );
@@ -164,7 +165,7 @@ export const appendBugs: readonly PlantedBug[] = [
     (right) => {
       return {
         appendEvents: async (batch, now) => {
-          const results = await right.appendEvents(batch, now);
+          const results = answersOf(await right.appendEvents(batch, now));
           return results.map(
             (result, index) =>
               result && { ...result, firstSeq: result.retainedEvents - (batch[index]?.events.length ?? 0) + 1 },
@@ -186,7 +187,7 @@ function edited(
 function numbered(right: SessionBackend, number: (request: AppendRequest) => number): Partial<SessionBackend> {
   return {
     appendEvents: async (batch, now) => {
-      const results = await right.appendEvents(batch, now);
+      const results = answersOf(await right.appendEvents(batch, now));
       return results.map((result, index) => {
         const request = batch[index];
         return result && request && { ...result, firstSeq: number(request) };

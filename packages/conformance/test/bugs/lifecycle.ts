@@ -1,6 +1,7 @@
 import { SessionError, type SessionBackend } from '@mcp-session/core';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { answersOf } from '../../src/lib/actions.ts';
 import { inHandles, inMemory, inStorage, type PlantedBug } from './bug.ts';
 
 /** What handles of one process have in common. */
@@ -139,7 +140,7 @@ export const lifecycleBugs: readonly PlantedBug[] = [
     'in the log after a writer was killed',
     (right) => ({
       appendEvents: async (batch, now) => {
-        const results = await right.appendEvents(batch, now);
+        const results = answersOf(await right.appendEvents(batch, now));
         await wait(5);
         for (const [index, result] of results.entries()) {
           const { sessionId = '', events = [] } = batch[index] ?? {};
@@ -213,7 +214,7 @@ export const lifecycleBugs: readonly PlantedBug[] = [
           return async () => undefined;
         },
         appendEvents: async (batch, now) => {
-          const results = await right.appendEvents(batch, now);
+          const results = answersOf(await right.appendEvents(batch, now));
           for (const { sessionId } of batch) for (const listener of listeners) listener(sessionId);
           return results;
         },

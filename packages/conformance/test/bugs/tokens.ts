@@ -1,5 +1,6 @@
 import type { AppendRequest, AppendResult, SessionBackend } from '@mcp-session/core';
 import { randomUUID } from 'node:crypto';
+import { answersOf } from '../../src/lib/actions.ts';
 import { gap, inHandles, inMemory, type PlantedBug } from './bug.ts';
 
 export const tokenBugs: readonly PlantedBug[] = [
@@ -44,7 +45,7 @@ export const tokenBugs: readonly PlantedBug[] = [
           if (request === undefined || known.has(request.token))
             return right.appendEvents(request ? [request, ...rest] : [], now);
           await gap();
-          const results = await right.appendEvents([fresh(request), ...rest], now);
+          const results = answersOf(await right.appendEvents([fresh(request), ...rest], now));
           known.set(request.token, results[0]?.firstSeq ?? 0);
           return results;
         },
@@ -63,7 +64,7 @@ export const tokenBugs: readonly PlantedBug[] = [
           const token = batch[0]?.token ?? '';
           const firstSeq = known.get(token);
           if (firstSeq !== undefined) return [{ firstSeq, retainedEvents: 0, retainedBytes: 0 }];
-          const results = await right.appendEvents(batch, now);
+          const results = answersOf(await right.appendEvents(batch, now));
           if (results[0] !== undefined) known.set(token, results[0].firstSeq);
           return results;
         },
@@ -85,7 +86,7 @@ function remembering(right: SessionBackend, count: number): Partial<SessionBacke
       if (request === undefined) return [];
       const first = known.get(request.token);
       if (first !== undefined && lastSeq - first.firstSeq < count) return [first];
-      const results = await right.appendEvents([fresh(request), ...rest], now);
+      const results = answersOf(await right.appendEvents([fresh(request), ...rest], now));
       if (results[0] !== undefined) known.set(request.token, results[0]);
       lastSeq = (results[0]?.firstSeq ?? 0) + request.events.length - 1;
       return results;

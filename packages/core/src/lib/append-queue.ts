@@ -6,7 +6,7 @@ import { SessionError } from './errors.ts';
 import { notFound } from './session-context.ts';
 import { newToken } from './ids.ts';
 import type { Operations } from './operations.ts';
-import type { AppendRequest, AppendResult, NewEvent } from './rows.ts';
+import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from './rows.ts';
 
 /** Bytes of one batch, unless a single event is larger. */
 const MAX_BATCH_BYTES = 1_048_576;
@@ -127,6 +127,7 @@ export class AppendQueue {
     let events = 0;
     let bytes = 0;
     for (const line of this.#ready) {
+      if (batch.length >= this.#capabilities.maxBatchSessions) break;
       let count = 0;
       for (const { event } of line.waiting) {
         const full =
@@ -177,7 +178,7 @@ export class AppendQueue {
   async #commit(batch: readonly Part[], upkeep: Promise<void>[]): Promise<void> {
     const requests = batch.map((part) => part.request);
     for (let attempt = 0; ; attempt++) {
-      let results: readonly (AppendResult | undefined)[];
+      let results: readonly AppendOutcome[];
       try {
         const now = this.#clock();
         results = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
@@ -203,9 +204,9 @@ export class AppendQueue {
     else for (const part of batch) this.#reject(part, error);
   }
 
-  #settle(part: Part, result: AppendResult | undefined, upkeep: Promise<void>[]): void {
-    if (result === undefined) {
-      this.#reject(part, notFound());
+  #settle(part: Part, result: AppendOutcome, upkeep: Promise<void>[]): void {
+    if (result === undefined || result instanceof SessionError) {
+      this.#reject(part, result ?? notFound());
       return;
     }
     let seq = result.firstSeq;

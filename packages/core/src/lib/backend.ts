@@ -1,12 +1,13 @@
 import type {
+  AppendOutcome,
   AppendRequest,
-  AppendResult,
   EventPage,
   EventQuery,
   Head,
   NewSession,
   ProfileChange,
   ProfileResult,
+  SessionAsker,
   SessionPage,
   SessionPageQuery,
   SessionQuery,
@@ -32,6 +33,8 @@ export interface Capabilities {
   readonly maxValueBytes: number;
   /** Most events that one {@link SessionBackend.appendEvents} call may carry, over all its requests. */
   readonly maxBatchEvents: number;
+  /** Most requests, each for another session, that one {@link SessionBackend.appendEvents} call may carry: 1 where the database handles each by itself anyway. */
+  readonly maxBatchSessions: number;
   /** How many `appendEvents` calls are useful at the same time. Core never has two for one session. */
   readonly concurrentBatches: number;
   /**
@@ -80,9 +83,11 @@ export interface SessionBackend {
   /**
    * Reads a session, strongly consistent.
    *
-   * @returns `undefined` where it is not live at `now`.
+   * @param asker Who asks. What is not theirs is not there: the database compares, so that a session of somebody else costs what an unknown id costs, and its
+   * profile is not read. `undefined`: nothing is compared.
+   * @returns `undefined` where it is not live at `now`, or not the asker's.
    */
-  readSession(id: string, now: number): Promise<SessionRow | undefined>;
+  readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined>;
 
   /**
    * Replaces the profile if it still has the expected version.
@@ -163,9 +168,11 @@ export interface SessionBackend {
    *
    * A request whose token is known (see {@link AppendRequest.token}) returns the numbers that it got the first time.
    *
-   * @returns One entry per request, in order; `undefined` where its session is not live at `now`. Such a request does not fail the others.
+   * @returns One entry per request, in order: `undefined` where its session is not live at `now`, and an error where it was refused or its outcome is not known
+   * while those of others are. Such a request does not fail the others.
+   * @throws SessionError where the backend knows no more than that of the whole call.
    */
-  appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]>;
+  appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]>;
 
   /**
    * Reads one page of a session's log by an index: its cost depends on the page, not on the log or the store.

@@ -31,6 +31,9 @@ export type SessionErrorCode =
   | 'STORE_SCHEMA_TOO_NEW'
   | 'STORE_UNAVAILABLE';
 
+/** What a failure of the store is about: one session, so that others are not touched by it, or the store as a whole. */
+export type SessionErrorScope = 'session' | 'store';
+
 /** What a {@link SessionError} can be given besides its code and message. */
 export interface SessionErrorOptions {
   /** The error that led to this one, as the driver threw it. */
@@ -39,11 +42,15 @@ export interface SessionErrorOptions {
   readonly retryable?: boolean;
   /** Whether the write may have happened although it failed. Default: `false`: it has not. */
   readonly outcomeUnknown?: boolean;
+  /** What a failure with a code `STORE_…` is about. Default: `store`. */
+  readonly scope?: SessionErrorScope;
+  /** Which store it was, for operators: see {@link SessionError.store}. Default: `undefined`. */
+  readonly store?: string | undefined;
 }
 
 /**
  * The one error of this library for what goes wrong while it runs. Misuse of an API is a plain `TypeError` or `RangeError`.
- * Messages hold no values of sessions and no credentials.
+ * Messages may be shown to clients: tools pass them on. They hold no values of sessions, no credentials, and no path, host or name of a database.
  */
 export class SessionError extends Error {
   override readonly name: string = 'SessionError';
@@ -52,12 +59,21 @@ export class SessionError extends Error {
   readonly retryable: boolean;
   /** Whether the write may have happened although it failed. */
   readonly outcomeUnknown: boolean;
+  /** What a failure with a code `STORE_…` is about: `session` where other sessions are not touched by it. `store` for all other codes. */
+  readonly scope: SessionErrorScope;
+  /**
+   * For operators: which store it was, as its backend knows it, such as the path of a file, the host and the name of a database, or the ARN of a table. No
+   * credentials. It is no part of the message. `undefined`: the error is not about a store, or its backend does not say.
+   */
+  readonly store: string | undefined;
 
   constructor(code: SessionErrorCode, message: string, options: SessionErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.retryable = options.retryable ?? false;
     this.outcomeUnknown = options.outcomeUnknown ?? false;
+    this.scope = options.scope ?? 'store';
+    this.store = options.store;
   }
 }
 

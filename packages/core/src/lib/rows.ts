@@ -1,3 +1,5 @@
+import type { SessionError } from './errors.ts';
+
 /**
  * A session as a backend stores it.
  *
@@ -31,6 +33,14 @@ export interface NewSession {
   readonly principal: string | null;
   readonly profile: string;
   readonly expiresAt: number;
+}
+
+/** Who asks for a session, and for which kind. */
+export interface SessionAsker {
+  /** Only a session of this kind is found. */
+  readonly kind: string;
+  /** Only a session of this principal is found, or one without a principal, which belongs to whoever has its id. `null`: only one without. */
+  readonly principal: string | null;
 }
 
 /** A change of a session's profile. */
@@ -168,6 +178,9 @@ export interface AppendResult {
   /** Their bytes. */
   readonly retainedBytes: number;
 }
+
+/** The answer to one request of a call: `undefined` where its session is not live, an error where it failed by itself. */
+export type AppendOutcome = AppendResult | SessionError | undefined;
 
 /** A stored event. */
 export interface EventRow {

@@ -131,13 +131,13 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
    */
   async get(id: string, { principal, kind = DEFAULT_KIND }: GetSessionOptions = {}): Promise<Session<S> | undefined> {
     const { operations, options } = this.#shared;
-    checkKind(kind);
-    const asking = principalOf(principal) ?? null;
+    const asker = { kind: checkKind(kind), principal: principalOf(principal) ?? null };
     return operations.run(async () => {
       if (!isSessionId(id)) return undefined;
       const now = options.clock();
-      const row = await operations.call('readSession', (backend) => backend.readSession(id, now));
-      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== asking))
+      const row = await operations.call('readSession', (backend) => backend.readSession(id, now, asker));
+      // Compared by the database already. Whatever a backend forgets, no session is given to a stranger.
+      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== asker.principal))
         return undefined;
       const session = new Session<S>(this.#shared, row);
       return (await session.renewIfDue()) ? session : undefined;

@@ -1,6 +1,6 @@
 import type {
+  AppendOutcome,
   AppendRequest,
-  AppendResult,
   Capabilities,
   EventPage,
   EventQuery,
@@ -8,6 +8,7 @@ import type {
   NewSession,
   ProfileChange,
   ProfileResult,
+  SessionAsker,
   SessionBackend,
   SessionPage,
   SessionPageQuery,
@@ -46,8 +47,10 @@ export class DynamoDbBackend implements SessionBackend {
     maxValueBytes: 1_572_864,
     // A transaction holds 100 items: these, the head, the token, and the parts of what is split.
     maxBatchEvents: 90,
-    // Each session of a batch is a request of its own, and the SDK holds 50 connections.
-    concurrentBatches: 16,
+    // Each session is a request of its own, and must not wait for those of others.
+    maxBatchSessions: 1,
+    // The SDK holds 50 connections.
+    concurrentBatches: 40,
     blocksThread: false,
     // A poll costs a unit of capacity for each session that is waited for.
     poll: { minMs: 50, maxMs: 1_000 },
@@ -84,8 +87,8 @@ export class DynamoDbBackend implements SessionBackend {
     return this.#sessions.create(session, now);
   }
 
-  async readSession(id: string, now: number): Promise<SessionRow | undefined> {
-    return this.#sessions.read(id, now);
+  async readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
+    return this.#sessions.read(id, now, asker);
   }
 
   async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
@@ -132,7 +135,7 @@ export class DynamoDbBackend implements SessionBackend {
     return this.#state.clear(sessionId, expiresAt, now);
   }
 
-  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
     const results = await this.#events.append(batch, now);
     await this.#upkeep.afterWrite(
       batch.map(({ sessionId }) => sessionId),

@@ -1,6 +1,7 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import {
   SessionError,
+  type AppendOutcome,
   type AppendRequest,
   type AppendResult,
   type EventPage,
@@ -42,17 +43,18 @@ export class Events {
   }
 
   // One transaction a session: all of them in one would let a dead session fail the others, and hold only 100 items together.
-  async append(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+  async append(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
+    const [first] = batch;
+    if (batch.length === 1 && first !== undefined)
+      return [await this.#turns.run(first.sessionId, () => this.#appendTo(first, now))];
     const outcomes = await Promise.allSettled(
       batch.map((request) => this.#turns.run(request.sessionId, () => this.#appendTo(request, now))),
     );
-    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (failure === undefined)
-      return outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : undefined));
-    throw partial(
-      failure.reason,
-      outcomes.some((outcome) => outcome.status === 'fulfilled' && outcome.value !== undefined),
-    );
+    return outcomes.map((outcome) => {
+      if (outcome.status === 'fulfilled') return outcome.value;
+      if (outcome.reason instanceof SessionError) return outcome.reason;
+      throw outcome.reason;
+    });
   }
 
   async read(query: EventQuery, now: number): Promise<EventPage | undefined> {
@@ -225,11 +227,4 @@ function horizon(
   const expected = Math.max(afterSeq, trimmedSeq) + 1;
   const first = events[0]?.seq ?? lastSeq + 1;
   return first > expected ? first - 1 : trimmedSeq;
-}
-
-/** One of several requests failed. Where another one was done, it must not look as if none had been. */
-function partial(failure: unknown, someDone: boolean): unknown {
-  if (!someDone || !(failure instanceof SessionError)) return failure;
-  const { code, message, cause, retryable } = failure;
-  return new SessionError(code, message, { cause, retryable, outcomeUnknown: true });
 }

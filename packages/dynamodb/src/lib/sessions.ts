@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { Head as PolledHead, NewSession, ProfileChange, ProfileResult, SessionRow } from '@mcp-session/core';
+import type {
+  Head as PolledHead,
+  NewSession,
+  ProfileChange,
+  ProfileResult,
+  SessionAsker,
+  SessionRow,
+} from '@mcp-session/core';
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { lost, type Connection } from './connection.ts';
 import { Change, keyOf, number, readNumber, readText, text, type Item } from './items.ts';
@@ -43,7 +50,7 @@ export class Sessions {
     return reasons === undefined;
   }
 
-  async read(id: string, now: number): Promise<SessionRow | undefined> {
+  async read(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
     // Up to the head there is nothing but the profile. A batch of the two would be charged for each of them by itself.
     const { items } = await this.#connection.query({
       TableName: this.#connection.tables.sessions,
@@ -52,7 +59,7 @@ export class Sessions {
       ExpressionAttributeValues: { ':id': text(id), ':head': text(HEAD) },
     });
     const [row] = this.toRows(items, now);
-    return row;
+    return row !== undefined && isOf(row, asker) ? row : undefined;
   }
 
   async update(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
@@ -212,6 +219,10 @@ function profileItem({ id, profile }: NewSession, version: number, expiresAt: nu
     version: number(version),
     ttl: number(dataTtl(expiresAt)),
   };
+}
+
+function isOf({ kind, principal }: SessionRow, asker: SessionAsker | undefined): boolean {
+  return asker === undefined || (kind === asker.kind && (principal === null || principal === asker.principal));
 }
 
 function toRow(head: Head, profile: Item): SessionRow {

@@ -1,6 +1,6 @@
 import type {
+  AppendOutcome,
   AppendRequest,
-  AppendResult,
   Capabilities,
   EventPage,
   EventQuery,
@@ -8,6 +8,7 @@ import type {
   NewSession,
   ProfileChange,
   ProfileResult,
+  SessionAsker,
   SessionBackend,
   SessionPage,
   SessionPageQuery,
@@ -57,6 +58,7 @@ export class PostgresBackend implements SessionBackend {
       maxValueBytes: 16_777_216,
       // A few milliseconds under the locks of their sessions.
       maxBatchEvents: 500,
+      maxBatchSessions: 500,
       // So that other calls find a connection while appends of many sessions are under way.
       concurrentBatches: Math.max(1, Math.floor(connection.client.maxConnections / 2)),
       blocksThread: false,
@@ -78,8 +80,8 @@ export class PostgresBackend implements SessionBackend {
     return this.#open(() => this.#sessions.create(session, now));
   }
 
-  readSession(id: string, now: number): Promise<SessionRow | undefined> {
-    return this.#open(() => this.#sessions.read(id, now));
+  readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
+    return this.#open(() => this.#sessions.read(id, now, asker));
   }
 
   updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
@@ -124,7 +126,7 @@ export class PostgresBackend implements SessionBackend {
     return this.#open(() => this.#state.clear(sessionId, expiresAt, now));
   }
 
-  appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+  appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
     return this.#open(() => this.#appends.append(batch, now));
   }
 

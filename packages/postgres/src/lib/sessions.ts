@@ -3,6 +3,7 @@ import type {
   NewSession,
   ProfileChange,
   ProfileResult,
+  SessionAsker,
   SessionPage,
   SessionPageQuery,
   SessionQuery,
@@ -26,8 +27,9 @@ export class Sessions {
     return rows.length === 1;
   }
 
-  async read(id: string, now: number): Promise<SessionRow | undefined> {
-    const [row] = await this.#statements.read({ id, now });
+  async read(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
+    const { read, readFor } = this.#statements;
+    const [row] = await (asker === undefined ? read({ id, now }) : readFor({ id, now, ...asker }));
     return row && toSession(row);
   }
 
@@ -95,6 +97,11 @@ function prepare(connection: Connection) {
 
     read: connection.reading((queries, { id, now }: ById) =>
       queries.selectFrom('sessions').select(columns).where(isLive(id, now)),
+    ),
+
+    // Compared here, so that the profile of somebody else's session is not even read.
+    readFor: connection.reading((queries, asked: ById & SessionAsker) =>
+      queries.selectFrom('sessions').select(columns).where(isLive(asked.id, asked.now)).where(isOf(asked)),
     ),
 
     // The lock comes first, and with it the row as it is then: of two updates that expect the same version, the second sees what the first one wrote.
@@ -193,6 +200,11 @@ const columns = [
 
 function isLive(id: string, now: number) {
   return (row: ExpressionBuilder<Tables, 'sessions'>) => row.and([row('id', '=', id), row('expires_at', '>', now)]);
+}
+
+function isOf({ kind, principal }: SessionAsker) {
+  return (row: ExpressionBuilder<Tables, 'sessions'>) =>
+    row.and([row('kind', '=', kind), row.or([row('principal', 'is', null), row('principal', '=', principal)])]);
 }
 
 /** What a write that may renew its session sets. `greatest` passes over null, which stands for no renewal. */

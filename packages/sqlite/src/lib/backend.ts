@@ -1,6 +1,6 @@
 import type {
+  AppendOutcome,
   AppendRequest,
-  AppendResult,
   Capabilities,
   EventPage,
   EventQuery,
@@ -8,6 +8,7 @@ import type {
   NewSession,
   ProfileChange,
   ProfileResult,
+  SessionAsker,
   SessionBackend,
   SessionPage,
   SessionPageQuery,
@@ -53,6 +54,7 @@ export class SqliteBackend implements SessionBackend {
       maxValueBytes: 67_108_864,
       // A few milliseconds under the write lock.
       maxBatchEvents: 500,
+      maxBatchSessions: 500,
       // One connection, one writer: a second batch could only wait.
       concurrentBatches: 1,
       blocksThread: file,
@@ -76,8 +78,8 @@ export class SqliteBackend implements SessionBackend {
     return this.#run(() => this.#sessions.create(session, now));
   }
 
-  async readSession(id: string, now: number): Promise<SessionRow | undefined> {
-    return this.#run(() => this.#sessions.read(id, now));
+  async readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
+    return this.#run(() => this.#sessions.read(id, now, asker));
   }
 
   async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
@@ -120,7 +122,7 @@ export class SqliteBackend implements SessionBackend {
     return this.#run(() => this.#state.clear(sessionId, expiresAt, now));
   }
 
-  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
     return this.#run(() => this.#events.append(batch, now));
   }
 

@@ -3,6 +3,7 @@ import type {
   NewSession,
   ProfileChange,
   ProfileResult,
+  SessionAsker,
   SessionPage,
   SessionPageQuery,
   SessionQuery,
@@ -40,8 +41,9 @@ export class Sessions {
     return this.#connection.write(() => this.#statements.insert.run({ ...session, now }) === 1);
   }
 
-  read(id: string, now: number): SessionRow | undefined {
-    const row = this.#statements.read.get({ id, now });
+  read(id: string, now: number, asker?: SessionAsker): SessionRow | undefined {
+    const { read, readFor } = this.#statements;
+    const row = asker === undefined ? read.get({ id, now }) : readFor.get({ id, now, ...asker });
     return row && toSession(row);
   }
 
@@ -133,6 +135,16 @@ function prepare(connection: Connection) {
 
     read: connection.statement((queries, { id, now }: ById) =>
       queries.selectFrom('sessions').select(columns).where(isLive(id, now)),
+    ),
+
+    // Compared here, so that the profile of somebody else's session is not even read.
+    readFor: connection.statement((queries, { id, now, kind, principal }: ById & SessionAsker) =>
+      queries
+        .selectFrom('sessions')
+        .select(columns)
+        .where(isLive(id, now))
+        .where('kind', '=', kind)
+        .where((row) => row.or([row('principal', 'is', null), row('principal', '=', principal)])),
     ),
 
     live: connection.statement((queries, { id, now }: ById) =>

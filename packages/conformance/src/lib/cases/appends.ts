@@ -1,4 +1,18 @@
-import { append, event, fill, HOUR, MIB, NOW, range, readPage, request, seqs, trim, walkEvents } from '../actions.ts';
+import {
+  appendAll,
+  append,
+  event,
+  fill,
+  HOUR,
+  MIB,
+  NOW,
+  range,
+  readPage,
+  request,
+  seqs,
+  trim,
+  walkEvents,
+} from '../actions.ts';
 import { define, type Case } from '../case.ts';
 import { holds, same } from '../findings.ts';
 import { eventRow } from './rows.ts';
@@ -64,7 +78,7 @@ export const appendCases: readonly Case[] = [
     const id = await t.live();
     await append(t.backend, id, 'x', ['0']);
     const events = range(1, 30).map((index) => event(`s${index % 4}`, String(index)));
-    const results = await t.backend.appendEvents([request(id, events)], NOW);
+    const results = await appendAll(t.backend, [request(id, events)], NOW);
     same(results[0]?.firstSeq, 2, 'first number of a request of 30 events after one event');
     const log = await walkEvents(t.backend, id, { afterSeq: 1 });
     same(
@@ -84,7 +98,7 @@ export const appendCases: readonly Case[] = [
     const batch = [first, expired, second, unknown, ended].map((id) =>
       request(id, [event('s', `"${id}"`), event('s', '2')]),
     );
-    const results = await t.backend.appendEvents(batch, NOW + 10);
+    const results = await appendAll(t.backend, batch, NOW + 10);
     const firsts = results.map((result) => result?.firstSeq);
     same(
       firsts,
@@ -113,7 +127,7 @@ export const appendCases: readonly Case[] = [
         range(1, each).map((index) => event('s', String(index))),
       ),
     );
-    const results = await t.backend.appendEvents(batch, NOW);
+    const results = await appendAll(t.backend, batch, NOW);
     same(
       results.map((result) => result?.firstSeq),
       ids.map(() => 1),
@@ -125,7 +139,8 @@ export const appendCases: readonly Case[] = [
   define('events.append.retained', 'events and bytes after it', async (t) => {
     const id = await t.live();
     const held = async (messages: readonly string[]) => {
-      const results = await t.backend.appendEvents(
+      const results = await appendAll(
+        t.backend,
         [
           request(
             id,
@@ -157,7 +172,7 @@ export const appendCases: readonly Case[] = [
       ),
     );
     await append(t.backend, ids[0] ?? '', 's', ['1']);
-    const results = await t.backend.appendEvents(batch, NOW);
+    const results = await appendAll(t.backend, batch, NOW);
     const held = results.map((result) => [result?.retainedEvents, result?.retainedBytes]);
     same(
       held,

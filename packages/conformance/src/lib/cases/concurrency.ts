@@ -1,5 +1,5 @@
 import type { EventRow } from '@mcp-session/core';
-import { append, event, NOW, range, readPage, request, seqs, track, trim, walkEvents } from '../actions.ts';
+import { appendAll, append, event, NOW, range, readPage, request, seqs, track, trim, walkEvents } from '../actions.ts';
 import { define, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';
 import { writerMessage, type Order } from '../orders.ts';
@@ -61,12 +61,13 @@ export const concurrencyCases: readonly Case[] = [
     const handles = await t.handles(2);
     const call = async (index: number) => {
       const order = index % 2 === 0 ? ids : ids.toReversed();
-      const results = await handles[index % 2]?.appendEvents(
+      const results = await appendAll(
+        handles[index % 2] ?? t.backend,
         order.map((id) => request(id, [event('s', '1'), event('s', '2')])),
         NOW,
       );
       holds(
-        results?.every((result) => result !== undefined) === true,
+        results.every((result) => result !== undefined),
         'appendEvents for several live sessions gave undefined for one',
       );
     };

@@ -1,4 +1,18 @@
-import { append, event, fill, HOUR, NOW, range, readPage, request, seqs, track, trim, walkEvents } from '../actions.ts';
+import {
+  appendAll,
+  append,
+  event,
+  fill,
+  HOUR,
+  NOW,
+  range,
+  readPage,
+  request,
+  seqs,
+  track,
+  trim,
+  walkEvents,
+} from '../actions.ts';
 import { define, type Case } from '../case.ts';
 import { holds, same } from '../findings.ts';
 
@@ -116,7 +130,7 @@ export const horizonCases: readonly Case[] = [
     const most = Math.min(t.capabilities.maxBatchEvents, 500);
     for (let from = 1; from <= 10_500; from += most) {
       const events = range(from, Math.min(from + most - 1, 10_500)).map((n) => event(`s${n}`, '1'));
-      await t.backend.appendEvents([request(id, events)], NOW);
+      await appendAll(t.backend, [request(id, events)], NOW);
     }
     while ((await trim(t.backend, id, { maxEvents: 0, limit: 1_000 })) === 1_000) continue;
     for (const n of [501, 502, 1_000, 5_000, 10_499, 10_500]) {

@@ -1,5 +1,6 @@
 import type { SessionBackend } from '@mcp-session/core';
 import {
+  appendAll,
   append,
   commit,
   event,
@@ -141,7 +142,7 @@ export const lifeCases: readonly Case[] = [
         case 'clearState':
           return backend.clearState(id, expiresAt, now);
         case 'appendEvents':
-          return (await backend.appendEvents([request(id, [event('s', '1')], { expiresAt })], now))[0];
+          return (await appendAll(backend, [request(id, [event('s', '1')], { expiresAt })], now))[0];
       }
     };
     return [

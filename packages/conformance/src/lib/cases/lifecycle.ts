@@ -1,5 +1,6 @@
 import type { SessionBackend } from '@mcp-session/core';
 import {
+  appendAll,
   append,
   commit,
   event,
@@ -31,7 +32,7 @@ async function furnish(
   await commit(t.backend, id, [write('a', '1'), write('gone', '1')]);
   await commit(t.backend, id, [write('b', '2'), write('gone', undefined)]);
   const again = request(id, [event('s', '1'), event('s', '2')]);
-  await t.backend.appendEvents([again], NOW);
+  await appendAll(t.backend, [again], NOW);
   await append(t.backend, id, 'other', ['3', '4']);
   await trim(t.backend, id, { maxEvents: 3 });
   return { id, ended, again };
@@ -140,7 +141,7 @@ export const lifecycleCases: readonly Case[] = [
       'createSession with the id of a tombstone after reopening',
     );
     same(
-      (await backend.appendEvents([again], NOW))[0]?.firstSeq,
+      (await appendAll(backend, [again], NOW))[0]?.firstSeq,
       1,
       'first number of a request that came again after reopening',
     );

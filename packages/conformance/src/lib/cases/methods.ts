@@ -1,5 +1,5 @@
 import type { SessionBackend } from '@mcp-session/core';
-import { event, HOUR, NOW, request, UNLIMITED, write } from '../actions.ts';
+import { appendAll, event, HOUR, NOW, request, UNLIMITED, write } from '../actions.ts';
 
 /** A call of one method for one session, and what it answers where the session is not live. */
 export interface MethodCall {
@@ -67,7 +67,7 @@ export const writes: readonly MethodCall[] = [
     method: 'appendEvents',
     absent: [undefined],
     call: (backend, id, now) =>
-      backend.appendEvents([request(id, [event('s', '"late"')], { expiresAt: NOW + 9 * HOUR })], now),
+      appendAll(backend, [request(id, [event('s', '"late"')], { expiresAt: NOW + 9 * HOUR })], now),
   },
   {
     method: 'trimEvents',

@@ -1,4 +1,5 @@
 import {
+  appendAll,
   append,
   commit,
   event,
@@ -63,7 +64,7 @@ export const parallelCases: readonly Case[] = [
     const ids = await Promise.all(range(1, 4).map(() => t.live()));
     const expiries = [NOW + 2 * HOUR, undefined, NOW + HOUR - 1, NOW + 3 * HOUR];
     const batch = ids.map((id, index) => request(id, [event('s', '1')], { expiresAt: expiries[index] }));
-    await t.backend.appendEvents(batch, NOW + 10);
+    await appendAll(t.backend, batch, NOW + 10);
     const rows = await Promise.all(ids.map((id) => t.backend.readSession(id, NOW)));
     const times = [
       [NOW + 2 * HOUR, NOW + 10],

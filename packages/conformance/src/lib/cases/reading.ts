@@ -1,4 +1,4 @@
-import { append, event, fill, NOW, range, readPage, request, seqs, trim, walkEvents } from '../actions.ts';
+import { appendAll, append, event, fill, NOW, range, readPage, request, seqs, trim, walkEvents } from '../actions.ts';
 import { define, type Case } from '../case.ts';
 import { holds, present, same } from '../findings.ts';
 
@@ -81,7 +81,7 @@ export const readingCases: readonly Case[] = [
       const events = range(from, Math.min(from + most - 1, 2_500)).map((n) =>
         event(n % 2 === 0 ? 'even' : 'odd', String(n)),
       );
-      await t.backend.appendEvents([request(id, events)], NOW);
+      await appendAll(t.backend, [request(id, events)], NOW);
     }
     for (const limit of [7, 100, 1_000, 5_000]) {
       same(

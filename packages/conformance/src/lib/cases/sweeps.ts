@@ -1,4 +1,5 @@
 import {
+  appendAll,
   append,
   commit,
   fill,
@@ -37,7 +38,7 @@ export const sweepCases: readonly Case[] = [
     const id = await t.live({ expiresAt: NOW + 1_000 });
     const token = newToken();
     await commit(t.backend, id, [write('k', '1')]);
-    await t.backend.appendEvents([request(id, [event('s', '1'), event('s', '2')], { token })], NOW);
+    await appendAll(t.backend, [request(id, [event('s', '1'), event('s', '2')], { token })], NOW);
     await append(t.backend, id, 'other', ['3', '4']);
     await trim(t.backend, id, { maxEvents: 2 });
     same(await sweepAll(t.backend, NOW + 999), [], 'ids that a sweep named one millisecond before expiresAt');
@@ -54,7 +55,7 @@ export const sweepCases: readonly Case[] = [
       [[], 0, 0],
       'events, lastSeq and trimmedSeq of a session whose id was used before',
     );
-    const result = await t.backend.appendEvents([request(id, [event('s', '"new"')], { token })], NOW);
+    const result = await appendAll(t.backend, [request(id, [event('s', '"new"')], { token })], NOW);
     same(result[0]?.firstSeq, 1, 'first number of a session whose id was used before');
     same(
       (await readPage(t.backend, id, { streamId: 's' })).trimmedSeq,
@@ -108,7 +109,7 @@ export const sweepCases: readonly Case[] = [
     await t.backend.updateSession(a ?? '', { profile: '1', expectedVersion: 1, expiresAt }, NOW);
     await t.backend.commitState({ sessionId: b ?? '', writes: [write('k', '1')], limits, expiresAt }, NOW);
     await t.backend.clearState(c ?? '', expiresAt, NOW);
-    await t.backend.appendEvents([request(d ?? '', [event('s', '1')], { expiresAt })], NOW);
+    await appendAll(t.backend, [request(d ?? '', [event('s', '1')], { expiresAt })], NOW);
     same(await sweepAll(t.backend, NOW + 2_000), [], 'ids that a sweep named after writes that renewed them all');
   }),
 

@@ -1,4 +1,16 @@
-import { append, event, fill, newToken, NOW, readPage, request, trim, walkEvents } from '../actions.ts';
+import {
+  answersOf,
+  appendAll,
+  append,
+  event,
+  fill,
+  newToken,
+  NOW,
+  readPage,
+  request,
+  trim,
+  walkEvents,
+} from '../actions.ts';
 import { define, type Case } from '../case.ts';
 import { holds, same } from '../findings.ts';
 
@@ -7,10 +19,10 @@ export const tokenCases: readonly Case[] = [
     const [id, other] = [await t.live(), await t.live()];
     const again = request(id, [event('s', '"a"'), event('s', '"b"')]);
     await append(t.backend, id, 's', ['0']);
-    same((await t.backend.appendEvents([again], NOW))[0]?.firstSeq, 2, 'first number of a request');
+    same((await appendAll(t.backend, [again], NOW))[0]?.firstSeq, 2, 'first number of a request');
     for (const backend of await t.handles(2)) {
       const batch = [request(other, [event('s', '1')]), again];
-      const results = await backend.appendEvents(batch, NOW + 1);
+      const results = await appendAll(backend, batch, NOW + 1);
       same(results[1]?.firstSeq, 2, 'first number of the request when it came again');
       holds(results[0] !== undefined, 'a request beside one whose token was known got no number');
     }
@@ -21,7 +33,7 @@ export const tokenCases: readonly Case[] = [
     );
     const twin = { ...again, token: newToken() };
     same(
-      (await t.backend.appendEvents([twin], NOW))[0]?.firstSeq,
+      (await appendAll(t.backend, [twin], NOW))[0]?.firstSeq,
       4,
       'first number of the same events with another token',
     );
@@ -30,10 +42,10 @@ export const tokenCases: readonly Case[] = [
   define('events.token.remembered', 'behind 999 later events', async (t) => {
     const id = await t.live();
     const again = request(id, [event('s', '"first"')]);
-    await t.backend.appendEvents([again], NOW);
+    await appendAll(t.backend, [again], NOW);
     await fill(t.backend, id, 's', 999);
     for (const backend of await t.handles(2)) {
-      const results = await backend.appendEvents([again], NOW);
+      const results = await appendAll(backend, [again], NOW);
       same(results[0]?.firstSeq, 1, 'first number of a request that came again when 999 events had followed');
     }
     same((await t.backend.readSession(id, NOW))?.lastSeq, 1_000, 'lastSeq after that');
@@ -42,22 +54,22 @@ export const tokenCases: readonly Case[] = [
   define('events.token.trimmed', 'also when the log is empty', async (t) => {
     const id = await t.live();
     const [again, later] = [request(id, [event('s', '1'), event('s', '2')]), request(id, [event('s', '3')])];
-    await t.backend.appendEvents([again], NOW);
-    await t.backend.appendEvents([later], NOW);
+    await appendAll(t.backend, [again], NOW);
+    await appendAll(t.backend, [later], NOW);
     await trim(t.backend, id, { maxEvents: 2 });
     same(
-      (await t.backend.appendEvents([again], NOW))[0]?.firstSeq,
+      (await appendAll(t.backend, [again], NOW))[0]?.firstSeq,
       1,
       'first number of a request that came again when one of its events was trimmed',
     );
     await trim(t.backend, id, { maxEvents: 0 });
     same(
-      (await t.backend.appendEvents([again], NOW))[0]?.firstSeq,
+      (await appendAll(t.backend, [again], NOW))[0]?.firstSeq,
       1,
       'first number of a request that came again when its events were trimmed',
     );
     same(
-      (await t.backend.appendEvents([later], NOW))[0]?.firstSeq,
+      (await appendAll(t.backend, [later], NOW))[0]?.firstSeq,
       3,
       'first number of the other request that came again',
     );
@@ -71,8 +83,8 @@ export const tokenCases: readonly Case[] = [
     for (let round = 0; round < 10; round += 1) {
       const again = request(id, [event('s', String(round)), event('s', String(round))]);
       const results = await Promise.all([
-        ...handles.map((backend) => backend.appendEvents([again], NOW)),
-        peer?.call('appendEvents', [again], NOW),
+        ...handles.map((backend) => appendAll(backend, [again], NOW)),
+        peer?.call('appendEvents', [again], NOW).then(answersOf),
       ]);
       const firsts = results.map((result) => result?.[0]?.firstSeq);
       const first = round * 2 + 1;
@@ -89,8 +101,8 @@ export const tokenCases: readonly Case[] = [
     const token = newToken();
     const [first, second] = [await t.live(), await t.live()];
     await append(t.backend, second, 's', ['0']);
-    const results = await t.backend.appendEvents([request(first, [event('s', '1')], { token })], NOW);
-    const others = await t.backend.appendEvents([request(second, [event('s', '1')], { token })], NOW);
+    const results = await appendAll(t.backend, [request(first, [event('s', '1')], { token })], NOW);
+    const others = await appendAll(t.backend, [request(second, [event('s', '1')], { token })], NOW);
     same(
       [results[0]?.firstSeq, others[0]?.firstSeq],
       [1, 2],

@@ -1,5 +1,5 @@
 import type { AppendRequest, SessionBackend } from '@mcp-session/core';
-import { event, newSession, UNLIMITED, walkEvents, write } from '../actions.ts';
+import { appendAll, event, newSession, UNLIMITED, walkEvents, write } from '../actions.ts';
 import { eventRow, sessionRow, stateRow } from '../cases/rows.ts';
 import { compareBytes } from '../findings.ts';
 import { sweepAll, walkSessions } from '../walks.ts';
@@ -139,7 +139,7 @@ export async function apply(
     case 'again': {
       const request = sequence.requests.at(-1 - operation.back);
       if (request === undefined) return undefined;
-      const results = await backend.appendEvents([{ ...request, expiresAt: undefined }], now);
+      const results = await appendAll(backend, [{ ...request, expiresAt: undefined }], now);
       return results.map((result) => result?.firstSeq);
     }
     case 'events':
@@ -173,7 +173,7 @@ async function append(
     expiresAt: ttlMs === undefined ? undefined : now + ttlMs,
   }));
   sequence.requests.push(...batch);
-  return backend.appendEvents(batch, now);
+  return appendAll(backend, batch, now);
 }
 
 /** The whole rest of the log, page by page, and what the first page says of it. Where pages end is the backend's choice. */

@@ -3,7 +3,7 @@ import { SessionError } from '../errors.ts';
 import type * as rows from '../rows.ts';
 import { appendEvents, readEvents, readHeads } from './events.ts';
 import { Records } from './records.ts';
-import { countSessions, createSession, endSession, listSessions, sweep, updateSession } from './sessions.ts';
+import { countSessions, createSession, endSession, isOf, listSessions, sweep, updateSession } from './sessions.ts';
 import { clearState, commitState, readState } from './state.ts';
 import { trimEvents } from './trim.ts';
 
@@ -28,6 +28,7 @@ export class MemoryBackend implements SessionBackend {
     maxEventBytes: 67_108_864,
     maxValueBytes: 67_108_864,
     maxBatchEvents: 1_000,
+    maxBatchSessions: 1_000,
     concurrentBatches: 1,
     blocksThread: false,
     poll: { minMs: 1_000, maxMs: 1_000 },
@@ -43,9 +44,9 @@ export class MemoryBackend implements SessionBackend {
     return createSession(this.#records, session, now);
   }
 
-  async readSession(id: string, now: number): Promise<rows.SessionRow | undefined> {
-    const session = this.#records.live(id, now);
-    return session && { ...session.row };
+  async readSession(id: string, now: number, asker?: rows.SessionAsker): Promise<rows.SessionRow | undefined> {
+    const row = this.#records.live(id, now)?.row;
+    return row !== undefined && isOf(row, asker) ? { ...row } : undefined;
   }
 
   async updateSession(id: string, change: rows.ProfileChange, now: number): Promise<rows.ProfileResult | undefined> {
@@ -88,10 +89,7 @@ export class MemoryBackend implements SessionBackend {
     return clearState(this.#records, sessionId, expiresAt, now);
   }
 
-  async appendEvents(
-    batch: readonly rows.AppendRequest[],
-    now: number,
-  ): Promise<readonly (rows.AppendResult | undefined)[]> {
+  async appendEvents(batch: readonly rows.AppendRequest[], now: number): Promise<readonly rows.AppendOutcome[]> {
     return appendEvents(this.#records, batch, now);
   }
 

@@ -3,6 +3,7 @@ import type {
   NewSession,
   ProfileChange,
   ProfileResult,
+  SessionAsker,
   SessionPage,
   SessionPageQuery,
   SessionQuery,
@@ -39,6 +40,12 @@ export function createSession(records: Records, session: NewSession, now: number
     olderTokens: new Map(),
   });
   return true;
+}
+
+/** Whether a session is there for who asks. */
+export function isOf(row: SessionRow, asker: SessionAsker | undefined): boolean {
+  if (asker === undefined) return true;
+  return row.kind === asker.kind && (row.principal === null || row.principal === asker.principal);
 }
 
 export function updateSession(
