@@ -31,12 +31,10 @@ export type {
   StateOutput,
   StateSchemas,
 } from './lib/state-schema.ts';
-export {
-  createSessionStore,
-  type CountSessionsOptions,
-  type CreateSessionOptions,
-  type GetSessionOptions,
-  type ListSessionsOptions,
-  type SessionList,
-  type SessionStore,
-} from './lib/store.ts';
+export type {
+  CountSessionsOptions,
+  CreateSessionOptions,
+  GetSessionOptions,
+  ListSessionsOptions,
+} from './lib/store-options.ts';
+export { createSessionStore, type SessionList, type SessionStore } from './lib/store.ts';

@@ -1,6 +1,7 @@
 import type { SessionBackend } from './lib/backend.ts';
 import { MemoryBackend, type MemoryBackendOptions } from './lib/memory/backend.ts';
-import { positive, type SessionStoreOptions } from './lib/options.ts';
+import { checkOptions, positive, type OptionNames } from './lib/option-checks.ts';
+import { sessionStoreOptions, storeOptionsOf, type SessionStoreOptions } from './lib/options.ts';
 import type { StateSchemas } from './lib/state-schema.ts';
 import { createSessionStore, type SessionStore } from './lib/store.ts';
 
@@ -19,17 +20,24 @@ export interface MemoryStoreOptions<S extends StateSchemas = StateSchemas>
 export async function createMemoryStore<const S extends StateSchemas = StateSchemas>(
   options: MemoryStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
-  const { maxSessions, maxBytes, ...storeOptions } = options;
-  const backend = createMemoryBackend({
-    ...(maxSessions !== undefined && { maxSessions }),
-    ...(maxBytes !== undefined && { maxBytes }),
-  });
-  return createSessionStore<S>(backend, storeOptions);
+  return createSessionStore<S>(createMemoryBackend(options), storeOptionsOf(options));
 }
 
-/** Makes the in-memory backend alone: the reference for authors of other backends and the model of the conformance kit. */
+const OPTIONS: OptionNames<MemoryStoreOptions> = {
+  maxSessions: ['max', 'maxEntries'],
+  maxBytes: ['maxSize'],
+  ...sessionStoreOptions,
+};
+
+/**
+ * Makes the in-memory backend alone: the reference for authors of other backends and the model of the conformance kit.
+ *
+ * @throws RangeError or TypeError that names the option.
+ */
 export function createMemoryBackend(options: MemoryBackendOptions = {}): SessionBackend {
-  if (options.maxSessions !== undefined) positive('maxSessions', options.maxSessions);
-  if (options.maxBytes !== undefined) positive('maxBytes', options.maxBytes);
-  return new MemoryBackend(options);
+  checkOptions(options, OPTIONS);
+  return new MemoryBackend({
+    maxSessions: positive('maxSessions', options.maxSessions, 100_000),
+    maxBytes: positive('maxBytes', options.maxBytes, 1_073_741_824),
+  });
 }

@@ -4,6 +4,20 @@ import { expect, it } from 'vitest';
 // What a user can import is a promise: a name that comes or goes needs a changeset, and this list with it.
 const EXPORTS: Record<string, string[]> = {
   '.': ['EventsTrimmedError', 'SessionError', 'StateConflictError', 'StateValidationError', 'createSessionStore'],
+  './backend': [
+    'callable',
+    'checkOptions',
+    'flag',
+    'kindOf',
+    'oneOf',
+    'optional',
+    'positive',
+    'sessionStoreOptions',
+    'storeOptionsOf',
+    'text',
+    'texts',
+    'whole',
+  ],
   './memory': ['createMemoryBackend', 'createMemoryStore'],
   './event-store': ['createEventStore', 'isPriming'],
 };

@@ -4,7 +4,7 @@ import { EventReplay } from './event-replay.ts';
 import { checkIssued, cursorOf, PAGE_BYTES, readPages } from './event-pages.ts';
 import { checkStreamId, utf8Bytes } from './ids.ts';
 import { decode, encodeMessage } from './json.ts';
-import { positive } from './options.ts';
+import { positive, whole } from './option-checks.ts';
 import { TRIM_STEP } from './retention.ts';
 import type { EventRow } from './rows.ts';
 import type { SessionContext } from './session-context.ts';
@@ -144,7 +144,7 @@ export class SessionEvents {
    * @param streamId Only of this stream. Default: of the whole log.
    */
   async recent(limit: number, streamId?: string): Promise<SessionEvent[]> {
-    positive('limit', limit, 1_000);
+    positive('limit', limit, 100, 1_000);
     const query = {
       sessionId: this.#session.id,
       streamId: streamId === undefined ? undefined : checkStreamId(streamId),
@@ -166,8 +166,7 @@ export class SessionEvents {
    * @throws SessionError `INVALID_CURSOR` for a `through` that was never issued for this session.
    */
   async trim({ maxEvents, maxBytes, maxAgeMs, through }: TrimOptions): Promise<number> {
-    for (const [name, value] of Object.entries({ maxEvents, maxBytes, maxAgeMs }))
-      if (value !== undefined && value !== 0) positive(name, value);
+    for (const [name, value] of Object.entries({ maxEvents, maxBytes, maxAgeMs })) whole(name, value, 0, 0);
     const cursor = through === undefined ? undefined : cursorOf(this.#tag, through, undefined);
     const { now } = this.#session;
     const bound = {

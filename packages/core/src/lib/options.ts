@@ -1,5 +1,7 @@
 import type { Capabilities } from './backend.ts';
+import { isPlainObject } from './json.ts';
 import type { Observer } from './operations.ts';
+import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from './option-checks.ts';
 import type { StandardSchema, StateSchemas } from './state-schema.ts';
 
 /** How much state a session may hold. Past a limit a write fails with a typed error and changes nothing. */
@@ -93,33 +95,65 @@ export interface ResolvedOptions {
   readonly clock: () => number;
 }
 
+/** Names of {@link SessionStoreOptions}, for a backend that checks its own options and these at once. */
+export const sessionStoreOptions: OptionNames<SessionStoreOptions> = {
+  ttlMs: ['ttl', 'timeToLive', 'maxAge', 'expiresIn', 'sessionTimeout'],
+  maxLifetimeMs: ['lifetime', 'absoluteTimeout'],
+  touchIntervalMs: ['touchAfter', 'renewIntervalMs'],
+  tombstoneMs: [],
+  state: ['schema', 'schemas', 'stateSchema'],
+  stateLimits: ['limits'],
+  retention: ['history'],
+  sweep: ['cleanup', 'cleanupInterval', 'prune'],
+  observe: ['observer', 'onCall', 'logger'],
+  clock: ['now'],
+};
+
+const STATE_LIMITS: OptionNames<StateLimitOptions> = {
+  maxValueBytes: ['maxValueSize'],
+  maxKeys: [],
+  maxTotalBytes: ['maxBytes'],
+};
+const RETENTION: OptionNames<RetentionOptions> = { maxEvents: [], maxBytes: ['maxSize'], maxAgeMs: ['ttlMs', 'ttl'] };
+const SWEEP: OptionNames<SweepOptions> = { intervalMs: ['everyMs'], stepRows: ['batchSize', 'limit'] };
+
+/** What of a backend's options is for the store above it: what {@link createSessionStore} takes. */
+export function storeOptionsOf<S extends StateSchemas>(options: SessionStoreOptions<S>): SessionStoreOptions<S> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(sessionStoreOptions, name)));
+}
+
 /** @throws RangeError or TypeError that names the option. */
 export function resolveOptions(options: SessionStoreOptions, capabilities: Capabilities): ResolvedOptions {
-  const ttlMs = positive('ttlMs', options.ttlMs ?? 1_800_000);
+  checkOptions(options, sessionStoreOptions);
+  const ttlMs = positive('ttlMs', options.ttlMs, 1_800_000);
   const { stateLimits = {}, retention = {}, sweep = {} } = options;
+  checkOptions(stateLimits, STATE_LIMITS, 'stateLimits');
+  checkOptions(retention, RETENTION, 'retention');
+  if (sweep !== false) checkOptions(sweep, SWEEP, 'sweep');
   return {
     ttlMs,
     maxLifetimeMs: optional('maxLifetimeMs', options.maxLifetimeMs),
-    touchIntervalMs: positive('touchIntervalMs', options.touchIntervalMs ?? defaultTouchIntervalMs(ttlMs), ttlMs),
-    tombstoneMs: positive('tombstoneMs', options.tombstoneMs ?? 86_400_000),
+    touchIntervalMs: positive('touchIntervalMs', options.touchIntervalMs, defaultTouchIntervalMs(ttlMs), ttlMs),
+    tombstoneMs: positive('tombstoneMs', options.tombstoneMs, 86_400_000),
     state: schemas(options.state),
     stateLimits: {
       maxValueBytes: positive(
         'stateLimits.maxValueBytes',
-        stateLimits.maxValueBytes ?? 1_048_576,
+        stateLimits.maxValueBytes,
+        1_048_576,
         capabilities.maxValueBytes,
       ),
-      maxKeys: positive('stateLimits.maxKeys', stateLimits.maxKeys ?? 1_000),
-      maxTotalBytes: positive('stateLimits.maxTotalBytes', stateLimits.maxTotalBytes ?? 16_777_216),
+      maxKeys: positive('stateLimits.maxKeys', stateLimits.maxKeys, 1_000),
+      maxTotalBytes: positive('stateLimits.maxTotalBytes', stateLimits.maxTotalBytes, 16_777_216),
     },
     retention: {
-      maxEvents: positive('retention.maxEvents', retention.maxEvents ?? 10_000),
-      maxBytes: positive('retention.maxBytes', retention.maxBytes ?? 67_108_864),
+      maxEvents: positive('retention.maxEvents', retention.maxEvents, 10_000),
+      maxBytes: positive('retention.maxBytes', retention.maxBytes, 67_108_864),
       maxAgeMs: optional('retention.maxAgeMs', retention.maxAgeMs),
     },
     sweep: sweep !== false && {
-      intervalMs: positive('sweep.intervalMs', sweep.intervalMs ?? 60_000, MAX_TIMER_MS),
-      stepRows: positive('sweep.stepRows', sweep.stepRows ?? 1_000),
+      intervalMs: positive('sweep.intervalMs', sweep.intervalMs, 60_000, MAX_TIMER_MS),
+      stepRows: positive('sweep.stepRows', sweep.stepRows, 1_000),
     },
     observe: callable('observe', options.observe),
     clock: checkedClock(callable('clock', options.clock) ?? Date.now),
@@ -129,32 +163,17 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
 // Node fires a timer with a longer delay at once. The sweeper waits up to one and a half of its interval.
 const MAX_TIMER_MS = Math.floor((2 ** 31 - 1) / 1.5);
 
-/** @throws TypeError or RangeError unless the value is a whole number from 1 to `max`. */
-export function positive(name: string, value: unknown, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number') throw new TypeError(`Option ${name} is not a number`);
-  if (!Number.isInteger(value) || value < 1 || value > max)
-    throw new RangeError(`Option ${name} is ${value}, not a whole number from 1 to ${max}`);
-  return value;
-}
-
-function optional(name: string, value: unknown): number | undefined {
-  return value === undefined ? undefined : positive(name, value);
-}
-
 export function defaultTouchIntervalMs(ttlMs: number): number {
   return Math.max(1, Math.min(Math.floor(ttlMs / 10), 60_000));
 }
 
 function schemas(state: StateSchemas | undefined): StateSchemas | undefined {
+  if (state !== undefined && !isPlainObject(state))
+    throw new TypeError(`Option state is ${kindOf(state)}, not an object of schemas by key`);
   for (const [key, schema] of Object.entries(state ?? {}))
     if (typeof (schema as Partial<StandardSchema> | undefined)?.['~standard']?.validate !== 'function')
       throw new TypeError(`Option state.${key} is not a Standard Schema`);
   return state;
-}
-
-function callable<F>(name: string, value: F | undefined): F | undefined {
-  if (value !== undefined && typeof value !== 'function') throw new TypeError(`Option ${name} is not a function`);
-  return value;
 }
 
 function checkedClock(clock: () => number): () => number {

@@ -3,58 +3,23 @@ import type { Capabilities, SessionBackend } from './backend.ts';
 import { SessionError } from './errors.ts';
 import { checkKind, checkPrincipal, checkSessionId, DEFAULT_KIND, isSessionId, newSessionId } from './ids.ts';
 import { Operations } from './operations.ts';
-import { positive, resolveOptions, type SessionStoreOptions } from './options.ts';
-import { encodeProfile, type Metadata, type ProtocolFacts } from './profile.ts';
+import { optional, positive } from './option-checks.ts';
+import { resolveOptions, type SessionStoreOptions } from './options.ts';
+import { encodeProfile } from './profile.ts';
 import { Retention } from './retention.ts';
 import type { SessionRow } from './rows.ts';
 import { Serial } from './serial.ts';
 import { expiryOf, type Shared } from './session-context.ts';
 import { Session } from './session.ts';
 import type { StateSchemas } from './state-schema.ts';
+import type {
+  CountSessionsOptions,
+  CreateSessionOptions,
+  GetSessionOptions,
+  ListSessionsOptions,
+} from './store-options.ts';
 import { Sweeper } from './sweeper.ts';
 import { WakeUps } from './wake-ups.ts';
-
-/** A session to create. */
-export interface CreateSessionOptions {
-  /** Default: a new UUID v7 from a secure generator. Never an id that a client chose. */
-  readonly id?: string;
-  /** What the session is used for: a lower-case word. Default: `session`. */
-  readonly kind?: string;
-  /** Whom the session belongs to, from a verified identity. Default: `null`, whoever has the id. */
-  readonly principal?: string | null;
-  /** Default: none. */
-  readonly metadata?: Metadata;
-  /** Default: none. */
-  readonly protocol?: ProtocolFacts;
-  /** Default: the store's `ttlMs`, as it is whenever the session is used. */
-  readonly ttlMs?: number;
-  /** Default: the store's `maxLifetimeMs`, as it is whenever the session is used. */
-  readonly maxLifetimeMs?: number;
-}
-
-/** Who asks for a session. */
-export interface GetSessionOptions {
-  /** The principal that asks. Default: `null`, nobody: only sessions without a principal are found. */
-  readonly principal?: string | null;
-  /** The kind that is asked for; another kind is as good as unknown. Default: `session`. */
-  readonly kind?: string;
-}
-
-/** Which sessions to count. */
-export interface CountSessionsOptions {
-  /** Default: `session`. */
-  readonly kind?: string;
-  /** Default: `undefined`, anyone's. `null`: only those without a principal. */
-  readonly principal?: string | null | undefined;
-}
-
-/** Which sessions to list. */
-export interface ListSessionsOptions extends CountSessionsOptions {
-  /** `nextCursor` of the page before. Default: `undefined`, the first page. */
-  readonly cursor?: string | undefined;
-  /** Most sessions of the page, 1 to 1,000. Default: `100`. */
-  readonly limit?: number;
-}
 
 /** A page of sessions in the byte order of their ids; for generated ids that is the order of their creation. */
 export interface SessionList<S> {
@@ -105,9 +70,11 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
   async create(options: CreateSessionOptions = {}): Promise<Session<S>> {
     const { operations } = this.#shared;
     const now = this.#shared.options.clock();
+    const ownTtlMs = optional('ttlMs', options.ttlMs);
+    const ownLifetimeMs = optional('maxLifetimeMs', options.maxLifetimeMs);
     const own = {
-      ...(options.ttlMs !== undefined && { ttlMs: positive('ttlMs', options.ttlMs) }),
-      ...(options.maxLifetimeMs !== undefined && { maxLifetimeMs: positive('maxLifetimeMs', options.maxLifetimeMs) }),
+      ...(ownTtlMs !== undefined && { ttlMs: ownTtlMs }),
+      ...(ownLifetimeMs !== undefined && { maxLifetimeMs: ownLifetimeMs }),
     };
     const { ttlMs, maxLifetimeMs } = { ...this.#shared.options, ...own };
     const session = {
@@ -157,7 +124,7 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
       kind: checkKind(kind),
       principal: principalOf(principal),
       afterId: cursor === undefined ? undefined : checkSessionId(cursor),
-      limit: positive('limit', limit, 1_000),
+      limit: positive('limit', limit, 100, 1_000),
     };
     const now = options.clock();
     operations.checkOpen();

@@ -1,4 +1,5 @@
 import { createSessionStore, type SessionBackend, type SessionStore, type StateSchemas } from '@mcp-session/core';
+import { storeOptionsOf } from '@mcp-session/core/backend';
 import { DynamoDbBackend } from './backend.ts';
 import { open } from './open.ts';
 import { resolveOptions, type DynamoDbBackendOptions, type DynamoDbStoreOptions } from './options.ts';
@@ -14,7 +15,7 @@ import { resolveOptions, type DynamoDbBackendOptions, type DynamoDbStoreOptions 
 export async function createDynamoDbStore<const S extends StateSchemas = StateSchemas>(
   options: DynamoDbStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
-  return createSessionStore<S>(createDynamoDbBackend(options), options);
+  return createSessionStore<S>(createDynamoDbBackend(options), storeOptionsOf(options));
 }
 
 /**

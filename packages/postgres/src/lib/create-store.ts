@@ -1,4 +1,5 @@
 import { createSessionStore, type SessionBackend, type SessionStore, type StateSchemas } from '@mcp-session/core';
+import { storeOptionsOf } from '@mcp-session/core/backend';
 import { PostgresBackend } from './backend.ts';
 import { resolveOptions, type PostgresBackendOptions, type PostgresStoreOptions } from './options.ts';
 
@@ -12,7 +13,7 @@ import { resolveOptions, type PostgresBackendOptions, type PostgresStoreOptions 
 export async function createPostgresStore<const S extends StateSchemas = StateSchemas>(
   options: PostgresStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
-  return createSessionStore<S>(await createPostgresBackend(options), options);
+  return createSessionStore<S>(await createPostgresBackend(options), storeOptionsOf(options));
 }
 
 /**

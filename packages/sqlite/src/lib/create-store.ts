@@ -1,4 +1,5 @@
 import { createSessionStore, type SessionBackend, type SessionStore, type StateSchemas } from '@mcp-session/core';
+import { storeOptionsOf } from '@mcp-session/core/backend';
 import { SqliteBackend } from './backend.ts';
 import { translateError } from './errors.ts';
 import { open } from './open.ts';
@@ -14,7 +15,7 @@ import { resolveOptions, type SqliteBackendOptions, type SqliteStoreOptions } fr
 export async function createSqliteStore<const S extends StateSchemas = StateSchemas>(
   options: SqliteStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
-  return createSessionStore<S>(await createSqliteBackend(options), options);
+  return createSessionStore<S>(await createSqliteBackend(options), storeOptionsOf(options));
 }
 
 /**

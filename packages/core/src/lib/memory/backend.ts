@@ -36,7 +36,7 @@ export class MemoryBackend implements SessionBackend {
   readonly #open: Records;
   #closed = false;
 
-  constructor({ maxSessions = 100_000, maxBytes = 1_073_741_824 }: MemoryBackendOptions) {
+  constructor({ maxSessions, maxBytes }: Required<MemoryBackendOptions>) {
     this.#open = new Records(maxSessions, maxBytes, (records, now) => sweep(records, Number.MAX_SAFE_INTEGER, now));
   }
 

@@ -1,0 +1,140 @@
+import { isPlainObject } from './json.ts';
+import { suggestion } from './suggestions.ts';
+
+/**
+ * The options of something: each name with what users call it elsewhere, so that a wrong name is answered with the right one. Names that are only spelled
+ * wrong are found without that.
+ */
+export type OptionNames<Options = Readonly<Record<string, unknown>>> = {
+  readonly [Name in keyof Options]-?: readonly string[];
+};
+
+/**
+ * Checks that options are a plain object and that each has a name that is known. `undefined` is refused too: give a default where options can be left out.
+ *
+ * @param where What the options are of, such as `replay` or `retention`; it stands in the message. Default: not said.
+ * @throws TypeError such as "Unknown option connectionString; did you mean url?"
+ */
+export function checkOptions(options: unknown, known: OptionNames, where?: string): void {
+  const whose = where === undefined ? '' : ` of ${where}`;
+  if (!isPlainObject(options))
+    throw new TypeError(`Options${whose} are ${kindOf(options)}, not an object${hint(options)}`);
+  for (const name in options) {
+    if (Object.hasOwn(known, name)) continue;
+    const meant = suggestion(name, known);
+    throw new TypeError(
+      `Unknown option ${name}${whose}; ${meant === undefined ? `there are ${Object.keys(known).join(', ')}` : `did you mean ${meant}?`}`,
+    );
+  }
+}
+
+/**
+ * A whole number from `min` to `max`, or `fallback` where the value is `undefined`.
+ *
+ * @throws TypeError or RangeError that names the option.
+ */
+export function whole(
+  name: string,
+  value: unknown,
+  fallback: number,
+  min: number,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  const given = value === undefined ? fallback : value;
+  if (typeof given !== 'number') throw new TypeError(`Option ${name} is not a number`);
+  if (!Number.isInteger(given) || given < min || given > max)
+    throw new RangeError(`Option ${name} is ${given}, not a whole number from ${min} to ${max}`);
+  return given;
+}
+
+/** A whole number from 1 to `max`, or `fallback` where the value is `undefined`. Throws as {@link whole}. */
+export function positive(name: string, value: unknown, fallback: number, max?: number): number {
+  return whole(name, value, fallback, 1, max);
+}
+
+/** A whole number from 1 to `max`, or `undefined`. Throws as {@link whole}. */
+export function optional(name: string, value: unknown, max?: number): number | undefined {
+  return value === undefined ? undefined : whole(name, value, 1, 1, max);
+}
+
+/**
+ * A string that is not empty, or `fallback` where the value is `undefined`. The value is in no message: it can hold a password.
+ *
+ * @throws TypeError or RangeError that names the option.
+ */
+export function text(name: string, value: unknown, fallback: string): string;
+export function text(name: string, value: unknown): string | undefined;
+export function text(name: string, value: unknown, fallback?: string): string | undefined {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'string') throw new TypeError(`Option ${name} is not a string`);
+  if (value === '') throw new RangeError(`Option ${name} is empty`);
+  return value;
+}
+
+/**
+ * An array of strings that are not empty, or `undefined`.
+ *
+ * @throws TypeError or RangeError that names the option.
+ */
+export function texts(name: string, value: unknown): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value)) throw new TypeError(`Option ${name} is ${kindOf(value)}, not an array of strings`);
+  return value.map((entry, index) => text(`${name}[${index}]`, entry ?? null) ?? '');
+}
+
+/**
+ * True or false, or `fallback` where the value is `undefined`.
+ *
+ * @throws TypeError that names the option.
+ */
+export function flag(name: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') throw new TypeError(`Option ${name} is not a boolean`);
+  return value;
+}
+
+/**
+ * One of the choices, or `fallback` where the value is `undefined`.
+ *
+ * @throws TypeError or RangeError that names the option and the choices.
+ */
+export function oneOf<Choice extends string>(
+  name: string,
+  value: unknown,
+  choices: readonly Choice[],
+  fallback: NoInfer<Choice>,
+): Choice {
+  const given = text(name, value, fallback);
+  const choice = choices.find((each) => each === given);
+  if (choice === undefined)
+    throw new RangeError(
+      `Option ${name} is ${JSON.stringify(given)}, not ${choices.map((each) => `'${each}'`).join(' or ')}`,
+    );
+  return choice;
+}
+
+/**
+ * A function, or `undefined`.
+ *
+ * @throws TypeError that names the option.
+ */
+export function callable<F>(name: string, value: F | undefined): F | undefined {
+  if (value !== undefined && typeof value !== 'function') throw new TypeError(`Option ${name} is not a function`);
+  return value;
+}
+
+/** What a value is, for a message that must not hold the value: `a string`, `an array`, `a promise`, `an object of class Map`. */
+export function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value !== 'object' && typeof value !== 'function') return `a ${typeof value}`;
+  if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
+  if (typeof value === 'function') return 'a function';
+  if (isPlainObject(value)) return 'an object';
+  const { constructor } = value;
+  return typeof constructor === 'function' ? `an object of class ${constructor.name}` : 'an object of a class';
+}
+
+function hint(value: unknown): string {
+  return kindOf(value) === 'a promise' ? ': await it first' : '';
+}
