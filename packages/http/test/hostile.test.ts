@@ -44,7 +44,7 @@ function post(body: unknown, headers = 'host: x\r\nconnection: close\r\n', versi
 }
 
 function statuses(answer: string): string[] {
-  return [...answer.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, status = '']) => status);
+  return [...answer.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status = '']) => status);
 }
 
 /** The bridge lives on, and nobody was told of what a client did wrong. */

@@ -14,7 +14,7 @@ const core = '@mcp-session/core';
 const kit = '@mcp-session/conformance';
 const harness = '@mcp-session-tooling/databases';
 // What the adapters of the HTTP package are tried with.
-const frameworks = ['express', 'fastify', 'hono'];
+const frameworks = ['express', 'fastify', 'hono', '@hono/node-server'];
 const sdks = '@modelcontextprotocol/';
 
 /** What any package may name in `devDependencies` and import in its tests: no arrow of the architecture. */

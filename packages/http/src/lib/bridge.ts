@@ -1,4 +1,4 @@
-import { jsonError } from './http-errors.ts';
+import { errorToResponse, HttpError, jsonError } from './http-errors.ts';
 import { INTERNAL_ERROR, SERVER_ERROR } from './json-rpc.ts';
 
 /** What a bridge stands in front of: the handler of either SDK line. */
@@ -13,7 +13,8 @@ export interface FetchHandler<AuthInfo> {
 export async function made(request: () => Request | Promise<Request>): Promise<Request | Response> {
   try {
     return await request();
-  } catch {
+  } catch (error) {
+    if (error instanceof HttpError) return errorToResponse(error);
     return jsonError(400, 'Bad Request: malformed request line or headers', SERVER_ERROR);
   }
 }

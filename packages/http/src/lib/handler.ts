@@ -14,6 +14,7 @@ import {
   requestRevision,
 } from './ingress.ts';
 import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from './json-rpc.ts';
+import { jsonOf } from './known-bodies.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { NodeLease } from './lease.ts';
 import { LocalSessions } from './local-sessions.ts';
@@ -159,11 +160,11 @@ export class Handler<
     if (initialize === undefined) throw this.#finder.idIsMissing(caller.request);
     const principal = await principalOf(caller.authInfo, caller.request, this.#options.principal);
     const { response, local } = await this.#life.begin(initialize, principal, caller);
-    if (local === undefined) return Response.json(response);
+    if (local === undefined) return jsonOf(response);
     if (this.#stopped) await local.close();
     else this.#locals.add(local);
     // As JSON: nothing can be missed of it. A client whose connection dies here has no session to come back to.
-    return Response.json(response, { headers: { 'mcp-session-id': local.session.id } });
+    return jsonOf(response, { 'mcp-session-id': local.session.id });
   }
 
   async #get(caller: Caller<AuthInfo>): Promise<Response> {

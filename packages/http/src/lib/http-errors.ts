@@ -1,4 +1,5 @@
 import { SessionError } from '@mcp-session/core';
+import { jsonOf } from './known-bodies.ts';
 import { INTERNAL_ERROR, INVALID_REQUEST, SERVER_ERROR, SESSION_NOT_FOUND } from './json-rpc.ts';
 
 /** A request that is refused, with the answer for it. */
@@ -28,7 +29,7 @@ export function jsonError(
   code: number,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
+  return jsonOf({ jsonrpc: '2.0', error: { code, message }, id: null }, headers, status);
 }
 
 /** Whatever has closed what this node held of a session, the client's next try finds it restored, or gone. */

@@ -17,10 +17,19 @@ export function bodyOfRequest(request: Request): Uint8Array | undefined {
   return ofRequests.get(request);
 }
 
-export function responseOf(body: string, headers: Readonly<Record<string, string>>): Response {
-  const response = new Response(body, { headers });
+export function responseOf(body: string, headers: Readonly<Record<string, string>>, status = 200): Response {
+  const response = new Response(body, { status, headers });
   ofResponses.set(response, body);
   return response;
+}
+
+/** An answer that is no stream. No cache on the way keeps it: one client's 404 is nothing to the next (RFC 9110, section 15.1). */
+export function jsonOf(value: unknown, headers: Readonly<Record<string, string>> = {}, status = 200): Response {
+  return responseOf(
+    JSON.stringify(value),
+    { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+    status,
+  );
 }
 
 /** The body of a response; `undefined`: it is to be read from its stream. */
