@@ -8,14 +8,8 @@ export {
   type SessionErrorOptions,
   type SessionErrorScope,
 } from './lib/errors.ts';
-export type {
-  AppendOptions,
-  ReplayOptions,
-  SessionEvent,
-  SessionEvents,
-  TailOptions,
-  TrimOptions,
-} from './lib/events.ts';
+export type { AppendOptions, ReplayOptions, TailOptions, TrimOptions } from './lib/event-options.ts';
+export type { SessionEvent, SessionEvents } from './lib/events.ts';
 export type { JsonValue } from './lib/json.ts';
 export type { Observer, Operation, OperationName } from './lib/operations.ts';
 export type { RetentionOptions, SessionStoreOptions, StateLimitOptions, SweepOptions } from './lib/options.ts';

@@ -42,7 +42,6 @@ describe('store.list and store.count', () => {
       (await store.list(options)).sessions.map(({ id }) => id);
 
     expect(await ids({})).toEqual(['a', 'b', 'n']);
-    expect(await ids({ principal: undefined })).toEqual(['a', 'b', 'n']);
     expect(await ids({ principal: null })).toEqual(['n']);
     expect(await ids({ principal: 'alice' })).toEqual(['a']);
     expect(await ids({ kind: 'node' })).toEqual(['node']);

@@ -175,6 +175,27 @@ describe('a tail that is left early', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
+  it('ends at once, where it waits for an event, and its other calls with it', async () => {
+    const inner = createMemoryBackend();
+    const capabilities = { ...inner.capabilities, poll: { minMs: 3_600_000, maxMs: 3_600_000 } };
+    const { events } = await (await open({ backend: intercept(inner, { capabilities }) })).store.create();
+    await events.append('s', 1);
+    // No event comes, and no poll is due for an hour.
+    const tail = events.tail();
+    await tail.next();
+    const waiting = tail.next();
+    await new Promise((done) => setImmediate(done));
+
+    expect(await tail.return()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await tail.next()).toEqual({ done: true, value: undefined });
+    const failing = events.tail();
+    await failing.next();
+    const awaited = failing.next();
+    await expect(failing.throw(new Error('enough'))).rejects.toThrow('enough');
+    expect(await awaited).toEqual({ done: true, value: undefined });
+  });
+
   it('is no longer woken', async () => {
     const register = vi.spyOn(WakeUps.prototype, 'register');
     onTestFinished(() => register.mockRestore());

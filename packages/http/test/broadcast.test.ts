@@ -81,4 +81,19 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
     expect(await store.get(ids[0] ?? '')).toBeUndefined();
     await expect(handler.broadcast({} as never)).rejects.toThrow('not a text');
   });
+
+  it('takes a principal that is undefined for a mistake, never for everybody', async () => {
+    const { raw, handler } = await start(line);
+    await raw().begin();
+    // As it comes of a lookup that found nobody; the compiler refuses it only where it is told to.
+    const user: { readonly principal?: string } = {};
+
+    await expect(handler.broadcast(news, { principal: user.principal } as never)).rejects.toThrow(
+      new TypeError('Option principal of broadcast is undefined; give null for nobody, or leave it out for all'),
+    );
+    await expect(handler.broadcast(news, { to: 'ada' } as never)).rejects.toThrow(
+      new TypeError('Unknown option to of broadcast; did you mean principal?'),
+    );
+    expect(await handler.broadcast(news, {})).toBe(1);
+  });
 });

@@ -1,10 +1,21 @@
 import { SessionError } from './errors.ts';
 import { formatEventId, parseEventId, sessionTag } from './event-id.ts';
+import {
+  checkAppend,
+  checkReplay,
+  checkTail,
+  checkTrim,
+  type AppendOptions,
+  type ReplayOptions,
+  type TailOptions,
+  type TrimOptions,
+} from './event-options.ts';
 import { EventReplay } from './event-replay.ts';
+import { EventTail } from './event-tail.ts';
 import { checkIssued, cursorOf, PAGE_BYTES, readPages } from './event-pages.ts';
 import { checkStreamId, utf8Bytes } from './ids.ts';
 import { decode, encodeMessage } from './json.ts';
-import { positive, whole } from './option-checks.ts';
+import { positive } from './option-checks.ts';
 import { TRIM_STEP } from './retention.ts';
 import type { EventRow } from './rows.ts';
 import type { SessionContext } from './session-context.ts';
@@ -20,41 +31,6 @@ export interface SessionEvent {
   readonly message: unknown;
   /** Unix milliseconds. */
   readonly createdAt: number;
-}
-
-/** Where a replay starts. */
-export interface ReplayOptions {
-  /**
-   * Id of the last event that the reader has: only what follows it is given. Default: `undefined`, from the oldest event that is still kept when the first one
-   * is given.
-   */
-  readonly after?: string | undefined;
-  /** Only this stream. Default: `undefined`, the whole log. */
-  readonly streamId?: string | undefined;
-}
-
-/** Where a tail starts and when it ends. */
-export interface TailOptions extends ReplayOptions {
-  /** Ends the tail, without an error, when it is aborted. Default: `undefined`. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** How to append. */
-export interface AppendOptions {
-  /** Whether it counts as a use of the session. `false`: for what goes to sessions that nobody may be using any more. Default: `true`. */
-  readonly renew?: boolean;
-}
-
-/** What to trim: the oldest events while any of the given bounds is exceeded. */
-export interface TrimOptions {
-  /** Keep at most so many events. */
-  readonly maxEvents?: number;
-  /** Keep at most so many bytes of messages. */
-  readonly maxBytes?: number;
-  /** Keep only what is younger, in milliseconds. */
-  readonly maxAgeMs?: number;
-  /** Id of the last event to remove. */
-  readonly through?: string;
 }
 
 /**
@@ -79,7 +55,8 @@ export class SessionEvents {
    * @returns The event's id.
    * @throws SessionError `NOT_JSON`, `INVALID_STREAM_ID`, `EVENT_TOO_LARGE`; nothing is written then.
    */
-  async append(streamId: string, message: unknown, { renew = true }: AppendOptions = {}): Promise<string> {
+  async append(streamId: string, message: unknown, options?: AppendOptions): Promise<string> {
+    const renew = checkAppend(options);
     checkStreamId(streamId);
     const text = encodeMessage(message);
     const bytes = utf8Bytes(text);
@@ -104,7 +81,7 @@ export class SessionEvents {
    * @throws SessionError `INVALID_CURSOR` where the id was never issued for this session and stream.
    */
   replay(options: ReplayOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
-    return new EventReplay(this.#pagesUntilNow(options), (row) => this.#event(row));
+    return new EventReplay(this.#pagesUntilNow(checkReplay(options)), (row) => this.#event(row));
   }
 
   /**
@@ -114,27 +91,8 @@ export class SessionEvents {
    * @throws EventsTrimmedError `EVENTS_TRIMMED` also later, where the reader has fallen behind the retention.
    * @throws SessionError `INVALID_CURSOR` where the id was never issued for this session and stream.
    */
-  async *tail({ signal, ...options }: TailOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
-    const { operations, wakeUps } = this.#session.shared;
-    // A tail ends quietly when the store is closed, but one that begins afterwards is a mistake.
-    operations.checkOpen();
-    const wakeUp = wakeUps.register(this.#session.id);
-    try {
-      for await (const page of readPages(this.#session, this.#tag, options, true)) {
-        for (const row of page.events) {
-          if (signal?.aborted === true) return;
-          yield this.#event(row);
-        }
-        if (!page.more) await wakeUp.wait(page.lastSeq, signal);
-        if (signal?.aborted === true || operations.closed) return;
-      }
-    } catch (error) {
-      const over =
-        error instanceof SessionError && (error.code === 'SESSION_NOT_FOUND' || error.code === 'STORE_CLOSED');
-      if (!over) throw error;
-    } finally {
-      wakeUp.dispose();
-    }
+  tail(options: TailOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
+    return new EventTail(this.#session, this.#tag, checkTail(options), (row) => this.#event(row));
   }
 
   /**
@@ -165,8 +123,8 @@ export class SessionEvents {
    * @returns How many were removed.
    * @throws SessionError `INVALID_CURSOR` for a `through` that was never issued for this session.
    */
-  async trim({ maxEvents, maxBytes, maxAgeMs, through }: TrimOptions): Promise<number> {
-    for (const [name, value] of Object.entries({ maxEvents, maxBytes, maxAgeMs })) whole(name, value, 0, 0);
+  async trim(options: TrimOptions): Promise<number> {
+    const { maxEvents, maxBytes, maxAgeMs, through } = checkTrim(options);
     const cursor = through === undefined ? undefined : cursorOf(this.#tag, through, undefined);
     const { now } = this.#session;
     const bound = {

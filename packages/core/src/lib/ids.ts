@@ -1,5 +1,6 @@
 import { v7 } from 'uuid';
 import { SessionError } from './errors.ts';
+import { kindOf } from './option-checks.ts';
 
 /** Kind of a session that was created without one. */
 export const DEFAULT_KIND = 'session';
@@ -71,20 +72,22 @@ export function checkKind(kind: string): string {
 }
 
 export function checkPrincipal(principal: string): string {
-  if (
-    typeof principal !== 'string' ||
-    principal === '' ||
-    !principal.isWellFormed() ||
-    principal.includes('\0') ||
-    utf8Bytes(principal) > MAX_PRINCIPAL_BYTES
-  ) {
-    // The principal itself stays out of the message: it tells who somebody is.
+  const fault = faultOfPrincipal(principal);
+  // The principal itself stays out of the message: it tells who somebody is.
+  if (fault !== undefined)
     throw new SessionError(
       'INVALID_PRINCIPAL',
-      `A principal is a text of 1 to ${MAX_PRINCIPAL_BYTES} bytes of well-formed UTF-8 without U+0000`,
+      `Principal ${fault}; give a text of 1 to ${MAX_PRINCIPAL_BYTES} bytes, or null for nobody`,
     );
-  }
   return principal;
+}
+
+function faultOfPrincipal(principal: unknown): string | undefined {
+  if (typeof principal !== 'string') return `is ${kindOf(principal)}`;
+  if (principal === '') return 'is empty';
+  if (!principal.isWellFormed()) return 'is not well-formed Unicode';
+  if (principal.includes('\0')) return 'holds U+0000';
+  return isLonger(principal, MAX_PRINCIPAL_BYTES) ? 'is too long' : undefined;
 }
 
 export function checkStreamId(streamId: string): string {
@@ -113,6 +116,6 @@ function isLonger(text: string, maxBytes: number): boolean {
 
 /** A value from outside as it may stand in a message: quoted, escaped, and cut. */
 export function quote(value: unknown): string {
-  if (typeof value !== 'string') return `of type ${typeof value}`;
+  if (typeof value !== 'string') return `(${kindOf(value)})`;
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
 }

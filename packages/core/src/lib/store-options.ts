@@ -1,3 +1,5 @@
+import { checkKind, checkPrincipal, DEFAULT_KIND } from './ids.ts';
+import { checkOptions, type OptionNames } from './option-checks.ts';
 import type { Metadata, ProtocolFacts } from './profile.ts';
 
 /** A session to create. */
@@ -6,7 +8,7 @@ export interface CreateSessionOptions {
   readonly id?: string;
   /** What the session is used for: a lower-case word. Default: `session`. */
   readonly kind?: string;
-  /** Whom the session belongs to, from a verified identity. Default: `null`, whoever has the id. */
+  /** Whom the session belongs to, from a verified identity. Default: `null`, whoever has the id. Given as `undefined`, it is a mistake. */
   readonly principal?: string | null;
   /** Default: none. */
   readonly metadata?: Metadata;
@@ -20,7 +22,7 @@ export interface CreateSessionOptions {
 
 /** Who asks for a session. */
 export interface GetSessionOptions {
-  /** The principal that asks. Default: `null`, nobody: only sessions without a principal are found. */
+  /** The principal that asks. Default: `null`, nobody: only sessions without a principal are found. Given as `undefined`, it is a mistake. */
   readonly principal?: string | null;
   /** The kind that is asked for; another kind is as good as unknown. Default: `session`. */
   readonly kind?: string;
@@ -30,8 +32,8 @@ export interface GetSessionOptions {
 export interface CountSessionsOptions {
   /** Default: `session`. */
   readonly kind?: string;
-  /** Default: `undefined`, anyone's. `null`: only those without a principal. */
-  readonly principal?: string | null | undefined;
+  /** `null`: only those without a principal. Where it is left out: anybody's. Given as `undefined`, it is a mistake. */
+  readonly principal?: string | null;
 }
 
 /** Which sessions to list. */
@@ -40,4 +42,43 @@ export interface ListSessionsOptions extends CountSessionsOptions {
   readonly cursor?: string | undefined;
   /** Most sessions of the page, 1 to 1,000. Default: `100`. */
   readonly limit?: number;
+}
+
+const PRINCIPAL_KIND: OptionNames<GetSessionOptions> = {
+  principal: ['owner', 'user', 'userId', 'subject', 'sub'],
+  kind: ['type'],
+};
+const CREATE: OptionNames<CreateSessionOptions> = {
+  ...PRINCIPAL_KIND,
+  id: ['sessionId'],
+  metadata: ['meta', 'data'],
+  protocol: [],
+  ttlMs: ['ttl', 'expiresIn'],
+  maxLifetimeMs: ['lifetime'],
+};
+const LIST: OptionNames<ListSessionsOptions> = {
+  ...PRINCIPAL_KIND,
+  cursor: ['after', 'nextCursor', 'page'],
+  limit: ['pageSize', 'max'],
+};
+const KNOWN = { create: CREATE, get: PRINCIPAL_KIND, list: LIST, count: PRINCIPAL_KIND };
+
+/**
+ * Checks the names of a method's options, and those that all of them have.
+ *
+ * @returns The principal as it was given; `undefined`: it was left out.
+ * @throws TypeError. SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`.
+ */
+export function checkAsked(
+  options: CountSessionsOptions,
+  method: 'create' | 'get' | 'list' | 'count',
+): { readonly kind: string; readonly principal: string | null | undefined } {
+  checkOptions(options, KNOWN[method], method);
+  const { kind = DEFAULT_KIND, principal } = options;
+  // Often a lookup that found nobody. Taken for the option left out, it would stand for everybody or for nobody.
+  if (principal === undefined && 'principal' in options)
+    throw new TypeError(`Option principal of ${method} is undefined; give null for nobody, or leave it out`);
+  checkKind(kind);
+  if (principal !== undefined && principal !== null) checkPrincipal(principal);
+  return { kind, principal };
 }

@@ -1,7 +1,7 @@
 import { AppendQueue } from './append-queue.ts';
 import type { Capabilities, SessionBackend } from './backend.ts';
 import { SessionError } from './errors.ts';
-import { checkKind, checkPrincipal, checkSessionId, DEFAULT_KIND, isSessionId, newSessionId } from './ids.ts';
+import { checkSessionId, isSessionId, newSessionId } from './ids.ts';
 import { Operations } from './operations.ts';
 import { optional, positive } from './option-checks.ts';
 import { resolveOptions, type SessionStoreOptions } from './options.ts';
@@ -12,11 +12,12 @@ import { Serial } from './serial.ts';
 import { expiryOf, type Shared } from './session-context.ts';
 import { Session } from './session.ts';
 import type { StateSchemas } from './state-schema.ts';
-import type {
-  CountSessionsOptions,
-  CreateSessionOptions,
-  GetSessionOptions,
-  ListSessionsOptions,
+import {
+  checkAsked,
+  type CountSessionsOptions,
+  type CreateSessionOptions,
+  type GetSessionOptions,
+  type ListSessionsOptions,
 } from './store-options.ts';
 import { Sweeper } from './sweeper.ts';
 import { WakeUps } from './wake-ups.ts';
@@ -70,6 +71,8 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
   async create(options: CreateSessionOptions = {}): Promise<Session<S>> {
     const { operations } = this.#shared;
     const now = this.#shared.options.clock();
+    const { kind, principal } = checkAsked(options, 'create');
+    const { metadata = {}, protocol = {} } = options;
     const ownTtlMs = optional('ttlMs', options.ttlMs);
     const ownLifetimeMs = optional('maxLifetimeMs', options.maxLifetimeMs);
     const own = {
@@ -79,9 +82,9 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
     const { ttlMs, maxLifetimeMs } = { ...this.#shared.options, ...own };
     const session = {
       id: options.id === undefined ? newSessionId(now) : checkSessionId(options.id),
-      kind: checkKind(options.kind ?? DEFAULT_KIND),
-      principal: principalOf(options.principal) ?? null,
-      profile: encodeProfile({ metadata: options.metadata ?? {}, protocol: options.protocol ?? {}, ...own }),
+      kind,
+      principal: principal ?? null,
+      profile: encodeProfile({ metadata, protocol, ...own }),
       expiresAt: expiryOf({ ttlMs, maxLifetimeMs }, now, now),
     };
     operations.checkOpen();
@@ -96,15 +99,16 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
    * @returns `undefined` where it is unknown, malformed, expired, ended, of another kind, or another principal's: nobody can tell which.
    * @throws SessionError `INVALID_PRINCIPAL`, `INVALID_KIND`.
    */
-  async get(id: string, { principal, kind = DEFAULT_KIND }: GetSessionOptions = {}): Promise<Session<S> | undefined> {
+  async get(id: string, asking: GetSessionOptions = {}): Promise<Session<S> | undefined> {
     const { operations, options } = this.#shared;
-    const asker = { kind: checkKind(kind), principal: principalOf(principal) ?? null };
+    const { kind, principal = null } = checkAsked(asking, 'get');
+    const asker = { kind, principal };
     return operations.run(async () => {
       if (!isSessionId(id)) return undefined;
       const now = options.clock();
       const row = await operations.call('readSession', (backend) => backend.readSession(id, now, asker));
       // Compared by the database already. Whatever a backend forgets, no session is given to a stranger.
-      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== asker.principal))
+      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== principal))
         return undefined;
       const session = new Session<S>(this.#shared, row);
       return (await session.renewIfDue()) ? session : undefined;
@@ -116,13 +120,12 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
    *
    * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, `INVALID_SESSION_ID` for a cursor that no list has given. RangeError for the limit.
    */
-  async list({ kind = DEFAULT_KIND, principal, cursor, limit = 100 }: ListSessionsOptions = {}): Promise<
-    SessionList<S>
-  > {
+  async list(asking: ListSessionsOptions = {}): Promise<SessionList<S>> {
     const { operations, options } = this.#shared;
+    const asked = checkAsked(asking, 'list');
+    const { cursor, limit } = asking;
     const query = {
-      kind: checkKind(kind),
-      principal: principalOf(principal),
+      ...asked,
       afterId: cursor === undefined ? undefined : checkSessionId(cursor),
       limit: positive('limit', limit, 100, 1_000),
     };
@@ -136,9 +139,9 @@ export class SessionStore<S extends StateSchemas = StateSchemas> {
   }
 
   /** Counts live sessions exactly. Its cost grows with their number: for administration and metrics, not for requests. Throws as {@link list}. */
-  async count({ kind = DEFAULT_KIND, principal }: CountSessionsOptions = {}): Promise<number> {
+  async count(asking: CountSessionsOptions = {}): Promise<number> {
     const { operations, options } = this.#shared;
-    const query = { kind: checkKind(kind), principal: principalOf(principal) };
+    const query = checkAsked(asking, 'count');
     const now = options.clock();
     operations.checkOpen();
     return operations.call('countSessions', (backend) => backend.countSessions(query, now));
@@ -208,8 +211,4 @@ export async function createSessionStore<const S extends StateSchemas = StateSch
     await backend.close().catch(() => undefined);
     throw error;
   }
-}
-
-function principalOf(principal: string | null | undefined): string | null | undefined {
-  return principal === null || principal === undefined ? principal : checkPrincipal(principal);
 }

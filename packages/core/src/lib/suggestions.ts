@@ -22,17 +22,21 @@ function bare(name: string): string {
   return name.toLowerCase().replace(/[_\-\s]/g, '');
 }
 
-/** How many letters must be changed, put in or left out to turn one word into the other (Levenshtein). */
+/** How many letters must be changed, put in, left out or swapped to turn one word into the other (Damerau and Levenshtein, optimal string alignment). */
 function distance(from: string, to: string): number {
   // A name of any length can come in, and this takes as many steps as both lengths multiplied.
-  if (from.length > 64) return Number.POSITIVE_INFINITY;
+  if (from.length > 64) return Infinity;
+  let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
       const changed = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const swapped =
+        from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1] ? (before[j - 2] ?? Infinity) + 1 : Infinity;
+      next.push(Math.min(changed, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    before = row;
     row = next;
   }
   return row.at(-1) ?? 0;

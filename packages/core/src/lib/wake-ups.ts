@@ -14,6 +14,8 @@ export interface WakeUp {
    * @throws SessionError where looking for new events failed and trying again is of no use.
    */
   wait(afterSeq: number, signal: AbortSignal | undefined): Promise<void>;
+  /** Ends a wait, which resolves; for nothing if there is none. */
+  stop(): void;
   dispose(): void;
 }
 
@@ -23,7 +25,8 @@ interface Waiter {
 }
 
 interface Tail {
-  waiting: boolean;
+  /** What it waits with; `undefined`: it does not. */
+  waiter: Waiter | undefined;
   /** Something may have moved since it read last. A hint that comes between a read and the wait that follows must not be lost. */
   hinted: boolean;
 }
@@ -45,7 +48,7 @@ class SessionWaiters {
 
   /** Those that do not wait now look again before they do. */
   hintReaders(): void {
-    for (const tail of this.tails) tail.hinted ||= !tail.waiting;
+    for (const tail of this.tails) tail.hinted ||= tail.waiter === undefined;
   }
 
   moved(lastSeq: number): void {
@@ -92,11 +95,12 @@ export class WakeUps {
   register(sessionId: string): WakeUp {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) this.#sessions.set(sessionId, (session = new SessionWaiters()));
-    const tail: Tail = { waiting: false, hinted: false };
+    const tail: Tail = { waiter: undefined, hinted: false };
     session.tails.add(tail);
     this.#watchForHints();
     return {
       wait: (afterSeq, signal) => this.#wait(session, tail, afterSeq, signal),
+      stop: () => tail.waiter?.wake(),
       dispose: () => {
         session.tails.delete(tail);
         if (session.tails.size === 0) this.#sessions.delete(sessionId);
@@ -123,7 +127,7 @@ export class WakeUps {
         wake: (error) => {
           if (!session.waiters.delete(waiter)) return;
           this.#waiting--;
-          tail.waiting = false;
+          tail.waiter = undefined;
           signal?.removeEventListener('abort', onAbort);
           if (error === undefined) resolve();
           else reject(error);
@@ -133,7 +137,7 @@ export class WakeUps {
       signal?.addEventListener('abort', onAbort, { once: true });
       session.waiters.add(waiter);
       this.#waiting++;
-      tail.waiting = true;
+      tail.waiter = waiter;
       this.#delayMs = this.#leastDelayMs;
       this.#schedulePoll();
     });
