@@ -7,6 +7,7 @@ import { claimListener, type HeldBy, Patience, releaseListener, secondListener }
 import { FIRST_POLLING_REVISION } from './post.ts';
 import { StreamProgress } from './progress.ts';
 import type { ServerLike } from './sdk.ts';
+import { Settlement } from './settlement.ts';
 import { cursorFrame, retryFrame } from './sse.ts';
 import { parseStandaloneCursor, STANDALONE_STREAM, type StandaloneCursor, wireId } from './standalone.ts';
 import { endedMark, parseRequestStream, type RequestStream, verifyCursor } from './streams.ts';
@@ -113,7 +114,8 @@ export class GetHandler<Server extends ServerLike> {
     if (settled.size >= requests) return new Response(null, { status: 204 });
     const opening = this.#opening(cursor, revision);
     const { readSeq: openedSeq } = progress;
-    const { response, over } = local.open({ streamId, opening, after: cursor, requests, settled, openedSeq, request });
+    const settlement = new Settlement(requests, settled);
+    const { response, over } = local.open({ streamId, opening, after: cursor, settlement, openedSeq, request });
     if (!running && progress.unsettled?.length !== 0) void this.#settleWhenDead(local, stream, progress, over);
     return response;
   }

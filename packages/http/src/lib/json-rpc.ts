@@ -53,6 +53,15 @@ export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse 
   return !('method' in message);
 }
 
+/** Whether it says that its sender does not wait for a request's answer any more. */
+export function isCancellation(message: JsonRpcMessage): boolean {
+  return 'method' in message && message.method === 'notifications/cancelled';
+}
+
+export function cancellation(requestId: RequestId, reason: string): JsonRpcNotification {
+  return { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId, reason } };
+}
+
 export function errorResponse(id: RequestId, code: number, message: string): JsonRpcResponse {
   return { jsonrpc: '2.0', id, error: { code, message } };
 }

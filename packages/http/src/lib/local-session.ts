@@ -61,11 +61,12 @@ export class LocalSession<Server extends ServerLike> {
     this.transport = transport;
     this.#settings = settings;
     transport.onEnd = () => queueMicrotask(() => void this.close());
-    const { nodeId, onError } = settings;
+    const { nodeId, health, onError } = settings;
     this.mail = new Mail({
       nodeId,
       session,
       transport,
+      health,
       atWork: () => this.#atWork(),
       onEnded: () => void this.close(false),
       onError,
@@ -103,7 +104,7 @@ export class LocalSession<Server extends ServerLike> {
 
   /** Whether a handler of this node may still send on the stream. */
   isRunning(streamId: string): boolean {
-    return this.transport.openRequests().some(({ stream }) => stream.streamId === streamId);
+    return this.transport.open.isRunning(streamId);
   }
 
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */
@@ -124,6 +125,7 @@ export class LocalSession<Server extends ServerLike> {
         ? undefined
         : this.#events({ ...from, streamId, signal: abort.signal, ...(claim !== undefined && { claim }) }),
       keepAliveMs,
+      settlement: from.settlement,
       onDelivered: ({ id }) => {
         if (id !== undefined) mark?.written(id);
       },
@@ -148,8 +150,8 @@ export class LocalSession<Server extends ServerLike> {
   }
 
   /** Sends what could not be stored on a stream's connection, see `Connected`. */
-  push(streamId: string, event: OutgoingEvent, always = false): boolean {
-    return this.#connections.get(streamId)?.push(event, always) ?? false;
+  push(streamId: string, message: unknown, always = false): boolean {
+    return this.#connections.get(streamId)?.push(message, always) ?? false;
   }
 
   /** Closes a stream's connection, if it has one, so that the client comes back for the rest. */

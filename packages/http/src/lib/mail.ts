@@ -1,7 +1,9 @@
 import { EventsTrimmedError, SessionError, type SessionEvent } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isRequestId, isResponse, type JsonRpcNotification, type JsonRpcResponse, type RequestId } from './json-rpc.ts';
+import { KnownLog } from './known-log.ts';
 import { nodeOfId } from './outgoing-ids.ts';
+import type { StoreHealth } from './store-health.ts';
 import { type AnySession, appendAgain, endedMark, NODES_STREAM } from './streams.ts';
 import type { SessionTransport } from './transport.ts';
 
@@ -23,6 +25,7 @@ export interface MailOptions {
   readonly nodeId: string;
   readonly session: AnySession;
   readonly transport: SessionTransport;
+  readonly health: StoreHealth;
   /** Called when work begins here. @returns To be called when it is done. */
   readonly atWork: () => () => void;
   /** Is called when the session has ended or expired while something was at work here. */
@@ -35,15 +38,24 @@ export interface MailOptions {
  *
  * Nodes leave each other's messages on a stream of the session's own log, which is never sent to a client. A node reads it while a request of
  * its own is answered or waits for an answer, and learns the same way that the session has ended.
+ *
+ * What a client sends about one request reaches its server in the order in which it was acknowledged. So what comes here directly waits until all that was left here
+ * before has been read, unless nobody else can have left anything (docs/decisions/031-in-the-order-of-acknowledgement.md).
  */
 export class Mail {
   readonly #options: MailOptions;
   /** Id of the last event of the stream that needs no reading; `undefined`: there was none. */
   #after: string | undefined;
+  /** Number of the last event that was handed over; 0: none was. */
+  #openedSeq = 0;
+  readonly #known: KnownLog;
+  /** Resolves when the mail that was read has been handed over. */
+  #handedOver: Promise<void> = Promise.resolve();
   #beginReading: (() => void) | undefined;
 
   constructor(options: MailOptions) {
     this.#options = options;
+    this.#known = new KnownLog(options.session.lastSeq);
     options.transport.onAsked = () => this.watch(true);
   }
 
@@ -51,10 +63,24 @@ export class Mail {
   async skip(): Promise<void> {
     const [last] = await this.#options.session.events.recent(1, NODES_STREAM);
     this.#after = last?.id;
+    if (last !== undefined) {
+      this.#openedSeq = last.seq;
+      this.#known.lookedThrough(last.seq);
+    }
   }
 
-  /** Takes a client's response or notification: for this node's server, or for the node that waits for it. */
-  async post(posting: Posting, extra: unknown): Promise<void> {
+  /** This node has appended an event to the log. */
+  appended(eventId: string): void {
+    this.#known.appended(eventId);
+  }
+
+  /**
+   * Takes a client's response or notification: for this node's server, or for the node that waits for it.
+   *
+   * @param sinceSeq Number of the session's newest event as of the request; `undefined`: nobody knows.
+   */
+  async post(posting: Posting, extra: unknown, sinceSeq: number | undefined): Promise<void> {
+    if (sinceSeq !== undefined && this.#options.transport.awaits(posting)) await this.#catchUp(sinceSeq);
     if (await this.#take(posting, extra)) return;
     const forwarded: Forwarded = { forwarded: posting };
     if (this.#isForOthers(posting)) await appendAgain(this.#options.session, NODES_STREAM, forwarded);
@@ -94,8 +120,7 @@ export class Mail {
     while (!signal.aborted) {
       try {
         for await (const event of session.events.tail({ streamId: NODES_STREAM, after: this.#after, signal })) {
-          this.#after = event.id;
-          await this.#open(event);
+          await this.#handOver(event);
         }
         if (!signal.aborted) onEnded();
         return;
@@ -110,7 +135,43 @@ export class Mail {
     }
   }
 
-  async #open({ message, seq }: SessionEvent): Promise<void> {
+  /** Hands over what was left here before a request came. */
+  async #catchUp(sinceSeq: number): Promise<void> {
+    if (!this.#known.covers(sinceSeq)) {
+      const { health, onError } = this.#options;
+      try {
+        await health.read(() => this.#readUntilNow());
+        this.#known.lookedThrough(sinceSeq);
+      } catch (error) {
+        if (!health.canDoWithout(error)) throw error;
+        onError(error);
+      }
+    }
+    await this.#handedOver;
+  }
+
+  async #readUntilNow(): Promise<void> {
+    try {
+      const replay = this.#options.session.events.replay({ streamId: NODES_STREAM, after: this.#after });
+      for await (const event of replay) await this.#handOver(event);
+    } catch (error) {
+      if (!(error instanceof EventsTrimmedError)) throw error;
+      this.#after = undefined;
+      await this.#readUntilNow();
+    }
+  }
+
+  /** One after the other, and each once: two may be reading. */
+  #handOver(event: SessionEvent): Promise<void> {
+    this.#handedOver = this.#handedOver.then(() => this.#open(event));
+    return this.#handedOver;
+  }
+
+  async #open({ id, message, seq }: SessionEvent): Promise<void> {
+    if (seq <= this.#openedSeq) return;
+    this.#openedSeq = seq;
+    this.#after = id;
+    this.#known.lookedThrough(seq);
     const posting = (message as Partial<Forwarded> | null)?.forwarded;
     if (posting === undefined) return;
     try {

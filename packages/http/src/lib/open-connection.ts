@@ -1,4 +1,3 @@
-import type { OutgoingEvent } from './sse.ts';
 import type { FollowOptions } from './streams.ts';
 
 export const SSE_HEADERS = {
@@ -27,11 +26,11 @@ export interface Opened {
 /** The connection that a stream's client has open here, whichever it is by now. */
 export interface Connected {
   /**
-   * Sends what could not be stored.
+   * Sends what could not be stored, a message or a mark, and ends the connection where nothing more is to come.
    *
    * @param always Whether also to a client that is far behind.
    * @returns Whether it was sent: never where there is no connection.
    */
-  push(event: OutgoingEvent, always: boolean): boolean;
+  push(message: unknown, always: boolean): boolean;
   close(lastFrame: string): void;
 }

@@ -1,9 +1,10 @@
 import {
-  isRequestId,
-  type JsonRpcMessage,
-  type JsonRpcResponse,
+  isCancellation,
   isRequest,
-  isResponse,
+  isRequestId,
+  type JsonRpcNotification,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
   type RequestId,
 } from './json-rpc.ts';
 
@@ -14,6 +15,13 @@ export function nodeOfId(wireId: unknown): string | undefined {
   return typeof wireId === 'string' ? WIRE_ID.exec(wireId)?.[1] : undefined;
 }
 
+/** A request of the server's that waits for its answer. */
+interface Asked {
+  readonly ownId: RequestId;
+  /** The client's request for which it was made, by the id under which the server knows that; `undefined`: for none. */
+  readonly callId: RequestId | undefined;
+}
+
 /**
  * Gives the requests that a server sends ids that no other server instance uses, on any node and after any restart.
  *
@@ -22,7 +30,7 @@ export function nodeOfId(wireId: unknown): string | undefined {
  */
 export class OutgoingIds {
   readonly #instance: string;
-  readonly #byWireId = new Map<string, RequestId>();
+  readonly #byWireId = new Map<string, Asked>();
   readonly #byOwnId = new Map<RequestId, string>();
   #count = 0;
 
@@ -39,48 +47,60 @@ export class OutgoingIds {
     return this.#byWireId.size;
   }
 
-  /** The message as it goes to the client. */
-  outgoing(message: JsonRpcMessage): JsonRpcMessage {
-    if (isResponse(message)) return message;
-    if (isRequest(message)) return this.#request(message);
-    if (message.method !== 'notifications/cancelled') return message;
+  /**
+   * The message as it goes to the client. A request waits for its answer from now on, and one that is cancelled does not any more.
+   *
+   * @param callId The client's request to which it belongs, as the server knows it; `undefined`: to none.
+   * @returns `undefined` where there is nothing to say: what is cancelled waits no longer.
+   */
+  outgoing(
+    message: JsonRpcRequest | JsonRpcNotification,
+    callId?: RequestId,
+  ): JsonRpcRequest | JsonRpcNotification | undefined {
+    if (isRequest(message)) return this.#request(message, callId);
+    if (!isCancellation(message)) return message;
     const ownId = message.params?.['requestId'];
     const wireId = isRequestId(ownId) ? this.#byOwnId.get(ownId) : undefined;
-    if (wireId === undefined) return message;
-    this.#forget(wireId);
+    if (wireId === undefined) return undefined;
+    this.forget(wireId);
     return { ...message, params: { ...message.params, requestId: wireId } };
   }
 
   /** The client's response as the server knows it; `undefined`: nothing here waits for it. */
   answer(response: JsonRpcResponse): JsonRpcResponse | undefined {
-    const ownId = typeof response.id === 'string' ? this.#byWireId.get(response.id) : undefined;
+    const ownId = this.ownId(response.id);
     if (ownId === undefined) return undefined;
-    this.#forget(String(response.id));
+    this.forget(String(response.id));
     return { ...response, id: ownId };
   }
 
-  /** The progress token that the server chose, for one that the client sends; `undefined`: nothing here waits for it. */
-  progressToken(token: unknown): RequestId | undefined {
-    return typeof token === 'string' ? this.#byWireId.get(token) : undefined;
+  /** The id, and progress token, that the server chose, for one that the client sends; `undefined`: nothing here waits for it. */
+  ownId(wireId: unknown): RequestId | undefined {
+    return typeof wireId === 'string' ? this.#byWireId.get(wireId)?.ownId : undefined;
   }
 
-  #request(
-    request: JsonRpcMessage & {
-      readonly id: RequestId;
-      readonly params?: Readonly<Record<string, unknown>> | undefined;
-    },
-  ): JsonRpcMessage {
+  /** Waits no longer for what was asked for one of the client's requests. @returns The ids of it, the server's own and the client's. */
+  forgetAskedFor(callId: RequestId): { readonly ownId: RequestId; readonly wireId: string }[] {
+    const asked = [...this.#byWireId].flatMap(([wireId, each]) =>
+      each.callId === callId ? [{ ownId: each.ownId, wireId }] : [],
+    );
+    for (const { wireId } of asked) this.forget(wireId);
+    return asked;
+  }
+
+  /** Waits no longer for the answer to a request. */
+  forget(wireId: string): void {
+    const ownId = this.ownId(wireId);
+    this.#byWireId.delete(wireId);
+    if (ownId !== undefined) this.#byOwnId.delete(ownId);
+  }
+
+  #request(request: JsonRpcRequest, callId: RequestId | undefined): JsonRpcRequest {
     const wireId = `${this.#instance}.${++this.#count}`;
-    this.#byWireId.set(wireId, request.id);
+    this.#byWireId.set(wireId, { ownId: request.id, callId });
     this.#byOwnId.set(request.id, wireId);
     const meta = request.params?.['_meta'];
     if (typeof meta !== 'object' || meta === null || !('progressToken' in meta)) return { ...request, id: wireId };
     return { ...request, id: wireId, params: { ...request.params, _meta: { ...meta, progressToken: wireId } } };
-  }
-
-  #forget(wireId: string): void {
-    const ownId = this.#byWireId.get(wireId);
-    this.#byWireId.delete(wireId);
-    if (ownId !== undefined) this.#byOwnId.delete(ownId);
   }
 }

@@ -2,7 +2,7 @@ import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, type RequestId } from './json-rpc.ts';
 import type { Connected } from './open-connection.ts';
-import type { RequestOutput } from './open-request.ts';
+import type { RequestOutput } from './open-requests.ts';
 import { messageFrame, type OutgoingEvent } from './sse.ts';
 import type { StoreHealth } from './store-health.ts';
 import { type AnySession, appendAgain, canTryAgain, openedMark, RETRY_DELAYS_MS, settledBy } from './streams.ts';
@@ -21,6 +21,8 @@ export interface PostStreamOptions {
   readonly health: StoreHealth;
   /** Is called before the stream begins with something else than all that it will ever hold. */
   readonly onLong: () => void;
+  /** Is called with the id of each event that it has in the log. */
+  readonly onAppended: (eventId: string) => void;
 }
 
 interface Early {
@@ -48,17 +50,14 @@ export class PostStream implements RequestOutput {
   readonly #begin: PromiseWithResolvers<string | undefined> = Promise.withResolvers<string | undefined>();
   readonly #timer: NodeJS.Timeout;
   readonly #early: Early[] = [];
-  /** Requests that are settled, stored or not. */
-  readonly #settled = new Set<RequestId>();
-  #hasUnstoredAnswer = false;
   #state: 'waiting' | 'opening' | 'open' | 'unstored' | 'failed' = 'waiting';
   #failure: unknown;
   /** The answer, where the stream has begun with it and is all said. */
   #only: OutgoingEvent | 'nothing' | undefined;
   #lastFrame: string | undefined;
   #pauses = false;
-  /** What could not be stored and waits for the connection. */
-  readonly #unsent: OutgoingEvent[] = [];
+  /** What could not be stored and waits for the connection: messages and marks. */
+  readonly #unsent: unknown[] = [];
   #connected: Connected | undefined;
 
   constructor(options: PostStreamOptions) {
@@ -78,7 +77,8 @@ export class PostStream implements RequestOutput {
   /** With what the response was ended before it began, if it was: all that it still has to send. */
   get lastFrames(): string | undefined {
     if (this.#lastFrame === undefined) return undefined;
-    return this.#unsent.splice(0).map(messageFrame).join('') + this.#lastFrame;
+    const unsent = this.#unsent.splice(0).filter(isMessage);
+    return unsent.map((message) => messageFrame({ id: undefined, message })).join('') + this.#lastFrame;
   }
 
   /** Whether an error is the one that has kept the stream from beginning. */
@@ -128,8 +128,7 @@ export class PostStream implements RequestOutput {
   /** The response has begun. */
   attach(connected: Connected): void {
     this.#connected = connected;
-    for (const event of this.#unsent.splice(0)) connected.push(event, true);
-    this.#closeIfDone();
+    for (const message of this.#unsent.splice(0)) connected.push(message, true);
   }
 
   async #open(): Promise<void> {
@@ -176,6 +175,7 @@ export class PostStream implements RequestOutput {
         mark,
         ...early.map(({ message }) => session.events.append(this.streamId, message)),
       ]);
+      for (const each of [cursor, ...stored]) if (each.status === 'fulfilled') this.#options.onAppended(each.value);
       if (cursor.status === 'fulfilled') {
         this.#early.splice(0, early.length);
         for (const [index, each] of early.entries()) this.#settle(each, stored[index], this.#isWhole(early));
@@ -195,7 +195,6 @@ export class PostStream implements RequestOutput {
     whole: boolean,
   ): void {
     if (stored?.status === 'fulfilled') {
-      this.#note(message);
       if (whole) this.#only = isMessage(message) ? { id: stored.value, message } : 'nothing';
       resolve();
     } else if (again && canTryAgain(stored?.reason)) this.#append(message, true).then(resolve, reject);
@@ -210,12 +209,12 @@ export class PostStream implements RequestOutput {
   }
 
   async #append(message: unknown, again: boolean): Promise<void> {
-    const { session, health } = this.#options;
+    const { session, health, onAppended } = this.#options;
     try {
-      await health.write<unknown>(() =>
+      const id = await health.write(() =>
         again ? appendAgain(session, this.streamId, message) : session.events.append(this.streamId, message),
       );
-      this.#note(message);
+      onAppended(id);
     } catch (error) {
       if (!health.canDoWithout(error)) throw error;
       await this.#sendUnstored(message, error);
@@ -224,24 +223,8 @@ export class PostStream implements RequestOutput {
 
   /** Without an event id: the client must not take it for something that it can have again. */
   async #sendUnstored(message: unknown, error: unknown): Promise<void> {
-    this.#note(message);
-    const isAnswer = settledBy(message) !== undefined;
-    this.#hasUnstoredAnswer ||= isAnswer;
-    if (isMessage(message)) {
-      const event = { id: undefined, message };
-      if (this.#connected === undefined && this.#unsent.length < MAX_EARLY) this.#unsent.push(event);
-      else if (this.#connected?.push(event, isAnswer) !== true) throw error;
-    }
-    this.#closeIfDone();
-  }
-
-  #note(message: unknown): void {
-    const settled = settledBy(message);
-    if (settled !== undefined) this.#settled.add(settled);
-  }
-
-  /** Nothing in the log ends a connection of which an answer is not there. */
-  #closeIfDone(): void {
-    if (this.#hasUnstoredAnswer && this.#settled.size >= this.#options.ids.length) this.#connected?.close('');
+    if (this.#connected === undefined && this.#unsent.length < MAX_EARLY) this.#unsent.push(message);
+    else if (this.#connected?.push(message, settledBy(message) !== undefined) !== true && isMessage(message))
+      throw error;
   }
 }

@@ -3,23 +3,23 @@ import { settingsOf } from './facts.ts';
 import { HttpError, isStoreFailure, RETRY_AFTER } from './http-errors.ts';
 import type { Posted } from './ingress.ts';
 import {
+  cancellation,
   errorResponse,
   INTERNAL_ERROR,
   isNotification,
   isRequest,
-  type JsonRpcNotification,
   type JsonRpcRequest,
   type JsonRpcResponse,
-  type RequestId,
   textParam,
 } from './json-rpc.ts';
 import { responseOf } from './known-bodies.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { SSE_HEADERS } from './open-connection.ts';
-import type { RequestOutput } from './open-request.ts';
+import type { RequestOutput } from './open-requests.ts';
 import { PostStream } from './post-stream.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
+import { Settlement } from './settlement.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
 import { isOutage } from './store-health.ts';
 import { closedMark, requestStream } from './streams.ts';
@@ -72,10 +72,12 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     if (messages.some((message) => isNotification(message) && message.method === 'notifications/initialized')) {
       await changeSettings(local, (facts) => ({ ...facts, initialized: true }));
     }
+    // Where the session is served without the store, what the log holds is not known.
+    const known = sinceSeq === Number.MAX_SAFE_INTEGER ? undefined : sinceSeq;
     const requests = messages.filter(isRequest);
     if (requests.length === 0) {
       const extra = this.#extra(caller, undefined, undefined);
-      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra);
+      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra, known);
       return new Response(null, { status: 202 });
     }
 
@@ -87,6 +89,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       sinceSeq,
       ids: requests.map(({ id }) => id),
       onLong: () => local.mail.watch(),
+      onAppended: (eventId) => local.mail.appended(eventId),
     });
     // Where the store is known to fail, no request is run that could not be answered.
     if (health.writesFail && !health.degrades) {
@@ -103,7 +106,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     for (const request of requests)
       local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));
     try {
-      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra);
+      for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra, known);
     } catch (error) {
       stream.close('');
       throw error;
@@ -122,7 +125,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       cursor = await stream.begun;
     } catch (error) {
       // Nobody will ever hear what they say.
-      for (const { id } of requests) local.transport.cancel(cancelled(id), id, extra, undefined, stream);
+      for (const { id } of requests)
+        local.transport.cancel(cancellation(id, 'Session store failed'), id, extra, undefined, stream);
       if (!isOutage(error)) throw error;
       this.#settings.onError(error);
       throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);
@@ -139,11 +143,11 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       opening,
       after: cursor,
       unstored: cursor === undefined,
-      requests: requests.length,
+      settlement: new Settlement(requests.length),
       request: caller.request,
     });
     stream.attach({
-      push: (event, always) => local.push(streamId, event, always),
+      push: (message, always) => local.push(streamId, message, always),
       close: (frame) => local.closeConnection(streamId, frame),
     });
     return response;
@@ -160,7 +164,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
 
   /** Lets go of a session, and leaves an error for each request that was being answered. */
   async interrupt(local: LocalSession<Server>): Promise<void> {
-    const open = local.transport.openRequests();
+    const open = local.transport.open.ofClient();
     await local.close(true, async () => {
       for (const { id, stream } of open)
         await tryAppend(stream, errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'));
@@ -216,11 +220,6 @@ async function changeSettings(
   const settings = settingsOf(facts);
   // Where another node has changed something as well, the server is told of both with its next request.
   if (settings.version === local.settings.version + 1) local.settings = settings;
-}
-
-function cancelled(requestId: RequestId): JsonRpcNotification {
-  const params = { requestId, reason: 'Session store failed' };
-  return { jsonrpc: '2.0', method: 'notifications/cancelled', params };
 }
 
 async function tryAppend(stream: RequestOutput, message: unknown): Promise<boolean> {

@@ -62,6 +62,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       // Gives the standalone stream a beginning, so that every client has a cursor from the first moment on.
       const standaloneCursor = await session.events.append(STANDALONE_STREAM, {});
       local = await this.#connect(session, false, caller);
+      local.mail.appended(standaloneCursor);
       const response = await local.transport.call(initialize, this.#extra(caller));
       const result = response.result as
         | { readonly protocolVersion?: unknown; readonly capabilities?: unknown }
@@ -85,7 +86,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     const local = await this.#connect(session, true, caller);
     try {
       await local.mail.skip();
-      await local.transport.quietly(() => this.#replay(local, this.#extra(caller)));
+      await local.transport.quiet.during(() => this.#replay(local, this.#extra(caller)));
       await this.#options.onRestore?.({ session, server: local.server });
       // Restoring it again would go the same way.
       if (local.transport.closed)
@@ -114,9 +115,9 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     const transport = new SessionTransport(session.id, ids, async (message) => {
       const { health } = this.#settings;
       try {
-        await health.write(() => session.events.append(STANDALONE_STREAM, message));
+        local.mail.appended(await health.write(() => session.events.append(STANDALONE_STREAM, message)));
       } catch (error) {
-        if (health.canDoWithout(error) && local.push(STANDALONE_STREAM, { id: undefined, message })) return;
+        if (health.canDoWithout(error) && local.push(STANDALONE_STREAM, message)) return;
         if (!isNotification(message)) throw error;
         // Both SDK lines let go of such promises (McpServer.sendToolListChanged), and a rejection that nobody handles ends the process.
         if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void local.close(false);
@@ -135,7 +136,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       const known = local.settings;
       local.settings = latest;
       const before = local.told;
-      local.told = local.transport.quietly(async () => {
+      local.told = local.transport.quiet.during(async () => {
         await before;
         await this.#tell(local, known, latest, this.#extra(caller));
       });

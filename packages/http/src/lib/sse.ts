@@ -1,4 +1,6 @@
-import type { JsonRpcMessage } from './json-rpc.ts';
+import { isMessage, type JsonRpcMessage } from './json-rpc.ts';
+import type { Settlement } from './settlement.ts';
+import { settledBy } from './streams.ts';
 
 /** A message on its way to the client, with the event id that it was stored under; `undefined`: it could not be stored. */
 export interface OutgoingEvent {
@@ -14,6 +16,8 @@ export interface SseOptions {
   readonly events: AsyncIterable<OutgoingEvent> | undefined;
   /** How often a comment is sent while there is nothing else, in milliseconds; 0: never. */
   readonly keepAliveMs: number;
+  /** Of the requests that are answered on it: it is over when all are settled. Default: none are. */
+  readonly settlement?: Settlement | undefined;
   /** Is called when the client's side has taken a message off our hands. */
   readonly onDelivered?: (event: OutgoingEvent) => void;
   /** Is called with each comment. */
@@ -83,15 +87,17 @@ export class SseConnection {
   }
 
   /**
-   * Sends a message at once, behind what was sent.
+   * Sends a message that could not be stored at once, behind what was sent. A mark is taken for what it says.
    *
    * @param always Whether also to a client that is far behind.
    * @returns Whether it was sent: never when the connection is over.
    */
-  push(event: OutgoingEvent, always: boolean): boolean {
+  push(message: unknown, always: boolean): boolean {
     const isBehind = (this.#controller?.desiredSize ?? 0) < -MAX_PUSHED_BYTES;
     if (this.#closed || (isBehind && !always)) return false;
-    this.#write(messageFrame(event));
+    if (isMessage(message)) this.#write(messageFrame({ id: undefined, message }));
+    const settles = settledBy(message);
+    if (settles !== undefined && this.#options.settlement?.add(settles) === true) this.close();
     return true;
   }
 

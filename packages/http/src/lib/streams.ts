@@ -2,6 +2,7 @@ import { type AppendOptions, type Session, SessionError, type SessionEvent } fro
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, isRequestId, isResponse, type RequestId } from './json-rpc.ts';
 import type { Claim } from './listener.ts';
+import type { Settlement } from './settlement.ts';
 import type { OutgoingEvent } from './sse.ts';
 import { wireId } from './standalone.ts';
 
@@ -109,10 +110,8 @@ export interface FollowOptions {
   readonly streamId: string;
   /** `undefined`: from the oldest event that is kept. */
   readonly after: string | undefined;
-  /** How many requests the stream answers: it ends when all are settled. Default: it answers none and does not end. */
-  readonly requests?: number;
-  /** Those that were settled at `after` or before it. Default: none. */
-  readonly settled?: ReadonlySet<RequestId>;
+  /** Of the requests that the stream answers: it ends when all are settled. Default: it answers none and does not end. */
+  readonly settlement?: Settlement;
   /** Number of the newest event of the stream when the connection was opened: marks of its handler behind it close it. Default: `0`, all do. */
   readonly openedSeq?: number;
   /** The connection's claim to the standalone stream. Default: it needs none. */
@@ -129,16 +128,15 @@ export interface FollowOptions {
  */
 export async function* follow(
   session: AnySession,
-  { requests, settled: before, openedSeq = 0, claim, ...options }: FollowOptions,
+  { settlement, openedSeq = 0, claim, ...options }: FollowOptions,
 ): AsyncGenerator<OutgoingEvent, boolean, undefined> {
-  const settled = new Set(before);
   for await (const { id, seq, message } of tail(session, options)) {
-    const settles = requests === undefined ? undefined : settledBy(message);
-    if (settles !== undefined && settled.has(settles)) continue;
+    const settles = settlement === undefined ? undefined : settledBy(message);
+    if (settles !== undefined && settlement?.has(settles) === true) continue;
     if (isMessage(message)) yield { id: wireId(id, claim?.generation ?? 1), message };
     else if (claim !== undefined && takenBy(message) > claim.n) return false;
     else if (seq > openedSeq && isClosedMark(message)) return false;
-    if (settles !== undefined && settled.add(settles).size === requests) return false;
+    if (settles !== undefined && settlement?.add(settles) === true) return false;
   }
   return !options.signal.aborted;
 }
@@ -175,17 +173,16 @@ export function canTryAgain(error: unknown): boolean {
   return error instanceof SessionError && error.retryable && !error.outcomeUnknown;
 }
 
-/** Appends, again after a while where the store says that the last try changed nothing and the next may go well. */
+/** Appends, again after a while where the store says that the last try changed nothing and the next may go well. @returns The event's id. */
 export async function appendAgain(
   session: AnySession,
   streamId: string,
   message: unknown,
   options?: AppendOptions,
-): Promise<void> {
+): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     try {
-      await session.events.append(streamId, message, options);
-      return;
+      return await session.events.append(streamId, message, options);
     } catch (error) {
       const delayMs = RETRY_DELAYS_MS[attempt];
       if (delayMs === undefined || !canTryAgain(error)) throw error;

@@ -1,6 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import {
+  cancellation,
   errorResponse,
+  isCancellation,
   isRequest,
   isResponse,
   type JsonRpcMessage,
@@ -10,11 +11,17 @@ import {
   type RequestId,
   SERVER_ERROR,
 } from './json-rpc.ts';
-import type { OpenRequest, RequestOutput } from './open-request.ts';
+import { type OpenRequest, OpenRequests, type RequestOutput } from './open-requests.ts';
 import type { OutgoingIds } from './outgoing-ids.ts';
+import { Quiet } from './quiet.ts';
+import { Waiters } from './waiters.ts';
 
-/** Requests that a server may send again while it is restored: they ask for facts and do nothing. */
-const REPEATABLE: ReadonlySet<string> = new Set(['roots/list', 'ping']);
+/** What the server and its client are told of what was asked for a request that is cancelled. */
+const CALL_CANCELLED = 'Request for which it was asked was cancelled';
+
+/** What a restored server is told of what it asks again. */
+const NOT_SENT =
+  'Not sent: the session was restored, and this was asked when it began; what is to be asked now belongs in onRestore';
 
 /** What a transport stores messages with that belong to no request. */
 export type Append = (message: JsonRpcMessage) => Promise<void>;
@@ -32,16 +39,16 @@ export class SessionTransport {
   onEnd: (() => void) | undefined;
   /** Is called when the server has asked its client something. */
   onAsked: (() => void) | undefined;
+  /** What is not sent while it is restored. */
+  readonly quiet: Quiet = new Quiet();
   /** Set by SDK v2 while it connects; `undefined`: the server asks for no scopes. */
   scopeResolver: unknown;
   readonly #ids: OutgoingIds;
   readonly #append: Append;
-  readonly #open = new Map<RequestId, OpenRequest>();
-  /** Told apart by what led to a message, so that others may speak while a server is told what it missed. */
-  readonly #quiet = new AsyncLocalStorage<{ over: boolean }>();
+  /** Requests that it has not answered yet. */
+  readonly open: OpenRequests = new OpenRequests();
   #closed = false;
-  #collisions = 0;
-  readonly #onLess: (() => void)[] = [];
+  readonly #fewer = new Waiters();
 
   constructor(sessionId: string, ids: OutgoingIds, append: Append) {
     this.sessionId = sessionId;
@@ -55,7 +62,7 @@ export class SessionTransport {
 
   /** Whether a request of either side waits for its answer. */
   get busy(): boolean {
-    return this.#open.size > 0 || this.#ids.size > 0;
+    return this.open.size > 0 || this.#ids.size > 0;
   }
 
   /** The same, but not once it is closed. */
@@ -71,9 +78,8 @@ export class SessionTransport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const calls = [...this.#open.values()].filter(({ stream }) => stream === undefined);
-    this.#open.clear();
-    this.#tellLess();
+    const calls = this.open.clear().filter(({ stream }) => stream === undefined);
+    this.#fewer.changed();
     try {
       this.onclose?.();
     } finally {
@@ -97,36 +103,49 @@ export class SessionTransport {
       return;
     }
     const relatedId = options?.relatedRequestId;
-    const related = relatedId === undefined ? undefined : this.#open.get(relatedId);
-    if (relatedId !== undefined && related === undefined)
+    const related = this.open.get(relatedId);
+    // A request of the server's can end later than the one for which it was made, and its client has to hear of it all the same.
+    if (relatedId !== undefined && related === undefined && !isCancellation(message))
       throw new Error(`Request ${JSON.stringify(relatedId)} is not being answered any more`);
-    if (this.#quiet.getStore()?.over === false && !(isRequest(message) && REPEATABLE.has(message.method))) {
+    if (related?.stream === undefined && this.quiet.keepsBack(message)) {
       this.#suppress(message);
       return;
     }
-    const outgoing = this.#ids.outgoing(message);
+    const outgoing = this.#ids.outgoing(message, relatedId);
+    if (outgoing === undefined) return;
     if (isRequest(outgoing)) this.onAsked?.();
-    else this.#tellLess();
+    else this.#fewer.changed();
     try {
       if (related?.stream === undefined) await this.#append(outgoing);
       else await related.stream.append(outgoing);
     } catch (error) {
-      if (isRequest(outgoing)) this.#ids.answer({ jsonrpc: '2.0', id: outgoing.id });
-      this.#tellLess();
+      if (isRequest(outgoing)) this.#ids.forget(String(outgoing.id));
+      this.#fewer.changed();
       throw error;
     }
   }
 
-  /** Hands a client's request to the server. `answer` gets its response, under the client's own id. */
-  request(request: JsonRpcRequest, stream: RequestOutput, extra: unknown, answer: OpenRequest['answer']): void {
-    this.#dispatch(request, stream, extra, answer);
+  /**
+   * Hands a request to the server.
+   *
+   * @param stream The stream of the client's POST; `undefined`: it is no client's.
+   * @param answer Gets its response, under the request's own id.
+   */
+  request(
+    request: JsonRpcRequest,
+    stream: RequestOutput | undefined,
+    extra: unknown,
+    answer: OpenRequest['answer'],
+  ): void {
+    const ownId = this.open.add({ request, stream, answer, answered: false });
+    this.onmessage?.({ ...request, id: ownId }, extra);
   }
 
   /** Makes a request on nobody's behalf and returns its response, which goes nowhere else. */
   call(request: JsonRpcRequest, extra: unknown): Promise<JsonRpcResponse> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(new Error('Transport is closed'));
-      else this.#dispatch(request, undefined, extra, resolve);
+      else this.request(request, undefined, extra, resolve);
     });
   }
 
@@ -135,9 +154,16 @@ export class SessionTransport {
     this.onmessage?.(notification, extra);
   }
 
+  /** Whether a request of this server's waits for such a message: its answer, or progress on the way to it. */
+  awaits(posting: JsonRpcResponse | JsonRpcNotification): boolean {
+    if (isResponse(posting)) return this.#ids.ownId(posting.id) !== undefined;
+    if (posting.method !== 'notifications/progress') return false;
+    return this.#ids.ownId(posting.params?.['progressToken']) !== undefined;
+  }
+
   /** Hands the progress of one of the server's requests to it. @returns Whether this instance waits for it. */
   progress(notification: JsonRpcNotification, extra: unknown): boolean {
-    const progressToken = this.#ids.progressToken(notification.params?.['progressToken']);
+    const progressToken = this.#ids.ownId(notification.params?.['progressToken']);
     if (progressToken === undefined) return false;
     this.onmessage?.({ ...notification, params: { ...notification.params, progressToken } }, extra);
     return true;
@@ -148,7 +174,7 @@ export class SessionTransport {
     const answer = this.#ids.answer(response);
     if (answer === undefined) return false;
     this.onmessage?.(answer, extra);
-    this.#tellLess();
+    this.#fewer.changed();
     return true;
   }
 
@@ -166,59 +192,29 @@ export class SessionTransport {
     postedSeq: number = Number.POSITIVE_INFINITY,
     stream?: RequestOutput,
   ): RequestOutput | undefined {
-    const meant = (open: OpenRequest): boolean =>
-      open.request.id === requestId &&
-      (open.stream?.sinceSeq ?? 0) < postedSeq &&
-      (stream === undefined || open.stream === stream);
-    const [ownId, open] = [...this.#open].findLast(([, each]) => meant(each)) ?? [];
-    if (ownId === undefined || open === undefined || open.answered) return undefined;
-    this.onmessage?.({ ...notification, params: { ...notification.params, requestId: ownId } }, extra);
-    this.#settle(ownId);
-    return open.stream;
-  }
-
-  /** The client's requests that are being answered on a stream of their own. */
-  openRequests(): { readonly id: RequestId; readonly stream: RequestOutput }[] {
-    return [...this.#open.values()].flatMap(({ request, stream }) =>
-      stream === undefined ? [] : [{ id: request.id, stream }],
+    const call = this.open.findOfClient(
+      requestId,
+      (each) => each.sinceSeq < postedSeq && (stream === undefined || each === stream),
     );
-  }
-
-  /** Runs work whose echo may not reach the client: what the server says to it was said before. */
-  async quietly(work: () => Promise<void>): Promise<void> {
-    const quiet = { over: false };
-    try {
-      await this.#quiet.run(quiet, work);
-    } finally {
-      quiet.over = true;
-    }
+    if (call === undefined) return undefined;
+    this.onmessage?.({ ...notification, params: { ...notification.params, requestId: call.ownId } }, extra);
+    this.#settle(call.ownId);
+    this.#giveUpAsked(call.ownId, call.stream);
+    return call.stream;
   }
 
   /** Resolves when no client's request is being answered. */
   async idle(): Promise<void> {
-    while (this.#open.size > 0) await this.#less();
+    while (this.open.size > 0) await this.#fewer.next();
   }
 
   /** Resolves when no request of either side waits for its answer. */
   async rest(): Promise<void> {
-    while (this.waiting) await this.#less();
-  }
-
-  #dispatch(
-    request: JsonRpcRequest,
-    stream: RequestOutput | undefined,
-    extra: unknown,
-    answer: OpenRequest['answer'],
-  ): void {
-    // A client that was restarted counts from 0 again while requests of its former life still run.
-    let ownId = request.id;
-    while (this.#open.has(ownId)) ownId = `${request.id}#${++this.#collisions}`;
-    this.#open.set(ownId, { request, stream, answer, answered: false });
-    this.onmessage?.({ ...request, id: ownId }, extra);
+    while (this.waiting) await this.#fewer.next();
   }
 
   async #respond(response: JsonRpcResponse): Promise<void> {
-    const open = response.id === undefined ? undefined : this.#open.get(response.id);
+    const open = this.open.get(response.id);
     if (open === undefined || response.id === undefined || open.answered) return;
     open.answered = true;
     try {
@@ -229,22 +225,25 @@ export class SessionTransport {
   }
 
   #settle(ownId: RequestId): void {
-    this.#open.delete(ownId);
-    this.#tellLess();
+    this.open.delete(ownId);
+    this.#fewer.changed();
   }
 
-  #less(): Promise<void> {
-    return new Promise((resolve) => this.#onLess.push(resolve));
-  }
-
-  #tellLess(): void {
-    for (const resolve of this.#onLess.splice(0)) resolve();
+  /**
+   * Ends what was asked for a request that its client has cancelled, on both sides. Whether the server does so itself depends on how its handler was written, and
+   * where it does, it is not told of it twice.
+   */
+  #giveUpAsked(callId: RequestId, stream: RequestOutput): void {
+    for (const { ownId, wireId } of this.#ids.forgetAskedFor(callId)) {
+      this.onmessage?.(errorResponse(ownId, SERVER_ERROR, CALL_CANCELLED), undefined);
+      // Where it cannot be stored, the end of the stream cannot be either, and whoever ends it hears why.
+      stream.append(cancellation(wireId, CALL_CANCELLED)).catch(() => undefined);
+    }
+    this.#fewer.changed();
   }
 
   #suppress(message: JsonRpcRequest | JsonRpcNotification): void {
     if (isRequest(message))
-      queueMicrotask(() =>
-        this.onmessage?.(errorResponse(message.id, SERVER_ERROR, 'Not sent: the session is being restored'), undefined),
-      );
+      queueMicrotask(() => this.onmessage?.(errorResponse(message.id, SERVER_ERROR, NOT_SENT), undefined));
   }
 }
