@@ -1,6 +1,6 @@
 import type { SessionEvent, SessionEvents } from './lib/events.ts';
 import { invalidCursor } from './lib/event-id.ts';
-import { isPlainObject } from './lib/json.ts';
+import { isPlainObject } from './lib/plain.ts';
 
 /**
  * What the transports of both official SDK lines ask of an event store, by structure: it fits the `EventStore` of `@modelcontextprotocol/sdk` 1.x

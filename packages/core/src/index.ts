@@ -14,6 +14,7 @@ export type { JsonValue } from './lib/json.ts';
 export type { Observer, Operation, OperationName } from './lib/operations.ts';
 export type { RetentionOptions, SessionStoreOptions, StateLimitOptions, SweepOptions } from './lib/options.ts';
 export type { Metadata, ProtocolFacts } from './lib/profile.ts';
+export { REMOVE } from './lib/removal.ts';
 export type * from './lib/rows.ts';
 export type { Session } from './lib/session.ts';
 export type { SessionState, StateEntry } from './lib/state.ts';

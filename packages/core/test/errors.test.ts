@@ -69,7 +69,7 @@ describe('error codes', () => {
     for (const error of [
       new StateConflictError('a', 1, 2),
       new EventsTrimmedError(1, 2),
-      new StateValidationError('a', [{ message: 'wrong' }]),
+      new StateValidationError('a', 'given', [{ message: 'wrong' }]),
     ]) {
       expect(error).toBeInstanceOf(SessionError);
       expect(error.name).toBe(error.constructor.name);

@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import { REMOVE, type SessionBackend } from '@mcp-session/core';
 import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect, errorOf } from './support/errors.ts';
@@ -142,7 +142,7 @@ describe('the in-memory store', () => {
       await session.updateMetadata(() => ({ longer: 'text' }));
       await session.updateMetadata(() => ({}));
       await session.state.remove('k1');
-      await session.state.patch({ k2: undefined, k3: 1, new: 2 });
+      await session.state.patch({ k2: REMOVE, k3: 1, new: 2 });
       await session.events.trim({ maxEvents: 12 });
       if (index === 1) await session.state.clear();
       if (index === 2) await session.end();

@@ -104,7 +104,6 @@ describe('metadata and protocol facts', () => {
   });
 
   it.each([
-    ['undefined', undefined],
     ['a date', new Date(0)],
     ['NaN', Number.NaN],
     ['a map', new Map()],
@@ -119,6 +118,27 @@ describe('metadata and protocol facts', () => {
     expect(await codeOf(() => session.updateProtocol(() => ({ nested: bad })))).toBe('NOT_JSON');
     expect(await store.count()).toBe(1);
     expect((await store.get(session.id))?.metadata).toEqual({ kept: true });
+  });
+
+  it('lose what is undefined', async () => {
+    const { store } = await open();
+    const none = undefined as unknown as JsonValue;
+    const session = await store.create({
+      metadata: { plan: none, user: { name: none } },
+      protocol: { logLevel: none as never },
+    });
+
+    expect((await store.get(session.id))?.metadata).toStrictEqual({ user: {} });
+    expect((await store.get(session.id))?.protocol).toStrictEqual({});
+    expect(session.metadata).toStrictEqual({ user: {} });
+  });
+
+  it('are refused by their size before they are gone through', async () => {
+    const { store } = await open();
+
+    expect(
+      await codeOf(() => store.create({ metadata: { text: 'x'.repeat(262_144), at: new Date(0) as never } })),
+    ).toBe('PROFILE_TOO_LARGE');
   });
 
   it.each([5, 'text', [], new Date(0), undefined, null])('refuse %j in place of an object', async (value) => {

@@ -1,3 +1,4 @@
+import { REMOVE } from '@mcp-session/core';
 import * as fc from 'fast-check';
 import * as z from 'zod';
 import { describe, expect, it } from 'vitest';
@@ -77,7 +78,7 @@ describe('state keys', () => {
       () => state.update(key, () => 1),
       () => state.remove(key),
       () => state.patch([[key, 1]]),
-      () => state.patch([[key, undefined]]),
+      () => state.patch([[key, REMOVE]]),
     ])
       expect(await codeOf(use)).toBe('INVALID_STATE_KEY');
     expect(await state.keys()).toEqual([]);

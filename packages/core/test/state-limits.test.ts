@@ -1,3 +1,4 @@
+import { REMOVE } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { expect, it } from 'vitest';
 import { codeOf, errorOf } from './support/errors.ts';
@@ -11,7 +12,8 @@ it('limits a value to 1 MiB of its JSON', async () => {
   await state.set('a', text(1_048_576));
   expect(await errorOf(() => state.set('a', text(1_048_577)))).toMatchObject({
     code: 'STATE_VALUE_TOO_LARGE',
-    message: 'Value of 1048577 bytes of state key "a" exceeds 1048576 bytes',
+    message:
+      'Value of 1048577 bytes of state key "a" exceeds the 1048576 bytes of the option stateLimits.maxValueBytes',
   });
   expect(await codeOf(() => state.update('a', () => text(1_048_577)))).toBe('STATE_VALUE_TOO_LARGE');
   expect(await codeOf(() => state.compareAndSet('b', text(1_048_577), 0))).toBe('STATE_VALUE_TOO_LARGE');
@@ -31,11 +33,11 @@ it('limits the number of keys, and lets go of what is there', async () => {
 
   expect(await errorOf(() => state.set('c', 3))).toMatchObject({
     code: 'STATE_LIMIT_EXCEEDED',
-    message: 'State would exceed 2 keys',
+    message: 'State would exceed the 2 keys of the option stateLimits.maxKeys',
     retryable: false,
   });
   await state.set('a', 4);
-  await state.patch({ a: undefined, c: 5 });
+  await state.patch({ a: REMOVE, c: 5 });
   expect(await state.keys()).toEqual(['b', 'c']);
 });
 
@@ -46,7 +48,7 @@ it('limits the bytes of all keys and values together', async () => {
   await state.set('b', text(9));
   expect(await errorOf(() => state.set('c', 1))).toMatchObject({
     code: 'STATE_LIMIT_EXCEEDED',
-    message: 'State would exceed 20 bytes',
+    message: 'State would exceed the 20 bytes of the option stateLimits.maxTotalBytes',
   });
   expect(await codeOf(() => state.set('a', text(10)))).toBe('STATE_LIMIT_EXCEEDED');
   await state.set('a', text(8));

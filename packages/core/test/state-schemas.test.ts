@@ -1,4 +1,4 @@
-import type { StandardSchema } from '@mcp-session/core';
+import { REMOVE, type StandardSchema } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
@@ -49,6 +49,8 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     const error = await errorOf(() => state.set('count', 's3cret' as unknown as number));
 
     expect((error as Error).message).toBe('Value of state key "count" does not fit its schema (issues: 1)');
+    const nested = await errorOf(() => state.set('prefs', { theme: 's3cret' as 'dark', size: 1 }));
+    expect((nested as Error).message).toBe('Value of state key "prefs" does not fit its schema (issues: 1, at theme)');
   });
 
   it('stores what was given, and applies transforms and defaults to what is read', async () => {
@@ -105,7 +107,7 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
       expect(await codeOf(use)).toBe('STATE_KEY_UNDECLARED');
     expect(await state.keys()).toEqual(['old']);
     expect((await state.entries()).size).toBe(0);
-    await loose.patch({ old: undefined, count: 1 });
+    await loose.patch({ old: REMOVE, count: 1 });
     expect(await state.keys()).toEqual(['count']);
     expect(await state.remove('old')).toBe(false);
   });
@@ -118,7 +120,11 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     const after = await open({ backend, state: schemas[library] });
     const state = (await after.store.get(id))?.state ?? expect.fail();
 
-    expect(await codeOf(() => state.get('count'))).toBe('INVALID_STATE_VALUE');
+    expect(await errorOf(() => state.get('count'))).toMatchObject({
+      code: 'INVALID_STATE_VALUE',
+      message:
+        'Stored value of state key "count" does not fit its schema (issues: 1); it was written under another one: set or remove the key, or let the schema take it',
+    });
     expect(await codeOf(() => state.entries())).toBe('INVALID_STATE_VALUE');
     expect(await codeOf(() => state.update('count', (n = 0) => n + 1))).toBe('INVALID_STATE_VALUE');
     expect(await state.get('prefs')).toEqual({ theme: 'dark', size: 12 });
@@ -154,14 +160,41 @@ describe('the option state', () => {
     );
   });
 
-  it('passes on what a schema throws', async () => {
-    const broken = z.number().transform(() => {
-      throw new Error('broken schema');
-    });
-    const { state } = await (await open({ state: { a: broken } })).store.create();
+  const secret = new Error('threw: s3cret');
+  const failing = {
+    'throws, as zod does': z.number().transform(() => {
+      throw secret;
+    }),
+    rejects: custom(async () => Promise.reject(secret)),
+    'answers nothing': custom(() => undefined),
+    'answers nothing later': custom(async () => undefined),
+  };
 
-    await expect(state.set('a', 1)).rejects.toThrow('broken schema');
+  it.each(Object.entries(failing))('a schema that %s is an error with the key, on both ways', async (how, schema) => {
+    const backend = createMemoryBackend();
+    const { store } = await open({ backend, state: { a: schema } });
+    const { id, state } = await store.create();
+    const plain = (await (await open({ backend })).store.get(id))?.state ?? expect.fail();
+    const expected = {
+      name: 'StateValidationError',
+      code: 'INVALID_STATE_VALUE',
+      key: 'a',
+      issues: [],
+      message: 'Schema of state key "a" failed instead of saying whether a value fits',
+      ...(['throws, as zod does', 'rejects'].includes(how) && { cause: secret }),
+    };
+
+    for (const use of [
+      () => state.set('a', 1),
+      () => state.compareAndSet('a', 1, 0),
+      () => state.update('a', () => 1),
+      () => state.patch({ a: 1 }),
+    ])
+      expect(await errorOf(use)).toMatchObject(expected);
     expect(await state.keys()).toEqual([]);
+    await plain.set('a', 1);
+    for (const use of [() => state.get('a'), () => state.getEntry('a'), () => state.entries()])
+      expect(await errorOf(use)).toMatchObject(expected);
   });
 });
 
@@ -184,3 +217,8 @@ it('a patch writes what was given to it, whatever is done to the values while a 
   const other = (await (await open({ state: { a: refusing, b: slow } })).store.create()).state;
   expect(await codeOf(() => other.patch({ a: 0, b: Number.NaN }))).toBeOneOf(['NOT_JSON', 'INVALID_STATE_VALUE']);
 });
+
+/** A schema that answers whatever the function gives. */
+function custom(validate: () => unknown): StandardSchema {
+  return { '~standard': { version: 1, vendor: 'test', validate: validate as StandardSchema['~standard']['validate'] } };
+}

@@ -1,4 +1,4 @@
-import type { StateCommit } from '@mcp-session/core';
+import { REMOVE, type StateCommit } from '@mcp-session/core';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { codeOf, errorOf } from './support/errors.ts';
@@ -13,14 +13,32 @@ describe('state.update', () => {
     expect(await state.get('notes')).toEqual(['one', 'two']);
   });
 
-  it('removes a key when the function returns undefined', async () => {
+  it('removes a key when the function returns REMOVE', async () => {
     const { state } = await (await open()).store.create();
     await state.set('a', 1);
 
-    expect(await state.update('a', () => undefined)).toBeUndefined();
+    expect(await state.update('a', () => REMOVE)).toBeUndefined();
     expect(await state.keys()).toEqual([]);
-    expect(await state.update('a', (current) => current)).toBeUndefined();
+    expect(await state.update('a', (current) => current ?? REMOVE)).toBeUndefined();
     expect(await state.update('a', (current) => current ?? null)).toBeNull();
+  });
+
+  it('refuses a function that returns nothing, and changes nothing', async () => {
+    const { state } = await (await open()).store.create();
+    await state.set('cart', { items: ['tea'] });
+
+    const changed = state.update('cart', ((cart: { items: string[] }) => {
+      cart.items.push('milk');
+    }) as never);
+
+    await expect(changed).rejects.toThrow(
+      new TypeError(
+        'The function given to update returned undefined; return the new value, also where it was changed in place, or REMOVE to remove the key',
+      ),
+    );
+    expect(await state.get('cart')).toEqual({ items: ['tea'] });
+    expect(await codeOf(() => state.set('cart', REMOVE))).toBe('NOT_JSON');
+    expect(await codeOf(() => state.compareAndSet('cart', REMOVE, 1))).toBe('NOT_JSON');
   });
 
   it('loses none of 50 parallel increments', async () => {
@@ -107,7 +125,7 @@ describe('state.update', () => {
     for (const change of [later, never])
       expect(await errorOf(() => state.update('a', change))).toMatchObject({
         name: 'TypeError',
-        message: 'The function given to update is asynchronous',
+        message: 'The function given to update is asynchronous; await what it needs before update is called',
       });
     expect(await state.keys()).toEqual([]);
   });

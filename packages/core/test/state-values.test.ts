@@ -13,13 +13,16 @@ class Prefs {
 const cycle: { self?: unknown } = {};
 cycle.self = { deep: [cycle] };
 const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+const getter = Object.defineProperty({}, 'a', {
+  enumerable: true,
+  get() {
+    throw new Error('mine');
+  },
+});
 const hidden = Object.defineProperty({ a: 1 }, 'toJSON', { value: () => 'replaced', enumerable: false });
 
 describe('state values', () => {
   it.each([
-    ['undefined', undefined, 'undefined'],
-    ['undefined inside', { a: { b: undefined } }, 'undefined'],
-    ['a hole', Object.assign(Array(3), { 0: 1, 2: 3 }), 'undefined'],
     ['NaN', Number.NaN, 'NaN'],
     ['Infinity inside', [[-Infinity]], '-Infinity'],
     ['a BigInt', { n: 1n }, 'bigint'],
@@ -44,8 +47,8 @@ describe('state values', () => {
       'an object with a method toJSON',
     ],
     ['a hidden toJSON', hidden, 'an object with a method toJSON'],
-    ['1,001 levels', nested(1_001), 'nested more than 1000 levels deep'],
-    ['100,000 levels', nested(100_000), 'nested more than 1000 levels deep'],
+    ['1,001 levels', nested(1_001), 'more than 1000 levels'],
+    ['100,000 levels', nested(100_000), 'more than 1000 levels'],
   ])('are refused where JSON would drop or change them: %s', async (_what, value, found) => {
     const { set, compareAndSet, update, keys } = bound(await state());
 
@@ -60,6 +63,51 @@ describe('state values', () => {
       expect(error.message).toContain(found);
     }
     expect(await keys()).toEqual([]);
+  });
+
+  it.each([
+    [
+      'a date',
+      { user: { createdAt: new Date(0) } },
+      'an object of class Date at user.createdAt; give its toISOString()',
+    ],
+    ['a map in an array', [0, new Map()], 'an object of class Map at [1]; give Object.fromEntries(map)'],
+    ['a promise', { 'first name': Promise.resolve() }, 'an object of class Promise at ["first name"]; await it first'],
+    ['a cycle', { deep: cycle }, 'a cycle at deep.self.deep[0]; refer to the object by an id'],
+    ['a function', { a: [{ run: () => 1 }] }, 'a function at a[0].run; leave it out'],
+    ['a BigInt', { id: 5n }, 'a bigint at id; give its toString()'],
+    ['levels', { a: nested(2_000) }, `more than 1000 levels at a${'[0]'.repeat(33)}…; nest it less`],
+    ['an address', { 'alice@a.example': 5n }, 'a bigint at ["…"]; give its toString()'],
+    ['a long name', { ['n'.repeat(41)]: 5n }, 'a bigint at ["…"]; give its toString()'],
+    ['a getter', getter, undefined],
+  ])('are refused with the place and what to do: %s', async (_what, value, found) => {
+    const message = ((await errorOf(async () => (await state()).set('k', value))) as Error).message;
+
+    expect(message).toBe(
+      found === undefined
+        ? 'Value of state key "k" cannot be read'
+        : `Value of state key "k" holds what JSON cannot hold: ${found}`,
+    );
+  });
+
+  it('are refused where they are no value at all', async () => {
+    const { set, compareAndSet } = bound(await state());
+
+    for (const use of [() => set('k', undefined), () => compareAndSet('k', undefined, 0)])
+      expect(await errorOf(use)).toMatchObject({
+        code: 'NOT_JSON',
+        message: 'Value of state key "k" is undefined; give null, or remove the key',
+      });
+  });
+
+  it('lose what is undefined inside, as with JSON.stringify', async () => {
+    const { set, get, update } = await state().then(bound);
+    const sparse = Object.assign(Array(3), { 0: 1, 2: 3 });
+
+    await set('key', { a: { b: undefined, c: 1 }, d: [undefined, 2], e: sparse });
+
+    expect(await get('key')).toStrictEqual({ a: { c: 1 }, d: [null, 2], e: [1, null, 3] });
+    expect(await update('key', () => ({ gone: undefined }))).toStrictEqual({});
   });
 
   it('keep what is shared but no cycle, objects without a prototype, and 1,000 levels', async () => {

@@ -1,3 +1,5 @@
+import { REMOVE } from '@mcp-session/core';
+import { kindOf } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { codeOf, errorOf } from './support/errors.ts';
 import { open } from './support/open.ts';
@@ -128,12 +130,12 @@ describe('patch', () => {
     const { state } = await (await open()).store.create();
 
     await state.patch({ a: 1, b: 2 });
-    await state.patch({ a: undefined, c: 3 });
+    await state.patch({ a: REMOVE, c: 3 });
     await state.patch(new Map([['__proto__', 4]]));
     await state.patch([
       ['d', 5],
       ['d', 6],
-      ['never', undefined],
+      ['never', REMOVE],
     ]);
 
     expect([...(await state.entries())]).toEqual([
@@ -150,6 +152,7 @@ describe('patch', () => {
 
     const refused: [string, Record<string, unknown>][] = [
       ['NOT_JSON', { a: 2, b: Number.NaN }],
+      ['NOT_JSON', { a: REMOVE, b: undefined }],
       ['INVALID_STATE_KEY', { a: 2, '': 1 }],
       ['STATE_LIMIT_EXCEEDED', { a: 2, b: 1, c: 1, d: 1 }],
       ['STATE_VALUE_TOO_LARGE', { a: 2, b: 'x'.repeat(1_048_576) }],
@@ -186,9 +189,11 @@ describe('patch', () => {
     for (const entries of seen) expect(entries.get('a')).toBe(entries.get('b'));
   });
 
-  it.each([null, undefined, 5, 'ab'])('refuses %s', async (changes) => {
+  it.each([null, undefined, 5, 'ab', Promise.resolve({}), new Date()])('refuses %s', async (changes) => {
     const { state } = await (await open()).store.create();
 
-    expect(await codeOf(() => state.patch(changes as unknown as object))).toBe('TypeError');
+    expect(await errorOf(() => state.patch(changes as unknown as object))).toEqual(
+      new TypeError(`Changes of a patch are ${kindOf(changes)}, not an object or a list of pairs`),
+    );
   });
 });

@@ -1,4 +1,4 @@
-import type { SessionState, SessionStore, StateKey, StateSchemas } from '@mcp-session/core';
+import type { REMOVE, SessionState, SessionStore, StateKey, StateSchemas } from '@mcp-session/core';
 import { createMemoryStore } from '@mcp-session/core/memory';
 import * as v from 'valibot';
 import { expect, expectTypeOf, it } from 'vitest';
@@ -29,7 +29,7 @@ it('types state by the schemas that are declared', async () => {
     size?: number | undefined;
   }>();
   expectTypeOf<Parameters<typeof state.update<'day'>>[1]>().toEqualTypeOf<
-    (current: Date | undefined) => string | undefined
+    (current: Date | undefined) => string | typeof REMOVE
   >();
 
   // @ts-expect-error: not declared

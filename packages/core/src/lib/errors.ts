@@ -1,3 +1,5 @@
+import { formatPath } from './json-faults.ts';
+
 /**
  * Every code that a {@link SessionError} can carry. Codes are stable: a release that changes what one means is a major one.
  * `docs/errors.md` has a section for each.
@@ -106,20 +108,39 @@ export class EventsTrimmedError extends SessionError {
   }
 }
 
-/** A state value does not fit its declared schema: `INVALID_STATE_VALUE`. */
+/** A state value does not fit its declared schema, or the schema failed: `INVALID_STATE_VALUE`. */
 export class StateValidationError extends SessionError {
   override readonly name = 'StateValidationError';
   readonly key: string;
-  /** What the schema found, as its library words it. */
+  /** What the schema found, as its library words it. Empty: the schema itself failed; `cause` is what it threw. */
   readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[];
 
-  constructor(key: string, issues: StateValidationError['issues']) {
-    super(
-      'INVALID_STATE_VALUE',
-      // Not what the issues say: some libraries quote the value there.
-      `Value of state key ${JSON.stringify(key)} does not fit its schema (issues: ${issues.length})`,
-    );
+  /** @param which Whether the value was to be stored or was stored already. */
+  constructor(
+    key: string,
+    which: 'given' | 'stored',
+    issues: StateValidationError['issues'],
+    options: Pick<SessionErrorOptions, 'cause'> = {},
+  ) {
+    super('INVALID_STATE_VALUE', messageOf(key, which, issues), options);
     this.key = key;
     this.issues = issues;
   }
+}
+
+/** Says where the issues are and not what they say: some libraries quote the value there. */
+function messageOf(key: string, which: 'given' | 'stored', issues: StateValidationError['issues']): string {
+  const subject = `state key ${JSON.stringify(key)}`;
+  if (issues.length === 0) return `Schema of ${subject} failed instead of saying whether a value fits`;
+  const path = issues.map((issue) => formatPath((issue.path ?? []).map(stepOf))).find((each) => each !== '');
+  const found = `(issues: ${issues.length}${path === undefined ? '' : `, at ${path}`})`;
+  return which === 'given'
+    ? `Value of ${subject} does not fit its schema ${found}`
+    : `Stored value of ${subject} does not fit its schema ${found}; it was written under another one: set or remove the key, or let the schema take it`;
+}
+
+/** Standard Schema has a step of a path as it is, or as an object with a `key`. */
+function stepOf(step: unknown): string | number {
+  const key = typeof step === 'object' && step !== null ? (step as { readonly key?: unknown }).key : step;
+  return typeof key === 'number' ? key : String(key);
 }

@@ -1,20 +1,28 @@
 import { SessionError } from './errors.ts';
+import { findFault, formatPath } from './json-faults.ts';
 
 /** A value that JSON can hold. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-const MAX_DEPTH = 1_000;
-
 /**
- * Encodes a value that must come back as it was given. What JSON would drop or change is refused: `undefined`, functions, symbols, BigInt,
- * NaN, infinities, cycles, and objects of classes such as `Date` and `Map`.
+ * Encodes a value that must come back as it was given, but that `undefined` is treated as `JSON.stringify` does: a property is left out, and in an array it
+ * becomes `null`. What else JSON would drop or change is refused: functions, symbols, BigInt, NaN, infinities, cycles, and objects of classes such as `Date`.
  *
  * @param subject Names the value in the error. A function, since it is seldom needed.
+ * @param checkSize Refuses a text that is too large, before the value is gone through.
  * @throws SessionError `NOT_JSON`
  */
-export function encodeExact(value: unknown, subject: () => string): string {
-  refuseInexact(value, subject, undefined);
-  return JSON.stringify(value);
+export function encodeExact(value: unknown, subject: () => string, checkSize: (text: string) => void): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw notJson(value, subject, true, cause);
+  }
+  if (text === undefined) throw notJson(value, subject, false, undefined);
+  checkSize(text);
+  if (!isExact(value)) throw notJson(value, subject, false, undefined);
+  return text;
 }
 
 /**
@@ -27,7 +35,11 @@ export function encodeMessage(message: unknown): string {
   try {
     text = JSON.stringify(message);
   } catch (cause) {
-    throw new SessionError('NOT_JSON', 'Message cannot be written as JSON', { cause });
+    throw new SessionError(
+      'NOT_JSON',
+      'Message cannot be written as JSON; it holds a cycle, a BigInt, or an object that fails when it is read',
+      { cause },
+    );
   }
   if (text === undefined)
     throw new SessionError('NOT_JSON', `Message of type ${typeof message} cannot be written as JSON`);
@@ -43,49 +55,33 @@ export function decode(text: string, subject: string): unknown {
   }
 }
 
-/** Whether the value is an object of no class: a literal, or one without a prototype. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** A value that is being looked at, and what it is part of. A list of links costs a flat value less than an array. */
-interface Ancestor {
-  readonly value: object;
-  readonly depth: number;
-  readonly parent: Ancestor | undefined;
-}
-
-function refuseInexact(value: unknown, subject: () => string, parent: Ancestor | undefined): void {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw notJson(subject, String(value));
-    return;
+/** Of a value that was written, which holds no cycle, so that nothing need be remembered on the way. */
+function isExact(value: unknown): boolean {
+  try {
+    return findFault(value) === undefined;
+  } catch {
+    return false;
   }
-  if (typeof value !== 'object') throw notJson(subject, typeof value);
-  for (let above = parent; above !== undefined; above = above.parent)
-    if (above.value === value) throw notJson(subject, 'a cycle');
-  const self = { value, depth: (parent?.depth ?? 0) + 1, parent };
-  if (self.depth > MAX_DEPTH) throw notJson(subject, `nested more than ${MAX_DEPTH} levels deep`);
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) refuseInexact(value[index], subject, self);
-    if (Object.keys(value).length > value.length) throw notJson(subject, 'an array with properties');
-  } else {
-    if (!isPlainObject(value)) throw notJson(subject, `an object of class ${className(value)}`);
-    if (Object.getOwnPropertySymbols(value).length > 0) throw notJson(subject, 'symbol');
-    for (const key of Object.keys(value)) refuseInexact(value[key], subject, self);
+}
+
+/** Says what in the value cannot be held, where it is, and what to do: never the value. */
+function notJson(value: unknown, subject: () => string, cyclic: boolean, cause: unknown): SessionError {
+  const options = cause === undefined ? {} : { cause };
+  let fault;
+  try {
+    fault = findFault(value, 1, cyclic ? new Set() : undefined);
+  } catch {
+    // A getter or a proxy that throws. What it threw is the cause.
   }
-  // Of an array too, and where it is hidden or inherited: it would be written in place of the value.
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function')
-    throw notJson(subject, 'an object with a method toJSON');
-}
-
-function className(value: object): string {
-  const { constructor } = value;
-  return typeof constructor === 'function' ? constructor.name : 'unknown';
-}
-
-function notJson(subject: () => string, found: string): SessionError {
-  return new SessionError('NOT_JSON', `${subject()} is or contains what JSON cannot hold: ${found}`);
+  if (fault === undefined) {
+    const what = value === undefined ? 'is undefined; give null' : 'cannot be read';
+    return new SessionError('NOT_JSON', `${subject()} ${what}`, options);
+  }
+  const where = fault.path.length === 0 ? '' : ` at ${formatPath(fault.path.toReversed())}`;
+  const verb = where === '' ? 'is' : 'holds';
+  return new SessionError(
+    'NOT_JSON',
+    `${subject()} ${verb} what JSON cannot hold: ${fault.found}${where}; ${fault.remedy}`,
+    options,
+  );
 }

@@ -1,4 +1,4 @@
-import { isPlainObject } from './json.ts';
+import { isPlainObject, nameOfClass } from './plain.ts';
 import { suggestion } from './suggestions.ts';
 
 /**
@@ -130,9 +130,7 @@ export function kindOf(value: unknown): string {
   if (typeof value !== 'object' && typeof value !== 'function') return `a ${typeof value}`;
   if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
   if (typeof value === 'function') return 'a function';
-  if (isPlainObject(value)) return 'an object';
-  const { constructor } = value;
-  return typeof constructor === 'function' ? `an object of class ${constructor.name}` : 'an object of a class';
+  return isPlainObject(value) ? 'an object' : `an object of class ${nameOfClass(value)}`;
 }
 
 function hint(value: unknown): string {

@@ -1,7 +1,7 @@
 import type { Capabilities } from './backend.ts';
-import { isPlainObject } from './json.ts';
 import type { Observer } from './operations.ts';
 import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from './option-checks.ts';
+import { isPlainObject } from './plain.ts';
 import type { StandardSchema, StateSchemas } from './state-schema.ts';
 
 /** How much state a session may hold. Past a limit a write fails with a typed error and changes nothing. */

@@ -1,6 +1,7 @@
 import { SessionError } from './errors.ts';
 import { utf8Bytes } from './ids.ts';
-import { decode, encodeExact, isPlainObject, type JsonValue } from './json.ts';
+import { decode, encodeExact, type JsonValue } from './json.ts';
+import { isPlainObject } from './plain.ts';
 
 /**
  * What the protocol needs to know of a session on any node (MCP 2025-11-25, basic/lifecycle). All of it is optional: a session
@@ -40,15 +41,16 @@ const MAX_PROFILE_BYTES = 262_144;
 export function encodeProfile(profile: Profile): string {
   if (!isPlainObject(profile.metadata)) throw new TypeError('Metadata is not a plain object');
   if (!isPlainObject(profile.protocol)) throw new TypeError('Protocol facts are not a plain object');
-  const protocol = Object.fromEntries(Object.entries(profile.protocol).filter(([, fact]) => fact !== undefined));
-  const text = encodeExact({ ...profile, protocol }, () => 'Metadata or protocol facts');
+  return encodeExact(profile, () => 'Profile of a session', checkSize);
+}
+
+function checkSize(text: string): void {
   const bytes = utf8Bytes(text);
   if (bytes > MAX_PROFILE_BYTES)
     throw new SessionError(
       'PROFILE_TOO_LARGE',
-      `Metadata and protocol facts of ${bytes} bytes exceed ${MAX_PROFILE_BYTES} bytes`,
+      `Metadata and protocol facts of ${bytes} bytes exceed ${MAX_PROFILE_BYTES} bytes; what is large belongs in the state`,
     );
-  return text;
 }
 
 export function decodeProfile(text: string): Profile {

@@ -2,6 +2,7 @@ import { SessionError } from './errors.ts';
 import { checkStateKey, quote, utf8Bytes } from './ids.ts';
 import { decode, encodeExact } from './json.ts';
 import type { ResolvedOptions } from './options.ts';
+import { REMOVE } from './removal.ts';
 import type { StateRow, StateWrite } from './rows.ts';
 import { validate, type StandardSchema } from './state-schema.ts';
 
@@ -29,40 +30,58 @@ export class StateCodec {
   /**
    * Checks and encodes a write.
    *
-   * @param value `undefined` removes the key, which is allowed for any.
    * @returns A promise only where the key has a schema: waiting for nothing would cost as much as a call to a database in memory.
    */
   encode(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
-    if (value === undefined) return { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion };
     const schema = this.checkDeclared(key);
-    const text = encodeExact(value, () => `Value of state key ${quote(key)}`);
-    const bytes = utf8Bytes(text);
-    if (bytes > this.#maxValueBytes) {
-      throw new SessionError(
-        'STATE_VALUE_TOO_LARGE',
-        `Value of ${bytes} bytes of state key ${quote(key)} exceeds ${this.#maxValueBytes} bytes`,
-      );
-    }
-    const write = { key, value: text, bytes: utf8Bytes(key) + bytes, expectedVersion };
-    return schema === undefined ? write : validate(schema, key, JSON.parse(text)).then(() => write);
+    if (value === undefined)
+      throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined; give null, or remove the key`);
+    const text = encodeExact(
+      value,
+      () => `Value of state key ${quote(key)}`,
+      (written) => this.#checkSize(key, written),
+    );
+    const write = { key, value: text, bytes: utf8Bytes(key) + utf8Bytes(text), expectedVersion };
+    return schema === undefined ? write : validate(schema, key, JSON.parse(text), 'given').then(() => write);
+  }
+
+  /** As {@link encode}, and {@link REMOVE} removes the key, which is allowed for any. */
+  encodeChange(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
+    return value === REMOVE ? removal(key, expectedVersion) : this.encode(key, value, expectedVersion);
   }
 
   /** @returns The value; a promise of it where the key has a schema, as {@link encode}. */
   parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): unknown {
     const value = decode(text, 'state value');
     const schema = this.#schemas === undefined ? undefined : this.checkDeclared(key);
-    return schema === undefined ? value : validate(schema, key, value);
+    return schema === undefined ? value : validate(schema, key, value, 'stored');
+  }
+
+  #checkSize(key: string, text: string): void {
+    const bytes = utf8Bytes(text);
+    if (bytes > this.#maxValueBytes)
+      throw new SessionError(
+        'STATE_VALUE_TOO_LARGE',
+        `Value of ${bytes} bytes of state key ${quote(key)} exceeds the ${this.#maxValueBytes} bytes of the option stateLimits.maxValueBytes`,
+      );
   }
 }
 
-/** `undefined` removes a key in a patch or an update. Given to `set` it is a mistake. */
-export function present(key: string, value: unknown): unknown {
-  if (value === undefined)
-    throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined, which JSON cannot hold`);
-  return value;
+export function removal(key: string, expectedVersion: number | undefined): StateWrite {
+  return { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion };
 }
 
 /** In the order of their UTF-16 code units. */
 export function sorted(rows: readonly StateRow[]): StateRow[] {
   return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Of a write that would go past a limit of the session. */
+export function limitError(limit: 'maxKeys' | 'maxBytes', limits: ResolvedOptions['stateLimits']): SessionError {
+  return new SessionError(
+    'STATE_LIMIT_EXCEEDED',
+    limit === 'maxKeys'
+      ? `State would exceed the ${limits.maxKeys} keys of the option stateLimits.maxKeys`
+      : `State would exceed the ${limits.maxTotalBytes} bytes of the option stateLimits.maxTotalBytes`,
+  );
 }

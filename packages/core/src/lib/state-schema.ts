@@ -43,9 +43,32 @@ type SchemaType<T, Side extends 'input' | 'output'> = T extends {
   ? NonNullable<Types>[Side & keyof NonNullable<Types>]
   : never;
 
-/** @throws StateValidationError */
-export async function validate(schema: StandardSchema, key: string, value: unknown): Promise<unknown> {
-  const result = await schema['~standard'].validate(value);
-  if (result.issues !== undefined) throw new StateValidationError(key, result.issues);
+/**
+ * @param which Whether the value is to be stored or is stored already.
+ * @throws StateValidationError Also where the schema itself fails.
+ */
+export async function validate(
+  schema: StandardSchema,
+  key: string,
+  value: unknown,
+  which: 'given' | 'stored',
+): Promise<unknown> {
+  const result = await outcome(schema, key, value, which);
+  if (result.issues !== undefined) throw new StateValidationError(key, which, result.issues);
   return result.value;
+}
+
+async function outcome(
+  schema: StandardSchema,
+  key: string,
+  value: unknown,
+  which: 'given' | 'stored',
+): Promise<StandardResult<unknown>> {
+  try {
+    const result: unknown = await schema['~standard'].validate(value);
+    if (typeof result === 'object' && result !== null) return result as StandardResult<unknown>;
+  } catch (cause) {
+    throw new StateValidationError(key, which, [], { cause });
+  }
+  throw new StateValidationError(key, which, []);
 }

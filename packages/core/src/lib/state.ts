@@ -1,16 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { SessionError, StateConflictError } from './errors.ts';
-import { checkStateKey } from './ids.ts';
+import { StateConflictError } from './errors.ts';
 import { synchronous } from './synchronous.ts';
+import type { REMOVE } from './removal.ts';
 import type { StateResult, StateRow, StateWrite } from './rows.ts';
 import type { SessionContext } from './session-context.ts';
-import { present, sorted, StateCodec } from './state-codec.ts';
+import { limitError, removal, sorted, StateCodec } from './state-codec.ts';
+import { changesOf, checkPatchBytes } from './state-patch.ts';
 import type { StateInput, StateKey, StateOutput } from './state-schema.ts';
 
-/** Most keys of one patch, on every backend. */
-const MAX_PATCH_KEYS = 64;
-/** Most bytes of a patch of several keys, on every backend: what a DynamoDB transaction surely holds. */
-const MAX_PATCH_BYTES = 2_097_152;
 /** How often `update` may lose against writers in other processes before it gives up. Each loss is another's success. */
 const MAX_UPDATE_ATTEMPTS = 200;
 
@@ -66,7 +63,7 @@ export class SessionState<S> {
    * @throws SessionError `NOT_JSON`, `INVALID_STATE_VALUE`, `STATE_VALUE_TOO_LARGE` or `STATE_LIMIT_EXCEEDED`; nothing is written then.
    */
   async set<K extends StateKey<S>>(key: K, value: StateInput<S, K>): Promise<number> {
-    const write = this.#codec.encode(key, present(key, value), undefined);
+    const write = this.#codec.encode(key, value, undefined);
     return (await this.#commit([write instanceof Promise ? await write : write])).version;
   }
 
@@ -83,16 +80,17 @@ export class SessionState<S> {
   ): Promise<number> {
     if (!Number.isSafeInteger(expectedVersion) || expectedVersion < 0)
       throw new RangeError(`Expected version is ${expectedVersion}, not a whole number from 0`);
-    const write = await this.#codec.encode(key, present(key, value), expectedVersion);
+    const write = await this.#codec.encode(key, value, expectedVersion);
     return (await this.#commit([write])).version;
   }
 
   /**
    * Replaces a value by what `change` makes of it, atomically, however many processes do so at once. `change` must not be asynchronous and can be called again
-   * with a newer value; when it returns `undefined` the key is removed.
+   * with a newer value. When it returns {@link REMOVE} the key is removed, if it exists.
    *
    * @returns The value as it is then stored, as {@link get} would read it; `undefined` where it was removed.
-   * @throws StateConflictError `STATE_CONFLICT` after 200 lost attempts. And as {@link get} and {@link set}; what `change` throws.
+   * @throws StateConflictError `STATE_CONFLICT` after 200 lost attempts. TypeError where `change` returns `undefined` or a promise. And as {@link get} and
+   * {@link set}; what `change` throws.
    */
   async update<K extends StateKey<S>>(
     key: K,
@@ -100,11 +98,11 @@ export class SessionState<S> {
   ): Promise<StateOutput<S, K>>;
   async update<K extends StateKey<S>>(
     key: K,
-    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | undefined,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | typeof REMOVE,
   ): Promise<StateOutput<S, K> | undefined>;
   async update<K extends StateKey<S>>(
     key: K,
-    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | undefined,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | typeof REMOVE,
   ): Promise<StateOutput<S, K> | undefined> {
     this.#codec.checkDeclared(key);
     const { operations, updates } = this.#session.shared;
@@ -130,8 +128,7 @@ export class SessionState<S> {
    * @returns Whether it existed.
    */
   async remove(key: string): Promise<boolean> {
-    const write = { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion: undefined };
-    return (await this.#commit([write])).existed[0] === true;
+    return (await this.#commit([removal(key, undefined)])).existed[0] === true;
   }
 
   /** The keys that exist, declared or not, in the order of their UTF-16 code units. */
@@ -150,28 +147,28 @@ export class SessionState<S> {
   }
 
   /**
-   * Writes up to 64 keys together, all or nothing: a reader sees the whole patch or none of it. `undefined` removes a key.
+   * Writes up to 64 keys together, all or nothing: a reader sees the whole patch or none of it. {@link REMOVE} as a value removes a key.
    *
    * @param changes An object, or a map or list of pairs where keys come from outside (`__proto__`).
-   * @throws SessionError As {@link set}; `STATE_LIMIT_EXCEEDED` for more than 64 keys or 2 MiB in one patch.
+   * @throws SessionError As {@link set}, also for `undefined` as a value; `STATE_LIMIT_EXCEEDED` for more than 64 keys or 2 MiB in one patch.
    */
   async patch(
-    changes: { readonly [K in StateKey<S>]?: StateInput<S, K> | undefined } | Iterable<readonly [StateKey<S>, unknown]>,
+    changes:
+      | { readonly [K in StateKey<S>]?: StateInput<S, K> | typeof REMOVE }
+      | Iterable<readonly [StateKey<S>, unknown]>,
   ): Promise<void> {
-    const pairs = new Map<string, unknown>(Symbol.iterator in changes ? changes : Object.entries(changes));
+    const pairs = changesOf(changes);
     if (pairs.size === 0) {
       const { id, shared } = this.#session;
       shared.operations.checkOpen();
       this.#session.alive(await this.#session.read('readSession', (backend, now) => backend.readSession(id, now)));
       return;
     }
-    if (pairs.size > MAX_PATCH_KEYS)
-      throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_PATCH_KEYS} keys`);
     // All are encoded before any schema is waited for: what the caller does to the values meanwhile is not written.
-    const writes = await Promise.all([...pairs].map(async ([key, value]) => this.#codec.encode(key, value, undefined)));
-    const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
-    if (writes.length > 1 && bytes > MAX_PATCH_BYTES)
-      throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${bytes} bytes exceeds ${MAX_PATCH_BYTES} bytes`);
+    const writes = await Promise.all(
+      [...pairs].map(async ([key, value]) => this.#codec.encodeChange(key, value, undefined)),
+    );
+    checkPatchBytes(writes);
     await this.#commit(writes);
   }
 
@@ -196,7 +193,11 @@ export class SessionState<S> {
     for (let attempt = 1; ; attempt++) {
       const current = row && this.#codec.parse(row);
       const next = synchronous(change(current instanceof Promise ? await current : current), 'update');
-      const encoded = this.#codec.encode(key, next, row?.version ?? 0);
+      if (next === undefined)
+        throw new TypeError(
+          'The function given to update returned undefined; return the new value, also where it was changed in place, or REMOVE to remove the key',
+        );
+      const encoded = this.#codec.encodeChange(key, next, row?.version ?? 0);
       const write = encoded instanceof Promise ? await encoded : encoded;
       const { now } = this.#session;
       const result = this.#outcome(await this.#send([write], now), now);
@@ -241,10 +242,6 @@ export class SessionState<S> {
     const outcome = this.#session.alive(result);
     if (outcome.status === 'committed') this.#session.renewed(now);
     if (outcome.status !== 'limit') return outcome;
-    const { maxKeys, maxTotalBytes } = this.#session.shared.options.stateLimits;
-    throw new SessionError(
-      'STATE_LIMIT_EXCEEDED',
-      outcome.limit === 'maxKeys' ? `State would exceed ${maxKeys} keys` : `State would exceed ${maxTotalBytes} bytes`,
-    );
+    throw limitError(outcome.limit, this.#session.shared.options.stateLimits);
   }
 }
