@@ -10,7 +10,7 @@ async function newBackend(): Promise<{ readonly backend: SessionBackend; readonl
   onTestFinished(() => void database.close());
   const backend = await createSqliteBackend({ database });
   await backend.migrate();
-  await backend.createSession({ id: 'a', kind: 'session', principal: null, profile: 'secret', expiresAt: FAR }, 1);
+  await backend.createSession({ id: 'a', kind: 'session', principal: 'me', profile: 'secret', expiresAt: FAR }, 1);
   return { backend, database };
 }
 
@@ -96,13 +96,14 @@ it('a sweep leaves nothing behind, and no half of an expired session to a clock 
     expect([table, count(database, table)]).toEqual([table, 0]);
 });
 
-it('the tombstone of an ended session holds nothing of what core stored', async () => {
+it('the tombstone of an ended session holds its id, and nothing of its user', async () => {
   const { backend, database } = await newBackend();
   await backend.endSession('a', FAR, 1);
-  expect(database.prepare('select profile from mcp_sessions').pluck().all()).toEqual(['']);
+  const left = { id: 'a', kind: 'session', principal: null, profile: '', purge_at: FAR };
+  expect(database.prepare('select * from mcp_sessions').all()).toMatchObject([left]);
   // Nothing is due until the tombstone is.
   await backend.sweep(10, 1);
-  expect(database.prepare('select sweep_at from mcp_sessions').pluck().all()).toEqual([FAR]);
+  expect(database.prepare('select look_at from mcp_sessions').pluck().all()).toEqual([FAR]);
 });
 
 it('a step of a sweep looks at no more sessions than its limit, also where there is nothing left to remove of them', async () => {
@@ -112,11 +113,25 @@ it('a step of a sweep looks at no more sessions than its limit, also where there
     await backend.createSession({ id, kind: 'session', principal: null, profile: '{}', expiresAt: FAR }, 1);
     await backend.endSession(id, FAR, 1);
   }
-  const waiting = () => database.prepare('select count(*) from mcp_sessions where sweep_at = 0').pluck().get();
+  const waiting = () => database.prepare('select count(*) from mcp_sessions where look_at = 0').pluck().get();
   expect(waiting()).toBe(50);
   expect(await backend.sweep(10, 1)).toEqual({ ids: [], done: false });
   expect(waiting()).toBe(40);
   for (let step = 0; step < 4; step++) await backend.sweep(10, 1);
   expect(waiting()).toBe(0);
   expect(await backend.sweep(10, 1)).toEqual({ ids: [], done: true });
+});
+
+it('a renewal changes no index, and a sweep that looks too early at a session looks again when it expires', async () => {
+  const { backend, database } = await newBackend();
+  await backend.createSession({ id: 'b', kind: 'session', principal: null, profile: '', expiresAt: 100 }, 1);
+  const lookAt = () => database.prepare(`select look_at from mcp_sessions where id = 'b'`).pluck().get();
+  await backend.touchSession('b', 300, 50);
+  const event = { streamId: 's', message: '1', bytes: 1 };
+  await backend.appendEvents([{ sessionId: 'b', token: 't', events: [event], expiresAt: 400 }], 60);
+  expect(lookAt()).toBe(100);
+  expect(await backend.sweep(10, 399)).toEqual({ ids: [], done: true });
+  expect(lookAt()).toBe(400);
+  expect(await backend.readSession('b', 399)).toMatchObject({ lastSeq: 1, expiresAt: 400 });
+  expect(await backend.sweep(10, 400)).toEqual({ ids: ['b'], done: true });
 });

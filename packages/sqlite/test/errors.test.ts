@@ -34,7 +34,9 @@ describe('a path that cannot be used', () => {
     const path = join(dirname(await newFile()), 'nowhere', 'sessions.db');
     await expect(createSqliteStore({ path })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
-      message: `SQLite database ${JSON.stringify(path)} cannot be opened: its folder does not exist, create it first`,
+      message: 'Session store cannot be opened: the folder of its file does not exist, create it first',
+      store: `SQLite database ${JSON.stringify(path)}`,
+      scope: 'store',
     });
     expect(existsSync(dirname(path))).toBe(false);
   });
@@ -43,7 +45,7 @@ describe('a path that cannot be used', () => {
     const path = dirname(await newFile());
     await expect(createSqliteStore({ path })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
-      message: expect.stringContaining('it is a folder, name a file in it'),
+      message: expect.stringContaining('its path is that of a folder, name a file in it'),
     });
   });
 
@@ -74,14 +76,16 @@ describe('a path that cannot be used', () => {
       return line;
     };
     chmodSync(folder, 0o555);
-    expect(await outcome(join(folder, 'new.db'))).toMatch(/^STORE_DENIED .*may not create files in its folder$/);
+    expect(await outcome(join(folder, 'new.db'))).toMatch(
+      /^STORE_DENIED .*may not create files in the folder of its file$/,
+    );
     chmodSync(path, 0o000);
-    expect(await outcome(path)).toMatch(/^STORE_DENIED .*may not read it$/);
+    expect(await outcome(path)).toMatch(/^STORE_DENIED .*may not read its file$/);
     chmodSync(path, 0o444);
-    expect(await outcome(path)).toMatch(/^STORE_READ_ONLY .*may not write it$/);
+    expect(await outcome(path)).toMatch(/^STORE_READ_ONLY .*may not write its file$/);
     // WAL needs two files beside the database.
     chmodSync(path, 0o666);
-    expect(await outcome(path)).toMatch(/^STORE_READ_ONLY .*write access to the file and to its folder$/);
+    expect(await outcome(path)).toMatch(/^STORE_READ_ONLY .*write access to its file and to the folder$/);
     chmodSync(folder, 0o777);
     expect(await outcome(path)).toBe('opened');
     expect(readdirSync(folder)).toEqual(['sessions.db']);
@@ -111,7 +115,7 @@ it('a database that is read-only is read, and refuses to be written', async () =
     code: 'STORE_READ_ONLY',
     retryable: false,
     outcomeUnknown: false,
-    message: expect.stringContaining('needs write access to the file and to its folder'),
+    message: expect.stringContaining('needs write access to its file and to the folder'),
   });
   expect((await backend.readSession('a', 1))?.lastSeq).toBe(1);
 

@@ -76,7 +76,7 @@ describe('opening a file', () => {
     const database = openDatabase(path);
     database.exec('delete from mcp_migrations');
     const store = await createSqliteStore({ path });
-    expect(database.prepare('select name from mcp_migrations').pluck().all()).toEqual(['0001-initial']);
+    expect(database.prepare('select name from mcp_migrations').pluck().all()).toEqual(['0001-initial', '0002-look-at']);
     await store.close();
   });
 
@@ -158,7 +158,7 @@ describe('a borrowed database', () => {
     await expect(backend.createSession(session, 1)).rejects.toMatchObject({
       code: 'STORE_BUSY',
       retryable: true,
-      message: expect.stringContaining('inside a transaction of its owner'),
+      message: expect.stringContaining('inside a transaction of the owner of its handle'),
     });
     database.exec('rollback');
 
@@ -182,6 +182,11 @@ describe('a borrowed database', () => {
 
 describe('options', () => {
   it.each([
+    [{ file: 'x.db' }, TypeError, 'Unknown option file; did you mean path?'],
+    [{ busyTimeout: 5 }, TypeError, 'Unknown option busyTimeout; did you mean busyTimeoutMs?'],
+    [{ ttl: 5 }, TypeError, 'Unknown option ttl; did you mean ttlMs?'],
+    ['x.db', TypeError, 'Options are a string, not an object'],
+    [null, TypeError, 'Options are null, not an object'],
     [{ path: 7 }, TypeError, 'Option path'],
     [{ path: '' }, RangeError, 'Option path'],
     [{ path: ' sessions.db' }, RangeError, 'Option path'],
@@ -203,9 +208,12 @@ describe('options', () => {
     [{ database: {}, path: 'x.db' }, TypeError, 'Option path cannot be combined'],
     [{ database: {}, busyTimeoutMs: 1 }, TypeError, 'Option busyTimeoutMs cannot be combined'],
   ])('%j: refused', async (options, type, text) => {
-    const opening = createSqliteStore(options as object);
-    await expect(opening).rejects.toBeInstanceOf(type);
-    await expect(opening).rejects.toThrow(text);
+    for (const create of [createSqliteStore, createSqliteBackend]) {
+      const opening = create(options as object);
+      await expect(opening).rejects.toBeInstanceOf(type);
+      await expect(opening).rejects.toThrow(text);
+    }
+    expect(existsSync('mcp-sessions.db')).toBe(false);
   });
 
   it('of the store itself are passed on', async () => {

@@ -63,7 +63,12 @@ export class SqliteBackend implements SessionBackend {
     };
     if (file) {
       const readMarker = markerOf(connection, owned);
-      this.readChangeMarker = () => this.#run(readMarker);
+      // Tails that wait learn here that their file is gone.
+      this.readChangeMarker = () =>
+        this.#run(() => {
+          connection.checkFile();
+          return readMarker();
+        });
     }
     this.#connection = connection;
     this.#owned = owned;
@@ -147,7 +152,10 @@ export class SqliteBackend implements SessionBackend {
   }
 
   async ping(): Promise<void> {
-    this.#run(() => this.#connection.handle.prepare('select count(*) from sqlite_schema').get());
+    this.#run(() => {
+      this.#connection.checkFile();
+      this.#connection.handle.prepare('select count(*) from sqlite_schema').get();
+    });
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Database, Statement as NativeStatement } from 'better-sqlite3';
 import { SessionError } from '@mcp-session/core';
 import { Kysely, SqliteDialect, type Compilable } from 'kysely';
+import type { DatabaseFile } from './database-file.ts';
 import { translateError } from './errors.ts';
 import { prefixTables, type Tables } from './schema.ts';
 
@@ -14,20 +15,29 @@ export interface Statement<Args, Row> {
   run(args: Args): number;
 }
 
+interface Names {
+  readonly store: string;
+  readonly tablePrefix: string;
+  readonly file: DatabaseFile | undefined;
+}
+
 /** One database handle: transactions, and statements that are compiled by Kysely and run by better-sqlite3 itself. */
 export class Connection {
   readonly handle: Database;
-  /** Names the database in messages. */
-  readonly label: string;
+  /** Names the database for operators. */
+  readonly store: string;
   readonly tablePrefix: string;
   /** Compiles queries, and runs them for the migrator alone. It is never destroyed: that would close a handle that may not be ours. */
   readonly queries: Kysely<Tables>;
+  readonly #file: DatabaseFile | undefined;
   #control: Record<'begin' | 'beginImmediate' | 'commit' | 'rollback', NativeStatement> | undefined;
 
-  constructor(handle: Database, label: string, tablePrefix: string) {
+  /** @param file Where we opened the handle ourselves on a file. */
+  constructor(handle: Database, { store, tablePrefix, file }: Names) {
     this.handle = handle;
-    this.label = label;
+    this.store = store;
     this.tablePrefix = tablePrefix;
+    this.#file = file;
     this.queries = new Kysely<Tables>({
       dialect: new SqliteDialect({ database: handle }),
       plugins: [prefixTables(tablePrefix)],
@@ -70,15 +80,23 @@ export class Connection {
    * fails with SQLITE_BUSY at once, without waiting, when another process has written in between.
    */
   write<T>(operation: () => T): T {
-    return this.#transaction('beginImmediate', operation);
+    this.checkFile();
+    const result = this.#transaction('beginImmediate', operation);
+    this.#file?.committed();
+    return result;
+  }
+
+  /** @throws SessionError `STORE_UNAVAILABLE` where the file is no longer the one that was opened. */
+  checkFile(): void {
+    this.#file?.check();
   }
 
   #transaction<T>(begin: 'begin' | 'beginImmediate', operation: () => T): T {
     if (this.handle.inTransaction)
       throw new SessionError(
         'STORE_BUSY',
-        `${this.label} is inside a transaction of its owner; a handle that is shared with a session store must not keep one open across an await`,
-        { retryable: true },
+        'Session store is inside a transaction of the owner of its handle; do not keep one open across an await',
+        { retryable: true, store: this.store },
       );
     this.#control ??= {
       begin: this.handle.prepare('begin'),

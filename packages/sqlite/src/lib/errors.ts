@@ -2,13 +2,13 @@ import { SessionError, type SessionErrorCode, type SessionErrorOptions } from '@
 
 /** The database that an error is about. */
 export interface Subject {
-  /** Names the database in messages. */
-  readonly label: string;
+  /** Names the database for operators. */
+  readonly store: string;
 }
 
-interface Meaning extends Omit<SessionErrorOptions, 'cause'> {
+interface Meaning extends Pick<SessionErrorOptions, 'retryable'> {
   readonly code: SessionErrorCode;
-  /** Follows the name of the database. */
+  /** Follows "Session store". Tools pass messages on to clients: no path, and no words of the driver's, which can hold values. */
   readonly text: string;
 }
 
@@ -19,7 +19,7 @@ const corrupt: Meaning = {
 
 const denied: Meaning = {
   code: 'STORE_DENIED',
-  text: 'may not be used by this process; check the owner and mode of the file and of its folder',
+  text: 'may not be used by this process; check the owner and mode of its file and of its folder',
 };
 
 // Extended codes come first where they mean something else than their family (sqlite.org/rescode.html).
@@ -33,7 +33,7 @@ const meanings: Record<string, Meaning> = {
   },
   SQLITE_CANTOPEN: {
     code: 'STORE_UNAVAILABLE',
-    text: 'cannot be opened; check that the path names a file, and that the process may create files in its folder',
+    text: 'cannot be opened; check that its path names a file, and that the process may create files in its folder',
   },
   SQLITE_CORRUPT: corrupt,
   SQLITE_FULL: {
@@ -63,11 +63,11 @@ const meanings: Record<string, Meaning> = {
   },
   SQLITE_READONLY: {
     code: 'STORE_READ_ONLY',
-    text: 'is read-only; the process needs write access to the file and to its folder',
+    text: 'is read-only; the process needs write access to its file and to the folder',
   },
   SQLITE_READONLY_DBMOVED: {
     code: 'STORE_UNAVAILABLE',
-    text: 'was moved or deleted while it was open; put the file back and open the store again',
+    text: 'was moved, deleted or replaced while it was open; put its file back, or open the store again',
   },
 };
 
@@ -79,17 +79,20 @@ const meanings: Record<string, Meaning> = {
  */
 export function translateError(
   error: unknown,
-  { label }: Subject,
+  { store }: Subject,
   { committing = false }: { readonly committing?: boolean } = {},
 ): SessionError {
   if (error instanceof SessionError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
   const driverCode = codeOf(error);
   const meaning = meanings[driverCode] ?? meanings[driverCode.split('_', 2).join('_')];
-  if (meaning === undefined) return new SessionError('STORE_FAILED', `${label} failed: ${detail}`, { cause: error });
-  const { code, text, ...facts } = meaning;
+  const { code, text, ...facts } = meaning ?? unforeseen(driverCode);
   const outcomeUnknown = committing && driverCode.startsWith('SQLITE_IOERR');
-  return new SessionError(code, `${label} ${text}`, { ...facts, outcomeUnknown, cause: error });
+  return new SessionError(code, `Session store ${text}`, { ...facts, outcomeUnknown, store, cause: error });
+}
+
+function unforeseen(driverCode: string): Meaning {
+  const named = /^[A-Z_]+$/.test(driverCode) ? ` with ${driverCode}` : '';
+  return { code: 'STORE_FAILED', text: `failed${named}; the cause of this error says more` };
 }
 
 // What better-sqlite3 refuses by itself is a TypeError without a code.

@@ -16,13 +16,9 @@ export interface Renewal {
 }
 
 /** What a write that may renew its session sets. */
-export function renewal({
-  expiresAt,
-  now,
-}: Renewal): Record<'expires_at' | 'sweep_at' | 'touched_at', RawBuilder<number>> {
+export function renewal({ expiresAt, now }: Renewal): Record<'expires_at' | 'touched_at', RawBuilder<number>> {
   return {
     expires_at: sql`max(expires_at, ifnull(${expiresAt}, 0))`,
-    sweep_at: sql`max(sweep_at, ifnull(${expiresAt}, 0))`,
     touched_at: sql`max(touched_at, iif(${expiresAt} is null, 0, ${now}))`,
   };
 }

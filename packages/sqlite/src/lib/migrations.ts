@@ -1,9 +1,8 @@
 import { SessionError } from '@mcp-session/core';
-import { sql, type Compilable, type Kysely } from 'kysely';
+import { sql, type Compilable } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
-import type { Tables } from './schema.ts';
 
 /**
  * The migrations of this version, in order. A name in the database that is not here comes from a newer one.
@@ -11,8 +10,9 @@ import type { Tables } from './schema.ts';
  * Each makes its list of statements, and all of them run in one transaction without an `await` in between. It must be harmless to run one twice: another process
  * may be doing the same, and this one may end before Kysely has recorded it.
  */
-const migrations: Record<string, (queries: Kysely<Tables>, prefix: string) => readonly Compilable[]> = {
+const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
   '0001-initial': initial,
+  '0002-look-at': lookAt,
 };
 
 /**
@@ -40,11 +40,11 @@ export async function migrate(connection: Connection): Promise<void> {
 }
 
 function toKysely(connection: Connection): Record<string, Migration> {
-  const { handle, queries, tablePrefix } = connection;
+  const { handle } = connection;
   return Object.fromEntries(
     Object.entries(migrations).map(([name, make]) => {
       const run = () => {
-        for (const statement of make(queries, tablePrefix)) handle.exec(statement.compile().sql);
+        for (const statement of make(connection)) handle.exec(statement.compile().sql);
       };
       return [name, { up: async () => connection.write(run) }];
     }),
@@ -56,7 +56,7 @@ function toKysely(connection: Connection): Record<string, Migration> {
  *
  * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
  */
-export function countDone({ handle, label, tablePrefix }: Connection): number {
+export function countDone({ handle, store, tablePrefix }: Connection): number {
   const table = `${tablePrefix}migrations`;
   const exists = handle.prepare(`select 1 from sqlite_schema where type = 'table' and name = ?`).get(table);
   if (exists === undefined) return 0;
@@ -65,12 +65,13 @@ export function countDone({ handle, label, tablePrefix }: Connection): number {
   if (unknown !== undefined)
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
-      `${label} was migrated by a newer version of @mcp-session/sqlite (${JSON.stringify(unknown)}); nothing was changed, install that version`,
+      `Session store was migrated by a newer version of @mcp-session/sqlite (${JSON.stringify(unknown)}); nothing was changed, install that version`,
+      { store },
     );
   return done.length;
 }
 
-function initial({ schema }: Kysely<Tables>, prefix: string): readonly Compilable[] {
+function initial({ queries: { schema }, tablePrefix: prefix }: Connection): readonly Compilable[] {
   const createIndex = (name: string) => schema.createIndex(`${prefix}${name}`).ifNotExists();
   const createOwned = (name: string) =>
     schema
@@ -144,5 +145,21 @@ function initial({ schema }: Kysely<Tables>, prefix: string): readonly Compilabl
       .addPrimaryKeyConstraint('trim_key', ['session_pk', 'stream_id'])
       .modifyEnd(sql`strict, without rowid`),
     createIndex('trims_by_seq').on('trims').columns(['session_pk', 'trimmed_seq']),
+  ];
+}
+
+function lookAt({ handle, queries, tablePrefix }: Connection): readonly Compilable[] {
+  const columns = handle.prepare<[string], string>('select name from pragma_table_info(?)').pluck();
+  const renamed = columns.all(`${tablePrefix}sessions`).includes('look_at');
+  return [
+    // Under a new name, since its meaning is new: a server of an older version that is still running would take each live session whose time has come for
+    // one that has expired. It gets an error in place of that.
+    ...(renamed ? [] : [queries.schema.alterTable('sessions').renameColumn('sweep_at', 'look_at')]),
+    // Tombstones that were left with the principal.
+    queries
+      .updateTable('sessions')
+      .set({ principal: sql`null` })
+      .where('ended_at', 'is not', null)
+      .where('principal', 'is not', null),
   ];
 }

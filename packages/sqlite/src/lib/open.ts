@@ -1,12 +1,13 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { SessionError, type SessionErrorCode } from '@mcp-session/core';
-import Database from 'better-sqlite3';
+import { resolve } from 'node:path';
+import { SessionError } from '@mcp-session/core';
+import type Driver from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import { Connection } from './connection.ts';
+import { DatabaseFile } from './database-file.ts';
 import { translateError } from './errors.ts';
 import { countDone } from './migrations.ts';
 import type { ResolvedOptions } from './options.ts';
+import { prepareFile } from './prepare-file.ts';
 
 /** How often the switch to WAL is tried. Each try but the first has waited for the lock first. */
 const WAL_ATTEMPTS = 100;
@@ -22,19 +23,23 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
   const { tablePrefix } = options;
   if (options.database !== undefined) {
     // The option's type describes the part of a handle that callers must see, `resolveOptions` has checked that it is one.
-    const handle = options.database as Database.Database;
-    return { connection: new Connection(handle, 'The given SQLite database', tablePrefix), owned: false };
+    const handle = options.database as Database;
+    const store = 'SQLite database that was given';
+    return { connection: new Connection(handle, { store, tablePrefix, file: undefined }), owned: false };
   }
 
   checkRuntime(process.versions);
-  const { path, busyTimeoutMs, synchronous } = options;
-  const inMemory = path === ':memory:';
-  const label = inMemory ? 'In-memory SQLite database' : `SQLite database ${JSON.stringify(resolve(path))}`;
-  if (!inMemory) await checkPath(path, label);
-  let handle: Database.Database | undefined;
+  const { busyTimeoutMs, synchronous } = options;
+  const inMemory = options.path === ':memory:';
+  const path = inMemory ? options.path : resolve(options.path);
+  const store = inMemory ? 'SQLite database in memory' : `SQLite database ${JSON.stringify(path)}`;
+  const driver = await loadDriver();
+  if (!inMemory) await prepareFile(path, store);
+  let handle: Database | undefined;
   try {
-    handle = new Database(path, { timeout: busyTimeoutMs });
-    const connection = new Connection(handle, label, tablePrefix);
+    handle = new driver(path, { timeout: busyTimeoutMs });
+    const file = inMemory ? undefined : new DatabaseFile(path, handle, busyTimeoutMs, store);
+    const connection = new Connection(handle, { store, tablePrefix, file });
     // The first read, before anything is written: a file that is no database or has a newer schema is refused here.
     countDone(connection);
     if (!inMemory) switchToWal(connection);
@@ -44,7 +49,7 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
     return { connection, owned: true };
   } catch (error) {
     handle?.close();
-    throw translateError(error, { label });
+    throw translateError(error, { store });
   }
 }
 
@@ -58,41 +63,38 @@ export function checkRuntime({ node, napi }: Readonly<Record<string, string | un
     throw new SessionError('STORE_UNAVAILABLE', `better-sqlite3 crashes on Node ${node}; use Node 22.14 or newer`);
 }
 
-// SQLite says CANTOPEN for each of these, or opens the file to read only. None of the checks may open the file: closing it again would drop the locks of every
-// other connection of this process (sqlite.org/howtocorrupt.html, 2.2).
-async function checkPath(path: string, label: string): Promise<void> {
-  const folder = dirname(resolve(path));
-  const refuse = (code: SessionErrorCode, reason: string) => (cause: unknown) => {
-    throw new SessionError(code, `${label} cannot be opened: ${reason}`, { cause });
-  };
-  await access(folder).catch(refuse('STORE_UNAVAILABLE', 'its folder does not exist, create it first'));
-  const file = await stat(path).catch(() => undefined);
-  if (file === undefined) {
-    await access(folder, constants.W_OK).catch(
-      refuse('STORE_DENIED', 'this process may not create files in its folder'),
+/** The driver is the user's to install, and is needed by nobody who brings a handle. */
+async function loadDriver(): Promise<typeof Driver> {
+  try {
+    return (await import('better-sqlite3')).default;
+  } catch (cause) {
+    throw new SessionError(
+      'STORE_UNAVAILABLE',
+      'The driver better-sqlite3 cannot be loaded; install it beside @mcp-session/sqlite: npm install better-sqlite3',
+      { cause },
     );
-    return;
   }
-  if (file.isDirectory()) refuse('STORE_UNAVAILABLE', 'it is a folder, name a file in it')(undefined);
-  await access(path, constants.R_OK).catch(refuse('STORE_DENIED', 'this process may not read it'));
-  await access(path, constants.W_OK).catch(refuse('STORE_READ_ONLY', 'this process may not write it'));
 }
 
-function switchToWal({ handle, label }: Connection): void {
+function switchToWal({ handle, store }: Connection): void {
   for (let attempt = 1; handle.pragma('journal_mode', { simple: true }) !== 'wal'; attempt++) {
     try {
       const mode = handle.pragma('journal_mode = wal', { simple: true });
       if (mode !== 'wal')
         throw new SessionError(
           'STORE_UNAVAILABLE',
-          `${label} is on a file system without the shared memory that WAL needs; put it on a local disk`,
+          'Session store is on a file system without the shared memory that WAL needs; put its file on a local disk',
+          { store },
         );
     } catch (error) {
       // The switch does not wait for its lock as other statements do, so that of several processes which open a new file at once all but
       // one can fail. An exclusive transaction does wait, until the busy timeout, which its own error then tells.
-      const busy = error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
-      if (!busy || attempt === WAL_ATTEMPTS) throw error;
+      if (!isBusy(error) || attempt === WAL_ATTEMPTS) throw error;
       handle.exec('begin exclusive; rollback');
     }
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
 }

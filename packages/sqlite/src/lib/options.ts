@@ -1,4 +1,5 @@
 import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
+import { checkOptions, oneOf, sessionStoreOptions, text, whole, type OptionNames } from '@mcp-session/core/backend';
 
 /**
  * What is used of a better-sqlite3 handle. It is described here by its shape, so that these types need no `@types/better-sqlite3`; pass what
@@ -62,10 +63,19 @@ export type ResolvedOptions = { readonly tablePrefix: string } & (
     }
 );
 
+const OPTIONS: OptionNames<SqliteStoreOptions> = {
+  path: ['file', 'filename', 'fileName', 'filepath', 'url', 'location', 'storage'],
+  database: ['db', 'handle', 'client', 'connection'],
+  synchronous: ['sync'],
+  busyTimeoutMs: ['timeout', 'busyTimeout'],
+  tablePrefix: ['prefix'],
+  ...sessionStoreOptions,
+};
+
 /** @throws TypeError or RangeError that names the option. */
 export function resolveOptions(options: SqliteBackendOptions): ResolvedOptions {
-  const { database, tablePrefix: prefix } = options;
-  const tablePrefix = text('tablePrefix', prefix, 'mcp_');
+  checkOptions(options, OPTIONS);
+  const tablePrefix = text('tablePrefix', options.tablePrefix, 'mcp_');
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(tablePrefix))
     throw new RangeError(
       `Option tablePrefix is ${JSON.stringify(tablePrefix)}, not 1 to 63 letters, digits and underscores without a digit first`,
@@ -74,16 +84,18 @@ export function resolveOptions(options: SqliteBackendOptions): ResolvedOptions {
     throw new RangeError(
       `Option tablePrefix is ${JSON.stringify(tablePrefix)}: SQLite keeps names with sqlite_ to itself`,
     );
-  if (database !== undefined) return { tablePrefix, database: borrowed(database, options) };
+  if (options.database !== undefined) return { tablePrefix, database: borrowed(options.database, options) };
 
   const path = text('path', options.path, 'mcp-sessions.db');
-  // An empty path would be a temporary database that nobody can open again, and better-sqlite3 trims what surrounds a path.
-  if (path.trim() !== path || path === '' || path.includes('\0'))
+  // better-sqlite3 trims what surrounds a path.
+  if (path.trim() !== path || path.includes('\0'))
     throw new RangeError(`Option path is ${JSON.stringify(path)}, not the path of a file`);
-  const synchronous = text('synchronous', options.synchronous, 'full');
-  if (synchronous !== 'full' && synchronous !== 'normal')
-    throw new RangeError(`Option synchronous is ${JSON.stringify(synchronous)}, not 'full' or 'normal'`);
-  return { tablePrefix, path, synchronous, busyTimeoutMs: timeout(options.busyTimeoutMs ?? 5_000) };
+  return {
+    tablePrefix,
+    path,
+    synchronous: oneOf('synchronous', options.synchronous, ['full', 'normal'], 'full'),
+    busyTimeoutMs: whole('busyTimeoutMs', options.busyTimeoutMs, 5_000, 0, 2_147_483_647),
+  };
 }
 
 function borrowed(database: SqliteDatabase, options: SqliteBackendOptions): SqliteDatabase {
@@ -99,17 +111,4 @@ function borrowed(database: SqliteDatabase, options: SqliteBackendOptions): Sqli
   )
     throw new TypeError('Option database is not a better-sqlite3 database');
   return database;
-}
-
-function text(name: string, value: unknown, fallback: string): string {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'string') throw new TypeError(`Option ${name} is not a string`);
-  return value;
-}
-
-function timeout(value: unknown): number {
-  if (typeof value !== 'number') throw new TypeError('Option busyTimeoutMs is not a number');
-  if (!Number.isInteger(value) || value < 0 || value > 2_147_483_647)
-    throw new RangeError(`Option busyTimeoutMs is ${value}, not a whole number from 0 to 2147483647`);
-  return value;
 }

@@ -21,8 +21,11 @@ interface SessionsTable {
   ended_at: Generated<number | null>;
   /** When the tombstone of an ended session may go. */
   purge_at: Generated<number | null>;
-  /** When a sweep next has work here: `expires_at` of a live session, 0 while an ended one has data, then `purge_at`. */
-  sweep_at: number;
+  /**
+   * When a sweep looks here next: 0 while an ended session has data, then `purge_at`. Of a live one it is when it would have expired when it was last looked at:
+   * renewals leave it alone, since they would move it in its index.
+   */
+  look_at: number;
   last_seq: Generated<number>;
   /** Trims take from the front only, so that the log holds exactly the numbers from `trimmed_seq + 1` to `last_seq`. */
   trimmed_seq: Generated<number>;

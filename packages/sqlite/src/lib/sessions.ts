@@ -127,7 +127,7 @@ function prepare(connection: Connection) {
           created_at: session.now,
           touched_at: session.now,
           expires_at: session.expiresAt,
-          sweep_at: session.expiresAt,
+          look_at: session.expiresAt,
           profile: session.profile,
         })
         .onConflict((conflict) => conflict.column('id').doNothing()),
@@ -167,8 +167,8 @@ function prepare(connection: Connection) {
     end: connection.statement((queries, { id, purgeAt, now }: ById & { purgeAt: number }) =>
       queries
         .updateTable('sessions')
-        // The profile goes at once: a tombstone only keeps the id taken.
-        .set({ ended_at: now, purge_at: purgeAt, sweep_at: 0, profile: '' })
+        // A tombstone only keeps the id taken: what is known of its user goes at once.
+        .set({ ended_at: now, purge_at: purgeAt, look_at: 0, principal: null, profile: '' })
         .where(isLive(id, now)),
     ),
 

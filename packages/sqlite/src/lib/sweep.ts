@@ -21,13 +21,19 @@ export class Sweep {
       while (left > 0) {
         const session = this.#statements.due.get({ now });
         if (session === undefined) return { ids, done: true };
-        const { pk, id, purge_at } = session;
+        const { pk, id, ended_at, expires_at, purge_at } = session;
+        if (ended_at === null && expires_at > now) {
+          // Renewed since it was last looked at.
+          this.#statements.lookAt.run({ pk, at: expires_at });
+          left--;
+          continue;
+        }
         left -= this.#removeRows(pk, left);
         if (left === 0) {
           // A node whose clock is behind may still take an expired session to be live: it must not find one with half of its data.
           this.#statements.markOver.run({ pk });
         } else if (purge_at !== null && purge_at > now) {
-          this.#statements.wait.run({ pk });
+          this.#statements.lookAt.run({ pk, at: purge_at });
           left--;
         } else {
           this.#statements.removeSession.run({ pk });
@@ -57,9 +63,9 @@ function prepare(connection: Connection) {
     due: connection.statement((queries, { now }: { now: number }) =>
       queries
         .selectFrom('sessions')
-        .select(['pk', 'id', 'purge_at'])
-        .where('sweep_at', '<=', now)
-        .orderBy('sweep_at')
+        .select(['pk', 'id', 'ended_at', 'expires_at', 'purge_at'])
+        .where('look_at', '<=', now)
+        .orderBy('look_at')
         .limit(1),
     ),
 
@@ -69,16 +75,13 @@ function prepare(connection: Connection) {
         .set({
           ended_at: sql`coalesce(ended_at, expires_at)`,
           purge_at: sql`coalesce(purge_at, 0)`,
-          sweep_at: 0,
+          look_at: 0,
         })
         .where('pk', '=', pk),
     ),
 
-    wait: connection.statement((queries, { pk }: { pk: number }) =>
-      queries
-        .updateTable('sessions')
-        .set({ sweep_at: sql`purge_at` })
-        .where('pk', '=', pk),
+    lookAt: connection.statement((queries, { pk, at }: { pk: number; at: number }) =>
+      queries.updateTable('sessions').set({ look_at: at }).where('pk', '=', pk),
     ),
 
     removeSession: connection.statement((queries, { pk }: { pk: number }) =>

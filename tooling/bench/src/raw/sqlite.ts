@@ -30,7 +30,7 @@ export function rawSqlite(path: string, synchronous: 'full' | 'normal'): RawSqli
     const text = JSON.stringify(message);
     const bytes = Buffer.byteLength(text);
     const now = Date.now();
-    const moved = statements.move.get(bytes, now + TTL_MS, now + TTL_MS, now, id, now);
+    const moved = statements.move.get(bytes, now + TTL_MS, now, id, now);
     if (moved === undefined) throw new Error(`Session ${id} is not live`);
     const { pk, last_seq: seq } = moved;
     statements.insert.run(pk, seq, STREAM, now, bytes, text);
@@ -47,7 +47,6 @@ export function rawSqlite(path: string, synchronous: 'full' | 'normal'): RawSqli
     const { state_version: version } = statements.count.get(
       before === undefined ? 1 : 0,
       bytes - (before?.bytes ?? 0),
-      now + TTL_MS,
       now + TTL_MS,
       now,
       pk,
@@ -113,15 +112,14 @@ export function rawSqlite(path: string, synchronous: 'full' | 'normal'): RawSqli
 function prepare(database: Database.Database) {
   return {
     create: database.prepare(
-      `insert into mcp_sessions (id, kind, principal, created_at, touched_at, expires_at, sweep_at, profile)
+      `insert into mcp_sessions (id, kind, principal, created_at, touched_at, expires_at, look_at, profile)
        values (?, 'session', null, ?, ?, ?, ?, '{}')`,
     ),
     live: database.prepare<[string, number], { pk: number }>(
       'select pk from mcp_sessions where id = ? and ended_at is null and expires_at > ?',
     ),
-    move: database.prepare<[number, number, number, number, string, number], { pk: number; last_seq: number }>(
-      `update mcp_sessions set last_seq = last_seq + 1, log_bytes = log_bytes + ?, expires_at = max(expires_at, ?),
-         sweep_at = max(sweep_at, ?), touched_at = max(touched_at, ?)
+    move: database.prepare<[number, number, number, string, number], { pk: number; last_seq: number }>(
+      `update mcp_sessions set last_seq = last_seq + 1, log_bytes = log_bytes + ?, expires_at = max(expires_at, ?), touched_at = max(touched_at, ?)
        where id = ? and ended_at is null and expires_at > ? returning pk, last_seq`,
     ),
     insert: database.prepare(
@@ -134,7 +132,7 @@ function prepare(database: Database.Database) {
     ),
     count: database.prepare(
       `update mcp_sessions set state_version = state_version + 1, state_keys = state_keys + ?, state_bytes = state_bytes + ?,
-         expires_at = max(expires_at, ?), sweep_at = max(sweep_at, ?), touched_at = max(touched_at, ?)
+         expires_at = max(expires_at, ?), touched_at = max(touched_at, ?)
        where pk = ? returning state_version`,
     ),
     put: database.prepare(

@@ -1,0 +1,154 @@
+import { Child } from '@mcp-session-tooling/vitest/child';
+import { readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { SessionBackend } from '@mcp-session/core';
+import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
+import Database from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { newFile } from './support/files.ts';
+
+const MEBIBYTE = 1_048_576;
+
+/** A backend on a file with one live session. */
+async function newBackend(path: string): Promise<SessionBackend> {
+  const backend = await createSqliteBackend({ path, synchronous: 'normal' });
+  onTestFinished(() => backend.close());
+  await backend.migrate();
+  await backend.createSession({ id: 'a', kind: 'session', principal: null, profile: '', expiresAt: 1e12 }, 1);
+  return backend;
+}
+
+let appends = 0;
+
+function append(backend: SessionBackend, bytes = 10) {
+  const events = [{ streamId: 's', message: 'x'.repeat(bytes), bytes }];
+  return backend.appendEvents([{ sessionId: 'a', token: `token-${++appends}`, events, expiresAt: undefined }], 1);
+}
+
+function modes(path: string): Record<string, string> {
+  const folder = dirname(path);
+  return Object.fromEntries(
+    readdirSync(folder).map((name) => [name, (statSync(join(folder, name)).mode & 0o777).toString(8)]),
+  );
+}
+
+describe.skipIf(process.platform === 'win32')('the mode of the file', () => {
+  it.each([0o000, 0o022, 0o027, 0o077])(
+    'is 0600 under umask %o, and so is that of the files beside it',
+    async (mask) => {
+      const path = await newFile();
+      const before = process.umask(mask);
+      onTestFinished(() => void process.umask(before));
+      const store = await createSqliteStore({ path });
+      onTestFinished(() => store.close());
+      await store.create();
+      expect(modes(path)).toEqual({ 'sessions.db': '600', 'sessions.db-shm': '600', 'sessions.db-wal': '600' });
+    },
+  );
+
+  it('is left alone where there is a file, and the files beside it follow', async () => {
+    const path = await newFile();
+    writeFileSync(path, '', { mode: 0o640 });
+    await newBackend(path);
+    expect(modes(path)).toEqual({ 'sessions.db': '640', 'sessions.db-shm': '640', 'sessions.db-wal': '640' });
+  });
+
+  it('is 0600 as well where the path is a link to a file that is not there', async () => {
+    const path = await newFile();
+    const link = join(dirname(path), 'link.db');
+    symlinkSync('sessions.db', link);
+    await newBackend(link);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('a file that is taken away while it is open', () => {
+  const gone = { code: 'STORE_UNAVAILABLE', retryable: false, message: expect.stringContaining('put its file back') };
+
+  async function expectGone(backend: SessionBackend): Promise<void> {
+    await expect(backend.ping()).rejects.toMatchObject(gone);
+    await expect(append(backend)).rejects.toMatchObject(gone);
+    await expect(backend.touchSession('a', 2e12, 1)).rejects.toMatchObject(gone);
+    expect(() => backend.readChangeMarker?.()).toThrow(expect.objectContaining(gone));
+  }
+
+  it.each(['the file alone', 'with the files beside it'])(
+    'deleted, %s: noticed by ping and by a write',
+    async (what) => {
+      const path = await newFile();
+      const backend = await newBackend(path);
+      await append(backend);
+      rmSync(path);
+      if (what !== 'the file alone') for (const end of ['-wal', '-shm']) rmSync(`${path}${end}`);
+      await expectGone(backend);
+    },
+  );
+
+  it('replaced by another: noticed, and nothing is written to that', async () => {
+    const path = await newFile();
+    const backend = await newBackend(path);
+    for (const end of ['', '-wal', '-shm']) renameSync(`${path}${end}`, `${path}${end}.old`);
+    const other = await newBackend(path);
+    await append(other);
+    await expectGone(backend);
+    expect((await other.readSession('a', 1))?.lastSeq).toBe(1);
+  });
+
+  it('put back: goes on', async () => {
+    const path = await newFile();
+    const backend = await newBackend(path);
+    renameSync(path, `${path}.away`);
+    await expectGone(backend);
+    renameSync(`${path}.away`, path);
+    await backend.ping();
+    expect(await append(backend)).toMatchObject([{ firstSeq: 1 }]);
+  });
+
+  it('ends a tail that waits', async () => {
+    const path = await newFile();
+    const store = await createSqliteStore({ path, sweep: false });
+    onTestFinished(() => store.close());
+    const session = await store.create();
+    const next = session.events.tail()[Symbol.asyncIterator]().next();
+    rmSync(path);
+    await expect(next).rejects.toMatchObject(gone);
+  });
+});
+
+describe('the write-ahead log', () => {
+  const sizeOf = (path: string) => statSync(`${path}-wal`).size / MEBIBYTE;
+
+  it('comes back below 64 MiB when a long reader has ended, and stands in the way of no write', async () => {
+    const path = await newFile();
+    const backend = await newBackend(path);
+    const reader = new Database(path, { readonly: true });
+    onTestFinished(() => void reader.close());
+    reader.exec('begin; select count(*) from mcp_events');
+
+    const waitsMs: number[] = [];
+    for (let n = 0; n < 160; n++) {
+      const start = performance.now();
+      await append(backend, MEBIBYTE / 2);
+      waitsMs.push(performance.now() - start);
+    }
+    expect(sizeOf(path)).toBeGreaterThan(75);
+    expect(waitsMs.toSorted((a, b) => a - b)[120]).toBeLessThan(100);
+
+    reader.exec('commit');
+    for (let n = 0; n < 16; n++) await append(backend);
+    expect(sizeOf(path)).toBeLessThan(64);
+    expect((await backend.readSession('a', 1))?.lastSeq).toBe(176);
+  });
+
+  it('comes back when it exceeds 64 MiB, beside short readers that leave no gap', { timeout: 60_000 }, async () => {
+    const path = await newFile();
+    const backend = await newBackend(path);
+    const child = new Child(new URL('support/read-without-a-gap.ts', import.meta.url), [path]);
+    expect(await child.line()).toBe('reading');
+    while (sizeOf(path) < 64) await append(backend, MEBIBYTE / 4);
+    // A reader that the machine holds up is a long one: there is more than one try.
+    for (let n = 0; n < 600 && sizeOf(path) > 64; n++) await append(backend, MEBIBYTE / 4);
+    expect(sizeOf(path)).toBeLessThan(64);
+    child.kill();
+  });
+});
