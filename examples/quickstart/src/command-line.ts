@@ -3,7 +3,7 @@ import { createMemoryStore } from '@mcp-session/core/memory';
 import { createPostgresStore } from '@mcp-session/postgres';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments } from './arguments.ts';
 import { state } from './server.ts';
 
 type Store = SessionStore<typeof state>;
@@ -49,11 +49,13 @@ Runs an MCP server that keeps notes in durable sessions.
                   the URL of the postgres store's database (default: the environment variable DATABASE_URL),
                   or the address of a DynamoDB Local (default: DynamoDB itself)
   --port <port>   the port on 127.0.0.1, 0 for any that is free (default: ${DEFAULT_PORT})
+  --version       shows the version
   --help          shows this`;
 
 /** What the command line asks for. */
 export interface Options {
   readonly help: boolean;
+  readonly version: boolean;
   readonly port: number;
   readonly openStore: () => Promise<Store>;
   /** Where the sessions are, in words. */
@@ -62,22 +64,20 @@ export interface Options {
 
 /** @throws Error that says what is wrong with the arguments. */
 export function readOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
-    // pnpm passes a `--` between its own arguments and these on.
-    args: args[0] === '--' ? args.slice(1) : [...args],
-    options: {
-      store: { type: 'string', default: 'sqlite' },
-      data: { type: 'string' },
-      port: { type: 'string', default: DEFAULT_PORT },
-      help: { type: 'boolean', default: false },
-    },
+  const { store, data, port, help, version } = readArguments(args, {
+    store: { type: 'string', default: 'sqlite' },
+    data: { type: 'string' },
+    port: { type: 'string', default: DEFAULT_PORT },
+    version: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   });
-  const { store, data, port } = values;
   checkStoreName(store);
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new Error(`Option --port is "${port}", not a whole number from 0 to 65535`);
+  if (store === 'memory' && data !== undefined)
+    throw new Error('Option --data goes with a store that keeps data, and memory does not: leave one of the two out');
   const { open, describe } = stores[store];
-  return { help: values.help, port: Number(port), openStore: () => open(data), whereSessionsAre: describe(data) };
+  return { help, version, port: Number(port), openStore: () => open(data), whereSessionsAre: describe(data) };
 }
 
 /** @throws Error that lists the stores. */
@@ -87,19 +87,25 @@ export function checkStoreName(name: string): asserts name is keyof typeof store
 
 /** What a newcomer can do with the server. */
 export function welcome(url: string, whereSessionsAre: string): string {
-  const initialize = {
-    jsonrpc: '2.0',
-    id: 1,
-    method: 'initialize',
-    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'curl', version: '1.0.0' } },
-  };
+  const initialize = request(1, 'initialize', {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'curl', version: '1.0.0' },
+  });
+  const addNote = request(2, 'tools/call', { name: 'add_note', arguments: { text: 'buy milk' } });
+  const curl = `${url} -H 'content-type: application/json' -H 'accept: application/json, text/event-stream'`;
   return `MCP server listens on ${url}
 Sessions are ${whereSessionsAre}
 
 Try it
   in an MCP client     ${JSON.stringify({ mcpServers: { notes: { type: 'http', url } } })}
-  in a terminal        curl -i ${url} -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -d '${JSON.stringify(initialize)}'
+  in a terminal        curl -i ${curl} -d '${initialize}'
+  with its session     curl ${curl} -H 'mcp-session-id: THE-ID-OF-THAT-ANSWER' -d '${addNote}'
   see it survive       npx -y pnpm@12 demo
 
-Ctrl-C stops it.`;
+Ctrl-C stops it. What it does:`;
+}
+
+function request(id: number, method: string, params: object): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, method, params });
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readArguments, version } from './arguments.ts';
 import { checkStoreName, storeNames } from './command-line.ts';
 import { playStory } from './demo/story.ts';
 import { playTwoNodes } from './demo/two-nodes.ts';
@@ -17,11 +17,17 @@ its state, and every event that it missed, once. Takes about ten seconds. The ex
   --data <where>  the database of the postgres or dynamodb store, as for start
   --nodes <count> 1, or 2: two servers on one PostgreSQL, each request to the other one, and both are killed (default: 1).
                   Where no database is named, the demo brings its own
+  --version       shows the version
   --help          shows this`;
 
 async function play(store: string, data: string | undefined, nodes: string): Promise<void> {
   const abort = new AbortController();
-  const fail = (error: Error): void => abort.abort(error);
+  let failure: Error | undefined;
+  const fail = (error: Error): void => {
+    // The first one: what follows comes of it.
+    failure ??= error;
+    abort.abort(error);
+  };
   setTimeout(() => fail(new Error(`Not done after ${DEADLINE_MS / 1_000} seconds`)), DEADLINE_MS).unref();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
@@ -32,34 +38,37 @@ async function play(store: string, data: string | undefined, nodes: string): Pro
   const folder = mkdtempSync(join(tmpdir(), 'mcp-session-demo-'));
   // At exit the server is gone. On some systems its files are let go a little later.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  const ends: (() => Promise<void>)[] = [];
+  const atEnd = (end: () => Promise<void>): void => void ends.push(end);
   try {
-    await (nodes === '2' ? playTwoNodes : playStory)({ store, data, folder, signal: abort.signal, fail });
-    console.log('\nThe demo succeeded.');
+    await (nodes === '2' ? playTwoNodes : playStory)({ store, data, folder, signal: abort.signal, fail, atEnd });
   } catch (error) {
-    const reason: unknown = abort.signal.aborted ? abort.signal.reason : error;
-    console.error(`\nThe demo failed. ${reason instanceof Error ? reason.message : String(reason)}`);
+    fail(error instanceof Error ? error : new Error(String(error)));
     process.exitCode ??= 1;
-  } finally {
-    // Ends the server and the client.
-    abort.abort();
   }
+  // Ends the client and the servers, and then what they use.
+  abort.abort();
+  for (const end of ends.toReversed()) await end();
+  if (failure === undefined) console.log('\nThe demo succeeded.');
+  else console.error(`\nThe demo failed. ${failure.message}`);
 }
 
 const options = {
   store: { type: 'string' },
   data: { type: 'string' },
   nodes: { type: 'string', default: '1' },
+  version: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 try {
-  const args = process.argv.slice(2);
-  const { values } = parseArgs({ args: args[0] === '--' ? args.slice(1) : args, options });
+  const values = readArguments(process.argv.slice(2), options);
   const { nodes, store = nodes === '2' ? 'postgres' : 'sqlite', data } = values;
   checkStoreName(store);
   if (nodes !== '1' && nodes !== '2') throw new Error(`Option --nodes is "${nodes}", not 1 or 2`);
   if (nodes === '2' && store !== 'postgres')
     throw new Error(`Option --store is "${store}", but the demo on two nodes runs on postgres alone`);
   if (values.help) console.log(help);
+  else if (values.version) console.log(version());
   else await play(store, data, nodes);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

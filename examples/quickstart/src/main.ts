@@ -1,10 +1,12 @@
+import { SessionError } from '@mcp-session/core';
 import { toNodeHandler } from '@mcp-session/http/node';
 import { createSessionHandler } from '@mcp-session/http/v2';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { version } from './arguments.ts';
 import { help, type Options, readOptions, welcome } from './command-line.ts';
-import { createNotesServer } from './server.ts';
+import { createNotesServer, tell } from './server.ts';
 
 async function start({ port, openStore, whereSessionsAre }: Options): Promise<void> {
   const store = await openStore();
@@ -20,7 +22,10 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
 
   const handler = createSessionHandler({
     store,
-    createServer: ({ session }) => createNotesServer(session),
+    createServer: ({ session, restored }) => {
+      tell(session, restored ? 'goes on: this process did not hold it, and has read it from the store' : 'begins');
+      return createNotesServer(session);
+    },
     // Keeps the pages of other sites out, also those that get here by DNS rebinding.
     allowedHosts: hosts,
     allowedOrigins: hosts.map((host) => `http://${host}`),
@@ -59,6 +64,8 @@ async function listen(http: Server, port: number): Promise<void> {
 
 function fail(error: unknown, exitCode: number): void {
   console.error(error instanceof Error ? error.message : error);
+  // Not in the message, which could get to a client.
+  if (error instanceof SessionError && error.store !== undefined) console.error(error.store);
   process.exitCode = exitCode;
 }
 
@@ -69,4 +76,5 @@ try {
   fail(error, 2);
 }
 if (options?.help === true) console.log(help);
+else if (options?.version === true) console.log(version());
 else if (options !== undefined) await start(options).catch((error: unknown) => fail(error, 1));

@@ -25,6 +25,7 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
     'add_note',
     { description: 'Keeps a note in this session', inputSchema: z.object({ text: z.string().min(1).max(1_000) }) },
     async ({ text }) => {
+      tell(session, 'calls add_note');
       // Atomic: notes that are added at the same moment are all kept.
       const notes = await session.state.update('notes', (notes = []) => [...notes, text]);
       return say(`${notes.length} ${notes.length === 1 ? 'note' : 'notes'}`);
@@ -32,6 +33,7 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
   );
 
   server.registerTool('list_notes', { description: 'Lists the notes of this session' }, async () => {
+    tell(session, 'calls list_notes');
     const notes = (await session.state.get('notes')) ?? [];
     return say(...(notes.length > 0 ? notes : ['No notes']));
   });
@@ -41,6 +43,7 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
     // The SDK runs a tool again when the user has answered.
     const { inputResponses } = mcpReq;
     if (inputResponses === undefined) {
+      tell(session, 'calls clear_notes');
       const ask = inputRequired.elicit({ message: 'Remove all notes?', requestedSchema: confirmation });
       return inputRequired({ inputRequests: { ask } });
     }
@@ -58,6 +61,7 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
       }),
     },
     async ({ chapters, delayMs }, { mcpReq }) => {
+      tell(session, 'calls read_book');
       const bookmark = (await session.state.get('bookmark')) ?? 0;
       const first = bookmark < chapters ? bookmark + 1 : 1;
       for (let chapter = first; chapter <= chapters; chapter++) {
@@ -74,6 +78,11 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
   );
 
   return server;
+}
+
+/** Says on the terminal what happens. Of the id only its end: whoever has all of it has the session. */
+export function tell({ id }: Pick<Session<typeof state>, 'id'>, what: string): void {
+  console.log(`Session …${id.slice(-4)} ${what}`);
 }
 
 /** A tool's answer: one text a line. */

@@ -37,11 +37,31 @@ it('has a port and a store of its own choice', () => {
   expect(readOptions([]).whereSessionsAre).toContain(join(process.cwd(), 'mcp-sessions.db'));
 });
 
-it('refuses an option that it does not know', async () => {
-  const { ended, output } = run('main.ts', ['--prot', '80']);
+it.each(['main.ts', 'demo.ts'] as const)('refuses an option that %s does not know', async (script) => {
+  const { ended, output } = run(script, ['--stroe', 'memory']);
 
   expect(await ended).toMatchObject({ exitCode: 2 });
-  expect(output()).toContain("Unknown option '--prot'");
+  expect(output()).toBe('Unknown option --stroe; did you mean --store?\n');
+});
+
+it('lists its options for one that is like none of them', () => {
+  expect(() => readOptions(['--verbose'])).toThrow(
+    'Unknown option --verbose; there are --store, --data, --port, --version, --help',
+  );
+  expect(() => readOptions(['--port'])).toThrow("Option '--port <value>' argument missing");
+});
+
+it('refuses data for a store that keeps none', () => {
+  expect(() => readOptions(['--store', 'memory', '--data', 'x.db'])).toThrow(
+    'Option --data goes with a store that keeps data',
+  );
+});
+
+it.each(['main.ts', 'demo.ts'] as const)('shows the version of %s', async (script) => {
+  const { ended, output } = run(script, ['--version']);
+
+  expect(await ended).toMatchObject({ exitCode: 0 });
+  expect(output()).toMatch(/^@mcp-session\/http \d+\.\d+\.\d+, Node v\d+\.\d+\.\d+\n$/);
 });
 
 it('takes its options after a separating --', async () => {

@@ -89,9 +89,14 @@ it('takes the database that is named, for two nodes as well', async () => {
 it('fails when two nodes do not share their sessions', async () => {
   const databases = await Promise.all([newDatabase(), newDatabase()]);
   const abort = new AbortController();
-  onTestFinished(() => abort.abort());
+  const ends: (() => Promise<void>)[] = [];
+  onTestFinished(async () => {
+    abort.abort();
+    await Promise.all(ends.map(async (end) => await end()));
+  });
 
-  const play = playOn({ signal: abort.signal, fail: (error) => abort.abort(error) }, databases);
+  const fail = (error: Error): void => abort.abort(error);
+  const play = playOn({ signal: abort.signal, fail, atEnd: (end) => ends.push(end) }, databases);
   await expect(play).rejects.toThrow('Session not found');
 });
 

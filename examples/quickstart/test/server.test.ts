@@ -87,9 +87,10 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     await killNine(server);
     const stored = Number(/Stored chapter (\d+) of 100\n$/.exec(server.output())?.[1]);
 
-    await serve([...data, '--port', new URL(server.url).port]);
+    const successor = await serve([...data, '--port', new URL(server.url).port]);
 
     expect(await client.call('list_notes')).toEqual(['buy milk']);
+    expect(successor.output()).toContain(`Session …${sessionId?.slice(-4)} goes on`);
     expect(await client.call('add_note', { text: 'call Ada' })).toEqual(['2 notes']);
     expect(await client.call('clear_notes')).toEqual(['The notes were removed']);
     // The stream comes back by itself: all that was stored is there, once.
@@ -154,19 +155,28 @@ it('answers other paths with 404, strange ones too', async () => {
   expect(await initialize('/mcp?x=1')).toBe(200);
 });
 
-it('tells a newcomer how to call it', async () => {
-  const { url, until } = shared;
-  const [, target = '', ...rest] = await until(/curl -i (\S+) -H '(.+?): (.+?)' -H '(.+?): (.+?)' -d '(.+)'\n/);
-  const [firstName = '', firstValue = '', secondName = '', secondValue = '', body = ''] = rest;
-  const response = await fetch(target, {
-    method: 'POST',
-    headers: { [firstName]: firstValue, [secondName]: secondValue },
-    body,
-  });
+/** Sends what a `curl` command of the welcome sends. */
+async function curl([, target = '', ...rest]: RegExpExecArray, id?: string): Promise<Response> {
+  const body = rest.pop() ?? '';
+  const pairs = Array.from({ length: rest.length / 2 }, (_, index) => [rest[2 * index], rest[2 * index + 1]] as const);
+  const headers = pairs.map(
+    ([name = '', value = '']) => [name, value.replace('THE-ID-OF-THAT-ANSWER', id ?? '')] as const,
+  );
+  return fetch(target, { method: 'POST', headers: Object.fromEntries(headers), body });
+}
 
-  expect(target).toBe(url);
-  expect(response.status).toBe(200);
-  expect(response.headers.get('mcp-session-id')).toMatch(/^[0-9a-f-]{36}$/);
+it('tells a newcomer how to call it, and says what it does', async () => {
+  const { url, until } = shared;
+  const begun = await curl(await until(/curl -i (\S+) -H '(.+?): (.+?)' -H '(.+?): (.+?)' -d '(.+)'\n/));
+  const id = begun.headers.get('mcp-session-id') ?? '';
+  await begun.body?.cancel();
+  expect([begun.status, id]).toEqual([200, expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+
+  const call = /curl (\S+) -H '(.+?): (.+?)' -H '(.+?): (.+?)' -H '(.+?): (.+?)' -d '(.+)'\n/;
+  const called = await curl(await until(call), id);
+  expect([called.status, await called.text()]).toEqual([200, expect.stringContaining('1 note')]);
+  await until(new RegExp(`Session …${id.slice(-4)} begins\nSession …${id.slice(-4)} calls add_note\n`));
+
   const [, config = ''] = await until(/in an MCP client +(.+)\n/);
   expect(JSON.parse(config)).toEqual({ mcpServers: { notes: { type: 'http', url } } });
 });

@@ -118,7 +118,7 @@ describe('a file that is taken away while it is open', () => {
 describe('the write-ahead log', () => {
   const sizeOf = (path: string) => statSync(`${path}-wal`).size / MEBIBYTE;
 
-  it('comes back below 64 MiB when a long reader has ended, and stands in the way of no write', async () => {
+  it('comes back below 64 MiB when a long reader has ended, which holds up no write', { timeout: 60_000 }, async () => {
     const path = await newFile();
     const backend = await newBackend(path);
     const reader = new Database(path, { readonly: true });
@@ -132,7 +132,8 @@ describe('the write-ahead log', () => {
       waitsMs.push(performance.now() - start);
     }
     expect(sizeOf(path)).toBeGreaterThan(75);
-    expect(waitsMs.toSorted((a, b) => a - b)[120]).toBeLessThan(100);
+    // Much less than the busy timeout, which is not waited for.
+    expect(Math.max(...waitsMs)).toBeLessThan(4_000);
 
     reader.exec('commit');
     for (let n = 0; n < 16; n++) await append(backend);

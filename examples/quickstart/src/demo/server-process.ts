@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly onLine: (line: string) => void;
   /** Is called when the server ends by itself. */
   readonly onEnd: (error: Error) => void;
+  /** Is given what waits until the signal has killed the server, so that nothing that it uses is taken away before. */
+  readonly atEnd: (end: () => Promise<void>) => void;
 }
 
 /** A server, as a process of its own. */
@@ -30,13 +32,14 @@ export interface ServerProcess {
 
 /** @throws Error where the server does not start. It has said why itself. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
-  const { file = new URL('../main.ts', import.meta.url), args, env, signal, onLine, onEnd } = options;
+  const { file = new URL('../main.ts', import.meta.url), args, env, signal, onLine, onEnd, atEnd } = options;
   const child = spawn(
     process.execPath,
     ['--conditions=@mcp-session/source', '--import', END_WITH_PARENT, fileURLToPath(file), ...args],
     { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env }, signal, killSignal: 'SIGKILL' },
   );
-  const ended = new Promise((resolve) => child.once('close', resolve));
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  atEnd(() => ended);
   let killed = false;
   const url = await new Promise<string>((resolve, reject) => {
     child.on('error', reject);
@@ -48,7 +51,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     child.once('close', (exitCode) => {
       const error = new Error(`The server process ended with exit code ${exitCode}`);
       reject(error);
-      if (!killed) onEnd(error);
+      if (!killed && !signal.aborted) onEnd(error);
     });
   });
   return {

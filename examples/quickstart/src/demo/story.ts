@@ -24,6 +24,8 @@ export interface StoryOptions {
   readonly signal: AbortSignal;
   /** Ends it because of this. */
   readonly fail: (error: Error) => void;
+  /** Registers what is done at the end, in the opposite order, after `signal` has ended the demo. */
+  readonly atEnd: (end: () => Promise<void>) => void;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface StoryOptions {
  *
  * @throws Error that says what was lost, doubled or out of order.
  */
-export async function playStory({ store, data, folder, signal, fail }: StoryOptions): Promise<void> {
+export async function playStory({ store, data, folder, signal, fail, atEnd }: StoryOptions): Promise<void> {
   const file = join(folder, 'sessions.db');
   const where = store === 'sqlite' ? file : data;
   const place = where === undefined ? [] : ['--data', where];
@@ -42,8 +44,17 @@ export async function playStory({ store, data, folder, signal, fail }: StoryOpti
     tell('server', line);
     stored.add(Number(chapter));
   };
+  /** Says what the client got when the server has said that it was stored: it is so, but a message can be quicker than a line on the terminal. */
+  const tellGot = async (chapter: number, from: number): Promise<void> => {
+    const isStored = (chapters: readonly number[]): boolean => chapters.slice(from).includes(chapter);
+    await stored.until(isStored, signal).then(
+      () => tell('client', `Got chapter ${chapter}`),
+      // The demo was ended, and says so itself.
+      () => undefined,
+    );
+  };
   const serve = (port: string): Promise<ServerProcess> =>
-    startServer({ args: ['--store', store, ...place, '--port', port], signal, onLine, onEnd: fail });
+    startServer({ args: ['--store', store, ...place, '--port', port], signal, onLine, onEnd: fail, atEnd });
 
   heading(`A server starts. Its sessions are in ${store === 'sqlite' ? `a file, ${file}` : store}.`);
   const server = await serve('0');
@@ -60,11 +71,13 @@ export async function playStory({ store, data, folder, signal, fail }: StoryOpti
   let lastEventId = '';
   let lastStored = Infinity;
   const received = new Journal<number>();
+  const told: Promise<void>[] = [];
   const book = { chapters: CHAPTERS, delayMs: CHAPTER_MS };
   const call = client.call('read_book', book, {
     onresumptiontoken: (token) => (lastEventId = token),
     onprogress: ({ progress }) => {
-      tell('client', `Got chapter ${progress}${lastStored === Infinity ? '' : ', which it had missed'}`);
+      if (lastStored === Infinity) told.push(tellGot(progress, 0));
+      else tell('client', `Got chapter ${progress}, which it had missed`);
       received.add(progress);
       if (progress === SEEN) client.network.stalled = true;
     },
@@ -75,6 +88,7 @@ export async function playStory({ store, data, folder, signal, fail }: StoryOpti
   );
   await Promise.race([early, received.until((chapters) => chapters.includes(SEEN), signal)]);
 
+  await Promise.race([early, Promise.all(told)]);
   heading('The network stalls: nothing reaches the client any more. The server goes on and stores what it sends.');
   const missed = (): number => stored.entries.length - received.entries.length;
   await Promise.race([early, stored.until(() => missed() >= MISSED, signal)]);
@@ -102,11 +116,15 @@ export async function playStory({ store, data, folder, signal, fail }: StoryOpti
 
   heading('What the call did is in the session. Called again, the tool goes on from there.');
   const rest: number[] = [];
+  const from = stored.entries.length;
+  const toldOfRest: Promise<void>[] = [];
   const onprogress = ({ progress }: Progress): void => {
-    tell('client', `Got chapter ${progress}`);
+    toldOfRest.push(tellGot(progress, from));
     rest.push(progress);
   };
-  tell('client', `read_book: ${(await client.call('read_book', book, { onprogress })).join()}`);
+  const answer = (await client.call('read_book', book, { onprogress })).join();
+  await Promise.all(toldOfRest);
+  tell('client', `read_book: ${answer}`);
   const notes = await client.call('list_notes');
   tell('client', `list_notes: ${notes.join(', ')}`);
 

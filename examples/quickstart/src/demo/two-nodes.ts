@@ -14,6 +14,8 @@ const PAGE_MS = 300;
 /** How many pages the client hears of before the node that writes them is killed. */
 const SEEN = 3;
 
+const RESUMES = 'GET: the client comes back for the rest';
+
 /** What a node has begun to answer. */
 interface Answered {
   readonly node: number;
@@ -35,16 +37,13 @@ interface Report {
  */
 export async function playTwoNodes(options: StoryOptions): Promise<void> {
   const database = await openPostgres(options.data);
-  try {
-    await playOn(options, [database.url, database.url]);
-  } finally {
-    await database.close();
-  }
+  options.atEnd(database.close);
+  await playOn(options, [database.url, database.url]);
 }
 
 /** The same, each node on its own database: it has to be the same one, or sessions are lost. */
 export async function playOn(
-  { signal, fail }: Pick<StoryOptions, 'signal' | 'fail'>,
+  { signal, fail, atEnd }: Pick<StoryOptions, 'signal' | 'fail' | 'atEnd'>,
   databases: readonly [string, string],
 ): Promise<void> {
   const name = (node: number): string => `node ${node + 1}`;
@@ -56,6 +55,7 @@ export async function playOn(
       signal,
       onLine: (line) => tell(name(node), line),
       onEnd: fail,
+      atEnd,
     });
 
   heading('Two servers start on one PostgreSQL, and a load balancer in front: each request goes to the other one.');
@@ -112,6 +112,8 @@ export async function playOn(
   };
 
   heading('A tool takes its time. The node that its stream has come to is killed; the other one runs the tool.');
+  tell('demo', 'With each page the tool lets the connection go, so that nobody has to hold one open all the time.');
+  tell('demo', 'So with each page the client comes back for the rest of the stream, to whichever node is next.');
   let repeats = 0;
   const begun = answered.entries.length;
   const firstPages: number[] = [];
@@ -120,7 +122,7 @@ export async function playOn(
   const firstRunner = await Promise.race([early, runner(begun)]);
   const other = 1 - firstRunner;
   // The tool ends the connection with each page, and the client comes back, to the other node at last.
-  const hangsOnOther = ({ node, what }: Answered): boolean => node === other && what === 'GET, comes back';
+  const hangsOnOther = ({ node, what }: Answered): boolean => node === other && what === RESUMES;
   await Promise.race([early, answered.until((all) => all.slice(begun).some(hangsOnOther), signal)]);
   await kill(other, 'which the stream of the call has come to');
   const first = await firstReport;
@@ -178,7 +180,7 @@ async function failEarly(report: Promise<Report>): Promise<never> {
 
 /** A request as a reader of the story would call it. */
 function nameRequest(method: string, lastEventId: unknown, body: string): string {
-  if (method === 'GET') return lastEventId === undefined ? 'GET, listens' : 'GET, comes back';
+  if (method === 'GET') return lastEventId === undefined ? 'GET: the client listens' : RESUMES;
   const message = JSON.parse(body) as { readonly method?: string; readonly params?: { readonly name?: string } };
   if (message.method === undefined) return `${method} with the answer of the user`;
   return [method, message.method, message.params?.name].filter((part) => part !== undefined).join(' ');
