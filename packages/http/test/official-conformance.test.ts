@@ -48,7 +48,6 @@ const tools: Readonly<Record<string, Tool>> = {
   test_sampling: async ({ prompt }, { sample }) => `LLM response: ${await sample(String(prompt))}`,
   test_elicitation: async ({ message }, { elicit }) => JSON.stringify(await elicit(String(message))),
   test_reconnection: async (_, { closeStream }) => {
-    await pause(50);
     closeStream();
     await pause(100);
     return 'reconnected';

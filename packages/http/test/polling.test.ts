@@ -5,6 +5,7 @@ import { eventually, gate } from './support/harness.ts';
 import type { Tool } from './support/line.ts';
 import { lines } from './support/lines.ts';
 import { type Node, routed, startNodes } from './support/nodes.ts';
+import { SseReader } from './support/raw.ts';
 
 describe.each(
   lines.flatMap((line) => addresses.map(([backend, newAddress]) => ({ line, name: line.name, backend, newAddress }))),
@@ -57,6 +58,50 @@ describe.each(
       expect((await whole.sse.rest()).filter(({ data }) => data)).toHaveLength(3);
     }
     await client.close();
+    expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it('do not close the connection of a client that comes back at once, to whichever node', async () => {
+    const nodes = await startNodes(line, 2, {
+      newAddress,
+      serve: () => ({
+        tools: {
+          poll: async (_, { closeStream, notify }) => {
+            closeStream();
+            await pause(30);
+            await notify('notifications/message', { level: 'info', data: 'still open' });
+            return 'polled';
+          },
+          late: async (_, { closeStream, notify }) => {
+            await notify('notifications/message', { level: 'info', data: 'open' });
+            await pause(30);
+            closeStream();
+            await pause(30);
+            return 'polled';
+          },
+        },
+      }),
+    });
+    const client = (nodes as [Node])[0].raw();
+    await client.begin();
+    // Without a socket between them, it is as quick as can be.
+    const ask = async (node: number, init: RequestInit): Promise<SseReader> => {
+      const { url, handler } = nodes[node] as Node;
+      const response = await handler.fetch(new Request(url, init));
+      expect(response.status).toBe(200);
+      return new SseReader(response.body as ReadableStream<Uint8Array>);
+    };
+    const accept = 'application/json, text/event-stream';
+    for (const [round, tool] of ['poll', 'late', 'poll', 'late'].entries()) {
+      const headers = { ...client.headers, accept, 'content-type': 'application/json' };
+      const call = await ask(0, { method: 'POST', headers, body: JSON.stringify(client.toolCall(tool)) });
+      const first = await call.rest();
+      expect(first.at(-1)?.retry).toBe(1_000);
+      expect(first.filter(({ data }) => data)).toHaveLength(tool === 'late' ? 1 : 0);
+      const cursor = first.findLast(({ id }) => id !== undefined)?.id ?? '';
+      const rest = await (await ask(round < 2 ? 0 : 1, { headers: { ...headers, 'last-event-id': cursor } })).rest();
+      expect(rest.at(-1)?.data).toContain('polled');
+    }
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });
 

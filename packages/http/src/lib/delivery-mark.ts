@@ -1,5 +1,5 @@
 import { listenerOf } from './facts.ts';
-import type { Claim } from './listener.ts';
+import type { Claim, Delivery } from './listener.ts';
 import { parseStandaloneCursor } from './standalone.ts';
 import type { AnySession } from './streams.ts';
 
@@ -20,34 +20,45 @@ export class DeliveryMark {
   readonly #settledAt: number;
   #storeAgainAt = 0;
   #written: string | undefined;
+  #hasWritten = false;
   #stored: string | undefined;
 
   /**
    * @param claim The connection's claim to the stream: without it, what is delivered counts no more.
+   * @param after Id of the last event in front of those that it sends; `undefined`: there is none.
    * @param settleMs After how long a client has the cursor that its connection began with, in milliseconds.
    */
-  constructor(session: AnySession, claim: Claim, settleMs: number, onError: (error: unknown) => void) {
+  constructor(
+    session: AnySession,
+    claim: Claim,
+    after: string | undefined,
+    settleMs: number,
+    onError: (error: unknown) => void,
+  ) {
     this.#session = session;
     this.#claim = claim;
+    this.#written = after;
     this.#settleMs = settleMs;
     this.#onError = onError;
     this.#settledAt = performance.now() + settleMs;
   }
 
-  /** Id of the last event that counts as delivered by this connection; `undefined`: none does. */
-  get delivered(): string | undefined {
-    return performance.now() >= this.#settledAt ? this.#written : undefined;
+  /** How far this connection has come. */
+  get delivery(): Delivery {
+    const isSettled = this.#hasWritten && performance.now() >= this.#settledAt;
+    return { written: this.#written, delivered: isSettled ? this.#written : undefined };
   }
 
   /** An event was written to the connection, under this id. */
   written(wireId: string): void {
     this.#written = parseStandaloneCursor(this.#session, wireId)?.id;
+    this.#hasWritten = true;
     this.tick();
   }
 
   /** The connection is open. */
   tick(): void {
-    const { delivered } = this;
+    const { delivered } = this.delivery;
     const now = performance.now();
     if (delivered === undefined || delivered === this.#stored || now < this.#storeAgainAt) return;
     this.#storeAgainAt = now + this.#settleMs;

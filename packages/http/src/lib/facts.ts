@@ -10,15 +10,18 @@ export interface Listener {
   readonly nodeId: string | undefined;
   /** When it was opened, in Unix milliseconds. */
   readonly since: number | undefined;
+  /** Id of the last event that was written to the newest of them; `undefined`: it is open, or nobody knows. */
+  readonly written: string | undefined;
 }
 
 export function listenerOf({ listener }: ProtocolFacts): Listener {
-  const { n, generation, nodeId, since } = (listener ?? {}) as { readonly [name: string]: unknown };
+  const { n, generation, nodeId, since, written } = (listener ?? {}) as { readonly [name: string]: unknown };
   return {
     n: typeof n === 'number' ? n : 0,
     generation: typeof generation === 'number' ? generation : 1,
     nodeId: typeof nodeId === 'string' ? nodeId : undefined,
     since: typeof since === 'number' ? since : undefined,
+    written: typeof written === 'string' ? written : undefined,
   };
 }
 

@@ -72,14 +72,19 @@ export class GetHandler<Server extends ServerLike> {
   ): Promise<Response | HeldBy> {
     const claimant = { facts, cursor, isOpen: () => local.isOpen(STANDALONE_STREAM) };
     const claimed = await claimListener(local.session, claimant, this.#settings);
+    if ('heldBy' in claimed) return claimed.heldBy;
+    if ('span' in claimed) {
+      const { span } = claimed;
+      const opening = this.#opening(wireId(span.after, span.generation), revision);
+      return local.open({ streamId: STANDALONE_STREAM, opening, after: span.after, span, request }).response;
+    }
     const { claim } = claimed;
-    if (claim === undefined) return claimed.heldBy;
     try {
       const after = claimed.after === cursor?.id ? cursor?.id : await this.#listenAfter(local, claimed.after);
       const opening = this.#opening(after === undefined ? undefined : wireId(after, claim.generation), revision);
       return local.open({ streamId: STANDALONE_STREAM, opening, after, claim, request }).response;
     } catch (error) {
-      await releaseListener(local.session, claim, undefined);
+      await releaseListener(local.session, claim);
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 import type { ProtocolFacts } from '@mcp-session/core';
-import { listenerOf, standaloneCursorOf } from './facts.ts';
+import { type Listener, listenerOf, standaloneCursorOf } from './facts.ts';
+import { isUnsure, type Span, spanAfter, unsureSpan, withBeginning } from './generations.ts';
 import { HttpError } from './http-errors.ts';
 import type { LocalSettings } from './local-session.ts';
 import { STANDALONE_STREAM, type StandaloneCursor } from './standalone.ts';
@@ -35,7 +36,9 @@ export type ClaimOutcome =
       /** Id of the last event that its client has, or that was delivered. */
       readonly after: string | undefined;
     }
-  | { readonly claim: undefined; readonly heldBy: HeldBy };
+  /** It is not to be had, and what is left of an earlier generation is. */
+  | { readonly span: Span }
+  | { readonly heldBy: HeldBy };
 
 /** Another node holds the stream. */
 export interface HeldBy {
@@ -47,9 +50,10 @@ export interface HeldBy {
 /**
  * Makes a node the holder of a session's standalone stream: there is one at a time, on all nodes together.
  *
- * The holder is a fact of the session, and counts while its node lives. A cursor of the holder's own generation takes the stream over: whoever has it is the client
- * whose connection this was, and it may be dead without our knowing. Who takes over leaves a mark in the stream itself, at which
- * the connection of the former holder ends: what follows in the log is sent by the new one only.
+ * The holder is a fact of the session, and counts while its node lives. A cursor of the holder's own generation takes the stream over: its client is the one
+ * whose connection this was, and that may be dead without our knowing. A mark in the stream itself ends the connection of the former holder: what follows in the
+ * log is sent by the new one only. A cursor of an earlier generation gets what is left of that one. When nothing is, its client has the rights of one
+ * without a cursor: to begin a new generation, where the stream is not held.
  *
  * @throws HttpError 409 where it is open on this node, and not to be taken over.
  */
@@ -61,25 +65,51 @@ export async function claimListener(
   for (let current = facts; ;) {
     const holder = listenerOf(current);
     const continued = cursor?.generation === holder.generation;
-    if (!continued && isOpen()) throw secondListener();
-    if (!continued && holder.nodeId !== undefined && holder.nodeId !== nodeId) {
-      const until = await lease.runsUntil(holder.nodeId, holder.since);
-      if (until > Date.now()) return { claim: undefined, heldBy: { n: holder.n, until } };
+    if (!continued) {
+      const left = cursor === undefined ? undefined : await spanAfter(session, current, cursor);
+      if (left !== undefined) return { span: left };
+      const heldBy = isOpen() ? 'this node' : await heldElsewhere(holder, nodeId, lease);
+      const lost = heldBy === undefined || cursor !== undefined ? undefined : await unsureSpan(session, current);
+      if (lost !== undefined) return { span: lost };
+      if (heldBy === 'this node') throw secondListener();
+      if (heldBy !== undefined) return { heldBy };
     }
     const n = holder.n + 1;
-    const generation = continued ? holder.generation : n;
+    const claim = { n, generation: continued ? holder.generation : n };
+    let after: string | undefined;
     let won = false;
     current = await session.updateProtocol((latest) => {
       won = listenerOf(latest).n === holder.n;
       if (!won) return latest;
-      const standaloneCursor = continued ? cursor?.id : laterOf(cursor?.id, standaloneCursorOf(latest));
-      return { ...latest, listener: { n, generation, nodeId, since: Date.now() }, standaloneCursor };
+      const listener = { ...claim, nodeId, since: Date.now() };
+      after = continued ? cursor.id : beginsAfter(latest, cursor);
+      if (after === undefined) return { ...latest, listener };
+      if (!continued) return { ...latest, listener, generations: withBeginning(latest, { ...claim, after }) };
+      return { ...latest, listener, ...(!isUnsure(latest) && { standaloneCursor: after }) };
     });
     if (!won) continue;
-    const claim = { n, generation };
     if (holder.nodeId !== undefined && holder.nodeId !== nodeId) await leaveMark(session, claim);
-    return { claim, after: standaloneCursorOf(current) };
+    return { claim, after };
   }
+}
+
+async function heldElsewhere(
+  { n, nodeId, since }: Listener,
+  ownNodeId: string,
+  lease: LocalSettings['lease'],
+): Promise<HeldBy | undefined> {
+  if (nodeId === undefined || nodeId === ownNodeId) return undefined;
+  const until = await lease.runsUntil(nodeId, since);
+  return until > Date.now() ? { n, until } : undefined;
+}
+
+/**
+ * Where a new generation begins. For a client without a cursor: behind what counts as delivered. One that has had an earlier generation has cursors, and will come
+ * back for what was written to its other stream with a cursor of that.
+ */
+function beginsAfter(facts: ProtocolFacts, cursor: StandaloneCursor | undefined): string | undefined {
+  const delivered = standaloneCursorOf(facts);
+  return cursor === undefined ? delivered : laterOf(cursor.id, listenerOf(facts).written ?? delivered);
 }
 
 /** Tells how long one who is not to take the stream over waits for it. */
@@ -112,25 +142,37 @@ async function leaveMark(session: AnySession, claim: Claim): Promise<void> {
   try {
     await appendAgain(session, STANDALONE_STREAM, listenerMark(claim.n));
   } catch (error) {
-    await releaseListener(session, claim, undefined).catch(() => undefined);
+    await releaseListener(session, claim).catch(() => undefined);
     throw error;
   }
+}
+
+/** How far a connection of the standalone stream came. */
+export interface Delivery {
+  /** Id of the last event that was written to it, or that it began after. */
+  readonly written: string | undefined;
+  /** Id of the last one that counts as delivered by it; `undefined`: none does. */
+  readonly delivered: string | undefined;
 }
 
 /**
  * Gives a claim back, unless it was taken over.
  *
- * @param delivered Id of the last event that counts as delivered by it; `undefined`: none does.
+ * @param delivery What came of it. Default: nothing.
  */
 export async function releaseListener(
   session: AnySession,
-  { n, generation }: Claim,
-  delivered: string | undefined,
+  claim: Claim,
+  { written, delivered }: Partial<Delivery> = {},
 ): Promise<void> {
-  if (listenerOf(session.protocol).n !== n) return;
+  if (listenerOf(session.protocol).n !== claim.n) return;
   await session.updateProtocol((facts) =>
-    listenerOf(facts).n === n
-      ? { ...facts, listener: { n, generation }, standaloneCursor: delivered ?? standaloneCursorOf(facts) }
+    listenerOf(facts).n === claim.n
+      ? {
+          ...facts,
+          listener: { ...claim, ...(written !== undefined && { written }) },
+          standaloneCursor: delivered ?? standaloneCursorOf(facts),
+        }
       : facts,
   );
 }

@@ -4,7 +4,7 @@ import { DeliveryMark } from './delivery-mark.ts';
 import { NO_SETTINGS, type Settings } from './facts.ts';
 import { sessionMoves } from './http-errors.ts';
 import type { NodeLease } from './lease.ts';
-import { type Claim, dismissListener, releaseListener } from './listener.ts';
+import { type Claim, type Delivery, dismissListener, releaseListener } from './listener.ts';
 import { Mail } from './mail.ts';
 import { type Opened, type OpenOptions, SSE_HEADERS } from './open-connection.ts';
 import type { ServerLike } from './sdk.ts';
@@ -110,13 +110,14 @@ export class LocalSession<Server extends ServerLike> {
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */
   open({ streamId, opening, request, claim, unstored = false, ...from }: OpenOptions): Opened {
     if (this.closed) throw sessionMoves();
-    this.#connections.get(streamId)?.close();
+    const place = from.span === undefined ? streamId : `${streamId} ${from.span.generation}`;
+    this.#connections.get(place)?.close();
     const { keepAliveMs, onError } = this.#settings;
     const abort = new AbortController();
     const mark =
       claim === undefined
         ? undefined
-        : new DeliveryMark(this.session, claim, keepAliveMs || DEFAULT_SETTLE_MS, onError);
+        : new DeliveryMark(this.session, claim, from.after, keepAliveMs || DEFAULT_SETTLE_MS, onError);
     const done = claim === undefined ? undefined : this.#settings.lease.begin();
     const onAbort = (): void => connection.close();
     const connection: SseConnection = new SseConnection({
@@ -126,7 +127,7 @@ export class LocalSession<Server extends ServerLike> {
         : this.#events({ ...from, streamId, signal: abort.signal, ...(claim !== undefined && { claim }) }),
       keepAliveMs,
       settlement: from.settlement,
-      onDelivered: ({ id }) => {
+      onSent: ({ id }) => {
         if (id !== undefined) mark?.written(id);
       },
       onIdle: () => {
@@ -137,13 +138,13 @@ export class LocalSession<Server extends ServerLike> {
         abort.abort();
         done?.();
         request.signal.removeEventListener('abort', onAbort);
-        if (this.#connections.get(streamId) === connection) this.#connections.delete(streamId);
+        if (this.#connections.get(place) === connection) this.#connections.delete(place);
         this.lastUsedAt = performance.now();
-        if (claim !== undefined) this.#release(claim, mark?.delivered);
+        if (claim !== undefined) this.#release(claim, mark?.delivery);
         if (error !== undefined && !(error instanceof SessionError && error.code === 'EVENTS_TRIMMED')) onError(error);
       },
     });
-    this.#connections.set(streamId, connection);
+    this.#connections.set(place, connection);
     if (request.signal.aborted) connection.close();
     else request.signal.addEventListener('abort', onAbort, { once: true });
     return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: abort.signal };
@@ -159,10 +160,10 @@ export class LocalSession<Server extends ServerLike> {
     this.#connections.get(streamId)?.close(lastFrame);
   }
 
-  /** Closes the connection of the standalone stream likewise, on whichever node it is. */
+  /** Closes the connection of the standalone stream likewise, on whichever node it is: one, since its client comes back to any node at once. */
   closeStandalone(): void {
-    this.closeConnection(STANDALONE_STREAM);
-    dismissListener(this.session, this.#settings.nodeId).catch((error: unknown) => this.#report(error));
+    if (this.isOpen(STANDALONE_STREAM)) this.closeConnection(STANDALONE_STREAM);
+    else dismissListener(this.session, this.#settings.nodeId).catch((error: unknown) => this.#report(error));
   }
 
   /**
@@ -201,8 +202,9 @@ export class LocalSession<Server extends ServerLike> {
     ]);
   }
 
-  async *#events(options: FollowOptions): AsyncGenerator<OutgoingEvent, void, undefined> {
-    const { health, onError } = this.#settings;
+  /** @returns The connection's last frame. */
+  async *#events(options: FollowOptions): AsyncGenerator<OutgoingEvent, string, undefined> {
+    const { health, onError, retryIntervalMs } = this.#settings;
     const readAgain = async (error: unknown): Promise<boolean> => {
       if (!health.canDoWithout(error)) return false;
       onError(error);
@@ -210,7 +212,9 @@ export class LocalSession<Server extends ServerLike> {
       await pause(READ_AGAIN_MS, undefined, { signal: options.signal, ref: false }).catch(() => undefined);
       return true;
     };
-    if (yield* follow(this.session, { ...options, readAgain })) void this.close(false);
+    const ended = yield* follow(this.session, { ...options, readAgain });
+    if (ended === 'session') void this.close(false);
+    return ended === 'connection' ? retryFrame(retryIntervalMs) : '';
   }
 
   #atWork(): () => void {
@@ -221,9 +225,9 @@ export class LocalSession<Server extends ServerLike> {
     };
   }
 
-  #release(claim: Claim, delivered: string | undefined): void {
+  #release(claim: Claim, delivery: Delivery | undefined): void {
     // In turn: who claims it next must know what was delivered.
-    const release = this.inTurn(() => releaseListener(this.session, claim, delivered))
+    const release = this.inTurn(() => releaseListener(this.session, claim, delivery))
       .catch((error: unknown) => this.#report(error))
       .finally(() => this.#releases.delete(release));
     this.#releases.add(release);

@@ -5,11 +5,19 @@ import type { Connected } from './open-connection.ts';
 import type { RequestOutput } from './open-requests.ts';
 import { messageFrame, type OutgoingEvent } from './sse.ts';
 import type { StoreHealth } from './store-health.ts';
-import { type AnySession, appendAgain, canTryAgain, openedMark, RETRY_DELAYS_MS, settledBy } from './streams.ts';
+import {
+  type AnySession,
+  appendAgain,
+  canTryAgain,
+  closedMark,
+  openedMark,
+  RETRY_DELAYS_MS,
+  settledBy,
+} from './streams.ts';
 
 /** How long a stream waits for its first message before it begins without one, in milliseconds: most calls are answered sooner. */
 const OPEN_AFTER_MS = 10;
-/** How many messages may wait for the stream to begin: a store that hangs must not fill the memory. */
+/** How many messages may wait for the stream to begin. */
 const MAX_EARLY = 10_000;
 
 export interface PostStreamOptions {
@@ -55,7 +63,6 @@ export class PostStream implements RequestOutput {
   /** The answer, where the stream has begun with it and is all said. */
   #only: OutgoingEvent | 'nothing' | undefined;
   #lastFrame: string | undefined;
-  #pauses = false;
   /** What could not be stored and waits for the connection: messages and marks. */
   readonly #unsent: unknown[] = [];
   #connected: Connected | undefined;
@@ -107,12 +114,9 @@ export class PostStream implements RequestOutput {
     void this.#open();
   }
 
-  /** Ends the response from our side, so that the client comes back for the rest. @returns Whether it can do so. */
-  pause(lastFrame: string): boolean {
-    if (this.#state === 'unstored' || this.#options.health.degraded) return false;
-    this.#pauses = true;
-    this.close(lastFrame);
-    return true;
+  /** Ends its connections, on all nodes, by a mark: a client that comes back at once finds that stored. Not where the client could not. */
+  async pause(): Promise<void> {
+    if (this.#state !== 'unstored' && !this.#options.health.degraded) await this.append(closedMark(), true);
   }
 
   /** Ends the response. */
@@ -155,7 +159,6 @@ export class PostStream implements RequestOutput {
 
   #doWithout(error: unknown): void {
     this.#state = 'unstored';
-    if (this.#pauses) this.#lastFrame = undefined;
     const early = this.#early.splice(0);
     const [first] = early;
     if (first !== undefined && this.#isWhole(early)) {

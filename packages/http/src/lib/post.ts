@@ -22,7 +22,7 @@ import type { Sdk, ServerLike } from './sdk.ts';
 import { Settlement } from './settlement.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
 import { isOutage } from './store-health.ts';
-import { closedMark, requestStream } from './streams.ts';
+import { requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
@@ -97,10 +97,9 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       await stream.begun;
     }
     const polls = revision >= FIRST_POLLING_REVISION;
-    const retry = retryFrame(this.#settings.retryIntervalMs);
     const extra = this.#extra(
       caller,
-      polls ? () => this.#close(stream, retry) : undefined,
+      polls ? () => this.#pause(stream) : undefined,
       polls ? () => (health.degraded ? undefined : local.closeStandalone()) : undefined,
     );
     for (const request of requests)
@@ -153,10 +152,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     return response;
   }
 
-  /** Closes a stream's connections, here and on other nodes, so that their clients come back for the rest. */
-  #close(stream: PostStream, lastFrame: string): void {
-    if (!stream.pause(lastFrame)) return;
-    stream.append(closedMark()).catch((error: unknown) => {
+  #pause(stream: PostStream): void {
+    stream.pause().catch((error: unknown) => {
       const gone = error instanceof SessionError && error.code === 'SESSION_NOT_FOUND';
       if (!gone && !stream.failedWith(error)) this.#settings.onError(error);
     });

@@ -12,14 +12,17 @@ export interface OutgoingEvent {
 export interface SseOptions {
   /** Frames to begin with. */
   readonly opening: string;
-  /** Where the messages come from: asked for the next one only when the client has taken the last. `undefined`: they are all pushed. */
-  readonly events: AsyncIterable<OutgoingEvent> | undefined;
+  /**
+   * Where the messages come from: asked for the next one only when the client has taken the last. What it returns is the last frame. `undefined`: they
+   * are all pushed.
+   */
+  readonly events: AsyncGenerator<OutgoingEvent, string, undefined> | undefined;
   /** How often a comment is sent while there is nothing else, in milliseconds; 0: never. */
   readonly keepAliveMs: number;
   /** Of the requests that are answered on it: it is over when all are settled. Default: none are. */
   readonly settlement?: Settlement | undefined;
-  /** Is called when the client's side has taken a message off our hands. */
-  readonly onDelivered?: (event: OutgoingEvent) => void;
+  /** Is called with each of them when it is sent. */
+  readonly onSent?: (event: OutgoingEvent) => void;
   /** Is called with each comment. */
   readonly onIdle?: () => void;
   /** Is called once, when the connection is over; `error`: what ended the events, if something did. */
@@ -27,7 +30,7 @@ export interface SseOptions {
 }
 
 type Next =
-  | { readonly result: IteratorResult<OutgoingEvent, unknown> }
+  | { readonly result: IteratorResult<OutgoingEvent, string> }
   | { readonly error: unknown }
   | 'idle'
   | 'closed';
@@ -62,11 +65,9 @@ export class SseConnection {
   readonly over: Promise<void>;
   readonly #options: SseOptions;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #iterator: AsyncIterator<OutgoingEvent> | undefined;
   #pending = false;
   #arrived: Exclude<Next, string> | undefined;
   #wake: ((next: 'idle' | 'closed' | 'arrived') => void) | undefined;
-  #taken: OutgoingEvent | undefined;
   #closed = false;
   readonly #resolveOver: () => void;
 
@@ -110,8 +111,6 @@ export class SseConnection {
   }
 
   async #pull(): Promise<void> {
-    if (this.#taken !== undefined) this.#options.onDelivered?.(this.#taken);
-    this.#taken = undefined;
     const next = await this.#next();
     if (this.#closed || next === 'closed') return;
     if (next === 'idle') {
@@ -122,10 +121,10 @@ export class SseConnection {
       this.#controller?.error(next.error);
       this.#finish(next.error);
     } else if (next.result.done === true) {
-      this.close();
+      this.close(next.result.value);
     } else {
-      this.#taken = next.result.value;
       this.#write(messageFrame(next.result.value));
+      this.#options.onSent?.(next.result.value);
     }
   }
 
@@ -151,8 +150,7 @@ export class SseConnection {
     if (events === undefined || this.#pending || this.#arrived !== undefined) return;
     this.#pending = true;
     try {
-      this.#iterator ??= events[Symbol.asyncIterator]();
-      this.#arrived = { result: await this.#iterator.next() };
+      this.#arrived = { result: await events.next() };
     } catch (error) {
       this.#arrived = { error };
     }
@@ -176,7 +174,7 @@ export class SseConnection {
 
   async #letGo(): Promise<void> {
     try {
-      await this.#iterator?.return?.();
+      await this.#options.events?.return('');
     } catch {
       // It failed before, and whoever had to know was told.
     }

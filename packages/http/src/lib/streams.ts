@@ -1,10 +1,11 @@
 import { type AppendOptions, type Session, SessionError, type SessionEvent } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMessage, isRequestId, isResponse, type RequestId } from './json-rpc.ts';
+import type { Span } from './generations.ts';
 import type { Claim } from './listener.ts';
 import type { Settlement } from './settlement.ts';
 import type { OutgoingEvent } from './sse.ts';
-import { wireId } from './standalone.ts';
+import { STANDALONE_STREAM, wireId } from './standalone.ts';
 
 /** A session as this package uses it: all but the state, which is the application's. */
 export type AnySession = Omit<Session<never>, 'state'>;
@@ -116,6 +117,8 @@ export interface FollowOptions {
   readonly openedSeq?: number;
   /** The connection's claim to the standalone stream. Default: it needs none. */
   readonly claim?: Claim;
+  /** A part of the standalone stream that belongs to an earlier generation: it ends there. Default: it goes on as events come. */
+  readonly span?: Span;
   readonly signal: AbortSignal;
   /** Is asked when reading has failed whether it is to be tried again, and may take its time. Default: it is not. */
   readonly readAgain?: (error: unknown) => Promise<boolean>;
@@ -124,21 +127,29 @@ export interface FollowOptions {
 /**
  * The messages of a stream after a cursor, then as they come. Of several answers to one request the first is given, see `StreamProgress`.
  *
- * @returns Whether the session is over, rather than what was to be followed.
+ * @returns What has ended it: the stream has, the session is over, or a mark says that the connection is.
  */
 export async function* follow(
   session: AnySession,
-  { settlement, openedSeq = 0, claim, ...options }: FollowOptions,
-): AsyncGenerator<OutgoingEvent, boolean, undefined> {
-  for await (const { id, seq, message } of tail(session, options)) {
+  { settlement, openedSeq = 0, claim, span, ...options }: FollowOptions,
+): AsyncGenerator<OutgoingEvent, 'stream' | 'session' | 'connection', undefined> {
+  const { generation = 1 } = claim ?? span ?? {};
+  for await (const { id, seq, message } of span === undefined ? tail(session, options) : partOf(session, span)) {
     const settles = settlement === undefined ? undefined : settledBy(message);
     if (settles !== undefined && settlement?.has(settles) === true) continue;
-    if (isMessage(message)) yield { id: wireId(id, claim?.generation ?? 1), message };
-    else if (claim !== undefined && takenBy(message) > claim.n) return false;
-    else if (seq > openedSeq && isClosedMark(message)) return false;
-    if (settles !== undefined && settlement?.add(settles) === true) return false;
+    if (isMessage(message)) yield { id: wireId(id, generation), message };
+    else if (claim !== undefined && takenBy(message) > claim.n) return 'connection';
+    else if (seq > openedSeq && isClosedMark(message)) return 'connection';
+    if (settles !== undefined && settlement?.add(settles) === true) return 'stream';
   }
-  return !options.signal.aborted;
+  return span === undefined && !options.signal.aborted ? 'session' : 'stream';
+}
+
+async function* partOf(session: AnySession, { after, until }: Span): AsyncGenerator<SessionEvent, void, undefined> {
+  for await (const event of session.events.replay({ streamId: STANDALONE_STREAM, after })) {
+    if (event.seq > seqOf(until)) return;
+    yield event;
+  }
 }
 
 /** A tail that goes on where it has failed. */
