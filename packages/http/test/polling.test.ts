@@ -129,10 +129,16 @@ describe.each(
         return init?.method === 'GET' ? 1 : 0;
       }),
     });
-    await eventually(() => opened === 1);
+    let known = 0;
     for (let n = 1; n <= 9; n += 2) {
       // The stream that it has comes to be known as open elsewhere only when its GET was answered.
-      await pause(100);
+      await eventually(async () => {
+        const { listener } = (await a.store.get(client.sessionId))?.protocol ?? {};
+        const { n: count = 0, nodeId } = (listener ?? {}) as { n?: number; nodeId?: string };
+        if (nodeId === undefined || count <= known) return false;
+        known = count;
+        return true;
+      });
       const before = opened;
       expect(await client.call('say', { n })).toBe('said');
       await eventually(() => opened === before + 1);

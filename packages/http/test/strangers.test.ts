@@ -56,6 +56,10 @@ describe.each(lines)('sessions of two principals, SDK $name', (line) => {
     // The stranger's own request of that id is what a cancellation ends, and nothing else.
     const [, , , cancel] = meddling('same', asked['id']);
     await strangers[1]?.post(cancel);
+    expect((await theirs.sse.message()).message).toMatchObject({
+      method: 'notifications/cancelled',
+      params: { requestId: malloryAsked['id'] },
+    });
     expect((await theirs.sse.rest()).filter(({ data }) => data)).toEqual([]);
 
     const right = { jsonrpc: '2.0', id: asked['id'], result: { action: 'accept', content: { name: 'Alice' } } };
