@@ -5,16 +5,17 @@ import { runCase } from '../src/lib/bench.ts';
 import { cases } from '../src/lib/cases.ts';
 import type { PlantedBug } from './bugs/bug.ts';
 import { bugs } from './bugs/index.ts';
+import { memoryRows } from './support/memory-rows.ts';
 import { plant } from './support/plant.ts';
 import { serveMemory } from './support/serve.ts';
 
 function storageWith({ bug, where }: PlantedBug, index: number): OpenStorage {
   switch (where) {
     case 'memory':
-      return () => ({
-        backend: plant(createMemoryBackend(), bug),
-        reopen: () => plant(createMemoryBackend(), bug),
-      });
+      return () => {
+        const backend = plant(createMemoryBackend(), bug);
+        return { backend, reopen: () => plant(createMemoryBackend(), bug), rows: () => memoryRows(backend) };
+      };
     case 'storage':
       return () => serveMemory({ inStorage: bug });
     case 'handles':

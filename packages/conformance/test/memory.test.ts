@@ -1,4 +1,8 @@
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describeBackend } from '@mcp-session/conformance';
+import { memoryRows } from './support/memory-rows.ts';
 
-describeBackend('memory', () => ({ backend: createMemoryBackend(), reopen: () => createMemoryBackend() }));
+describeBackend('memory', () => {
+  const backend = createMemoryBackend();
+  return { backend, reopen: () => createMemoryBackend(), rows: () => memoryRows(backend) };
+});

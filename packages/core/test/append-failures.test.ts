@@ -25,7 +25,7 @@ describe('a batch that fails', () => {
     expect([...tokens.values()].map(({ size }) => size)).toEqual([1, 1, 1]);
   });
 
-  it('for now fails all that were in it, and nothing is tried again behind their backs', async () => {
+  it('for now, and for all of it, fails all that were in it, and nothing is tried again behind their backs', async () => {
     let calls = 0;
     const { store } = await open({}, (inner) => ({
       appendEvents(batch, now) {

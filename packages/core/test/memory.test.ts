@@ -40,13 +40,47 @@ describe('the in-memory store', () => {
     expect(await store.get('b')).toBeDefined();
   });
 
-  it('counts tombstones as sessions', async () => {
-    const { store, clock } = await open({ backend: createMemoryBackend({ maxSessions: 1 }), tombstoneMs: 1_000 });
-    await (await store.create()).end();
+  it('is not filled by sessions that have ended, however large they were', async () => {
+    const backend = createMemoryBackend({ maxSessions: 3, maxBytes: 100_000 });
+    const { store } = await open({ backend });
+    const held = await bytesOf(backend, START);
+    for (let n = 0; n < 2_000; n++) {
+      const session = await store.create({ principal: 'p'.repeat(500), metadata: { long: 'x'.repeat(20_000) } });
+      await session.events.append('s', 'x'.repeat(20_000));
+      await session.state.set('k', 'x'.repeat(20_000));
+      await session.end();
+    }
 
+    // A name each, and those that ended first have given their place: there is still room for three sessions, and no more.
+    expect((await bytesOf(backend, START)) - held).toBeLessThanOrEqual(100_000);
+    for (let n = 0; n < 3; n++) await store.create({ metadata: { long: 'x'.repeat(20_000) } });
     expect(await codeOf(() => store.create())).toBe('STORE_FULL');
-    clock.now += 1_000;
-    expect(await store.create()).toBeDefined();
+  });
+
+  it('forgets the ids of the sessions that ended first where it needs their room, and no others', async () => {
+    const { store } = await open({ backend: createMemoryBackend({ maxBytes: 20_000 }) });
+    const ids = Array.from({ length: 100 }, (_, n) => `ended-${n}`);
+    for (const id of ids) await (await store.create({ id })).end();
+    expect(await codeOf(() => store.create({ id: 'ended-0' }))).toBe('SESSION_EXISTS');
+
+    await (await store.create()).state.set('k', 'x'.repeat(12_000));
+    // What is refused even so takes nobody's place.
+    expect(await codeOf(() => store.create({ metadata: { long: 'x'.repeat(30_000) } }))).toBe('STORE_FULL');
+    expect(await codeOf(() => store.create({ id: 'ended-99' }))).toBe('SESSION_EXISTS');
+    expect(await codeOf(() => store.create({ id: 'ended-0' }))).toBe('none');
+  });
+
+  it('keeps the ids of 100,000 ended sessions', { timeout: 30_000 }, async () => {
+    const backend = createMemoryBackend();
+    const create = (id: string) =>
+      backend.createSession({ id, kind: 'session', principal: null, profile: '{}', expiresAt: START + 1 }, START);
+    for (let n = 0; n <= 100_000; n++) {
+      await create(`ended-${n}`);
+      await backend.endSession(`ended-${n}`, START + 1_000, START);
+    }
+
+    expect(await create('ended-1')).toBe(false);
+    expect(await create('ended-0')).toBe(true);
   });
 
   it('refuses what exceeds its bytes, changes nothing then, and takes more after a removal', async () => {

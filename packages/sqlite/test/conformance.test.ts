@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { describeBackend } from '@mcp-session/conformance';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import { makeFolder } from './support/files.ts';
+import { rowsOf } from './support/rows.ts';
 
 describeBackend('sqlite, in memory', async () => ({
   backend: await createSqliteBackend({ path: ':memory:' }),
@@ -15,6 +16,7 @@ describeBackend('sqlite, in a file', async () => {
     backend: await createSqliteBackend({ path }),
     reopen: () => createSqliteBackend({ path }),
     secondProcess: { module: new URL('support/second-process.ts', import.meta.url), argument: path },
+    rows: async () => rowsOf(path),
     dispose: () => folder.remove(),
   };
 });

@@ -1,13 +1,16 @@
 import type { SessionBackend } from '@mcp-session/core';
 import { randomUUID } from 'node:crypto';
 import { HOUR, newSession, NOW } from './actions.ts';
-import { BrokenPromiseError, type Case, type CaseContext } from './case.ts';
+import { BrokenPromiseError, defineFresh, type Case, type CaseContext } from './case.ts';
 import { Finding, holds } from './findings.ts';
+import { checkLeftovers } from './leftovers.ts';
 import { localPeer, startPeer, type Peer, type ProcessPeer } from './peer.ts';
-import type { OpenStorage, TestStorage } from './storage.ts';
+import type { OpenStorage, StoredRow, TestStorage } from './storage.ts';
 
 const SECOND_PROCESS_MISSING =
   'the storage is shared or durable, but open() gives no secondProcess: add { module, argument }, where the module exports openBackend(argument)';
+
+const ROWS_MISSING = 'the storage is shared or durable, but open() gives no rows(), which shows all that is stored';
 
 export interface BenchOptions {
   /** How long a listing may lag behind writes, in milliseconds. */
@@ -27,7 +30,8 @@ export async function runCase(
   listLagMs: number,
 ): Promise<BrokenPromiseError | undefined> {
   const bench = await Bench.open(open, { listLagMs, migrate: chosen.storage !== 'unmigrated' });
-  const broken = await bench.attempt(chosen);
+  const broken =
+    (await bench.attempt(chosen)) ?? (chosen.storage === 'own' ? await bench.attempt(leftoverCheck) : undefined);
   try {
     await bench.close();
   } catch (error) {
@@ -36,6 +40,11 @@ export async function runCase(
   }
   return broken;
 }
+
+/** What holds of every storage whatever was done to it: no row is without its session. For the end of a run. */
+export const leftoverCheck: Case = defineFresh('sweep.leftovers', 'at the end of the run', async (t) =>
+  checkLeftovers(await t.rows()),
+);
 
 /** Storage with what cases open on it: handles and processes, which are kept for the next case and closed at the end. */
 export class Bench {
@@ -107,8 +116,16 @@ export class Bench {
       handles: (count) => this.#take(count),
       peers: (count) => this.#takePeers(count),
       victim: () => this.#victim(),
+      rows: () => this.#rows(),
       reopen: () => this.#reopen(),
     };
+  }
+
+  async #rows(): Promise<readonly StoredRow[]> {
+    const { backend, rows } = this.#storage;
+    const { shared, durable } = backend.capabilities;
+    if (rows === undefined && (shared || durable)) throw new Finding(ROWS_MISSING);
+    return (await rows?.()) ?? [];
   }
 
   async #reopen(): Promise<SessionBackend> {

@@ -2,7 +2,7 @@ import type { Capabilities, NewSession, SessionBackend } from '@mcp-session/core
 import { Finding, tellError } from './findings.ts';
 import type { Peer, ProcessPeer } from './peer.ts';
 import { requirements, type RequirementId } from './requirements.ts';
-import type { SecondProcess } from './storage.ts';
+import type { SecondProcess, StoredRow } from './storage.ts';
 
 /** What a case works with. */
 export interface CaseContext {
@@ -24,6 +24,8 @@ export interface CaseContext {
   peers(count: number): Promise<readonly Peer[]>;
   /** One process of its own, which the case may kill. Only where there is `secondProcess`. */
   victim(): Promise<ProcessPeer>;
+  /** All that is stored. Fails where the storage cannot show it but must. */
+  rows(): Promise<readonly StoredRow[]>;
   /** Opens the storage again. The kit closes it. */
   reopen(): Promise<SessionBackend>;
 }

@@ -6,6 +6,7 @@ import { endingCases } from './cases/endings.ts';
 import { headCases } from './cases/heads.ts';
 import { hintCases } from './cases/hints.ts';
 import { horizonCases } from './cases/horizons.ts';
+import { leftoverCases } from './cases/leftovers.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
 import { lifeCases } from './cases/life.ts';
 import { limitCases } from './cases/limits.ts';
@@ -41,6 +42,7 @@ export const cases: readonly Case[] = [
   ...headCases,
   ...listingCases,
   ...sweepCases,
+  ...leftoverCases,
   ...hintCases,
   ...storeCases,
   ...tailCases,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Bench, runCase } from './bench.ts';
+import { Bench, leftoverCheck, runCase } from './bench.ts';
 import { cases } from './cases.ts';
 import type { OpenStorage } from './storage.ts';
 
@@ -27,12 +27,14 @@ export function describeBackend(name: string, open: OpenStorage): void {
       await shared?.close();
     }, TIMEOUT_MS);
 
-    for (const chosen of cases) {
+    for (const chosen of [...cases, leftoverCheck]) {
       it(
         `${chosen.id}: ${chosen.title}`,
         async () => {
           const broken =
-            chosen.storage === 'common' ? await shared.attempt(chosen) : await runCase(chosen, open, LIST_LAG_MS);
+            chosen.storage === 'common' || chosen === leftoverCheck
+              ? await shared.attempt(chosen)
+              : await runCase(chosen, open, LIST_LAG_MS);
           if (broken !== undefined) throw broken;
           expect(broken).toBeUndefined();
         },

@@ -13,6 +13,16 @@ export interface SecondProcess {
   readonly execArgv?: readonly string[];
 }
 
+/** A row of a table, an item, or whatever else a storage consists of. */
+export interface StoredRow {
+  /** Its table or its sort, for messages. */
+  readonly table: string;
+  /** Id of the session that it belongs to; `undefined`: the record of that session is not there. */
+  readonly session: string | undefined;
+  /** All that it holds, as text; what is longer than 10,000 characters may be cut. */
+  readonly text: string;
+}
+
 /** Storage that nothing else uses, for the cases of the kit. */
 export interface TestStorage {
   /** A backend on the storage. The kit calls its `migrate()` and its `close()`. */
@@ -24,6 +34,12 @@ export interface TestStorage {
   readonly reopen: () => SessionBackend | Promise<SessionBackend>;
   /** Needed where the storage is shared or durable; the case `capabilities.process` fails without it. Default: `undefined`. */
   readonly secondProcess?: SecondProcess;
+  /**
+   * Reads all that is stored, past the backend: every row of every table that belongs to a session, with the session's own record, and none that belongs to none,
+   * such as the version of the schema. With it the kit sees what no method shows: rows that are left behind, and what a tombstone still holds. Needed where
+   * the storage is shared or durable; the case `sweep.leftovers` fails without it. Default: `undefined`.
+   */
+  readonly rows?: () => Promise<readonly StoredRow[]>;
   /** Removes the storage. Called once, after all backends on it were closed. Default: nothing is done. */
   readonly dispose?: () => void | Promise<void>;
 }

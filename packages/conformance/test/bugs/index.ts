@@ -1,6 +1,7 @@
 import { appendBugs } from './appends.ts';
 import type { PlantedBug } from './bug.ts';
 import { endingBugs } from './endings.ts';
+import { leftoverBugs } from './leftovers.ts';
 import { lifecycleBugs } from './lifecycle.ts';
 import { limitBugs } from './limits.ts';
 import { listingBugs } from './listing.ts';
@@ -18,6 +19,7 @@ export const bugs: readonly PlantedBug[] = [
   ...sessionBugs,
   ...endingBugs,
   ...sweepBugs,
+  ...leftoverBugs,
   ...stateBugs,
   ...limitBugs,
   ...appendBugs,

@@ -1,7 +1,13 @@
+import type { StoredRow } from '@mcp-session/conformance';
 import type { SessionBackend } from '@mcp-session/core';
 
-/** A bug: the methods that it replaces, made from the backend that does them right. */
-export type Bug = (right: SessionBackend) => Partial<SessionBackend>;
+/** What a bug replaces: methods, and what is stored, which the backend in memory shows under this name. */
+export interface Wrong extends Partial<SessionBackend> {
+  readonly rows?: () => Promise<readonly StoredRow[]>;
+}
+
+/** A bug, made from the backend that does things right. */
+export type Bug = (right: SessionBackend) => Wrong;
 
 /** The backend with the bug in it. */
 export function plant(right: SessionBackend, bug: Bug | undefined): SessionBackend {
@@ -9,7 +15,7 @@ export function plant(right: SessionBackend, bug: Bug | undefined): SessionBacke
   const wrong = bug(right);
   return new Proxy(right, {
     get(target, key) {
-      if (Object.hasOwn(wrong, key)) return wrong[key as keyof SessionBackend];
+      if (Object.hasOwn(wrong, key)) return wrong[key as keyof Wrong];
       const value: unknown = Reflect.get(target, key, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },

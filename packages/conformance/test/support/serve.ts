@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { onFrames, sendFrame } from './frames.ts';
+import { memoryRows } from './memory-rows.ts';
 import { plant, type Bug } from './plant.ts';
 import { openServed, type Answer, type Request, type ServedArgument } from './served.ts';
 
@@ -56,6 +57,7 @@ export async function serveMemory({
   return {
     backend: openServed(argument),
     reopen: () => openServed(argument),
+    rows: () => memoryRows(shared),
     secondProcess: { module: new URL('served-process.ts', import.meta.url), argument },
     dispose: () => {
       for (const socket of sockets) socket.destroy();

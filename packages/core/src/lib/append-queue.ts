@@ -1,19 +1,14 @@
 // By its module, since a caller's tests can replace the global one by a clock that stands still.
 import { setImmediate } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
+import { takeBatch, WAITING_BYTES, type Line, type Part } from './append-batch.ts';
 import type { Capabilities } from './backend.ts';
 import { SessionError } from './errors.ts';
 import { notFound } from './session-context.ts';
-import { newToken } from './ids.ts';
 import type { Operations } from './operations.ts';
 import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from './rows.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
-/** Bytes of one batch, unless a single event is larger. */
-const MAX_BATCH_BYTES = 1_048_576;
-/** Rough bytes of memory of an append that waits, besides its message. */
-const WAITING_BYTES = 250;
-/** Bytes that may wait, so that a database that hangs does not fill the memory. */
-const MAX_WAITING_BYTES = 67_108_864;
 /** Lines of sessions that are kept although nothing waits in them: making one anew for each append of a quiet session costs more than the look-up. */
 const IDLE_LINES = 1_000;
 /** How often an append whose outcome is unknown is tried again, with the same token. */
@@ -22,33 +17,11 @@ const RETRIES = 3;
 /** Is told of each commit. The next batch of that session waits for what it returns, others do not. It must not reject. */
 export type OnAppended = (request: AppendRequest, result: AppendResult) => Promise<void> | undefined;
 
-interface Waiting {
-  readonly event: NewEvent;
-  /** `undefined`: does not renew the session. */
-  readonly expiresAt: number | undefined;
-  readonly resolve: (seq: number) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** The appends to one session. */
-interface Line {
-  readonly sessionId: string;
-  waiting: Waiting[];
-  /** Whether a batch of it is under way: what comes meanwhile waits for it. */
-  busy: boolean;
-}
-
-interface Part {
-  readonly line: Line;
-  readonly request: AppendRequest;
-  readonly waiting: readonly Waiting[];
-}
-
 const noDelay = Promise.resolve();
 
 /**
  * Joins appends into batches: a lone append goes at once, what arrives while a batch is under way goes together in the next one. A session is never
- * in two batches at the same time, so that its events keep the order of their calls.
+ * in two batches at the same time, so that its events keep the order of their calls. Each session of a batch is answered by itself.
  */
 export class AppendQueue {
   readonly #operations: Operations;
@@ -59,7 +32,7 @@ export class AppendQueue {
   #tidyAt = IDLE_LINES;
   /** Lines in which something waits and that are not busy, in the order of their turns. */
   #ready: Line[] = [];
-  #waitingBytes = 0;
+  readonly #room = new WaitingRoom();
   #batchesUnderWay = 0;
   #scheduled = false;
 
@@ -78,16 +51,12 @@ export class AppendQueue {
   append(sessionId: string, event: NewEvent, expiresAt: number | undefined): Promise<number> {
     this.#operations.checkOpen();
     const bytes = WAITING_BYTES + event.bytes;
-    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES && this.#waitingBytes > 0) {
-      throw new SessionError('STORE_BUSY', `Appends of ${MAX_WAITING_BYTES} bytes wait for the database already`, {
-        retryable: true,
-      });
-    }
+    const line = this.#lines.get(sessionId) ?? this.#newLine(sessionId);
+    this.#room.enter(line.bytes, bytes);
+    line.bytes += bytes;
     this.#operations.begin();
     return new Promise((resolve, reject) => {
-      const line = this.#lines.get(sessionId) ?? this.#newLine(sessionId);
       if (line.waiting.push({ event, expiresAt, resolve, reject }) === 1 && !line.busy) this.#ready.push(line);
-      this.#waitingBytes += bytes;
       this.#schedule();
     });
   }
@@ -99,7 +68,7 @@ export class AppendQueue {
         if (!busy && waiting.length === 0) lines.delete(id);
       this.#tidyAt = 2 * lines.size + IDLE_LINES;
     }
-    const line = { sessionId, waiting: [], busy: false };
+    const line = { sessionId, waiting: [], busy: false, bytes: 0, alone: false };
     lines.set(sessionId, line);
     return line;
   }
@@ -115,120 +84,94 @@ export class AppendQueue {
 
   readonly #start = (): void => {
     this.#scheduled = false;
-    while (this.#batchesUnderWay < this.#capabilities.concurrentBatches) {
-      const batch = this.#takeBatch();
-      if (batch.length === 0) return;
-      void this.#run(batch);
+    for (let next = this.#ready[0]; next !== undefined; next = this.#ready[0]) {
+      if (!next.alone && this.#batchesUnderWay >= this.#capabilities.concurrentBatches) return;
+      const batch = takeBatch(this.#ready, this.#capabilities);
+      this.#ready = batch.length === this.#ready.length ? [] : this.#ready.slice(batch.length);
+      void this.#run(batch, next.alone ? 0 : 1);
     }
   };
 
-  #takeBatch(): Part[] {
-    const batch: Part[] = [];
-    let events = 0;
-    let bytes = 0;
-    for (const line of this.#ready) {
-      if (batch.length >= this.#capabilities.maxBatchSessions) break;
-      let count = 0;
-      for (const { event } of line.waiting) {
-        const full =
-          events >= this.#capabilities.maxBatchEvents || (events > 0 && bytes + event.bytes > MAX_BATCH_BYTES);
-        if (full) break;
-        events++;
-        count++;
-        bytes += event.bytes;
-      }
-      if (count === 0) break;
-      const { waiting } = line;
-      // What is left of a session waits for this batch and goes behind the others then, so that a busy one does not hold them up.
-      line.waiting = count === waiting.length ? [] : waiting.splice(count);
-      line.busy = true;
-      batch.push({
-        line,
-        waiting,
-        request: {
-          sessionId: line.sessionId,
-          token: newToken(),
-          events: waiting.map((each) => each.event),
-          expiresAt: latest(waiting),
-        },
-      });
-    }
-    this.#ready = batch.length === this.#ready.length ? [] : this.#ready.slice(batch.length);
-    this.#waitingBytes -= WAITING_BYTES * events + bytes;
-    return batch;
-  }
-
-  async #run(batch: readonly Part[]): Promise<void> {
-    this.#batchesUnderWay++;
-    const upkeep: Promise<void>[] = [];
-    await this.#commit(batch, upkeep);
-    this.#batchesUnderWay--;
-    if (upkeep.length > 0) {
-      this.#schedule();
-      await Promise.all(upkeep);
-    }
-    for (const { line } of batch) {
-      line.busy = false;
-      if (line.waiting.length > 0) this.#ready.push(line);
-    }
+  async #run(batch: readonly Part[], places: number): Promise<void> {
+    this.#batchesUnderWay += places;
+    await this.#commit(batch, 0);
+    this.#batchesUnderWay -= places;
     this.#schedule();
   }
 
-  /** Answers all that wait for the batch. Tries again while the outcome is unknown: the tokens keep a request from being appended twice. */
-  async #commit(batch: readonly Part[], upkeep: Promise<void>[]): Promise<void> {
-    const requests = batch.map((part) => part.request);
-    for (let attempt = 0; ; attempt++) {
-      let results: readonly AppendOutcome[];
-      try {
-        const now = this.#clock();
-        results = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
-      } catch (error) {
-        const again = attempt < RETRIES && error instanceof SessionError && error.outcomeUnknown && error.retryable;
-        if (!again) {
-          await this.#fail(batch, error, upkeep);
-          return;
-        }
-        await pause(Math.random() * 50 * 2 ** attempt);
-        continue;
-      }
-      let index = 0;
-      for (const part of batch) this.#settle(part, results[index++], upkeep);
-      return;
+  /** Resolves when all of the batch is answered, or goes on by itself. Never rejects. */
+  async #commit(batch: readonly Part[], attempt: number): Promise<void> {
+    let outcomes: readonly AppendOutcome[];
+    try {
+      const requests = batch.map((part) => part.request);
+      const now = this.#clock();
+      outcomes = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
+    } catch (error) {
+      return this.#fail(batch, error, attempt);
+    }
+    let index = 0;
+    for (const part of batch) {
+      const outcome = outcomes[index++];
+      if (outcome === undefined) this.#reject(part, notFound());
+      else if (outcome instanceof SessionError) this.#goOn(this.#fail([part], outcome, attempt));
+      else this.#resolve(part, outcome);
     }
   }
 
-  async #fail(batch: readonly Part[], error: unknown, upkeep: Promise<void>[]): Promise<void> {
-    // What the database refuses for one session must not fail the others: each goes again alone, under the same token.
-    const ofOne = error instanceof SessionError && (!error.retryable || error.code === 'STORE_FULL');
-    if (batch.length > 1 && ofOne) for (const part of batch) await this.#commit([part], upkeep);
-    else for (const part of batch) this.#reject(part, error);
-  }
-
-  #settle(part: Part, result: AppendOutcome, upkeep: Promise<void>[]): void {
-    if (result === undefined || result instanceof SessionError) {
-      this.#reject(part, result ?? notFound());
+  /** Tries again while the outcome is unknown: the tokens keep a request from being appended twice. */
+  async #fail(batch: readonly Part[], error: unknown, attempt: number): Promise<void> {
+    // The trouble of one session must not be that of the others. Where it is not known whose it is, each goes again by itself, under the same token.
+    if (batch.length > 1 && mayBeOfOne(error)) {
+      for (const part of batch) this.#goOn(this.#commit([part], attempt));
       return;
     }
+    if (attempt < RETRIES && error instanceof SessionError && error.outcomeUnknown && error.retryable) {
+      await pause(Math.random() * 50 * 2 ** attempt);
+      return this.#commit(batch, attempt + 1);
+    }
+    for (const part of batch) this.#reject(part, error);
+  }
+
+  /** Lets a part be done beside what others do. */
+  #goOn(done: Promise<void>): void {
+    void done.then(() => this.#schedule());
+  }
+
+  #resolve(part: Part, result: AppendResult): void {
     let seq = result.firstSeq;
     for (const { resolve } of part.waiting) {
       resolve(seq++);
       this.#operations.end();
     }
-    const work = this.#onAppended(part.request, result);
-    if (work !== undefined) upkeep.push(work);
+    part.line.alone = false;
+    const upkeep = this.#onAppended(part.request, result);
+    if (upkeep === undefined) this.#release(part);
+    else this.#goOn(upkeep.then(() => this.#release(part)));
   }
 
-  #reject({ waiting }: Part, error: unknown): void {
-    for (const { reject } of waiting) {
+  #reject(part: Part, error: unknown): void {
+    for (const { reject } of part.waiting) {
       reject(error);
       this.#operations.end();
     }
+    part.line.alone = isOfOne(error);
+    this.#release(part);
+  }
+
+  #release({ line, bytes }: Part): void {
+    this.#room.leave(bytes);
+    line.bytes -= bytes;
+    line.busy = false;
+    if (line.waiting.length > 0) this.#ready.push(line);
   }
 }
 
-function latest(waiting: readonly Waiting[]): number | undefined {
-  let time: number | undefined;
-  for (const { expiresAt } of waiting)
-    if (expiresAt !== undefined && (time === undefined || expiresAt > time)) time = expiresAt;
-  return time;
+/** Whether a session alone is in trouble. */
+function isOfOne(error: unknown): boolean {
+  return error instanceof SessionError && error.scope === 'session' && error.code.startsWith('STORE_');
+}
+
+/** Whether one session of a batch may be what the whole of it failed for. */
+function mayBeOfOne(error: unknown): boolean {
+  return isOfOne(error) || (error instanceof SessionError && (!error.retryable || error.code === 'STORE_FULL'));
 }

@@ -118,6 +118,7 @@ export class Sessions {
       .set('endedAt', number(now))
       .set('purgeAt', number(purgeAt))
       .set('ttl', number(headTtl(Math.max(purgeAt, now))))
+      .remove('principal')
       .remove('listKind')
       .remove('listOwner');
     const reasons = await this.#connection.transactWrite([

@@ -2,6 +2,7 @@ import { describeBackend } from '@mcp-session/conformance';
 import { createTestSchema } from '@mcp-session-tooling/databases';
 import { createPostgresBackend, type PostgresBackendOptions } from '@mcp-session/postgres';
 import { inject } from 'vitest';
+import { rowsOf } from './rows.ts';
 
 /** Runs the kit on schemas of its own, with a backend that has these options besides. */
 export function describePostgres(name: string, given: PostgresBackendOptions): void {
@@ -12,6 +13,7 @@ export function describePostgres(name: string, given: PostgresBackendOptions): v
       backend: await createPostgresBackend(options),
       reopen: () => createPostgresBackend(options),
       secondProcess: { module: new URL('second-process.ts', import.meta.url), argument: options },
+      rows: () => rowsOf(url, schema),
       dispose,
     };
   });

@@ -9,6 +9,8 @@ export const sessionRequirements = {
   'sessions.texts.opaque': 'Principals and profiles come back byte for byte',
   'sessions.unknown':
     'An id that was never created is not there: reads give undefined, writes change nothing, and no method creates it',
+  'sessions.read.asker':
+    'A session of another kind or of another principal is not there for who asks; one without a principal is there for everybody',
   'sessions.expiry.reads':
     'From the millisecond of expiresAt every read answers as if the session did not exist, swept or not, on every handle',
   'sessions.expiry.writes':
@@ -30,6 +32,8 @@ export const sessionRequirements = {
     'An end that was acknowledged is followed by no successful write, from any handle or process, however they race',
   'sessions.tombstone.kept': 'A tombstone keeps the id taken until purgeAt, also when sweeps pass',
   'sessions.tombstone.purged': 'A sweep at purgeAt or later removes the tombstone, and the id is free',
+  'sessions.tombstone.bare':
+    'After an end and the next sweep nothing of the user is stored: no profile, principal, state or message',
   'sessions.list.filter': 'A listing shows the live sessions of one kind and, where asked, of one principal or of none',
   'sessions.list.order': 'A listing is in the byte order of the ids and begins after afterId, which need not exist',
   'sessions.list.pages':
@@ -50,5 +54,6 @@ export const sessionRequirements = {
     'A sweep removes at most about limit rows in a step, counting those of state and events, and says whether anything is left',
   'sweep.order':
     'The own record of a session goes last: a sweep that was cut off is finished by a later one, and shows half a session to nobody',
+  'sweep.leftovers': 'No row is left of a session whose record is gone, however many sweep at once',
   'sweep.concurrent': 'Sweeps that run at the same time do no harm: what has expired goes, what is live stays',
 } as const;

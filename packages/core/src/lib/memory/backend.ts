@@ -9,7 +9,7 @@ import { trimEvents } from './trim.ts';
 
 /** Bounds of an in-memory backend. */
 export interface MemoryBackendOptions {
-  /** Most sessions, tombstones included. A further one is refused with `STORE_FULL` once nothing that has expired is left to remove. Default: `100_000`. */
+  /** Most sessions; ended ones do not count. A further one is refused with `STORE_FULL` once nothing that has expired is left to remove. Default: `100_000`. */
   readonly maxSessions?: number;
   /**
    * Most bytes of everything, roughly counted. Where a write finds no room although nothing that has expired is left, its session gives up its own oldest events,
@@ -33,44 +33,45 @@ export class MemoryBackend implements SessionBackend {
     blocksThread: false,
     poll: { minMs: 1_000, maxMs: 1_000 },
   };
-  readonly #open: Records;
+  /** For the tests: what is stored, past the methods. */
+  readonly records: Records;
   #closed = false;
 
   constructor({ maxSessions, maxBytes }: Required<MemoryBackendOptions>) {
-    this.#open = new Records(maxSessions, maxBytes, (records, now) => sweep(records, Number.MAX_SAFE_INTEGER, now));
+    this.records = new Records(maxSessions, maxBytes, (records, now) => sweep(records, Number.MAX_SAFE_INTEGER, now));
   }
 
   async createSession(session: rows.NewSession, now: number): Promise<boolean> {
-    return createSession(this.#records, session, now);
+    return createSession(this.#open, session, now);
   }
 
   async readSession(id: string, now: number, asker?: rows.SessionAsker): Promise<rows.SessionRow | undefined> {
-    const row = this.#records.live(id, now)?.row;
+    const row = this.#open.live(id, now)?.row;
     return row !== undefined && isOf(row, asker) ? { ...row } : undefined;
   }
 
   async updateSession(id: string, change: rows.ProfileChange, now: number): Promise<rows.ProfileResult | undefined> {
-    return updateSession(this.#records, id, change, now);
+    return updateSession(this.#open, id, change, now);
   }
 
   async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
-    return this.#records.renewed(id, expiresAt, now) !== undefined;
+    return this.#open.renewed(id, expiresAt, now) !== undefined;
   }
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
-    return endSession(this.#records, id, purgeAt, now);
+    return endSession(this.#open, id, purgeAt, now);
   }
 
   async listSessions(query: rows.SessionPageQuery, now: number): Promise<rows.SessionPage> {
-    return listSessions(this.#records, query, now);
+    return listSessions(this.#open, query, now);
   }
 
   async countSessions(query: rows.SessionQuery, now: number): Promise<number> {
-    return countSessions(this.#records, query, now);
+    return countSessions(this.#open, query, now);
   }
 
   async sweep(limit: number, now: number): Promise<rows.SweepResult> {
-    return sweep(this.#records, limit, now);
+    return sweep(this.#open, limit, now);
   }
 
   async readState(
@@ -78,31 +79,31 @@ export class MemoryBackend implements SessionBackend {
     keys: readonly string[] | undefined,
     now: number,
   ): Promise<readonly rows.StateRow[] | undefined> {
-    return readState(this.#records, sessionId, keys, now);
+    return readState(this.#open, sessionId, keys, now);
   }
 
   async commitState(commit: rows.StateCommit, now: number): Promise<rows.StateResult | undefined> {
-    return commitState(this.#records, commit, now);
+    return commitState(this.#open, commit, now);
   }
 
   async clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
-    return clearState(this.#records, sessionId, expiresAt, now);
+    return clearState(this.#open, sessionId, expiresAt, now);
   }
 
   async appendEvents(batch: readonly rows.AppendRequest[], now: number): Promise<readonly rows.AppendOutcome[]> {
-    return appendEvents(this.#records, batch, now);
+    return appendEvents(this.#open, batch, now);
   }
 
   async readEvents(query: rows.EventQuery, now: number): Promise<rows.EventPage | undefined> {
-    return readEvents(this.#records, query, now);
+    return readEvents(this.#open, query, now);
   }
 
   async trimEvents(sessionId: string, bound: rows.TrimBound, now: number): Promise<number | undefined> {
-    return trimEvents(this.#records, sessionId, bound, now);
+    return trimEvents(this.#open, sessionId, bound, now);
   }
 
   async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, rows.Head>> {
-    return readHeads(this.#records, ids, now);
+    return readHeads(this.#open, ids, now);
   }
 
   async migrate(): Promise<void> {
@@ -110,16 +111,17 @@ export class MemoryBackend implements SessionBackend {
   }
 
   async ping(): Promise<void> {
-    this.#records.live('', 0);
+    this.#open.live('', 0);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#open.sessions.clear();
+    this.records.sessions.clear();
+    this.records.tombstones.clear();
   }
 
-  get #records(): Records {
+  get #open(): Records {
     if (this.#closed) throw new SessionError('STORE_CLOSED', 'In-memory store is closed');
-    return this.#open;
+    return this.records;
   }
 }

@@ -4,6 +4,8 @@ import type { EventRow, SessionRow, StateRow } from '../rows.ts';
 
 /** Streams of a session whose trims are remembered. */
 export const MAX_TRIMMED_STREAMS = 10_000;
+/** Most ids of ended sessions that are kept. Those that ended first go first. */
+const MAX_TOMBSTONES = 100_000;
 /** Rough bytes of memory of a record besides its texts. */
 const RECORD_BYTES = 200;
 
@@ -26,8 +28,8 @@ export function trimmedBytes(streamId: string): number {
 export interface MemorySession {
   /** Changed in place: what leaves the backend is a copy. */
   readonly row: { -readonly [K in keyof SessionRow]: SessionRow[K] };
-  /** When it was ended, its id is free again from this time. */
-  purgeAt: number | undefined;
+  /** Set by a sweep that has begun to remove it. */
+  closed: boolean;
   readonly state: Map<string, MemoryState>;
   stateVersion: number;
   stateBytes: number;
@@ -49,10 +51,14 @@ export interface MemorySession {
 /** All sessions of one in-memory store, with bounds on their number and size. */
 export class Records {
   readonly sessions: Map<string, MemorySession> = new Map();
+  /** When the id of an ended session is free again; the session that ended first comes first. */
+  readonly tombstones: Map<string, number> = new Map();
   readonly #maxSessions: number;
   readonly #maxBytes: number;
   readonly #sweep: (records: Records, now: number) => void;
   #bytes = 0;
+  /** How many of them are those of tombstones. */
+  #tombstoneBytes = 0;
   #sweptAt: number | undefined;
 
   /** @param sweep Removes all that is past its time. */
@@ -73,13 +79,18 @@ export class Records {
       );
   }
 
-  /** How many bytes there is no room for, after all that is past its time is gone; 0: there is room for all. */
+  /** How many bytes there is no room for, after all that is past its time is gone; tombstones count as room. 0: there is room for all. */
   missing(bytes: number, now: number): number {
-    if (this.#exceeds(bytes)) this.#makeRoom(now);
-    return this.#exceeds(bytes) ? this.#bytes + bytes - this.#maxBytes : 0;
+    if (bytes <= 0) return 0;
+    if (this.#bytes + bytes > this.#maxBytes) this.#makeRoom(now);
+    return Math.max(0, this.#bytes - this.#tombstoneBytes + bytes - this.#maxBytes);
   }
 
-  /** @throws SessionError `STORE_FULL` where some are missing; nothing was counted then. */
+  /**
+   * Counts bytes and removes the tombstones that must go for them.
+   *
+   * @throws SessionError `STORE_FULL` where some are missing; nothing was counted or removed then.
+   */
   reserve(bytes: number, now: number): void {
     if (this.missing(bytes, now) > 0) {
       throw new SessionError(
@@ -89,14 +100,32 @@ export class Records {
       );
     }
     this.#bytes += bytes;
+    while (this.#bytes > this.#maxBytes && this.tombstones.size > 0) this.#dropOldestTombstone();
   }
 
   release(bytes: number): void {
     this.#bytes -= bytes;
   }
 
-  #exceeds(bytes: number): boolean {
-    return bytes > 0 && this.#bytes + bytes > this.#maxBytes;
+  /** Keeps the id of a session that is gone: less than what the session itself took. */
+  bury(id: string, purgeAt: number): void {
+    this.tombstones.set(id, purgeAt);
+    this.#countTombstone(tombstoneBytes(id));
+    if (this.tombstones.size > MAX_TOMBSTONES) this.#dropOldestTombstone();
+  }
+
+  dropTombstone(id: string): void {
+    if (this.tombstones.delete(id)) this.#countTombstone(-tombstoneBytes(id));
+  }
+
+  #dropOldestTombstone(): void {
+    const [id] = this.tombstones.keys();
+    if (id !== undefined) this.dropTombstone(id);
+  }
+
+  #countTombstone(bytes: number): void {
+    this.#bytes += bytes;
+    this.#tombstoneBytes += bytes;
   }
 
   // It looks at every session, so that a full store that is written to all the time must not do it each time.
@@ -107,7 +136,7 @@ export class Records {
 
   live(id: string, now: number): MemorySession | undefined {
     const session = this.sessions.get(id);
-    return session !== undefined && session.purgeAt === undefined && session.row.expiresAt > now ? session : undefined;
+    return session !== undefined && !session.closed && session.row.expiresAt > now ? session : undefined;
   }
 
   /** Finds a live session and renews it. */
@@ -125,6 +154,10 @@ export function renew({ row }: MemorySession, expiresAt: number, now: number): v
 
 export function sessionBytes(row: Pick<SessionRow, 'id' | 'principal' | 'profile'>): number {
   return RECORD_BYTES + utf8Bytes(row.id) + utf8Bytes(row.principal ?? '') + utf8Bytes(row.profile);
+}
+
+function tombstoneBytes(id: string): number {
+  return RECORD_BYTES / 2 + id.length;
 }
 
 export function eventBytes(event: { readonly bytes: number; readonly streamId: string }): number {

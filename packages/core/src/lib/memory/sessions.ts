@@ -22,12 +22,12 @@ import {
 import { giveOldest } from './trim.ts';
 
 export function createSession(records: Records, session: NewSession, now: number): boolean {
-  if (records.sessions.has(session.id)) return false;
+  if (records.sessions.has(session.id) || records.tombstones.has(session.id)) return false;
   records.reserveSession(now);
   records.reserve(sessionBytes(session), now);
   records.sessions.set(session.id, {
     row: { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 },
-    purgeAt: undefined,
+    closed: false,
     state: new Map(),
     stateVersion: 0,
     stateBytes: 0,
@@ -71,7 +71,9 @@ export function updateSession(
 export function endSession(records: Records, id: string, purgeAt: number, now: number): boolean {
   const session = records.live(id, now);
   if (session === undefined) return false;
-  session.purgeAt = purgeAt;
+  removeRows(records, session, Infinity);
+  remove(records, session);
+  records.bury(id, purgeAt);
   return true;
 }
 
@@ -93,30 +95,35 @@ export function sweep(records: Records, limit: number, now: number): SweepResult
   const ids: string[] = [];
   let left = limit;
   for (const [id, session] of records.sessions) {
-    if (session.purgeAt === undefined && session.row.expiresAt > now) continue;
-    // From now on it is over on a node whose clock is behind as well: it must not find a session with half of its data.
-    session.purgeAt ??= session.row.expiresAt;
+    if (!session.closed && session.row.expiresAt > now) continue;
+    // From now on it is over for who comes with an earlier time as well, and must not find a session with half of its data.
+    session.closed = true;
     left -= removeRows(records, session, left);
-    if (hasRows(session)) return { ids, done: false };
-    if (session.purgeAt !== undefined && session.purgeAt > now) continue;
+    if (hasRows(session) || left < 1) return { ids, done: false };
+    remove(records, session);
+    ids.push(id);
+    left--;
+  }
+  for (const [id, purgeAt] of records.tombstones) {
+    if (purgeAt > now) continue;
     if (left < 1) return { ids, done: false };
-    records.release(sessionBytes(session.row));
-    records.sessions.delete(id);
+    records.dropTombstone(id);
     ids.push(id);
     left--;
   }
   return { ids, done: true };
 }
 
+/** Removes a session that has no rows left. */
+function remove(records: Records, { row }: MemorySession): void {
+  records.release(sessionBytes(row));
+  records.sessions.delete(row.id);
+}
+
 function matching(records: Records, { kind, principal }: SessionQuery, now: number): SessionRow[] {
   const rows: SessionRow[] = [];
-  for (const { row, purgeAt } of records.sessions.values()) {
-    if (
-      purgeAt === undefined &&
-      row.expiresAt > now &&
-      row.kind === kind &&
-      (principal === undefined || row.principal === principal)
-    )
+  for (const { row, closed } of records.sessions.values()) {
+    if (!closed && row.expiresAt > now && row.kind === kind && (principal === undefined || row.principal === principal))
       rows.push(row);
   }
   return rows;

@@ -1,0 +1,24 @@
+import type { StoredRow } from '@mcp-session/conformance';
+import type { SessionBackend } from '@mcp-session/core';
+import type { Wrong } from './plant.ts';
+import type { MemoryBackend } from '../../../core/src/lib/memory/backend.ts';
+
+/** All that a backend in memory holds, or what the bug in it says. */
+export async function memoryRows(backend: SessionBackend): Promise<readonly StoredRow[]> {
+  const wrong: unknown = Reflect.get(backend, 'rows');
+  if (typeof wrong === 'function') return (wrong as NonNullable<Wrong['rows']>)();
+  const rows: StoredRow[] = [];
+  const { sessions, tombstones } = (backend as MemoryBackend).records;
+  for (const [session, purgeAt] of tombstones) rows.push({ table: 'tombstones', session, text: String(purgeAt) });
+  for (const [id, session] of sessions) {
+    const add = (table: string, values: Iterable<unknown>): void => {
+      for (const value of values) rows.push({ table, session: id, text: JSON.stringify(value) ?? '' });
+    };
+    add('sessions', [session.row]);
+    add('state', session.state.values());
+    add('events', session.events);
+    add('tokens', session.tokens.keys());
+    add('trims', session.trimmed.keys());
+  }
+  return rows;
+}
