@@ -19,6 +19,7 @@ export type * from './lib/rows.ts';
 export type { Session } from './lib/session.ts';
 export type { SessionState, StateEntry } from './lib/state.ts';
 export type {
+  AnySchemas,
   StandardResult,
   StandardSchema,
   StateInput,

@@ -139,7 +139,7 @@ describe('state.update', () => {
 
     await expect(failing).rejects.toThrow('mine');
     expect(await next).toBe(1);
-    expect(await codeOf(() => state.update('a', () => Symbol('x')))).toBe('NOT_JSON');
+    expect(await codeOf(() => state.update('a', () => ({ at: new Date() })))).toBe('NOT_JSON');
     expect(await codeOf(() => state.update('', () => 1))).toBe('INVALID_STATE_KEY');
   });
 });

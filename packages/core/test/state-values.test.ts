@@ -50,12 +50,13 @@ describe('state values', () => {
     ['1,001 levels', nested(1_001), 'more than 1000 levels'],
     ['100,000 levels', nested(100_000), 'more than 1000 levels'],
   ])('are refused where JSON would drop or change them: %s', async (_what, value, found) => {
-    const { set, compareAndSet, update, keys } = bound(await state());
+    const values = await state();
+    const { set, compareAndSet, keys } = bound(values);
 
     for (const use of [
       () => set('key', value),
       () => compareAndSet('key', value, 0),
-      () => update('key', (): unknown[] => [value]),
+      () => values.update('key', (): unknown[] => [value]),
     ]) {
       const error = (await errorOf(use)) as Error;
       expect(error).toMatchObject({ name: 'SessionError', code: 'NOT_JSON' });
@@ -101,13 +102,14 @@ describe('state values', () => {
   });
 
   it('lose what is undefined inside, as with JSON.stringify', async () => {
-    const { set, get, update } = await state().then(bound);
+    const values = await state();
+    const { set, get } = bound(values);
     const sparse = Object.assign(Array(3), { 0: 1, 2: 3 });
 
     await set('key', { a: { b: undefined, c: 1 }, d: [undefined, 2], e: sparse });
 
     expect(await get('key')).toStrictEqual({ a: { c: 1 }, d: [null, 2], e: [1, null, 3] });
-    expect(await update('key', () => ({ gone: undefined }))).toStrictEqual({});
+    expect(await values.update('key', () => ({ gone: undefined }))).toStrictEqual({});
   });
 
   it('keep what is shared but no cycle, objects without a prototype, and 1,000 levels', async () => {
@@ -221,12 +223,11 @@ describe('state values', () => {
 
 function bound(
   of: SessionState<StateSchemas>,
-): Pick<SessionState<StateSchemas>, 'get' | 'set' | 'compareAndSet' | 'update' | 'keys'> {
+): Pick<SessionState<StateSchemas>, 'get' | 'set' | 'compareAndSet' | 'keys'> {
   return {
     get: (key) => of.get(key),
     set: (key, value) => of.set(key, value),
     compareAndSet: (key, value, version) => of.compareAndSet(key, value, version),
-    update: (key, change) => of.update(key, change),
     keys: () => of.keys(),
   };
 }

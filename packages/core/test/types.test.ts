@@ -1,4 +1,11 @@
-import type { REMOVE, SessionState, SessionStore, StateKey, StateSchemas } from '@mcp-session/core';
+import {
+  REMOVE,
+  type Session,
+  type SessionState,
+  type SessionStore,
+  type StateKey,
+  type StateSchemas,
+} from '@mcp-session/core';
 import { createMemoryStore } from '@mcp-session/core/memory';
 import * as v from 'valibot';
 import { expect, expectTypeOf, it } from 'vitest';
@@ -31,6 +38,12 @@ it('types state by the schemas that are declared', async () => {
   expectTypeOf<Parameters<typeof state.update<'day'>>[1]>().toEqualTypeOf<
     (current: Date | undefined) => string | typeof REMOVE
   >();
+  expectTypeOf(state.update('count', () => 1)).resolves.toEqualTypeOf<number>();
+  expectTypeOf(state.update('count', (n = 0) => (n > 3 ? REMOVE : n + 1))).resolves.toEqualTypeOf<number | undefined>();
+  // @ts-expect-error: nothing is returned
+  await expect(state.update('count', () => {})).rejects.toThrow(TypeError);
+  // @ts-expect-error: a promise is returned
+  await expect(state.update('count', async () => 1)).rejects.toThrow(TypeError);
 
   // @ts-expect-error: not declared
   await expect(state.get('other')).rejects.toMatchObject({ code: 'STATE_KEY_UNDECLARED' });
@@ -45,10 +58,24 @@ it('leaves the types of values to the caller where none are declared', async () 
   const store = await createMemoryStore();
   const { state } = await store.create();
 
-  expectTypeOf(store).toEqualTypeOf<SessionStore>();
+  expectTypeOf(store).toEqualTypeOf<SessionStore<StateSchemas>>();
   expectTypeOf(state).toEqualTypeOf<SessionState<StateSchemas>>();
   expectTypeOf(state.get<string>).returns.resolves.toBeAny();
   expectTypeOf<Parameters<typeof state.set>>().toEqualTypeOf<[key: string, value: unknown]>();
   expect(await state.update('visits', (n = 0) => n + 1)).toBe(1);
+  await store.close();
+});
+
+it('gives a store with schemas to what takes any store', async () => {
+  const store = await createMemoryStore({
+    state: { cart: z.object({ items: z.array(z.string()) }), count: z.number() },
+  });
+  const idsOf = async (any: SessionStore): Promise<string[]> => (await any.list()).sessions.map(({ id }) => id);
+  const keysOf = (any: Session): Promise<string[]> => any.state.keys();
+  const session = await store.create();
+  await session.state.set('count', 1);
+
+  expect(await idsOf(store)).toEqual([session.id]);
+  expect(await keysOf(session)).toEqual(['count']);
   await store.close();
 });

@@ -6,7 +6,7 @@ import type { SessionRow } from './rows.ts';
 import { SessionContext, type Shared } from './session-context.ts';
 import { SessionState } from './state.ts';
 import { synchronous } from './synchronous.ts';
-import type { StateSchemas } from './state-schema.ts';
+import type { AnySchemas } from './state-schema.ts';
 
 /** How often a change of the profile may lose against other processes. */
 const MAX_PROFILE_ATTEMPTS = 50;
@@ -15,7 +15,7 @@ const MAX_PROFILE_ATTEMPTS = 50;
  * A durable, principal-bound record with a state and a log. An object of this class is a handle: any number of them, in any process, may stand for
  * one session. Times and facts are as of when the handle was made or last used; state and events are always read from the store.
  */
-export class Session<S = StateSchemas> {
+export class Session<S = AnySchemas> {
   readonly id: string;
   readonly kind: string;
   /** Whom the session belongs to; `null`: whoever has the id. */

@@ -27,6 +27,12 @@ export type StateKey<S> = keyof S & string;
 /** A value whose type only the caller knows: `any`, as `JSON.parse` gives it. */
 export type UntypedValue = ReturnType<typeof JSON.parse>;
 
+/**
+ * The schemas of a store that may have any: what `SessionStore` and `Session` have where they are written without a type argument. It is `any`, since a store
+ * takes what its schemas take: a type that is more exact would fit no store but its own.
+ */
+export type AnySchemas = UntypedValue;
+
 /** What reading a key gives: its schema's output, or an {@link UntypedValue} where none are declared. */
 export type StateOutput<S, K> = string extends keyof S
   ? UntypedValue

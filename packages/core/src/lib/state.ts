@@ -18,6 +18,9 @@ export interface StateEntry<T> {
   readonly version: number;
 }
 
+// Nobody has it. Where a signature asks for a unique symbol, TypeScript does not take `() => REMOVE` for a function that returns any `symbol`.
+declare const SOME_SYMBOL: unique symbol;
+
 type Committed = Extract<StateResult, { readonly status: 'committed' }>;
 
 /**
@@ -94,7 +97,7 @@ export class SessionState<S> {
    */
   async update<K extends StateKey<S>>(
     key: K,
-    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K>,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | typeof SOME_SYMBOL,
   ): Promise<StateOutput<S, K>>;
   async update<K extends StateKey<S>>(
     key: K,
@@ -102,7 +105,7 @@ export class SessionState<S> {
   ): Promise<StateOutput<S, K> | undefined>;
   async update<K extends StateKey<S>>(
     key: K,
-    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | typeof REMOVE,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | symbol,
   ): Promise<StateOutput<S, K> | undefined> {
     this.#codec.checkDeclared(key);
     const { operations, updates } = this.#session.shared;

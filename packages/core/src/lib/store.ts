@@ -11,7 +11,7 @@ import type { SessionRow } from './rows.ts';
 import { Serial } from './serial.ts';
 import { expiryOf, type Shared } from './session-context.ts';
 import { Session } from './session.ts';
-import type { StateSchemas } from './state-schema.ts';
+import type { AnySchemas, StateSchemas } from './state-schema.ts';
 import {
   checkAsked,
   type CountSessionsOptions,
@@ -33,7 +33,7 @@ export interface SessionList<S> {
 /**
  * Durable sessions in some backend. Every method throws a SessionError `STORE_CLOSED` after {@link close} and `STORE_…` when the database fails.
  */
-export class SessionStore<S extends StateSchemas = StateSchemas> {
+export class SessionStore<S extends StateSchemas = AnySchemas> {
   readonly #shared: Shared;
   readonly #sweeper: Sweeper | undefined;
   #closing: Promise<void> | undefined;
