@@ -1,23 +1,24 @@
+import { Looks } from './looks.ts';
 import type { Operations } from './operations.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { AppendResult, TrimBound } from './rows.ts';
 
 /** Events that one step of a trim removes at the most. */
 export const TRIM_STEP = 1_000;
-/** Sessions whose last look at the age of their events is remembered. Forgetting one costs one needless trim. */
-const MAX_REMEMBERED = 10_000;
 
 /** Trims logs as events come in: when one has outgrown a bound by a tenth, down to that bound, so that most appends cost nothing more. */
 export class Retention {
   readonly #operations: Operations;
   readonly #bounds: ResolvedOptions['retention'];
   readonly #clock: () => number;
-  readonly #agesSeenAt = new Map<string, number>();
+  /** Looks at the age of events; `undefined`: any is good. */
+  readonly #looks: Looks | undefined;
 
   constructor(operations: Operations, bounds: ResolvedOptions['retention'], clock: () => number) {
     this.#operations = operations;
     this.#bounds = bounds;
     this.#clock = clock;
+    this.#looks = bounds.maxAgeMs === undefined ? undefined : new Looks(bounds.maxAgeMs / 10);
   }
 
   /** @returns `undefined` where there is nothing to do. */
@@ -30,14 +31,15 @@ export class Retention {
   async #enforce(sessionId: string, outgrown: boolean): Promise<void> {
     try {
       const now = this.#clock();
-      if (!outgrown && !this.#agesAreDue(sessionId, now)) return;
+      const isDue = this.#looks?.isDue(sessionId, now) === true;
+      if (!outgrown && !isDue) return;
       const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
       const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
       const bound = { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
       await this.#operations.run(() => this.#trim(sessionId, bound));
     } catch {
       // The append itself has been committed. The observer has seen this failure, and the next append tries again.
-      this.#agesSeenAt.delete(sessionId);
+      this.#looks?.forget(sessionId);
     }
   }
 
@@ -47,17 +49,5 @@ export class Retention {
       const now = this.#clock();
       removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
     } while (removed === TRIM_STEP);
-  }
-
-  #agesAreDue(sessionId: string, now: number): boolean {
-    const { maxAgeMs } = this.#bounds;
-    if (maxAgeMs === undefined) return false;
-    const seenAt = this.#agesSeenAt.get(sessionId);
-    if (seenAt !== undefined && now - seenAt < maxAgeMs / 10) return false;
-    this.#agesSeenAt.delete(sessionId);
-    this.#agesSeenAt.set(sessionId, now);
-    const [oldest] = this.#agesSeenAt.keys();
-    if (this.#agesSeenAt.size > MAX_REMEMBERED && oldest !== undefined) this.#agesSeenAt.delete(oldest);
-    return true;
   }
 }
