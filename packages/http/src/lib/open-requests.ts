@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { JsonRpcRequest, JsonRpcResponse, RequestId } from './json-rpc.ts';
 
 /** A request that the server has not answered yet. */
@@ -33,6 +34,8 @@ export class OpenRequests {
   readonly #open = new Map<RequestId, OpenRequest>();
   /** How many requests each stream answers. */
   readonly #streams = new Map<string, number>();
+  /** What leads to whatever a handler does, now and later. */
+  readonly #handled = new AsyncLocalStorage<{ readonly ownId: RequestId; readonly open: OpenRequest }>();
   #collisions = 0;
 
   get size(): number {
@@ -51,6 +54,19 @@ export class OpenRequests {
 
   get(ownId: RequestId | undefined): OpenRequest | undefined {
     return ownId === undefined ? undefined : this.#open.get(ownId);
+  }
+
+  /** Hands a request to its handler. */
+  handle(ownId: RequestId, hand: () => void): void {
+    const open = this.#open.get(ownId);
+    if (open !== undefined) this.#handled.run({ ownId, open }, hand);
+  }
+
+  /** The client's request whose handler has led to this call; `undefined`: none has, or it is answered. */
+  get handled(): RequestId | undefined {
+    const { ownId, open } = this.#handled.getStore() ?? {};
+    // The id can be another request's by now.
+    return open?.stream === undefined || open.answered || this.get(ownId) !== open ? undefined : ownId;
   }
 
   delete(ownId: RequestId): void {

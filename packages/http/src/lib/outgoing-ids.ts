@@ -79,6 +79,18 @@ export class OutgoingIds {
     return typeof wireId === 'string' ? this.#byWireId.get(wireId)?.ownId : undefined;
   }
 
+  /**
+   * The client's request to which a message belongs that does not name it (docs/decisions/035-where-a-handler-asks.md): a question to the one whose
+   * handler asks it, and its cancellation to the same.
+   *
+   * @param handled The client's request whose handler sends the message.
+   */
+  callOf(message: JsonRpcRequest | JsonRpcNotification, handled: RequestId | undefined): RequestId | undefined {
+    if (isRequest(message)) return handled;
+    const ownId = isCancellation(message) ? message.params?.['requestId'] : undefined;
+    return isRequestId(ownId) ? this.#byWireId.get(this.#byOwnId.get(ownId) ?? '')?.callId : undefined;
+  }
+
   /** Waits no longer for what was asked for one of the client's requests. @returns The ids of it, the server's own and the client's. */
   forgetAskedFor(callId: RequestId): { readonly ownId: RequestId; readonly wireId: string }[] {
     const asked = [...this.#byWireId].flatMap(([wireId, each]) =>

@@ -102,7 +102,7 @@ export class SessionTransport {
       await this.#respond(message);
       return;
     }
-    const relatedId = options?.relatedRequestId;
+    const relatedId = options?.relatedRequestId ?? this.#ids.callOf(message, this.open.handled);
     const related = this.open.get(relatedId);
     // A request of the server's can end later than the one for which it was made, and its client has to hear of it all the same.
     if (relatedId !== undefined && related === undefined && !isCancellation(message))
@@ -138,7 +138,7 @@ export class SessionTransport {
     answer: OpenRequest['answer'],
   ): void {
     const ownId = this.open.add({ request, stream, answer, answered: false });
-    this.onmessage?.({ ...request, id: ownId }, extra);
+    this.open.handle(ownId, () => this.onmessage?.({ ...request, id: ownId }, extra));
   }
 
   /** Makes a request on nobody's behalf and returns its response, which goes nowhere else. */

@@ -23,6 +23,9 @@ export interface ToolContext {
 export interface ServerPort {
   close(): Promise<void>;
   notify(method: string, params: Json): Promise<void>;
+  /** Asks the client, and names no request of it. */
+  elicit(message: string, timeoutMs?: number): Promise<Json>;
+  sample(text: string): Promise<string>;
   listRoots(options?: {
     readonly onProgress?: (progress: number) => void;
     readonly signal?: AbortSignal;

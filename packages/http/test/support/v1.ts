@@ -21,6 +21,15 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
   const port: ServerPort = {
     close: () => mcp.close(),
     notify: (method, params) => server.notification({ method, params }),
+    elicit: async (message, timeout = 60_000) => {
+      const requestedSchema = { type: 'object' as const, properties: {} };
+      return (await server.elicitInput({ message, requestedSchema }, { timeout })).content ?? {};
+    },
+    sample: async (text) => {
+      const messages = [{ role: 'user' as const, content: { type: 'text' as const, text } }];
+      const { content } = await server.createMessage({ messages, maxTokens: 10 });
+      return content.type === 'text' ? content.text : '';
+    },
     listRoots: ({ onProgress, signal } = {}) =>
       server.request({ method: 'roots/list' }, ListRootsResultSchema, {
         ...(onProgress !== undefined && { onprogress: ({ progress }) => onProgress(progress) }),
