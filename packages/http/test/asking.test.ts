@@ -34,7 +34,7 @@ const withoutStream = (gone: 'refused' | 'broken'): { readonly fetch: typeof fet
 
 describe.each(lines)('a handler that asks its client and names no request, SDK $name', (line) => {
   it.each(['refused', 'broken'] as const)('gets its answers where the standalone stream is %s', async (gone) => {
-    const { url, errors } = await start(line, { tools: { ask } });
+    const { url, errors } = await start(line, { tools: { ask }, retryIntervalMs: 20 });
     const stream = withoutStream(gone);
     const client = await line.connect(url, { ...answers, fetch: stream.fetch, maxRetries: 2 });
     if (gone === 'broken') await eventually(() => stream.gets === 3);
@@ -97,7 +97,7 @@ describe.each(lines)('a handler that asks its client and names no request, SDK $
       const over = gate();
       const tools: TestServer['tools'] = {
         ask: async ({ what }, _, server) => JSON.stringify(await server.elicit(String(what))),
-        later: async (_, context, server) => {
+        later: async (_, __, server) => {
           const asking = over.passed.then(() => server.elicit('later'));
           asking.catch(() => undefined);
           if (how === 'cancelled') await asking;
