@@ -27,5 +27,7 @@ it('says so when the database cannot be reached', async () => {
   const { ended, output } = run('main.ts', ['--store', 'postgres', '--data', database.href, '--port', '0']);
 
   expect(await ended).toMatchObject({ exitCode: 1 });
-  expect(output()).toMatch(/^PostgreSQL database "nowhere" at .* does not exist; create it first\n$/);
+  expect(output()).toMatch(
+    /^Session store has no database .*; create it first\nPostgreSQL database "nowhere" at .*\n$/,
+  );
 });

@@ -1,16 +1,16 @@
 import { expect, it } from 'vitest';
-import { append, createSession, FAR, newBackend as open } from './support/schemas.ts';
+import { append, createSession, FAR, newBackend as open, untilWaiting } from './support/schemas.ts';
 
 type Look = (table: string) => Promise<number>;
 
 async function newBackend() {
-  const { backend, sql } = await open({ notifications: 'off' });
+  const { backend, sql, schema } = await open({ notifications: 'off' });
   await createSession(backend);
   const count: Look = async (table) => {
     const [row] = await sql.unsafe<{ count: string }[]>(`select count(*) from mcp_${table}`);
     return Number(row?.count);
   };
-  return { backend, sql, count };
+  return { backend, sql, schema, count };
 }
 
 it('tokens are remembered for the last 1,000 events, and for twice as many at the most', async () => {
@@ -61,6 +61,28 @@ it('trims are remembered for the last 10,000 streams, and a forgotten one is ans
   expect(forgotten).toBeLessThanOrEqual(15_000);
 });
 
+it('a trim that waited for others forgets no less than they did', async () => {
+  const { backend, sql, schema } = await newBackend();
+  await sql.unsafe(`update mcp_sessions set last_seq = 13500, trimmed_seq = 12500, log_bytes = 1000`);
+  await sql.unsafe(`insert into mcp_events (session_pk, seq, created_at, bytes, stream_id, message)
+    select pk, k, 1, 1, 's', '1' from mcp_sessions, generate_series(12501, 13500) k`);
+  await sql.unsafe(`insert into mcp_trims (session_pk, trimmed_seq, stream_id)
+    select pk, k, 'stream-' || k from mcp_sessions, generate_series(1500, 12500) k`);
+  const holder = await sql.reserve();
+  await holder`begin`;
+  await holder`select from mcp_sessions for update`;
+  const trim = { maxEvents: 0, maxBytes: undefined, createdBefore: undefined, throughSeq: undefined, limit: 1_000 };
+  const waiting = backend.trimEvents('a', trim, 1);
+  await untilWaiting(sql, schema, 1);
+  // What two trims do that were faster.
+  await holder`delete from mcp_trims where trimmed_seq <= 4000`;
+  await holder`update mcp_sessions set forgotten_seq = 4000`;
+  await holder`commit`;
+  holder.release();
+  expect(await waiting).toBe(1_000);
+  expect(await sql`select forgotten_seq from mcp_sessions`).toEqual([{ forgotten_seq: '4000' }]);
+});
+
 it('a sweep leaves nothing behind, and no half of an expired session to a clock that is behind', async () => {
   const { backend, count } = await newBackend();
   await append(
@@ -88,8 +110,9 @@ it('a sweep leaves nothing behind, and no half of an expired session to a clock 
 
 it('the tombstone of an ended session holds nothing of what core stored', async () => {
   const { backend, sql } = await newBackend();
+  await sql`update mcp_sessions set principal = 'me'`;
   await backend.endSession('a', FAR, 1);
-  expect(await sql`select profile from mcp_sessions`).toEqual([{ profile: '' }]);
+  expect(await sql`select principal, profile from mcp_sessions`).toEqual([{ principal: null, profile: '' }]);
   // Nothing is due until the tombstone is.
   await backend.sweep(10, 1);
   expect(await sql`select sweep_at from mcp_sessions`).toEqual([{ sweep_at: String(FAR) }]);

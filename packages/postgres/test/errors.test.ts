@@ -15,8 +15,8 @@ describe('a database that cannot be used', () => {
     const url = edited(inject('postgres').url, (parts) => (parts.password = 'hunter2'));
     const error: unknown = await createPostgresStore({ url }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'STORE_DENIED', retryable: false, cause: { code: '28P01' } });
-    expect((error as Error).message).not.toContain('hunter2');
-    expect((error as Error).message).toMatch(/^PostgreSQL database "postgres" at .*:\d+ refuses the login/);
+    expect((error as Error).message).toMatch(/^Session store refuses the login/);
+    expect((error as { store?: unknown }).store).toMatch(/^PostgreSQL database "postgres" at .*:\d+$/);
   });
 
   it('a database that does not exist', async () => {
@@ -24,7 +24,7 @@ describe('a database that cannot be used', () => {
     await expect(createPostgresStore({ url })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       retryable: false,
-      message: expect.stringContaining('"nowhere"'),
+      store: expect.stringContaining('"nowhere"'),
     });
   });
 
@@ -48,6 +48,7 @@ describe('a database that cannot be used', () => {
     await expect(createPostgresStore({ url })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
       outcomeUnknown: false,
+      message: expect.stringContaining('offers no TLS'),
     });
   });
 
@@ -83,11 +84,12 @@ describe('a database that cannot be used', () => {
       code: 'STORE_SCHEMA_TOO_NEW',
       message: expect.stringContaining('"9999-future"'),
     });
-    expect(await sql`select name from mcp_migrations order by name`).toHaveLength(2);
+    expect((await sql`select name from mcp_migrations order by name`).at(-1)).toEqual({ name: '9999-future' });
   });
 
   it('no tables, where migrate was not called', async () => {
-    const backend = await openBackend({ ...(await newSchema()), notifications: 'off' });
+    const { url, schema } = await newSchema();
+    const backend = await openBackend({ url, schema, notifications: 'off' });
     await expect(backend.readSession('a', 1)).rejects.toMatchObject({
       code: 'STORE_FAILED',
       message: expect.stringContaining('run migratePostgres'),

@@ -1,51 +1,36 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createPostgresStore, type PostgresStoreOptions } from '@mcp-session/postgres';
-import type { SessionStore } from '@mcp-session/core';
-import { expect, it, onTestFinished, vi } from 'vitest';
-import { Proxy, withoutMessages } from './support/proxy.ts';
-import { append, connect, createSession, newSchema, openBackend } from './support/schemas.ts';
+import { expect, it, vi } from 'vitest';
+import { append, connect, createSession, newBackend, newSchema, openBackend, openStore } from './support/schemas.ts';
 
-async function openStore(options: PostgresStoreOptions): Promise<SessionStore> {
-  const store = await createPostgresStore({ sweep: false, ...options });
-  onTestFinished(() => store.close());
-  return store;
+/** The channel of a store, as its client is told to listen to it. */
+async function channelOf(statements: readonly string[]): Promise<string> {
+  for (;;) {
+    const [, channel] = /listen "(mcp_session_[0-9a-f]+)"/.exec(statements.join('\n')) ?? [];
+    if (channel !== undefined) return channel;
+    await wait(10);
+  }
 }
 
-/** Warnings of this process that name the label, from now on. */
-function collectWarnings(): readonly string[] {
-  const warnings: string[] = [];
-  const collect = ({ name, message }: Error): void => void (name === 'SessionStoreWarning' && warnings.push(message));
-  process.on('warning', collect);
-  onTestFinished(() => void process.off('warning', collect));
-  return warnings;
-}
-
-/** How many connections to the test's server listen, as it tells them: the last statement of each was `listen`. */
-async function listeners(sql: ReturnType<typeof connect>, schema: string): Promise<number> {
-  const [row] = await sql<{ count: string }[]>`
-    select count(*) from pg_stat_activity where application_name = ${schema} and query ilike 'listen%'`;
-  return Number(row?.count);
-}
-
-it('sends ids alone, and what moves while a notification is under way goes together', async () => {
+it('sends nothing that opens a session, and what moves while a notification is under way goes together', async () => {
   const { url, schema } = await newSchema();
   const statements: string[] = [];
   const sql = connect(url, { debug: (_, text) => statements.push(text) });
   const store = await openStore({ sql, schema });
+  const other = await openBackend({ url, schema });
+  const hinted = new Set<string>();
+  await other.watch?.((sessionId) => hinted.add(sessionId));
   const payloads: string[] = [];
-  const channels = async () => statements.filter((text) => /listen/i.test(text));
   const sessions = await Promise.all(Array.from({ length: 50 }, () => store.create()));
   const tail = sessions[0]?.events.tail()[Symbol.asyncIterator]();
   const first = tail?.next();
-  while ((await channels()).length === 0) await wait(10);
-  const channel = /"(mcp_session_[0-9a-f]+)"/.exec((await channels())[0] ?? '')?.[1] ?? '';
-  await connect(url).listen(channel, (payload) => payloads.push(payload));
+  await connect(url).listen(await channelOf(statements), (payload) => payloads.push(payload));
 
   statements.length = 0;
   await Promise.all(sessions.flatMap(({ events }) => Array.from({ length: 20 }, () => events.append('s', 'secret'))));
   await first;
   await tail?.return?.();
-  while (!sessions.every(({ id }) => payloads.join(' ').includes(id))) await wait(10);
+  await vi.waitFor(() => expect(hinted).toEqual(new Set(sessions.map(({ id }) => id))), 5_000);
 
   const appends = statements.filter((text) => text.includes('mcp_events')).length;
   const notifications = statements.filter((text) => text.includes('pg_notify')).length;
@@ -53,12 +38,81 @@ it('sends ids alone, and what moves while a notification is under way goes toget
   expect(notifications).toBeLessThanOrEqual(appends + 2);
   expect(appends).toBeGreaterThan(0);
   expect(appends).toBeLessThan(500);
-  const ids = new Set(sessions.map(({ id }) => id));
-  // Behind the name of the node.
-  const named = payloads
-    .filter((payload) => !payload.startsWith(' '))
-    .flatMap((payload) => payload.split(' ').slice(1));
-  expect(named.filter((id) => !ids.has(id))).toEqual([]);
+  expect(payloads.length).toBeGreaterThan(0);
+  const said = payloads.flatMap((payload) => [payload, Buffer.from(payload.split(' ')[1] ?? '', 'base64').toString()]);
+  expect(sessions.filter(({ id }) => said.some((text) => text.includes(id)))).toEqual([]);
+});
+
+it('a role without rights on the schema hears nothing, on the channel that schema and prefix tell', async () => {
+  const { url, schema } = await newSchema();
+  // The channel of the versions before.
+  const place = createHash('sha256').update(`${schema}\0mcp_`).digest('hex');
+  const heard: string[] = [];
+  await connect(url).listen(`mcp_session_${place.slice(0, 16)}`, (payload) => heard.push(payload));
+  const [backend, other] = [await openBackend({ url, schema }), await openBackend({ url, schema })];
+  await backend.migrate();
+  const hinted: string[] = [];
+  await other.watch?.((sessionId) => hinted.push(sessionId));
+  await createSession(backend);
+  await append(backend, 'token');
+  await vi.waitFor(() => expect(hinted).toEqual(['a']), 5_000);
+  expect(heard).toEqual([]);
+});
+
+it('what is forged is no hint, and what is said again without end is few', async () => {
+  const { url, schema } = await newSchema();
+  const statements: string[] = [];
+  const sql = connect(url, { debug: (_, text) => statements.push(text) });
+  const [backend, other] = [await openBackend({ sql, schema }), await openBackend({ url, schema })];
+  await backend.migrate();
+  for (const id of ['a', 'b', 'c']) await createSession(backend, id);
+  const hinted: string[] = [];
+  await backend.watch?.((sessionId) => hinted.push(sessionId));
+  const channel = await channelOf(statements);
+  const payloads: string[] = [];
+  const attacker = connect(url);
+  await attacker.listen(channel, (payload) => payloads.push(payload));
+  await append(other, 'token', ['s'], 'a');
+  await vi.waitFor(() => expect(payloads.filter((payload) => !payload.startsWith(' '))).toHaveLength(1), 5_000);
+  const real = payloads.find((payload) => !payload.startsWith(' ')) ?? '';
+  const [node = '', sealed = ''] = real.split(' ');
+
+  const forged = ['a', `${node} a`, `${node} ${Buffer.from('b').toString('base64')}`, 'a b', '', ' ', `${node} `];
+  forged.push(`other-${node} ${sealed}`);
+  for (const place of [8, 13, -1]) {
+    const bytes = Buffer.from(sealed, 'base64');
+    const at = place < 0 ? bytes.length + place : place;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    forged.push(`${node} ${bytes.toString('base64')}`);
+  }
+  for (const payload of forged) await attacker.notify(channel, payload);
+  await append(other, 'token', ['s'], 'b');
+  await vi.waitFor(() => expect(hinted).toEqual(['a', 'b']), 5_000);
+
+  const startedAt = performance.now();
+  for (let n = 0; n < 20; n++)
+    await attacker`select pg_notify(${channel}, ${real} || repeat(' ', n)) from generate_series(1, 200) n`;
+  await append(other, 'token', ['s'], 'c');
+  await vi.waitFor(() => expect(hinted).toContain('c'), 5_000);
+  const again = hinted.filter((id) => id === 'a').length - 1;
+  expect(again).toBeGreaterThan(0);
+  // One each 5 ms at the most.
+  expect(again).toBeLessThan((performance.now() - startedAt) / 5 + 3);
+});
+
+it('a role that may not read the secret has no hints, and all else works', async () => {
+  const { sql, url, schema } = await newBackend();
+  const [backend, other] = [await openBackend({ url, schema }), await openBackend({ url, schema })];
+  await sql`alter table mcp_secrets rename to mcp_kept`;
+  const hinted: string[] = [];
+  await other.watch?.((sessionId) => hinted.push(sessionId));
+  await createSession(backend);
+  expect(await append(backend, 'token')).toMatchObject([{ firstSeq: 1 }]);
+  // It is tried again by itself.
+  await sql`alter table mcp_kept rename to mcp_secrets`;
+  await expect
+    .poll(() => append(backend, `token-${Math.random()}`).then(() => hinted.includes('a')), { timeout: 10_000 })
+    .toBe(true);
 });
 
 it('appends one after the other share notifications, and a last one is not kept back', async () => {
@@ -110,51 +164,4 @@ it('sends what waits when it is closed', async () => {
   for (const id of ids) await append(backend, 'token', ['s'], id);
   await backend.close();
   await vi.waitFor(() => expect(hinted).toEqual(ids), 5_000);
-});
-
-it('notices that notifications do not come through, says so once, and polls', { timeout: 60_000 }, async () => {
-  const { url, schema } = await newSchema();
-  const warnings = collectWarnings();
-  const proxy = await Proxy.open(url);
-  // What a pooler in transaction mode does with them.
-  proxy.toClient = withoutMessages('A');
-  const store = await openStore({ url: proxy.url, schema });
-  const other = await openStore({ url, schema });
-  const session = await store.create();
-  const same = await other.get(session.id);
-  const tail = session.events.tail()[Symbol.asyncIterator]();
-  const first = tail.next();
-  while (warnings.length === 0) await wait(50);
-  // Nothing listens any more, and the tail has what others append all the same.
-  await same?.events.append('s', 'first');
-  expect((await first).value).toMatchObject({ message: 'first' });
-  const second = tail.next();
-  await same?.events.append('s', 'second');
-  expect((await second).value).toMatchObject({ message: 'second' });
-  expect(warnings).toEqual([expect.stringContaining('do not come through')]);
-});
-
-it('a listening connection that is lost comes back, and no event is lost with it', { timeout: 60_000 }, async () => {
-  const { url, schema } = await newSchema();
-  const proxy = await Proxy.open(url);
-  const look = connect(url);
-  const store = await openStore({ url: `${proxy.url}?application_name=${schema}`, schema });
-  const other = await openStore({ url, schema });
-  const session = await store.create();
-  const same = await other.get(session.id);
-  const seen: unknown[] = [];
-  const reading = (async () => {
-    for await (const { message } of session.events.tail()) if (seen.push(message) === 40) return;
-  })();
-  for (let n = 0; n < 40; n++) {
-    if (n % 10 === 5) {
-      while ((await listeners(look, schema)) === 0) await wait(20);
-      await look`
-        select pg_terminate_backend(pid) from pg_stat_activity
-        where application_name = ${schema} and query ilike 'listen%'`;
-    }
-    await same?.events.append('s', n);
-  }
-  await reading;
-  expect(seen).toEqual(Array.from({ length: 40 }, (_, n) => n));
 });

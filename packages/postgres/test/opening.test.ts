@@ -3,21 +3,7 @@ import { createPostgresStore, migratePostgres } from '@mcp-session/postgres';
 import postgres from 'postgres';
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { Proxy, refusal } from './support/proxy.ts';
-import { append, connect, createSession, newBackend, newSchema, openBackend } from './support/schemas.ts';
-
-async function newRole(): Promise<{ readonly sql: postgres.Sql; readonly role: string; readonly url: string }> {
-  const role = `role_${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
-  const sql = connect(inject('postgres').url);
-  await sql.unsafe(`create role ${role} login password '${role}'`);
-  onTestFinished(async () => {
-    await sql.unsafe(`drop owned by ${role} cascade`);
-    await sql.unsafe(`drop role ${role}`);
-  });
-  const url = new URL(inject('postgres').url);
-  url.username = role;
-  url.password = role;
-  return { sql, role, url: url.href };
-}
+import { append, connect, createSession, newBackend, newRole, newSchema, openBackend } from './support/schemas.ts';
 
 describe('migrations', () => {
   it(
@@ -34,8 +20,26 @@ describe('migrations', () => {
       );
       await Promise.all(children.map(async (child) => await child.succeed()));
       const sql = connect(url, { connection: { search_path: schema } });
-      expect(await sql`select name from mcp_migrations`).toEqual([{ name: '0001-initial' }]);
+      expect(await sql`select name from mcp_migrations order by name`).toEqual([
+        { name: '0001-initial' },
+        { name: '0002-sweeping' },
+      ]);
       expect(await sql`select count(*)::int4 as count from mcp_events`).toEqual([{ count: 10 }]);
+    },
+  );
+
+  it.each(['repeatable read', 'serializable'])(
+    'eight nodes at once, where everything is %s by default',
+    async (level) => {
+      const { url, schema, dispose } = await newSchema();
+      await dispose();
+      const strict = new URL(url);
+      strict.searchParams.set('default_transaction_isolation', level);
+      const backends = await Promise.all(Array.from({ length: 8 }, () => openBackend({ url: strict.href, schema })));
+      await Promise.all(backends.map((backend) => backend.migrate()));
+      for (const [n, backend] of backends.entries()) await createSession(backend, `session-${n}`);
+      await Promise.all(backends.map((backend, n) => append(backend, `token-${n}`, ['s'], 'session-0')));
+      expect((await backends[7]?.readSession('session-0', 1))?.lastSeq).toBe(8);
     },
   );
 
@@ -85,7 +89,7 @@ describe('migrations', () => {
 
   it('in a schema whose name has to be quoted', async () => {
     const { url } = inject('postgres');
-    const schema = `te"s$7t'\\ ${crypto.randomUUID().slice(0, 8)}`;
+    const schema = `t"s$7'\\ $migration$ $function$ ${crypto.randomUUID().slice(0, 8)}`;
     const sql = connect(url);
     onTestFinished(() => sql`drop schema if exists ${sql(schema)} cascade`.then(() => undefined));
     const backend = await openBackend({ url, schema });

@@ -1,4 +1,4 @@
-import type { AppendRequest, AppendResult, NewEvent } from '@mcp-session/core';
+import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from '@mcp-session/core';
 import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from './connection.ts';
 import { isDuplicate } from './errors.ts';
@@ -8,6 +8,8 @@ import { table, type Int8 } from './schema.ts';
 
 /** How many events a session has between two looks at the tokens that can be forgotten, and how many it remembers at least. */
 const REMEMBERED_EVENTS = 1_000;
+/** Stands for no renewal in an array. No session expires then. */
+const NO_RENEWAL = 0;
 
 /**
  * Appends to sessions' logs.
@@ -28,7 +30,7 @@ export class Appends {
     this.#hints = hints;
   }
 
-  append(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+  append(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
     const [request] = batch;
     const event = request?.events[0];
     return request !== undefined && event !== undefined && batch.length === 1 && request.events.length === 1
@@ -36,11 +38,7 @@ export class Appends {
       : this.#appendMany(batch, now);
   }
 
-  async #appendOne(
-    request: AppendRequest,
-    event: NewEvent,
-    now: number,
-  ): Promise<readonly (AppendResult | undefined)[]> {
+  async #appendOne(request: AppendRequest, event: NewEvent, now: number): Promise<readonly AppendOutcome[]> {
     const { sessionId, token, expiresAt } = request;
     const { streamId, message, bytes } = event;
     let row: AppendedRow | undefined;
@@ -56,7 +54,7 @@ export class Appends {
     return [result];
   }
 
-  async #appendMany(batch: readonly AppendRequest[], now: number): Promise<readonly (AppendResult | undefined)[]> {
+  async #appendMany(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
     try {
       return await this.#settle(batch, await this.#statements.many({ ...toArrays(batch), now }), now);
     } catch (error) {
@@ -65,11 +63,7 @@ export class Appends {
   }
 
   /** @throws The error, where it is not about a token. */
-  async #appendAgain(
-    batch: readonly AppendRequest[],
-    now: number,
-    error: unknown,
-  ): Promise<readonly (AppendResult | undefined)[]> {
+  async #appendAgain(batch: readonly AppendRequest[], now: number, error: unknown): Promise<readonly AppendOutcome[]> {
     if (!isDuplicate(error)) throw error;
     return this.#settle(batch, await this.#statements.again({ ...toArrays(batch), now }), now);
   }
@@ -78,7 +72,7 @@ export class Appends {
     batch: readonly AppendRequest[],
     rows: readonly AppendedRow[],
     now: number,
-  ): Promise<readonly (AppendResult | undefined)[]> {
+  ): Promise<readonly AppendOutcome[]> {
     const results: (AppendResult | undefined)[] = batch.map(() => undefined);
     for (const row of rows) {
       const place = Number(row.n);
@@ -128,8 +122,8 @@ function toArrays(requests: readonly AppendRequest[]) {
     tokens: textArray(batch.map(({ token }) => token)),
     counts: numberArray(batch.map((request) => request.events.length)),
     sums: numberArray(batch.map((request) => request.events.reduce((sum, event) => sum + event.bytes, 0))),
-    renewals: numberArray(batch.map(({ expiresAt }) => expiresAt)),
-    owners: numberArray(batch.flatMap((request, index) => request.events.map(() => order[index]?.place))),
+    renewals: numberArray(batch.map(({ expiresAt }) => expiresAt ?? NO_RENEWAL)),
+    owners: numberArray(order.flatMap(({ place }) => (requests[place]?.events ?? []).map(() => place))),
     offsets: numberArray(batch.flatMap((request) => request.events.map((_, index) => index + 1))),
     streamIds: textArray(events.map((event) => event.streamId)),
     sizes: numberArray(events.map((event) => event.bytes)),
@@ -180,7 +174,7 @@ function prepare(connection: Connection) {
     many: connection.writing(
       (_, batch: Many) => sql<AppendedRow>`
         with locked as materialized (
-          select session.pk, given.n, given.token, given.count, given.bytes, given.renewal
+          select session.pk, given.n, given.token, given.count, given.bytes, nullif(given.renewal, ${sql.lit(NO_RENEWAL)}) as renewal
           from unnest(${batch.places}::int4[], ${batch.ids}::text[], ${batch.tokens}::text[], ${batch.counts}::int4[], ${batch.sums}::int8[], ${batch.renewals}::int8[])
             as given (n, id, token, count, bytes, renewal)
           join ${table.sessions} as session on session.id = given.id
@@ -210,7 +204,7 @@ function prepare(connection: Connection) {
       (_, batch: Many) => sql<AppendedRow>`
         select (${batch.places}::int4[])[n] as n, first_seq, retained_events, retained_bytes from ${append_events}(
           ${batch.now}::int8, ${batch.ids}::text[], ${batch.tokens}::text[], ${batch.counts}::int8[], ${batch.sums}::int8[],
-          ${batch.renewals}::int8[], ${batch.streamIds}::text[], ${batch.sizes}::int4[],
+          array_replace(${batch.renewals}::int8[], ${sql.lit(NO_RENEWAL)}::int8, null), ${batch.streamIds}::text[], ${batch.sizes}::int4[],
           string_to_array(${batch.joined}::text, ${batch.separator}::text))`,
     ),
 

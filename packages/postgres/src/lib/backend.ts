@@ -22,7 +22,7 @@ import type {
 } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
 import { Appends } from './appends.ts';
-import { clientOf } from './client.ts';
+import type { Client } from './client.ts';
 import { Connection } from './connection.ts';
 import { Hints } from './hints.ts';
 import { migrate } from './migrations.ts';
@@ -48,8 +48,8 @@ export class PostgresBackend implements SessionBackend {
   readonly #hints: Hints;
   #closing: Promise<void> | undefined;
 
-  constructor({ client, schema, tablePrefix, notifications }: ResolvedOptions) {
-    const connection = new Connection(clientOf(client), schema, tablePrefix);
+  constructor(client: Client, { schema, tablePrefix, notifications }: ResolvedOptions) {
+    const connection = new Connection(client, schema, tablePrefix);
     this.capabilities = {
       shared: true,
       durable: true,
@@ -162,6 +162,8 @@ export class PostgresBackend implements SessionBackend {
 
   #open<T>(operation: () => Promise<T>): Promise<T> {
     if (this.#closing === undefined) return operation();
-    return Promise.reject(new SessionError('STORE_CLOSED', `${this.#connection.label} is closed`));
+    return Promise.reject(
+      new SessionError('STORE_CLOSED', 'Session store is closed', { store: this.#connection.label }),
+    );
   }
 }

@@ -9,17 +9,20 @@ import {
   type CompiledQuery,
   type RawBuilder,
 } from 'kysely';
+import type { Sql } from 'postgres';
+import { attempt, type Failure, type Running } from './attempt.ts';
 import type { Client } from './client.ts';
-import { isRefusedParameter, translateError } from './errors.ts';
+import { isConflict, isReadOnly, isRefusedParameter, translateError } from './errors.ts';
 import { placeTables, type Tables } from './schema.ts';
 
 /** How much longer than the server has for a statement its answer may take, in milliseconds. */
 const GRACE_MS = 5_000;
 /** How long a statement may take on a client whose own timeout we do not know, in milliseconds. */
 const BORROWED_TIMEOUT_MS = 60_000;
-
-/** A query of postgres.js that runs. */
-type Running = Promise<readonly unknown[]>;
+/** How often a statement is tried that the database rolls back because of another one. */
+const CONFLICT_ATTEMPTS = 20;
+/** The longest wait between two of these attempts, in milliseconds. */
+const CONFLICT_PAUSE_MS = 50;
 
 /** A query that was compiled once. Each run is one statement and one round trip. */
 export type Statement<Args, Result> = (args: Args) => Promise<readonly Result[]>;
@@ -69,16 +72,20 @@ export class Connection {
    * @param timeoutMs Default: what a single statement may take.
    */
   async execute(sql: string, timeoutMs: number = this.#timeoutMs): Promise<readonly unknown[]> {
-    return this.#run(() => this.client.sql.unsafe(sql), timeoutMs, false);
+    return this.#run((client) => client.unsafe(sql), timeoutMs, false);
   }
 
   /** Waits for what postgres.js does beside the pool, no longer than for a statement. */
-  async bounded<T>(work: Promise<T>): Promise<T> {
+  async bounded<T>(work: PromiseLike<T>): Promise<T> {
     return await new Promise((resolve, reject) => {
       const give = () =>
-        reject(new SessionError('STORE_UNAVAILABLE', `${this.label} did not answer`, { retryable: true }));
+        reject(
+          new SessionError('STORE_UNAVAILABLE', 'Session store did not answer', { retryable: true, store: this.label }),
+        );
       const timer = setTimeout(give, this.#timeoutMs).unref();
-      work.then(resolve, reject).finally(() => clearTimeout(timer));
+      Promise.resolve(work)
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer));
     });
   }
 
@@ -92,8 +99,8 @@ export class Connection {
     const { sql, parameters } = withoutRepeats(build(this.queries, placeholders as Args).compile(this.queries));
     return (args) => {
       // A new array each time: postgres.js replaces the values in it by what it sends.
-      const start = () =>
-        this.client.sql.unsafe(
+      const start = (client: Sql) =>
+        client.unsafe(
           sql,
           parameters.map((value) =>
             value instanceof Placeholder ? (args[value.name as keyof Args] ?? null) : value,
@@ -109,64 +116,46 @@ export class Connection {
     return statementTimeoutMs === undefined ? BORROWED_TIMEOUT_MS : statementTimeoutMs + GRACE_MS;
   }
 
-  // A single promise for each statement: the wait for a server is short, and what is done before and after it counts. A time limit on the server alone is of no use
-  // when the server, or the network to it, is what hangs.
-  #run(start: () => Running, timeoutMs: number, writes: boolean, isSecond = false): Promise<readonly unknown[]> {
-    return new Promise((resolve, reject) => {
-      const query = start();
-      this.#underWay.add(query);
-      const timer = setTimeout(() => {
-        this.#underWay.delete(query);
-        reject(this.#giveUp(query, timeoutMs, writes));
-      }, timeoutMs).unref();
-      const ended = (): void => {
-        clearTimeout(timer);
-        this.#underWay.delete(query);
-      };
-      query.then(
-        (rows) => {
-          ended();
-          resolve(rows);
-        },
-        (error: unknown) => {
-          ended();
-          // PgBouncer refuses the whole connection for it (its setting ignore_startup_parameters). Nothing was sent yet.
-          if (!isSecond && isRefusedParameter(error) && this.client.omitStatementTimeout())
-            this.#run(start, timeoutMs, writes, true).then(resolve, reject);
-          else reject(translateError(error, this, { writes: writes && wasSent(query) }));
-        },
-      );
+  #run(start: (client: Sql) => Running, timeoutMs: number, writes: boolean): Running {
+    const running: Running = new Promise((resolve, reject) => {
+      let attempts = 0;
+      const begin = (): void =>
+        attempt(this.client, start, timeoutMs, (outcome) => {
+          if ('rows' in outcome) {
+            this.#underWay.delete(running);
+            resolve(outcome.rows);
+            return;
+          }
+          const pauseMs = this.#isWorthAnother(outcome, ++attempts);
+          if (pauseMs !== undefined) {
+            setTimeout(begin, pauseMs);
+            return;
+          }
+          this.#underWay.delete(running);
+          reject(
+            translateError(outcome.error, this, {
+              writes: writes && outcome.sent,
+              refusesTls: outcome.lane?.refusesTls,
+            }),
+          );
+        });
+      begin();
     });
+    this.#underWay.add(running);
+    return running;
   }
 
-  #giveUp(query: Running, timeoutMs: number, writes: boolean): SessionError {
-    if (!wasSent(query)) {
-      disarm(query);
-      return new SessionError(
-        'STORE_BUSY',
-        `${this.label} had no free connection for ${timeoutMs} ms: all were in use, or none could be opened`,
-        { retryable: true },
-      );
-    }
-    this.client.drop();
-    return new SessionError('STORE_UNAVAILABLE', `${this.label} did not answer for ${timeoutMs} ms`, {
-      retryable: true,
-      outcomeUnknown: writes,
-    });
+  /** @returns In how many milliseconds it is tried again, at once or where nothing was written; `undefined`: not at all. */
+  #isWorthAnother({ error, lane }: Failure, attempts: number): number | undefined {
+    // Another server may have become the primary. The next call finds out.
+    if (isReadOnly(error)) lane?.distrust();
+    // PgBouncer refuses the whole connection for it (its setting ignore_startup_parameters).
+    if (isRefusedParameter(error) && lane?.omitSettings() === true) return 0;
+    // Nothing but waiting for each other is wrong with them. Where isolation is stricter than ours by default, as with a client that was given, any two that meet may be told so.
+    if (isConflict(error) && attempts < CONFLICT_ATTEMPTS)
+      return Math.random() * Math.min(2 ** attempts, CONFLICT_PAUSE_MS);
+    return undefined;
   }
-}
-
-/** Whether a query has left the queue of the pool. postgres.js notes then to which backend it was sent (3.4.9, connection.js, execute). */
-function wasSent(query: Running): boolean {
-  return (query as { readonly state?: unknown }).state !== null;
-}
-
-/**
- * Makes a query harmless that was not sent yet. It is not cancelled: if a new connection is being opened for it, postgres.js would never
- * use that connection for anything (3.4.9, connection.js, ReadyForQuery).
- */
-function disarm(query: Running): void {
-  void Object.assign(query, { strings: ['select 1'], args: [] });
 }
 
 /** Gives a value one parameter, however many places of the query it is used in: each is written, sent and read by itself. */

@@ -1,14 +1,25 @@
 import { SessionError, type SessionErrorCode, type SessionErrorOptions } from '@mcp-session/core';
+import { busy, silent } from './attempt.ts';
 
 /** The database that an error is about. */
 export interface Subject {
-  /** Names the database in messages. */
+  /** Names the database to operators. It is no part of a message: tools pass those on to clients. */
   readonly label: string;
 }
 
-interface Meaning extends Omit<SessionErrorOptions, 'cause' | 'outcomeUnknown'> {
+/** What is known of the statement that failed, and of its connection. */
+export interface Circumstances {
+  /**
+   * Whether a write was sent. Where the connection is lost before its answer, it may have been committed. Any other failure is the server's word that it was
+   * rolled back.
+   */
+  readonly writes?: boolean;
+  readonly refusesTls?: boolean | undefined;
+}
+
+interface Meaning extends Omit<SessionErrorOptions, 'cause' | 'outcomeUnknown' | 'store'> {
   readonly code: SessionErrorCode;
-  /** Follows the name of the database. */
+  /** Follows the words "Session store". */
   readonly text: string;
   /** Whether the statement may have been committed before this came in its place. */
   readonly cutOff?: boolean;
@@ -33,6 +44,24 @@ const starting: Meaning = {
   retryable: true,
 };
 
+const silence: Meaning = {
+  code: 'STORE_UNAVAILABLE',
+  text: 'did not answer in time',
+  retryable: true,
+  cutOff: true,
+};
+
+const crowded: Meaning = {
+  code: 'STORE_BUSY',
+  text: 'had no free connection in time: all were in use, or none could be opened; see the option maxConnections',
+  retryable: true,
+};
+
+const plain: Meaning = {
+  code: 'STORE_UNAVAILABLE',
+  text: 'is on a server that offers no TLS, which sslmode in the URL asks for; set up TLS on the server, or take sslmode=disable where the network is trusted',
+};
+
 const refused: Meaning = {
   code: 'STORE_DENIED',
   text: 'refuses the login; check user, password and pg_hba.conf',
@@ -47,6 +76,7 @@ const conflicting: Meaning = {
   code: 'STORE_BUSY',
   text: 'rolled the statement back because of another one at the same time; nothing was written',
   retryable: true,
+  scope: 'session',
 };
 
 const untrusted: Meaning = {
@@ -58,9 +88,15 @@ const damaged: Meaning = { code: 'STORE_CORRUPT', text: 'is damaged; restore it 
 
 const full: Meaning = { code: 'STORE_FULL', text: 'has no room left on its disk; nothing of this call was written' };
 
-const busy: Meaning = {
+const exhausted: Meaning = {
   code: 'STORE_BUSY',
   text: 'has no connection left; lower the option maxConnections of its clients, raise max_connections or put a pooler in between',
+  retryable: true,
+};
+
+const slow: Meaning = {
+  code: 'STORE_BUSY',
+  text: 'took longer for a statement than it is given and rolled it back; see the option statementTimeoutMs',
   retryable: true,
 };
 
@@ -95,32 +131,30 @@ const meanings: Record<string, Meaning> = {
   '25006': {
     code: 'STORE_READ_ONLY',
     text: 'is read-only: a replica, or set up so; the store needs the primary',
+    // The connection may be one to the server that was the primary before. It is replaced.
+    retryable: true,
   },
   '26000': unprepared,
   '28': refused,
-  '3D000': { code: 'STORE_UNAVAILABLE', text: 'does not exist; create it first' },
+  '3D000': { code: 'STORE_UNAVAILABLE', text: 'has no database of the name that it was given; create it first' },
   '3F000': unmigrated,
   '40001': conflicting,
   '40P01': conflicting,
   '42501': {
     code: 'STORE_DENIED',
-    text: 'lets the role not do this; grant it the rights that docs/operations.md lists',
+    text: 'does not permit this to the role that it logs in with; grant it select, insert, update and delete on the tables of the schema, and make the tables with migratePostgres and a role that owns the schema',
   },
   '42703': unmigrated,
   '42P05': unprepared,
   '42883': unmigrated,
   '42P01': unmigrated,
   '53100': full,
-  '53300': busy,
+  '53300': exhausted,
   '53400': { code: 'STORE_FULL', text: 'is at a limit of its configuration; nothing of this call was written' },
   '53': { code: 'STORE_FAILED', text: 'ran out of memory or another resource', retryable: true },
   '54': { code: 'STORE_FAILED', text: 'is at a limit of PostgreSQL itself; nothing of this call was written' },
-  '55P03': { code: 'STORE_BUSY', text: 'did not get a lock in time', retryable: true },
-  '57014': {
-    code: 'STORE_BUSY',
-    text: 'took longer for a statement than it is given and rolled it back; see the option statementTimeoutMs',
-    retryable: true,
-  },
+  '55P03': { code: 'STORE_BUSY', text: 'did not get a lock in time', retryable: true, scope: 'session' },
+  '57014': slow,
   '57P01': { ...starting, cutOff: true },
   '57P02': { ...starting, cutOff: true },
   '57P03': starting,
@@ -135,41 +169,54 @@ const meanings: Record<string, Meaning> = {
   XX002: damaged,
 };
 
-/**
- * Makes a `SessionError` of what the driver threw.
- *
- * @param writes Whether a write was sent. Where the connection is lost before its answer, it may have been committed. Any other failure is the server's word that it was
- * rolled back.
- */
+/** Makes a `SessionError` of what the driver threw, or of what stands for it. */
 export function translateError(
   error: unknown,
-  { label }: Subject,
-  { writes = false }: { readonly writes?: boolean } = {},
+  { label: store }: Subject,
+  { writes = false, refusesTls = false }: Circumstances = {},
 ): SessionError {
   if (error instanceof SessionError) return error;
   const driverCode = codeOf(error);
-  const meaning = meaningOf(driverCode);
+  const meaning = error === silent ? silence : error === busy ? crowded : meaningOf(error, driverCode, refusesTls);
+  const cause = typeof error === 'symbol' ? {} : { cause: error };
   if (meaning === undefined) {
     // Not the driver's own words: PostgreSQL quotes values in some of them. They are in the cause.
     const said = driverCode === '' ? '' : ` with ${driverCode}`;
-    return new SessionError('STORE_FAILED', `${label} failed${said}`, {
-      cause: error,
-      outcomeUnknown: writes && !isSqlState(driverCode),
-    });
+    const outcomeUnknown = writes && !isSqlState(driverCode);
+    return new SessionError('STORE_FAILED', `Session store failed${said}`, { ...cause, outcomeUnknown, store });
   }
-  const { code, text, retryable = false } = meaning;
-  return new SessionError(code, `${label} ${text}`, {
-    cause: error,
-    retryable,
-    outcomeUnknown: writes && meaning.cutOff === true,
-  });
+  const { code, text, retryable = false, scope = 'store' } = meaning;
+  const outcomeUnknown = writes && meaning.cutOff === true;
+  return new SessionError(code, `Session store ${text}`, { ...cause, retryable, outcomeUnknown, scope, store });
 }
 
-function meaningOf(driverCode: string): Meaning | undefined {
-  if (Object.hasOwn(meanings, driverCode)) return meanings[driverCode];
+function meaningOf(error: unknown, driverCode: string, refusesTls: boolean): Meaning | undefined {
+  if (Object.hasOwn(meanings, driverCode)) {
+    const meaning = meanings[driverCode];
+    if (meaning === slow && waitedForRow(error)) return { ...slow, scope: 'session' };
+    return meaning === cutOff && refusesTls ? plain : meaning;
+  }
   if (isSqlState(driverCode)) return meanings[driverCode.slice(0, 2)];
   // Node has dozens of these (nodejs.org/api/tls.html, "X509 certificate error codes").
-  return /CERT|TLS|SSL|UNABLE_TO_/.test(driverCode) ? untrusted : undefined;
+  return /CERT|TLS|SSL|UNABLE_TO_/.test(driverCode) ? (refusesTls ? plain : untrusted) : undefined;
+}
+
+/**
+ * Whether a statement was waiting for a row when its time was over: somebody holds that one, and others are free. The server says so where it says what it was doing, "while
+ * locking tuple (0,1) in relation …", in whatever language (XactLockTableWaitErrorCb in PostgreSQL's lmgr.c).
+ */
+function waitedForRow(error: unknown): boolean {
+  return error instanceof Error && 'where' in error && /\(\d+,\d+\)/.test(String(error.where));
+}
+
+/** Whether the server refused to write. */
+export function isReadOnly(error: unknown): boolean {
+  return codeOf(error) === '25006';
+}
+
+/** Whether a statement was rolled back because of another one at the same time (`serialization_failure`, `deadlock_detected`). */
+export function isConflict(error: unknown): boolean {
+  return meanings[codeOf(error)] === conflicting;
 }
 
 /** Whether a pooler refused the connection because of a setting that comes with it. */

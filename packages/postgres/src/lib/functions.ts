@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from './connection.ts';
+import { tagOf } from './literals.ts';
 import { table } from './schema.ts';
 
 /**
@@ -13,6 +14,7 @@ import { table } from './schema.ts';
  */
 export function functions({ schema, tablePrefix }: Connection): readonly RawBuilder<unknown>[] {
   const named = (name: string) => sql.id(schema, `${tablePrefix}${name}`);
+  const body = sql.raw(tagOf('function', schema));
   const { sessions, events, tokens, state } = table;
   return [
     // The update of the session's row checks that it is live, hands out the numbers, and holds the row until the commit: appends to one session queue up behind it, which makes
@@ -23,7 +25,7 @@ export function functions({ schema, tablePrefix }: Connection): readonly RawBuil
         given_now int8, ids text[], given_tokens text[], counts int8[], sums int8[], renewals int8[],
         stream_ids text[], sizes int4[], messages text[]
       ) returns table (n int4, first_seq int8, retained_events int8, retained_bytes int8)
-      language plpgsql as $function$
+      language plpgsql as ${body}
       declare
         session record;
         passed int4 := 0;
@@ -66,13 +68,13 @@ export function functions({ schema, tablePrefix }: Connection): readonly RawBuil
           passed := passed + counts[i]::int4;
         end loop;
       end
-      $function$`,
+      ${body}`,
 
     sql`
       create function ${named('commit_state')}(
         given_id text, given_now int8, keys bytea[], vals text[], sizes int8[], expected int8[], max_keys int8, max_bytes int8, renewed_until int8
       ) returns table (outcome text, version int8, existed text, stale int4, current_value text)
-      language plpgsql as $function$
+      language plpgsql as ${body}
       declare
         session record;
         old record;
@@ -128,11 +130,11 @@ export function functions({ schema, tablePrefix }: Connection): readonly RawBuil
         where s.pk = session.pk;
         return next;
       end
-      $function$`,
+      ${body}`,
 
     sql`
       create function ${named('clear_state')}(given_id text, given_now int8, renewed_until int8) returns int8
-      language plpgsql as $function$
+      language plpgsql as ${body}
       declare
         session record;
       begin
@@ -150,6 +152,6 @@ export function functions({ schema, tablePrefix }: Connection): readonly RawBuil
         where s.pk = session.pk;
         return session.state_keys;
       end
-      $function$`,
+      ${body}`,
   ];
 }

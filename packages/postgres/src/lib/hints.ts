@@ -1,47 +1,46 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Connection, Statement } from './connection.ts';
+import { Listener } from './listener.ts';
 import { textArray } from './literals.ts';
+import { table } from './schema.ts';
+import { Seal } from './seal.ts';
 
-/** PostgreSQL refuses payloads of 8,000 bytes and more. */
-const MAX_PAYLOAD_BYTES = 7_900;
-/** How long a notification to ourselves may take before we take it that none comes through, in milliseconds. */
-const PROOF_TIMEOUT_MS = 5_000;
-/** How long what moves after a notification waits to go together in the next one, in milliseconds. */
+/** Bytes of ids that one notification carries: sealed and in base64 it has a third more, and PostgreSQL refuses payloads of 8,000 bytes. */
+const MAX_TEXT_BYTES = 5_800;
+/** How long what moves after a hint waits to go together in the next one, in milliseconds: of all sessions where it is sent, of one where it is received. */
 const PAUSE_MS = 5;
+/** How long nothing is sent after the secret could not be read, in milliseconds. */
+const RETRY_MS = 1_000;
 
 type OnHint = (sessionId: string) => void;
 
 /**
- * Tells other nodes by NOTIFY which sessions have moved, and hears of it by LISTEN. What is sent are ids alone: nothing is ever taken from
+ * Tells other nodes by NOTIFY which sessions have moved, and hears of it by LISTEN. What is sent are ids alone, sealed: nothing is ever taken from
  * a notification but that it is worth to look. A node is not told of what it has moved itself: it knows, and would read its log for nothing.
  */
 export class Hints {
   readonly #connection: Connection;
   readonly #mode: 'auto' | 'on' | 'off';
-  readonly #channel: string;
-  readonly #notify: Statement<{ readonly channel: string; readonly payloads: string }, unknown>;
+  readonly #statements: ReturnType<typeof prepare>;
   /** Stands for this backend among all that use the tables. */
   readonly #node: string = randomUUID();
+  #seal: Promise<Seal> | undefined;
   readonly #waiting = new Set<string>();
   #sending: Promise<void> | undefined;
   /** Ends the pause between two notifications. */
   #hurry: (() => void) | undefined;
   #closing = false;
   readonly #watchers = new Set<OnHint>();
-  #listening: Promise<{ unlisten(): Promise<void> } | undefined> | undefined;
-  #proof: { readonly payload: string; readonly arrived: () => void } | undefined;
-  #warned = false;
+  #listener: { readonly it: Listener; readonly begun: Promise<void> } | undefined;
+  /** The sessions of which a hint came within the pause, and whether another one came since. */
+  readonly #told = new Map<string, boolean>();
+  #tellAgain: NodeJS.Timeout | undefined;
 
   constructor(connection: Connection, mode: 'auto' | 'on' | 'off') {
     this.#connection = connection;
     this.#mode = mode;
-    const place = createHash('sha256').update(`${connection.schema}\0${connection.tablePrefix}`).digest('hex');
-    this.#channel = `mcp_session_${place.slice(0, 16)}`;
-    this.#notify = connection.reading(
-      (_, { channel, payloads }: { readonly channel: string; readonly payloads: string }) =>
-        sql`select pg_notify(${channel}, payload) from unnest(${payloads}::text[]) as payload`,
-    );
+    this.#statements = prepare(connection);
   }
 
   get enabled(): boolean {
@@ -63,8 +62,8 @@ export class Hints {
     // A function that was given twice counts twice.
     const watcher: OnHint = (sessionId) => onHint(sessionId);
     this.#watchers.add(watcher);
-    this.#listening ??= this.#listen();
-    await this.#listening;
+    this.#listener ??= this.#listen();
+    await this.#listener.begun;
     return async () => {
       this.#watchers.delete(watcher);
       if (this.#watchers.size === 0) await this.#unlisten();
@@ -78,19 +77,26 @@ export class Hints {
     this.#hurry?.();
     await this.#sending;
     await this.#unlisten();
+    clearTimeout(this.#tellAgain);
   }
 
   async #send(): Promise<void> {
     // What moves in the same turn goes together.
     await Promise.resolve();
     while (this.#waiting.size > 0) {
-      const payloads = pack(this.#node, this.#waiting);
+      const texts = join(this.#waiting);
       this.#waiting.clear();
       // A hint that is lost costs a tail one poll.
-      await this.#notify({ channel: this.#channel, payloads: textArray(payloads) }).catch(() => undefined);
+      await this.#notify(texts).catch(() => undefined);
       if (!this.#closing) await this.#pause();
     }
     this.#sending = undefined;
+  }
+
+  async #notify(texts: readonly string[]): Promise<void> {
+    const seal = await this.#sealed();
+    const payloads = textArray(texts.map((text) => seal.close(text)));
+    await this.#statements.notify({ channel: seal.channel, payloads });
   }
 
   #pause(): Promise<void> {
@@ -103,72 +109,74 @@ export class Hints {
     });
   }
 
-  // postgres.js listens on a connection of its own, and again when that is lost, also where the first attempt failed.
-  async #listen(): Promise<{ unlisten(): Promise<void> } | undefined> {
-    const { sql: client } = this.#connection.client;
-    try {
-      const listening = await this.#connection.bounded(
-        client.listen(this.#channel, (payload) => this.#receive(payload)),
-      );
-      if (this.#mode === 'auto') void this.#prove();
-      return listening;
-    } catch {
-      return undefined;
-    }
+  /** Where the secret cannot be read, it is tried again, but not by every hint. */
+  #sealed(): Promise<Seal> {
+    if (this.#seal !== undefined) return this.#seal;
+    this.#seal = this.#statements.secret({}).then(([row]) => {
+      if (row === undefined) throw new Error('There is no secret');
+      return new Seal(row.value, this.#node);
+    });
+    this.#seal.catch(() => setTimeout(() => (this.#seal = undefined), RETRY_MS).unref());
+    return this.#seal;
+  }
+
+  #listen(): { readonly it: Listener; readonly begun: Promise<void> } {
+    const it = new Listener(this.#connection, {
+      proves: this.#mode === 'auto',
+      seal: () => this.#sealed(),
+      notify: async (channel, payload) =>
+        void (await this.#statements.notify({ channel, payloads: textArray([payload]) })),
+      hear: (text) => {
+        for (const id of text.split(' ')) this.#hear(id);
+      },
+    });
+    return { it, begun: it.start() };
   }
 
   async #unlisten(): Promise<void> {
-    const listening = this.#listening;
-    this.#listening = undefined;
-    this.#proof?.arrived();
-    const channel = await listening;
-    // The connection may be lost at this very moment, and then it does not listen either.
-    if (channel !== undefined) await this.#connection.bounded(channel.unlisten()).catch(() => undefined);
+    const listener = this.#listener;
+    this.#listener = undefined;
+    await listener?.it.stop();
   }
 
-  #receive(payload: string): void {
-    if (payload === this.#proof?.payload) this.#proof.arrived();
-    // Neither the names of nodes nor ids hold spaces, and the proof begins with one.
-    const [node, ...ids] = payload.split(' ');
-    if (node === '' || node === this.#node) return;
-    for (const id of ids) for (const watcher of this.#watchers) watcher(id);
-  }
-
-  /**
-   * Notifies ourselves by the pool. Behind a pooler in transaction mode, LISTEN is accepted and nothing ever comes: it belongs to a
-   * connection of the server's that others use now.
-   */
-  async #prove(): Promise<void> {
-    const payload = ` ${randomUUID()}`;
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#proof = { payload, arrived: () => resolve(true) };
-    const timer = setTimeout(() => resolve(false), PROOF_TIMEOUT_MS).unref();
-    // Where it cannot be sent, nothing is known.
-    this.#notify({ channel: this.#channel, payloads: textArray([payload]) }).catch(() => resolve(true));
-    const arrived = await promise;
-    clearTimeout(timer);
-    this.#proof = undefined;
-    if (arrived) return;
-    if (!this.#warned)
-      process.emitWarning(
-        `Notifications of ${this.#connection.label} do not come through, as behind a pooler in transaction mode: tails poll each second`,
-        'SessionStoreWarning',
-      );
-    this.#warned = true;
-    await this.#unlisten();
+  /** Passes on the first hint of a session at once, and all that come in the pause after it as one: what others send must not make a node read without end. */
+  #hear(sessionId: string): void {
+    if (this.#told.has(sessionId)) {
+      this.#told.set(sessionId, true);
+      return;
+    }
+    this.#told.set(sessionId, false);
+    this.#tellAgain ??= setTimeout(() => {
+      const again = [...this.#told].filter(([, more]) => more);
+      this.#told.clear();
+      this.#tellAgain = undefined;
+      for (const [id] of again) this.#hear(id);
+    }, PAUSE_MS).unref();
+    for (const watcher of this.#watchers) watcher(sessionId);
   }
 }
 
-/** Joins ids to as few payloads as hold them, each behind the node that sends it. */
-function pack(node: string, ids: ReadonlySet<string>): readonly string[] {
-  const payloads: string[] = [];
-  let payload = node;
+function prepare(connection: Connection) {
+  const notify: Statement<{ readonly channel: string; readonly payloads: string }, unknown> = connection.reading(
+    (_, { channel, payloads }: { readonly channel: string; readonly payloads: string }) =>
+      sql`select pg_notify(${channel}, payload) from unnest(${payloads}::text[]) as payload`,
+  );
+  return {
+    notify,
+    secret: connection.reading(() => sql<{ value: string }>`select value from ${table.secrets} where name = 'hints'`),
+  };
+}
+
+/** Joins ids to as few texts as hold them: ids hold no spaces. */
+function join(ids: ReadonlySet<string>): readonly string[] {
+  const texts: string[] = [];
+  let text = '';
   for (const id of ids) {
-    if (payload.length + 1 + id.length > MAX_PAYLOAD_BYTES) {
-      payloads.push(payload);
-      payload = node;
+    if (text.length + 1 + id.length > MAX_TEXT_BYTES) {
+      texts.push(text);
+      text = '';
     }
-    payload += ` ${id}`;
+    text += text === '' ? id : ` ${id}`;
   }
-  return [...payloads, payload];
+  return [...texts, text];
 }

@@ -1,14 +1,26 @@
 // Arrays go to the server as text. postgres.js would serialize them only after a query for the types of the database, one on each
 // new connection (its option fetch_types), which an owner of a borrowed client may have turned off.
+//
+// No array holds a null: the server reads one as such only where its setting array_nulls is on, as it is by default.
 
 /** A `text[]`. */
-export function textArray(values: readonly (string | undefined)[]): string {
-  return `{${values.map((value) => (value === undefined ? 'NULL' : `"${escape(value)}"`)).join(',')}}`;
+export function textArray(values: readonly string[]): string {
+  return `{${values.map((value) => `"${escape(value)}"`).join(',')}}`;
+}
+
+/** A `text[]`, and the text that stands in it for what is `undefined`, as none of the values is. */
+export function textArrayWithGaps(values: readonly (string | undefined)[]): {
+  readonly array: string;
+  readonly gap: string;
+} {
+  let gap = '\u0001';
+  while (values.includes(gap)) gap += crypto.randomUUID();
+  return { array: textArray(values.map((value) => value ?? gap)), gap };
 }
 
 /** An `int4[]` or `int8[]`. */
-export function numberArray(values: readonly (number | undefined)[]): string {
-  return `{${values.map((value) => value ?? 'NULL').join(',')}}`;
+export function numberArray(values: readonly number[]): string {
+  return `{${values.join(',')}}`;
 }
 
 /** A `bytea` of a text as UTF-8. To be given as `text` and cast from there: for a parameter of that type postgres.js has a serializer of its own. */
@@ -35,4 +47,30 @@ const escaped = /["\\]/g;
 
 function escape(text: string): string {
   return text.replace(escaped, '\\$&');
+}
+
+/** A name, quoted. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+// As an escape string: whatever standard_conforming_strings is set to, a backslash then means the same.
+/** A text, quoted. */
+export function literal(text: string): string {
+  return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+}
+
+/** A table by its whole name, as SQL. */
+export function placeOf(
+  { schema, tablePrefix }: { readonly schema: string; readonly tablePrefix: string },
+  name: string,
+): string {
+  return `${identifier(schema)}.${identifier(`${tablePrefix}${name}`)}`;
+}
+
+/** What encloses the body of a function or block in which names of this schema stand, as none of them holds it: `$function$`. */
+export function tagOf(word: string, schema: string): string {
+  let tag = word;
+  while (schema.includes(`$${tag}$`)) tag += '_';
+  return `$${tag}$`;
 }

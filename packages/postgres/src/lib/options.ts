@@ -1,10 +1,20 @@
 import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
+import {
+  checkOptions,
+  flag,
+  oneOf,
+  positive,
+  sessionStoreOptions,
+  text,
+  type OptionNames,
+} from '@mcp-session/core/backend';
+import { checkEnvironment, checkUrl } from './url.ts';
 
 /** What is used of a postgres.js client; pass what `postgres(…)` returned. */
 export interface PostgresClient {
   readonly options: object;
   unsafe(query: string): object;
-  listen(channel: string, onNotify: (payload: string) => void): PromiseLike<object>;
+  listen(channel: string, onNotify: (payload: string) => void, onListen?: () => void): PromiseLike<object>;
 }
 
 /** Where a PostgreSQL backend keeps its data, and how. */
@@ -74,37 +84,50 @@ export interface ResolvedOptions {
 // PostgreSQL cuts names after 63 bytes; the longest that follows is `sessions_by_principal`.
 const MAX_PREFIX = 40;
 
-/** @throws TypeError or RangeError that names the option. */
-export function resolveOptions(options: PostgresBackendOptions): ResolvedOptions {
+/** Names of {@link PostgresBackendOptions}, and what else they are called. */
+const backendOptions: OptionNames<PostgresBackendOptions> = {
+  url: ['connectionString', 'connection', 'uri', 'dsn', 'databaseUrl', 'host'],
+  sql: ['client', 'pool', 'db', 'postgres'],
+  schema: ['searchPath', 'namespace'],
+  tablePrefix: ['prefix', 'table', 'tableName'],
+  maxConnections: ['max', 'poolSize', 'connectionLimit'],
+  statementTimeoutMs: ['timeout', 'queryTimeout'],
+  prepare: ['preparedStatements'],
+  notifications: ['notify', 'listen'],
+};
+
+/** Names of {@link PostgresStoreOptions}. */
+const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOptions };
+
+/**
+ * @param ofStore Whether options of a store are among them.
+ * @throws TypeError or RangeError that names the option.
+ */
+export function resolveOptions(options: PostgresBackendOptions, ofStore: boolean): ResolvedOptions {
+  checkOptions(options, ofStore ? storeOptions : backendOptions);
   const schema = text('schema', options.schema, 'public');
-  if (schema === '' || schema.includes('\0') || Buffer.byteLength(schema) > 63)
+  if (schema.includes('\0') || Buffer.byteLength(schema) > 63)
     throw new RangeError(`Option schema is ${JSON.stringify(schema)}, not 1 to 63 bytes`);
   const tablePrefix = text('tablePrefix', options.tablePrefix, 'mcp_');
   if (!/^[a-z_][a-z0-9_]*$/.test(tablePrefix) || tablePrefix.length > MAX_PREFIX)
     throw new RangeError(
       `Option tablePrefix is ${JSON.stringify(tablePrefix)}, not 1 to ${MAX_PREFIX} lower-case letters, digits and underscores without a digit first`,
     );
-  const notifications = text('notifications', options.notifications, 'auto');
-  if (notifications !== 'auto' && notifications !== 'on' && notifications !== 'off')
-    throw new RangeError(`Option notifications is ${JSON.stringify(notifications)}, not 'auto', 'on' or 'off'`);
+  const notifications = oneOf('notifications', options.notifications, ['auto', 'on', 'off'], 'auto');
   return { schema, tablePrefix, notifications, client: clientOf(options) };
 }
 
 function clientOf(options: PostgresBackendOptions): PostgresClient | PoolOptions {
   if (options.sql !== undefined) return borrowed(options.sql, options);
-  const url = options.url ?? process.env['DATABASE_URL'];
-  // The URL itself stays out of the message: it holds a password.
-  if (url !== undefined && (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)))
-    throw new TypeError(
-      `${options.url === undefined ? 'Environment variable DATABASE_URL' : 'Option url'} is not a URL that begins with postgres://`,
-    );
-  const prepare = options.prepare ?? true;
-  if (typeof prepare !== 'boolean') throw new TypeError('Option prepare is not a boolean');
+  const fromEnvironment = process.env['DATABASE_URL'];
+  const url = options.url ?? fromEnvironment;
+  if (url !== undefined) checkUrl(options.url === undefined ? 'Environment variable DATABASE_URL' : 'Option url', url);
+  else checkEnvironment(process.env);
   return {
     url,
-    prepare,
-    maxConnections: positive('maxConnections', options.maxConnections ?? 10, 10_000),
-    statementTimeoutMs: positive('statementTimeoutMs', options.statementTimeoutMs ?? 10_000, 2_147_000_000),
+    prepare: flag('prepare', options.prepare, true),
+    maxConnections: positive('maxConnections', options.maxConnections, 10, 10_000),
+    statementTimeoutMs: positive('statementTimeoutMs', options.statementTimeoutMs, 10_000, 2_147_000_000),
   };
 }
 
@@ -113,24 +136,11 @@ function borrowed(client: PostgresClient, options: PostgresBackendOptions): Post
     if (options[name] !== undefined)
       throw new TypeError(`Option ${name} cannot be combined with option sql: the client is used as it is set up`);
   }
-  const { unsafe, listen } = client as Partial<PostgresClient>;
+  const { unsafe, listen } = (client ?? {}) as Partial<PostgresClient>;
   if (typeof unsafe !== 'function' || typeof listen !== 'function')
     throw new TypeError('Option sql is not a postgres.js client');
   const { transform } = client.options as { readonly transform?: Record<string, { readonly from?: unknown }> };
   if ([transform?.['column'], transform?.['value'], transform?.['row']].some((part) => part?.from !== undefined))
     throw new TypeError('Option sql is a client with a transform: give one without, it would rename our columns');
   return client;
-}
-
-function text(name: string, value: unknown, fallback: string): string {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'string') throw new TypeError(`Option ${name} is not a string`);
-  return value;
-}
-
-function positive(name: string, value: unknown, max: number): number {
-  if (typeof value !== 'number') throw new TypeError(`Option ${name} is not a number`);
-  if (!Number.isInteger(value) || value < 1 || value > max)
-    throw new RangeError(`Option ${name} is ${value}, not a whole number from 1 to ${max}`);
-  return value;
 }

@@ -25,7 +25,12 @@ export interface Tables {
   events: EventsTable;
   tokens: TokensTable;
   trims: TrimsTable;
+  secrets: SecretsTable;
+  tasks: TasksTable;
 }
+
+/** The tables whose rows belong to a session. */
+export type OwnedTable = 'events' | 'state' | 'tokens' | 'trims';
 
 interface SessionsTable {
   /** Stands for the session in every other table: 8 bytes where the id would take 37 and more in each row and index. */
@@ -94,6 +99,22 @@ interface TrimsTable {
   trimmed_seq: Int8Column;
 }
 
+/** Random texts that all nodes of a store share, and nobody who may not read its tables. */
+interface SecretsTable {
+  name: string;
+  value: string;
+}
+
+/** What a migration has left for the sweeps to do, step by step, in the order of the sessions. Empty but for a time after an upgrade. */
+interface TasksTable {
+  name: string;
+  /** The session up to which it is done. */
+  cursor_pk: Int8Default;
+  due_at: Int8Default;
+  /** How often it is done from the beginning, this time included. */
+  rounds: number;
+}
+
 /** The tables, to stand in a query that is written as text. */
 export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   sessions: sql.table('sessions'),
@@ -101,6 +122,8 @@ export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   events: sql.table('events'),
   tokens: sql.table('tokens'),
   trims: sql.table('trims'),
+  secrets: sql.table('secrets'),
+  tasks: sql.table('tasks'),
 };
 
 /** Puts schema and prefix before the name of every table of a query. Every other name stays as it is: those of CTEs and aliases. */

@@ -131,8 +131,8 @@ function prepare(connection: Connection) {
     end: connection.writing((queries, { id, purgeAt, now }: ById & { readonly purgeAt: number }) =>
       queries
         .updateTable('sessions')
-        // Profile and principal go at once: a tombstone only keeps the id taken.
-        .set({ ended_at: now, expires_at: 0, purge_at: purgeAt, sweep_at: 0, profile: '', principal: null })
+        // Profile and principal go at once: a tombstone keeps the id taken, and nothing of its user.
+        .set({ ended_at: now, expires_at: 0, purge_at: purgeAt, sweep_at: 0, principal: null, profile: '' })
         .where(isLive(id, now))
         .returning('pk'),
     ),

@@ -1,8 +1,11 @@
 import type { StateCommit, StateResult, StateRow } from '@mcp-session/core';
 import { sql } from 'kysely';
 import type { Connection } from './connection.ts';
-import { numberArray, textArray, utf8, utf8Array } from './literals.ts';
+import { numberArray, textArrayWithGaps, utf8, utf8Array } from './literals.ts';
 import { table, type Int8 } from './schema.ts';
+
+/** Stands for no expected version in an array. */
+const ANY_VERSION = -1;
 
 /** The operations on sessions' state. Its writes are functions: see functions.ts for why. */
 export class State {
@@ -61,13 +64,15 @@ export class State {
     { sessionId, writes, limits, expiresAt }: StateCommit,
     now: number,
   ): Promise<StateResult | undefined> {
+    const { array: values, gap } = textArrayWithGaps(writes.map(({ value }) => value));
     const [row] = await this.#statements.commit({
       sessionId,
       now,
       keys: utf8Array(writes.map(({ key }) => key)),
-      values: textArray(writes.map(({ value }) => value)),
+      values,
+      gap,
       bytes: numberArray(writes.map((write) => write.bytes)),
-      expected: numberArray(writes.map(({ expectedVersion }) => expectedVersion)),
+      expected: numberArray(writes.map(({ expectedVersion }) => expectedVersion ?? ANY_VERSION)),
       maxKeys: limits.maxKeys,
       maxBytes: limits.maxBytes,
       expiresAt,
@@ -90,8 +95,8 @@ export class State {
   }
 }
 
-function toText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('utf8');
+function toText(hex: string): string {
+  return Buffer.from(hex, 'hex').toString('utf8');
 }
 
 interface BySession {
@@ -100,7 +105,8 @@ interface BySession {
 }
 
 interface SelectedKey {
-  readonly key: Uint8Array | null;
+  /** As hex digits: how the server writes a bytea is a setting (bytea_output). */
+  readonly key: string | null;
   readonly value: string | null;
   readonly version: Int8 | null;
 }
@@ -149,7 +155,7 @@ function prepare(connection: Connection) {
 
     read: connection.reading(
       (_, { sessionId, keys, now }: BySession & { readonly keys: string }) => sql<SelectedKey>`
-        select kept.key, kept.value, kept.version
+        select encode(kept.key, 'hex') as key, kept.value, kept.version
         from ${table.sessions} as session
         left join ${table.state} as kept on kept.session_pk = session.pk and kept.key = any(${keys}::bytea[])
         where session.id = ${sessionId} and session.expires_at > ${now}`,
@@ -157,7 +163,7 @@ function prepare(connection: Connection) {
 
     readAll: connection.reading(
       (_, { sessionId, now }: BySession) => sql<SelectedKey>`
-        select kept.key, kept.value, kept.version
+        select encode(kept.key, 'hex') as key, kept.value, kept.version
         from ${table.sessions} as session
         left join ${table.state} as kept on kept.session_pk = session.pk
         where session.id = ${sessionId} and session.expires_at > ${now}`,
@@ -199,6 +205,7 @@ function prepare(connection: Connection) {
         commit: BySession & {
           readonly keys: string;
           readonly values: string;
+          readonly gap: string;
           readonly bytes: string;
           readonly expected: string;
           readonly maxKeys: number;
@@ -207,8 +214,8 @@ function prepare(connection: Connection) {
         },
       ) => sql<Committed>`
         select * from ${named('commit_state')}(
-          ${commit.sessionId}::text, ${commit.now}::int8, ${commit.keys}::bytea[], ${commit.values}::text[], ${commit.bytes}::int8[],
-          ${commit.expected}::int8[], ${commit.maxKeys}::int8, ${commit.maxBytes}::int8, ${commit.expiresAt}::int8)`,
+          ${commit.sessionId}::text, ${commit.now}::int8, ${commit.keys}::bytea[], array_replace(${commit.values}::text[], ${commit.gap}::text, null), ${commit.bytes}::int8[],
+          array_replace(${commit.expected}::int8[], ${sql.lit(ANY_VERSION)}::int8, null), ${commit.maxKeys}::int8, ${commit.maxBytes}::int8, ${commit.expiresAt}::int8)`,
     ),
 
     clear: connection.writing(

@@ -69,7 +69,7 @@ function prepare(connection: Connection) {
           update ${table.sessions} as trimmed set
             trimmed_seq = (select max(seq) from taken),
             log_bytes = session.log_bytes - (select sum(bytes) from taken),
-            forgotten_seq = coalesce((select trimmed_seq from forgettable), session.forgotten_seq)
+            forgotten_seq = greatest(session.forgotten_seq, (select trimmed_seq from forgettable))
           from session
           where trimmed.pk = session.pk and exists (select from taken)
         )

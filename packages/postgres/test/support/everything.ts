@@ -35,6 +35,9 @@ export function everything(backend: SessionBackend, [one, two]: readonly [string
     ),
     use('touchSession', () => backend.touchSession(one, 400, 1)),
     use('readSession', () => backend.readSession(one, 1)),
+    ...[null, 'me'].map((principal) =>
+      use(`readSession for ${principal}`, () => backend.readSession(one, 1, { kind: 'session', principal })),
+    ),
     ...[undefined, null, 'me'].map((principal) =>
       use(`listSessions of ${principal}`, () =>
         backend.listSessions({ kind: 'session', principal, afterId: one, limit: 10 }, 1),

@@ -1,6 +1,12 @@
-import type { SessionBackend } from '@mcp-session/core';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { SessionBackend, SessionStore } from '@mcp-session/core';
 import { createTestSchema, type TestSchema } from '@mcp-session-tooling/databases';
-import { createPostgresBackend, type PostgresBackendOptions } from '@mcp-session/postgres';
+import {
+  createPostgresBackend,
+  createPostgresStore,
+  type PostgresBackendOptions,
+  type PostgresStoreOptions,
+} from '@mcp-session/postgres';
 import postgres from 'postgres';
 import { inject, onTestFinished } from 'vitest';
 
@@ -19,6 +25,13 @@ export function connect(url: string, options: postgres.Options<Record<string, ne
   const sql = postgres(url, { onnotice: () => undefined, ...options });
   onTestFinished(() => sql.end({ timeout: 5 }));
   return sql;
+}
+
+/** A store that does not sweep by itself, closed after the test. */
+export async function openStore(options: PostgresStoreOptions): Promise<SessionStore> {
+  const store = await createPostgresStore({ sweep: false, ...options });
+  onTestFinished(() => store.close());
+  return store;
 }
 
 /** A backend, closed after the test. */
@@ -57,4 +70,29 @@ export async function append(
 ): ReturnType<SessionBackend['appendEvents']> {
   const events = streams.map((streamId) => ({ streamId, message: '1', bytes: 1 }));
   return await backend.appendEvents([{ sessionId, token, events, expiresAt: undefined }], 1);
+}
+
+/** A role that may connect and nothing else, gone after the test. */
+export async function newRole(): Promise<{ readonly sql: postgres.Sql; readonly role: string; readonly url: string }> {
+  const role = `role_${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
+  const sql = connect(inject('postgres').url);
+  await sql.unsafe(`create role ${role} login password '${role}'`);
+  onTestFinished(async () => {
+    await sql.unsafe(`drop owned by ${role} cascade`);
+    await sql.unsafe(`drop role ${role}`);
+  });
+  const url = new URL(inject('postgres').url);
+  url.username = role;
+  url.password = role;
+  return { sql, role, url: url.href };
+}
+
+/** Resolves when so many statements on the tables of this test wait for a lock. */
+export async function untilWaiting(sql: postgres.Sql, schema: string, count: number): Promise<void> {
+  for (;;) {
+    const waiting = await sql`
+      select from pg_stat_activity where wait_event_type = 'Lock' and query like ${`%${schema}%`}`;
+    if (waiting.length >= count) return;
+    await wait(10);
+  }
 }
