@@ -197,4 +197,31 @@ describe('retention', () => {
     expect(await collect(session.events.replay())).toHaveLength(11);
     expect(after.calls.count('trimEvents')).toBe(3);
   });
+
+  it.each([
+    { name: 'asked for', retention: undefined },
+    { name: 'of the retention', retention: { maxEvents: 500 } },
+  ])('$name leaves the database to others between two of its steps', async ({ retention }) => {
+    const steps: { readonly from: number; readonly to: number }[] = [];
+    const { store, backend, clock } = await open({ ...(retention && { retention }) }, (inner) => ({
+      async trimEvents(id, bound, now) {
+        const from = performance.now();
+        while (performance.now() - from < 10);
+        const removed = await inner.trimEvents(id, bound, now);
+        steps.push({ from, to: performance.now() });
+        return removed;
+      },
+    }));
+    const { id, events } = await store.create();
+    const filling = Array.from({ length: 2_600 }, () => ({ streamId: 's', message: '1', bytes: 1 }));
+    await backend.appendEvents([{ sessionId: id, token: 't', events: filling, expiresAt: undefined }], clock.now);
+
+    if (retention === undefined) expect(await events.trim({ maxEvents: 500 })).toBe(2_100);
+    else await events.append('s', 1);
+    await events.append('s', 2);
+
+    expect(steps).toHaveLength(3);
+    for (const [index, { from }] of steps.slice(1).entries())
+      expect(from - (steps[index]?.to ?? 0)).toBeGreaterThanOrEqual(9);
+  });
 });

@@ -1,6 +1,8 @@
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, vi } from 'vitest';
+import { Rests } from '../src/lib/rests.ts';
 import { Sweeper } from '../src/lib/sweeper.ts';
+import { errorOf } from './support/errors.ts';
 import { open } from './support/open.ts';
 
 describe('store.sweep', () => {
@@ -42,6 +44,57 @@ describe('store.sweep', () => {
     expect(await store.sweep()).toBe(5);
     expect(limits.length).toBeGreaterThanOrEqual(8);
     expect(new Set(limits)).toEqual(new Set([10]));
+  });
+
+  it('leaves the database to others between two steps for as long as the last one took', async () => {
+    const steps: { readonly from: number; readonly to: number }[] = [];
+    const { store } = await open({}, () => ({
+      async sweep() {
+        const from = performance.now();
+        const tookMs = [1, 12, 5, 0][steps.length] ?? 0;
+        while (performance.now() - from < tookMs);
+        steps.push({ from, to: performance.now() });
+        return { ids: [], done: steps.length === 4 };
+      },
+    }));
+
+    await store.sweep();
+
+    const rests = steps.slice(1).map(({ from }, index) => from - (steps[index]?.to ?? 0));
+    // A timer may fire up to a millisecond early.
+    for (const [index, rest] of rests.entries())
+      expect(rest).toBeGreaterThanOrEqual(Math.max((steps[index]?.to ?? 0) - (steps[index]?.from ?? 0), 2) - 1);
+  });
+
+  it('takes fewer rows a step where a step holds up everybody and is slow, and more where it is quick', async () => {
+    const limits: number[] = [];
+    const { store } = await open({ sweep: { stepRows: 400, intervalMs: 1_000_000 } }, (inner) => ({
+      capabilities: { ...inner.capabilities, blocksThread: true },
+      async sweep(limit) {
+        limits.push(limit);
+        const from = performance.now();
+        // A tenth of a millisecond a row.
+        if (limits.length === 5) while (performance.now() - from < limit / 10);
+        return { ids: [], done: limits.length === 7 };
+      },
+    }));
+
+    await store.sweep();
+
+    expect(limits.slice(0, 5)).toEqual([50, 100, 200, 400, 400]);
+    expect(limits[5]).toBeLessThanOrEqual(200);
+    expect(limits[5]).toBeGreaterThanOrEqual(100);
+    expect(limits[6]).toBeGreaterThan(limits[5] ?? 0);
+  });
+
+  it('ends with the rest that closing cuts short', async () => {
+    const { store, calls } = await open({}, () => ({ sweep: async () => ({ ids: [], done: false }) }));
+    const sweeping = errorOf(() => store.sweep());
+    await calls.next('sweep');
+
+    await store.close();
+
+    expect(await sweeping).toMatchObject({ code: 'STORE_CLOSED' });
   });
 
   it('is harmless when several run at once', async () => {
@@ -115,5 +168,17 @@ describe('the sweeper', () => {
     sweeper.stop();
 
     expect(most).toBe(1);
+  });
+});
+
+describe('rests', () => {
+  it('end at once when they are closed, and none begins any more', async () => {
+    const rests = new Rests();
+    const hourAgo = performance.now() - 3_600_000;
+    const resting = [rests.after(hourAgo), rests.after(hourAgo, false)];
+
+    rests.close();
+
+    expect(await Promise.all([...resting, rests.after(hourAgo)])).toHaveLength(3);
   });
 });

@@ -208,4 +208,39 @@ describe('polling', () => {
     for (const { events } of [first, second]) await events.append('s', 1);
     await Promise.all([waiting, joined]);
   });
+
+  it('asks about idle sessions no more often because another one is busy', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const asked: string[][] = [];
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 16, maxMs: 1_000 } },
+      readHeads: (ids, now) => {
+        asked.push([...ids]);
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const busy = await store.create();
+    const idle = await Promise.all(Array.from({ length: 20 }, () => store.create()));
+    const waiting = idle.map(({ events }) => events.tail().next());
+    await vi.advanceTimersByTimeAsync(10_000);
+    asked.length = 0;
+    const tail = busy.events.tail();
+    for (let n = 0; n < 50; n++) {
+      const next = tail.next();
+      await vi.advanceTimersByTimeAsync(200);
+      await busy.events.append('s', n);
+      await next;
+    }
+
+    const counts = idle.map(({ id }) => asked.filter((ids) => ids.includes(id)).length);
+    // Ten seconds at one look a second. The busy one is looked at as before, each time from the shortest delay on.
+    expect(Math.max(...counts)).toBeLessThanOrEqual(11);
+    expect(Math.min(...counts)).toBeGreaterThanOrEqual(9);
+    expect(asked.filter((ids) => ids.includes(busy.id)).length).toBeGreaterThan(150);
+    // And they stay together: one call for all of them.
+    expect(asked.filter((ids) => ids.some((id) => id !== busy.id)).length).toBeLessThanOrEqual(11);
+    for (const { events } of idle) await events.append('s', 1);
+    await Promise.all(waiting);
+  });
 });

@@ -44,7 +44,7 @@ export interface Capabilities {
   readonly blocksThread: boolean;
   /**
    * How often core looks for what other processes appended while a tail waits, in milliseconds. It begins with `minMs` and backs off to `maxMs`
-   * while nothing comes. Where nothing is shared, it is how soon a tail notices that its session has expired.
+   * while nothing comes, for each session by itself; with {@link SessionBackend.readChangeMarker} it stays at `minMs`. Where nothing is shared, it is how soon a tail notices that its session has expired.
    */
   readonly poll: { readonly minMs: number; readonly maxMs: number };
 }

@@ -134,14 +134,17 @@ export class SessionEvents {
       throughSeq: cursor?.seq,
       limit: TRIM_STEP,
     };
-    return this.#session.shared.operations.run(async () => {
+    const { operations } = this.#session.shared;
+    return operations.run(async () => {
       if (cursor !== undefined) await checkIssued(this.#session, cursor, through);
       for (let removed = 0; ;) {
+        const startedAt = performance.now();
         const step = this.#session.alive(
           await this.#session.read('trimEvents', (backend, at) => backend.trimEvents(this.#session.id, bound, at)),
         );
         removed += step;
         if (step < TRIM_STEP) return removed;
+        await operations.rests.after(startedAt);
       }
     });
   }

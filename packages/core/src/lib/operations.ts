@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { SessionBackend } from './backend.ts';
 import { SessionError, type SessionErrorCode } from './errors.ts';
 import { EventLoopTurn } from './event-loop.ts';
+import { Rests } from './rests.ts';
 
 /** Names of the backend's methods that are observed. */
 export type OperationName = Exclude<keyof SessionBackend, 'name' | 'capabilities' | 'readChangeMarker' | 'close'>;
@@ -28,6 +29,8 @@ export class Operations {
   readonly #backend: SessionBackend;
   readonly #observe: Observer | undefined;
   #underWay = 0;
+  /** Between the steps of long work. */
+  readonly rests: Rests = new Rests();
   readonly #turn: EventLoopTurn = new EventLoopTurn();
   #closed = false;
   #onIdle: (() => void) | undefined;
@@ -105,6 +108,7 @@ export class Operations {
   /** Refuses all further work and resolves when none is under way. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.rests.close();
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }
 

@@ -44,10 +44,12 @@ export class Retention {
   }
 
   async #trim(sessionId: string, bound: TrimBound): Promise<void> {
-    let removed: number | undefined;
-    do {
+    for (;;) {
+      const startedAt = performance.now();
       const now = this.#clock();
-      removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
-    } while (removed === TRIM_STEP);
+      const removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
+      if (removed !== TRIM_STEP) return;
+      await this.#operations.rests.after(startedAt);
+    }
   }
 }

@@ -19,7 +19,7 @@ import {
   type GetSessionOptions,
   type ListSessionsOptions,
 } from './store-options.ts';
-import { Sweeper } from './sweeper.ts';
+import { LEAST_ROWS, nextRows, Sweeper } from './sweeper.ts';
 import { WakeUps } from './wake-ups.ts';
 
 /** A page of sessions in the byte order of their ids; for generated ids that is the order of their creation. */
@@ -49,7 +49,8 @@ export class SessionStore<S extends StateSchemas = AnySchemas> {
       return retention.enforce(request.sessionId, result);
     });
     this.#shared = { backend, operations, options: resolved, appends, wakeUps, updates: new Serial() };
-    this.#sweeper = resolved.sweep === false ? undefined : new Sweeper(resolved.sweep.intervalMs, () => this.sweep());
+    this.#sweeper =
+      resolved.sweep === false ? undefined : new Sweeper(resolved.sweep.intervalMs, () => this.#sweep(false));
   }
 
   /** Name of the backend, such as `sqlite`. */
@@ -148,19 +149,29 @@ export class SessionStore<S extends StateSchemas = AnySchemas> {
   }
 
   /**
-   * Removes what has expired or was ended, in bounded steps, until nothing is left to remove. Runs in the background by itself unless the option `sweep` is `false`.
+   * Removes what has expired or was ended, in bounded steps, until nothing is left to remove. Between two steps it rests as long as the last one took. Runs in the background by itself unless the option `sweep` is `false`.
    *
    * @returns How many sessions' records were removed.
    */
-  async sweep(): Promise<number> {
-    const { operations, options } = this.#shared;
+  sweep(): Promise<number> {
+    return this.#sweep(true);
+  }
+
+  async #sweep(keepAlive: boolean): Promise<number> {
+    const { backend, operations, options } = this.#shared;
     const stepRows = options.sweep === false ? 1_000 : options.sweep.stepRows;
+    const { blocksThread } = backend.capabilities;
+    // Where a step holds up everybody, it begins with few rows.
+    let rows = blocksThread ? Math.min(LEAST_ROWS, stepRows) : stepRows;
     for (let removed = 0; ;) {
+      const startedAt = performance.now();
       const now = options.clock();
       operations.checkOpen();
-      const { ids, done } = await operations.call('sweep', (backend) => backend.sweep(stepRows, now));
+      const { ids, done } = await operations.call('sweep', () => backend.sweep(rows, now));
       removed += ids.length;
       if (done) return removed;
+      if (blocksThread) rows = nextRows(rows, performance.now() - startedAt, stepRows);
+      await operations.rests.after(startedAt, keepAlive);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { SessionBackend } from './backend.ts';
 import { SessionError } from './errors.ts';
 import type { Operations } from './operations.ts';
+import { SessionWaiters, type Tail, type Waiter } from './session-waiters.ts';
 
 /** Where nothing has changed, heads are read this often all the same: a session may have expired, which no write shows. */
 const EXPIRY_POLL_MS = 1_000;
@@ -19,44 +20,6 @@ export interface WakeUp {
   dispose(): void;
 }
 
-interface Waiter {
-  readonly afterSeq: number;
-  readonly wake: (error?: Error) => void;
-}
-
-interface Tail {
-  /** What it waits with; `undefined`: it does not. */
-  waiter: Waiter | undefined;
-  /** Something may have moved since it read last. A hint that comes between a read and the wait that follows must not be lost. */
-  hinted: boolean;
-}
-
-class SessionWaiters {
-  /** The newest number that this process has heard of. */
-  lastSeq = 0;
-  readonly tails = new Set<Tail>();
-  readonly waiters = new Set<Waiter>();
-
-  wake(error?: Error): void {
-    for (const waiter of this.waiters) waiter.wake(error);
-  }
-
-  hint(): void {
-    this.hintReaders();
-    this.wake();
-  }
-
-  /** Those that do not wait now look again before they do. */
-  hintReaders(): void {
-    for (const tail of this.tails) tail.hinted ||= tail.waiter === undefined;
-  }
-
-  moved(lastSeq: number): void {
-    if (lastSeq > this.lastSeq) this.lastSeq = lastSeq;
-    for (const waiter of this.waiters) if (waiter.afterSeq < this.lastSeq) waiter.wake();
-  }
-}
-
 /**
  * Wakes tails: at once for what this process appended, by the backend's hints, and by one poll for all waiting tails together. Events are never
  * taken from a wake-up, only read from the store, so that one may be lost, doubled or early.
@@ -70,7 +33,6 @@ export class WakeUps {
   #timer: NodeJS.Timeout | undefined;
   #pollAt = 0;
   #leastDelayMs: number;
-  #delayMs: number;
   #changeMarker: number | undefined;
   #headsReadAt = 0;
   #stopHints: Promise<() => Promise<void>> | undefined;
@@ -81,7 +43,6 @@ export class WakeUps {
     this.#operations = operations;
     this.#clock = clock;
     this.#leastDelayMs = backend.capabilities.poll.minMs;
-    this.#delayMs = this.#leastDelayMs;
   }
 
   /** Notes that this process appended, or ended the session where `lastSeq` is `undefined`. */
@@ -138,8 +99,8 @@ export class WakeUps {
       session.waiters.add(waiter);
       this.#waiting++;
       tail.waiter = waiter;
-      this.#delayMs = this.#leastDelayMs;
-      this.#schedulePoll();
+      session.waits(this.#leastDelayMs);
+      this.#schedulePoll(session.pollAt);
     });
   }
 
@@ -153,33 +114,40 @@ export class WakeUps {
     this.#stopHints?.catch(() => (this.#stopHints = undefined));
   }
 
-  #schedulePoll(): void {
+  #schedulePoll(pollAt: number): void {
     if (this.#closed || this.#waiting === 0) return;
-    const pollAt = performance.now() + this.#delayMs;
     // One that has just begun to wait brings a poll forward that the idle ones had put off.
     if (this.#timer !== undefined && this.#pollAt <= pollAt) return;
     clearTimeout(this.#timer);
     this.#pollAt = pollAt;
+    const delayMs = pollAt - performance.now();
     this.#timer = setTimeout(() => {
       void this.#poll().finally(() => {
         this.#timer = undefined;
-        this.#schedulePoll();
+        this.#schedulePoll(Math.max(this.#nextPollAt(), performance.now() + this.#leastDelayMs));
       });
-    }, this.#delayMs).unref();
+    }, delayMs).unref();
   }
 
   async #poll(): Promise<void> {
     if (this.#waiting === 0) return;
+    const { minMs, maxMs } = this.#backend.capabilities.poll;
     const startedAt = performance.now();
+    let asked: (readonly [id: string, session: SessionWaiters])[] = [];
     try {
-      const moved = this.#mayHaveChanged() && (await this.#wakeWhatMoved());
-      const { minMs, maxMs } = this.#backend.capabilities.poll;
+      if (this.#mayHaveChanged()) {
+        // With them those that would be asked about next: half of the shortest delay makes none slower.
+        asked = [...this.#sessions].filter(
+          ([, { waiters, pollAt }]) => waiters.size > 0 && (this.#hasMarker || pollAt <= startedAt + minMs / 2),
+        );
+        for (const [, session] of asked) session.askedAbout(maxMs);
+        await this.#wakeWhatMoved(asked);
+      }
       // However many tails wait, polling takes a fifth of the time at the most.
       this.#leastDelayMs = Math.max(minMs, 4 * (performance.now() - startedAt));
-      this.#delayMs = Math.max(this.#leastDelayMs, moved ? minMs : Math.min(this.#delayMs * 1.5, maxMs));
     } catch (error) {
       this.#changeMarker = undefined;
-      this.#delayMs = this.#backend.capabilities.poll.maxMs;
+      this.#leastDelayMs = maxMs;
       if (error instanceof SessionError && (error.retryable || error.code === 'STORE_CLOSED')) return;
       const failure =
         error instanceof Error
@@ -187,6 +155,18 @@ export class WakeUps {
           : new SessionError('STORE_FAILED', 'Looking for new events failed', { cause: error });
       for (const session of this.#sessions.values()) session.wake(failure);
     }
+  }
+
+  /** A marker is asked each time: it costs next to nothing, and tells nothing of whose the change is. */
+  get #hasMarker(): boolean {
+    return this.#backend.readChangeMarker !== undefined;
+  }
+
+  #nextPollAt(): number {
+    if (this.#hasMarker) return 0;
+    let next = Infinity;
+    for (const { waiters, pollAt } of this.#sessions.values()) if (waiters.size > 0 && pollAt < next) next = pollAt;
+    return next;
   }
 
   #mayHaveChanged(): boolean {
@@ -210,20 +190,17 @@ export class WakeUps {
     }
   }
 
-  async #wakeWhatMoved(): Promise<boolean> {
-    const ids = [...this.#sessions].filter(([, session]) => session.waiters.size > 0).map(([id]) => id);
+  async #wakeWhatMoved(asked: readonly (readonly [id: string, session: SessionWaiters])[]): Promise<void> {
+    if (asked.length === 0) return;
+    const ids = asked.map(([id]) => id);
     const now = this.#clock();
     this.#operations.checkOpen();
     const heads = await this.#operations.call('readHeads', (backend) => backend.readHeads(ids, now));
-    let moved = false;
-    for (const id of ids) {
-      const session = this.#sessions.get(id);
+    for (const [id, session] of asked) {
       const head = heads.get(id);
-      if (head === undefined) session?.wake();
-      else session?.moved(head.lastSeq);
-      moved ||= session !== undefined && session.waiters.size === 0;
+      if (head === undefined) session.wake();
+      else session.moved(head.lastSeq);
     }
-    return moved;
   }
 }
 
