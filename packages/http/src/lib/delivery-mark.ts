@@ -3,6 +3,9 @@ import type { Claim, Delivery } from './listener.ts';
 import { parseStandaloneCursor } from './standalone.ts';
 import type { AnySession } from './streams.ts';
 
+/** Settling time where no comments are sent, in milliseconds. */
+const DEFAULT_SETTLE_MS = 15_000;
+
 /**
  * How far a session's standalone stream was delivered, for a client that comes without a cursor.
  *
@@ -26,21 +29,21 @@ export class DeliveryMark {
   /**
    * @param claim The connection's claim to the stream: without it, what is delivered counts no more.
    * @param after Id of the last event in front of those that it sends; `undefined`: there is none.
-   * @param settleMs After how long a client has the cursor that its connection began with, in milliseconds.
+   * @param keepAliveMs After how long a client has the cursor that its connection began with, in milliseconds; 0: the default.
    */
   constructor(
     session: AnySession,
     claim: Claim,
     after: string | undefined,
-    settleMs: number,
+    keepAliveMs: number,
     onError: (error: unknown) => void,
   ) {
     this.#session = session;
     this.#claim = claim;
     this.#written = after;
-    this.#settleMs = settleMs;
+    this.#settleMs = keepAliveMs || DEFAULT_SETTLE_MS;
     this.#onError = onError;
-    this.#settledAt = performance.now() + settleMs;
+    this.#settledAt = performance.now() + this.#settleMs;
   }
 
   /** How far this connection has come. */

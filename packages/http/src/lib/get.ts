@@ -17,6 +17,8 @@ const INTERRUPTED = 'Request was interrupted: the server that handled it has sto
 /** A GET of a session. */
 export interface GetRequest {
   readonly request: Request;
+  /** When its token expires, in Unix seconds; `undefined`: never. */
+  readonly expiresAt: number | undefined;
   /** The protocol revision that governs it. */
   readonly revision: string;
   /** The session's facts as they are now, and reads them again. */
@@ -35,7 +37,7 @@ export class GetHandler<Server extends ServerLike> {
   }
 
   async handle(local: LocalSession<Server>, get: GetRequest): Promise<Response> {
-    const { request, revision } = get;
+    const { request } = get;
     // An empty header is none: that is what a client sends which has seen no id yet.
     const cursor = request.headers.get('last-event-id') || undefined;
     if (cursor === undefined) return this.#listen(local, get, undefined);
@@ -48,7 +50,7 @@ export class GetHandler<Server extends ServerLike> {
     const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
     // Other streams of the log are not the client's.
     if (stream === undefined) throw new SessionError('INVALID_CURSOR', 'Cursor is of no stream for the client');
-    return this.#resumeRequest(local, request, revision, { cursor, stream });
+    return this.#resumeRequest(local, get, { cursor, stream });
   }
 
   async #listen(local: LocalSession<Server>, get: GetRequest, cursor: StandaloneCursor | undefined): Promise<Response> {
@@ -66,23 +68,24 @@ export class GetHandler<Server extends ServerLike> {
 
   async #tryListen(
     local: LocalSession<Server>,
-    { request, revision }: GetRequest,
+    { request, revision, expiresAt }: GetRequest,
     facts: ProtocolFacts,
     cursor: StandaloneCursor | undefined,
   ): Promise<Response | HeldBy> {
     const claimant = { facts, cursor, isOpen: () => local.isOpen(STANDALONE_STREAM) };
     const claimed = await claimListener(local.session, claimant, this.#settings);
     if ('heldBy' in claimed) return claimed.heldBy;
+    const connection = { streamId: STANDALONE_STREAM, request, expiresAt };
     if ('span' in claimed) {
       const { span } = claimed;
       const opening = this.#opening(wireId(span.after, span.generation), revision);
-      return local.open({ streamId: STANDALONE_STREAM, opening, after: span.after, span, request }).response;
+      return local.open({ ...connection, opening, after: span.after, span }).response;
     }
     const { claim } = claimed;
     try {
       const after = claimed.after === cursor?.id ? cursor?.id : await this.#listenAfter(local, claimed.after);
       const opening = this.#opening(after === undefined ? undefined : wireId(after, claim.generation), revision);
-      return local.open({ streamId: STANDALONE_STREAM, opening, after, claim, request }).response;
+      return local.open({ ...connection, opening, after, claim }).response;
     } catch (error) {
       await releaseListener(local.session, claim);
       throw error;
@@ -104,8 +107,7 @@ export class GetHandler<Server extends ServerLike> {
 
   async #resumeRequest(
     local: LocalSession<Server>,
-    request: Request,
-    revision: string,
+    { request, revision, expiresAt }: GetRequest,
     { cursor, stream }: { readonly cursor: string; readonly stream: RequestStream },
   ): Promise<Response> {
     const { streamId, requests } = stream;
@@ -120,7 +122,8 @@ export class GetHandler<Server extends ServerLike> {
     const opening = this.#opening(cursor, revision);
     const { readSeq: openedSeq } = progress;
     const settlement = new Settlement(requests, settled);
-    const { response, over } = local.open({ streamId, opening, after: cursor, settlement, openedSeq, request });
+    const connection = { streamId, opening, after: cursor, settlement, openedSeq, request, expiresAt };
+    const { response, over } = local.open(connection);
     if (!running && progress.unsettled?.length !== 0) void this.#settleWhenDead(local, stream, progress, over);
     return response;
   }

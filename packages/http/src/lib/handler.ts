@@ -172,7 +172,8 @@ export class Handler<
     const session = await this.#finder.find(caller);
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     const readFacts = async (): Promise<ProtocolFacts> => (await this.#finder.find(caller)).protocol;
-    const get = { request: caller.request, revision, facts: session.protocol, readFacts };
+    const { request, authInfo } = caller;
+    const get = { request, expiresAt: authInfo?.expiresAt, revision, facts: session.protocol, readFacts };
     return this.#withLocal(session, caller, (local) => this.#gets.handle(local, get));
   }
 

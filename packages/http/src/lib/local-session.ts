@@ -12,6 +12,7 @@ import { type OutgoingEvent, retryFrame, SseConnection } from './sse.ts';
 import { STANDALONE_STREAM } from './standalone.ts';
 import type { StoreHealth } from './store-health.ts';
 import { type AnySession, follow, type FollowOptions } from './streams.ts';
+import { whenExpired } from './token-expiry.ts';
 import type { SessionTransport } from './transport.ts';
 
 /** A node's sign of life, see `NodeLease`. */
@@ -31,8 +32,6 @@ export interface LocalSettings {
 const FLUSH_MS = 500;
 /** When a connection that is kept open while the store fails is read for again, in milliseconds. */
 const READ_AGAIN_MS = 500;
-/** Settling time of the delivery mark where no comments are sent, in milliseconds. */
-const DEFAULT_SETTLE_MS = 15_000;
 
 /** A session that this node holds: its server, its transport and the connections that its client has open here. */
 export class LocalSession<Server extends ServerLike> {
@@ -108,18 +107,17 @@ export class LocalSession<Server extends ServerLike> {
   }
 
   /** Opens a connection, in the place of one that the stream already has: a message goes to one of them only. */
-  open({ streamId, opening, request, claim, unstored = false, ...from }: OpenOptions): Opened {
+  open({ streamId, opening, request, claim, expiresAt, unstored = false, ...from }: OpenOptions): Opened {
     if (this.closed) throw sessionMoves();
     const place = from.span === undefined ? streamId : `${streamId} ${from.span.generation}`;
     this.#connections.get(place)?.close();
-    const { keepAliveMs, onError } = this.#settings;
+    const { health, keepAliveMs, retryIntervalMs, onError } = this.#settings;
     const abort = new AbortController();
     const mark =
-      claim === undefined
-        ? undefined
-        : new DeliveryMark(this.session, claim, from.after, keepAliveMs || DEFAULT_SETTLE_MS, onError);
+      claim === undefined ? undefined : new DeliveryMark(this.session, claim, from.after, keepAliveMs, onError);
     const done = claim === undefined ? undefined : this.#settings.lease.begin();
     const onAbort = (): void => connection.close();
+    const stay = whenExpired(expiresAt, health, () => connection.close(retryFrame(retryIntervalMs)));
     const connection: SseConnection = new SseConnection({
       opening,
       events: unstored
@@ -137,6 +135,7 @@ export class LocalSession<Server extends ServerLike> {
       onClosed: (error) => {
         abort.abort();
         done?.();
+        stay();
         request.signal.removeEventListener('abort', onAbort);
         if (this.#connections.get(place) === connection) this.#connections.delete(place);
         this.lastUsedAt = performance.now();

@@ -12,6 +12,8 @@ export interface OpenOptions extends Omit<FollowOptions, 'signal' | 'readAgain'>
   readonly opening: string;
   /** Whether it is for a stream that is not in the log: what it sends is pushed. Default: `false`. */
   readonly unstored?: boolean;
+  /** When the client's token expires, in Unix seconds: it is to come back with a new one. Default: never. */
+  readonly expiresAt?: number | undefined;
   /** The client's request: when it is aborted, the connection is closed and nothing else. */
   readonly request: Request;
 }

@@ -144,6 +144,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       unstored: cursor === undefined,
       settlement: new Settlement(requests.length),
       request: caller.request,
+      // A client that cannot come back keeps the connection of its call.
+      expiresAt: polls && cursor !== undefined ? caller.authInfo?.expiresAt : undefined,
     });
     stream.attach({
       push: (message, always) => local.push(streamId, message, always),

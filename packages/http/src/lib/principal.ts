@@ -3,6 +3,8 @@ import { INTERNAL_ERROR } from './json-rpc.ts';
 
 /** What both SDK lines tell of a verified access token, as far as it is needed to tell whose it is. */
 export interface AuthFacts {
+  /** When the token expires, in Unix seconds: streams end then. `undefined`: never. */
+  readonly expiresAt?: number | undefined;
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
 }
 
