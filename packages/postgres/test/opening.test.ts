@@ -133,6 +133,22 @@ describe('clients', () => {
     expect(await store.count()).toBe(0);
   });
 
+  it('by the second of two hosts, for calls and for notifications', async () => {
+    const { url, schema } = await newSchema();
+    const gone = await Proxy.open(url);
+    gone.close();
+    const { host } = new URL(url);
+    const both = url.replace(host, `${new URL(gone.url).host},${host}`);
+    const [backend, other] = [await openBackend({ url: both, schema }), await openBackend({ url, schema })];
+    await backend.migrate();
+    await createSession(backend);
+    const hinted: string[] = [];
+    await backend.watch?.((sessionId) => hinted.push(sessionId));
+    await append(other, 'token');
+    await vi.waitFor(() => expect(hinted).toEqual(['a']), 5_000);
+    await Promise.all(Array.from({ length: 6 }, (_, n) => append(backend, `token-${n}`)));
+  });
+
   it('without prepared statements', async () => {
     const { backend, sql, schema } = await newBackend({ prepare: false });
     await createSession(backend);

@@ -110,6 +110,7 @@ export class Pool implements Client {
 
   open(lane?: PoolLane): Sql {
     const { url, prepare, statementTimeoutMs } = this.#options;
+    let attempts = 0;
     const options: Options<Record<string, never>> & UntypedOptions = {
       max: 1,
       prepare,
@@ -129,7 +130,8 @@ export class Pool implements Client {
           default_transaction_isolation: 'read committed',
         }),
       },
-      socket: (parsed) => this.#connect(parsed, lane),
+      // With several hosts, each attempt goes to the next one.
+      socket: (parsed) => this.#connect(parsed, attempts++, lane),
     };
     try {
       return url === undefined ? this.#driver(options) : this.#driver(url, options);
@@ -143,8 +145,8 @@ export class Pool implements Client {
 
   // Returned before it is connected: postgres.js loses a connection for good whose socket is refused here (3.4.9, createSocket),
   // and writes wait in the socket until it is.
-  #connect({ host, port, path }: ParsedOptions, lane: PoolLane | undefined): Socket {
-    const index = (lane?.attempts ?? 0) % host.length;
+  #connect({ host, port, path }: ParsedOptions, attempts: number, lane: PoolLane | undefined): Socket {
+    const index = attempts % host.length;
     const target = { host: host[index] ?? 'localhost', port: port[index] ?? 5432 };
     const socket = path === false ? connect({ ...target, noDelay: true }) : connect(path);
     // Not by a listener: postgres.js removes those of others when it begins TLS.
@@ -160,8 +162,6 @@ class PoolLane implements Lane {
   sql: Sql;
   mayWait = true;
   refusesTls = false;
-  /** How many connections it has begun: with several hosts, each goes to the next one. */
-  attempts = 0;
   readonly #pool: Pool;
   #socket: Socket | undefined;
   #generation = 0;
@@ -174,7 +174,6 @@ class PoolLane implements Lane {
   }
 
   connecting(socket: Socket): void {
-    this.attempts++;
     this.#socket = socket;
     this.#generation = this.#pool.generation;
     this.mayWait = true;
