@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 // Workspace packages export their TypeScript sources under this condition, so tests need no build.
@@ -20,6 +21,8 @@ const config: ViteUserConfig = defineConfig({
     // What a test loads with Node's own import() must come from the same sources.
     execArgv: [`--conditions=${source}`],
     pool: 'forks',
+    // Two files at a time on a machine of two cores as well, where vitest would run one: most of them wait for timers, databases and processes.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     allowOnly: false,
     passWithNoTests: false,
     expect: { requireAssertions: true },

@@ -6,7 +6,7 @@ import { checkStoreName, storeNames } from './command-line.ts';
 import { playStory } from './demo/story.ts';
 import { playTwoNodes } from './demo/two-nodes.ts';
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 
 const help = `Usage: npx -y pnpm@12 demo [options]
 

@@ -108,7 +108,8 @@ describe('code blocks', () => {
   beforeAll(() => {
     writeBlocks(inLanguage('ts').map(([, block]) => block));
     complaints = checkTypes();
-  });
+    // A compiler over all blocks: seconds, and many on a machine that is busy.
+  }, 120_000);
 
   it.each(blocks)('%s is checked, or says why not', (_, block) => {
     expect(isChecked(block) || (block.unchecked ?? '') !== '').toBe(true);

@@ -72,6 +72,18 @@ export const openBackend = (path) => createSqliteBackend({ path });
 import { join } from 'node:path';
 import { describeBackend } from '@mcp-session/conformance';
 import { createSqliteBackend } from '@mcp-session/sqlite';
+import Database from 'better-sqlite3';
+
+function rowsOf(path) {
+  const database = new Database(path, { readonly: true });
+  const all = (table) => database.prepare('select * from mcp_' + table).all();
+  const ids = new Map(all('sessions').map(({ pk, id }) => [pk, id]));
+  const rows = ['sessions', 'state', 'events', 'tokens', 'trims'].flatMap((table) =>
+    all(table).map((row) => ({ table, session: ids.get(row.pk ?? row.session_pk), text: JSON.stringify(row) })),
+  );
+  database.close();
+  return rows;
+}
 
 describeBackend('installed', async () => {
   const folder = mkdtempSync(join(import.meta.dirname, 'data-'));
@@ -80,6 +92,7 @@ describeBackend('installed', async () => {
     backend: await createSqliteBackend({ path }),
     reopen: () => createSqliteBackend({ path }),
     secondProcess: { module: new URL('second-process.mjs', import.meta.url), argument: path },
+    rows: async () => rowsOf(path),
     dispose: () => rmSync(folder, { recursive: true, force: true }),
   };
 });

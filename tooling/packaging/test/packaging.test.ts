@@ -14,6 +14,7 @@ const published = workspacePackages().filter(({ manifest }) => manifest.private 
 const attw = join(root, 'tooling', 'packaging', 'node_modules', '.bin', 'attw');
 const folder = mkdtempSync(join(tmpdir(), 'mcp-session-packaging-'));
 const packed = new Map<string, Packed>();
+const installed = new Map<string, Promise<void> | undefined>();
 
 // An optional peer is the user's choice, so each entry is tried with those alone that it is for.
 const optionalPeers: Readonly<Record<string, readonly string[]>> = {
@@ -30,6 +31,8 @@ function get(name: string): Packed {
 beforeAll(async () => {
   await buildAll();
   for (const pkg of published) packed.set(pkg.manifest.name, await pack(pkg, folder));
+  // While the packages themselves are looked at.
+  installProjects();
 }, 5 * minutes);
 
 afterAll(() => {
@@ -66,6 +69,18 @@ describe.each(published.map(({ manifest }) => manifest.name))('%s', (name) => {
     }
   });
 
+  it('has a README whose links work where the package stands alone, and whose paths are in the repository', () => {
+    const { unpacked } = get(name);
+    const source = published.find(({ manifest }) => manifest.name === name)?.path ?? root;
+    const text = readFileSync(join(unpacked, 'README.md'), 'utf8');
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)\s#]+)/g)].map(([, link = '']) => link);
+    expect(links.filter((link) => !existsSync(join(unpacked, link)))).toEqual([]);
+
+    const paths = [...text.matchAll(/`((?:test|docs|examples)\/[\w./-]+)`/g)].map(([, path = '']) => path);
+    const isThere = (path: string) => existsSync(join(path.startsWith('test/') ? source : root, path));
+    expect(paths.filter((path) => !isThere(path))).toEqual([]);
+  });
+
   it('tells nothing of the workspace or the machine that built it', () => {
     const { unpacked, files } = get(name);
     const traces = [root.slice(0, -1), `${homedir()}${sep}`];
@@ -98,15 +113,10 @@ describe.each(published.map(({ manifest }) => manifest.name))('%s', (name) => {
   );
 });
 
-describe.each(projects())('an empty project with $name', ({ name, pkg, entries, peers }) => {
-  const project = join(folder, 'projects', name.replaceAll(/\W+/g, '-'));
+describe.each(projects())('an empty project with $name', ({ name, entries }) => {
+  const project = folderOf(name);
 
-  beforeAll(async () => {
-    const { manifest } = get(pkg);
-    const others = Object.fromEntries(peers.map((peer) => [peer, manifest.peerDependencies?.[peer] ?? 'missing']));
-    const plan = { packages: [get(pkg)], others: { ...others, '@types/node': '^22' } };
-    await createProject(project, plan, [...packed.values()]);
-  }, 5 * minutes);
+  beforeAll(() => installed.get(name), 5 * minutes);
 
   it.each(entries)('imports %s', async (entry) => {
     expect(await importEntry(project, entry)).not.toEqual([]);
@@ -137,6 +147,24 @@ describe('an empty project of the author of a backend', () => {
 
 function entriesOf({ name, exports = {} }: Manifest): string[] {
   return Object.keys(exports).map((entry) => name + entry.slice(1));
+}
+
+function folderOf(project: string): string {
+  return join(folder, 'projects', project.replaceAll(/\W+/g, '-'));
+}
+
+/** Two at a time, since npm waits for the registry and for the disk as much as it works. */
+function installProjects(): void {
+  const lanes: Promise<unknown>[] = [Promise.resolve(), Promise.resolve()];
+  for (const [index, { name, pkg, peers }] of projects().entries()) {
+    const { manifest } = get(pkg);
+    const others = Object.fromEntries(peers.map((peer) => [peer, manifest.peerDependencies?.[peer] ?? 'missing']));
+    const plan = { packages: [get(pkg)], others: { ...others, '@types/node': '^22' } };
+    const done = lanes[index % 2]?.then(() => createProject(folderOf(name), plan, [...packed.values()]));
+    installed.set(name, done);
+    // What fails is told by the tests of that project, and the next one is installed.
+    lanes[index % 2] = done?.catch(() => undefined) ?? Promise.resolve();
+  }
 }
 
 function projects(): { name: string; pkg: string; entries: string[]; peers: readonly string[] }[] {

@@ -82,7 +82,7 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
       if (progress === SEEN) client.network.stalled = true;
     },
   });
-  const outcome = call.then(String, String);
+  const outcome = call.then(String, (error: unknown) => (error instanceof Error ? error.message : String(error)));
   const early = outcome.then((text) =>
     Promise.reject(new Error(`The call ended before the server was killed: ${text}`)),
   );
