@@ -23,6 +23,9 @@ const config: ViteUserConfig = defineConfig({
     pool: 'forks',
     // Two files at a time on a machine of two cores as well, where vitest would run one: most of them wait for timers, databases and processes.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    // For a test that hangs, so that it ends: on a machine that is busy, a test of seconds can take many times as long.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     allowOnly: false,
     passWithNoTests: false,
     expect: { requireAssertions: true },
