@@ -1,2 +1,11 @@
 /** Names of other software that the documents mention as code and our sources do not. Everything else that looks like code must be ours. */
-export const foreignNames: readonly string[] = ['RESPONSE_STREAM', 'WriteThrottleEvents', 'allowImportingTsExtensions'];
+export const foreignNames: readonly string[] = [
+  'RESPONSE_STREAM',
+  'WriteThrottleEvents',
+  'allowImportingTsExtensions',
+  'createMessage',
+  'ctx',
+  'elicitInput',
+  'listRoots',
+  'requestSampling',
+];
