@@ -30,6 +30,7 @@ export type {
 export type {
   CountSessionsOptions,
   CreateSessionOptions,
+  EndSessionOptions,
   GetSessionOptions,
   ListSessionsOptions,
 } from './lib/store-options.ts';

@@ -14,6 +14,7 @@ describe('the options of a method', () => {
     ['append', 'append', { renwe: false }, 'renwe of append; did you mean renew?'],
     ['replay', 'replay', { lastEventId: '1' }, 'lastEventId of replay; did you mean after?'],
     ['tail', 'tail', { abortSignal: undefined }, 'abortSignal of tail; did you mean signal?'],
+    ['end', 'end', { keepID: false }, 'keepID of end; did you mean keepId?'],
     ['trim', 'trim', { olderThan: 5 }, 'olderThan of trim; did you mean maxAgeMs?'],
   ])('%s: are refused where one has a wrong name, or where they are no object', async (_, name, wrong, words) => {
     const { store, calls } = await open();
@@ -24,6 +25,7 @@ describe('the options of a method', () => {
       get: (options) => store.get(session.id, options),
       list: (options) => store.list(options),
       count: (options) => store.count(options),
+      end: (options) => session.end(options),
       append: (options) => session.events.append('s', 1, options),
       replay: (options) => session.events.replay(options),
       tail: (options) => session.events.tail(options),

@@ -133,6 +133,17 @@ describe('session.end', () => {
     expect((await store.create({ id: 'once' })).id).toBe('once');
   });
 
+  it('keeps no id where it need not', async () => {
+    const { store } = await open({ tombstoneMs: 5_000 });
+    const session = await store.create({ id: 'untold' });
+    await session.events.append('s', 1);
+
+    expect(await session.end({ keepId: false })).toBe(true);
+    expect(await session.end({ keepId: false })).toBe(false);
+    await store.sweep();
+    expect((await store.create({ id: 'untold' })).id).toBe('untold');
+  });
+
   it('accepts the longest tombstone', async () => {
     const { store } = await open({ tombstoneMs: Number.MAX_SAFE_INTEGER });
 

@@ -114,6 +114,31 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect([await store.count(), handler.localSessions]).toEqual([0, 0]);
   });
 
+  it('leaves no record of an initialize that is refused, and no tombstone either', async () => {
+    let now = Date.now();
+    let throws = false;
+    const { raw, store } = await start(line, {
+      memory: { maxSessions: 5, clock: () => now },
+      serve: () => {
+        if (throws) throw new Error('not now');
+        return { tools: {} };
+      },
+    });
+    for (let n = 0; n < 20; n++) {
+      const params = { protocolVersion: 7 };
+      const response = await raw().post({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+      expect(await response.json()).toMatchObject({ id: 1, error: {} });
+    }
+    throws = true;
+    for (let n = 0; n < 20; n++) expect((await raw().post(initialize())).status).toBe(500);
+    throws = false;
+    expect((await raw().post(initialize())).status).toBe(200);
+
+    // A day later there is only the one session to remove.
+    now += 90_000_000;
+    expect(await store.sweep()).toBe(1);
+  });
+
   it('refuses what is too large or too deep to be kept with the session, and leaves no session', async () => {
     const { raw, store } = await start(line);
     const params = { protocolVersion: '2025-11-25', clientInfo: { name: 'x', version: '1' } };

@@ -105,7 +105,7 @@ export interface SessionBackend {
 
   /**
    * Ends a live session and leaves a tombstone that keeps the id taken until `purgeAt`. State and events are unreadable at once;
-   * they are removed now or by sweeps.
+   * they are removed now or by sweeps. With a `purgeAt` that is not after `now` the next sweep removes all of it, and a backend need not leave a tombstone.
    *
    * @returns `true` for exactly one caller; `false` where the session is not live at `now`.
    */

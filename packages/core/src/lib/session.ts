@@ -5,6 +5,7 @@ import { decodeProfile, encodeProfile, type Metadata, type Profile, type Protoco
 import type { SessionRow } from './rows.ts';
 import { SessionContext, type Shared } from './session-context.ts';
 import { SessionState } from './state.ts';
+import { checkEnding, type EndSessionOptions } from './store-options.ts';
 import { synchronous } from './synchronous.ts';
 import type { AnySchemas } from './state-schema.ts';
 
@@ -112,14 +113,15 @@ export class Session<S = AnySchemas> {
   }
 
   /**
-   * Ends the session for every process at once. Its state and events are gone; its id stays taken for `tombstoneMs`.
+   * Ends the session for every process at once. Its state and events are gone; its id stays taken for `tombstoneMs`, unless it need not.
    *
    * @returns `true` for exactly one caller; `false` where it has ended or expired already.
    */
-  async end(): Promise<boolean> {
+  async end(ending: EndSessionOptions = {}): Promise<boolean> {
+    const keepId = checkEnding(ending);
     const { operations, options, wakeUps } = this.#shared;
     const { now } = this.#context;
-    const purgeAt = Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER);
+    const purgeAt = keepId ? Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER) : now;
     operations.checkOpen();
     const ended = await operations.call('endSession', (backend) => backend.endSession(this.id, purgeAt, now));
     wakeUps.moved(this.id, undefined);

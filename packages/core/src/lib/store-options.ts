@@ -1,5 +1,5 @@
 import { checkKind, checkPrincipal, DEFAULT_KIND } from './ids.ts';
-import { checkOptions, type OptionNames } from './option-checks.ts';
+import { checkOptions, flag, type OptionNames } from './option-checks.ts';
 import type { Metadata, ProtocolFacts } from './profile.ts';
 
 /** A session to create. */
@@ -44,6 +44,12 @@ export interface ListSessionsOptions extends CountSessionsOptions {
   readonly limit?: number;
 }
 
+/** How to end a session. */
+export interface EndSessionOptions {
+  /** Whether its id stays taken for `tombstoneMs`. `false`: for a session whose id nobody was told. Default: `true`. */
+  readonly keepId?: boolean;
+}
+
 const PRINCIPAL_KIND: OptionNames<GetSessionOptions> = {
   principal: ['owner', 'user', 'userId', 'subject', 'sub'],
   kind: ['type'],
@@ -61,6 +67,7 @@ const LIST: OptionNames<ListSessionsOptions> = {
   cursor: ['after', 'nextCursor', 'page'],
   limit: ['pageSize', 'max'],
 };
+const END: OptionNames<EndSessionOptions> = { keepId: ['tombstone'] };
 const KNOWN = { create: CREATE, get: PRINCIPAL_KIND, list: LIST, count: PRINCIPAL_KIND };
 
 /**
@@ -81,4 +88,10 @@ export function checkAsked(
   checkKind(kind);
   if (principal !== undefined && principal !== null) checkPrincipal(principal);
   return { kind, principal };
+}
+
+/** @returns Whether the id stays taken. */
+export function checkEnding(options: EndSessionOptions): boolean {
+  checkOptions(options, END, 'end');
+  return flag('keepId', options.keepId, true);
 }

@@ -175,7 +175,8 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
 
   async #discard(session: Session<S>, local: LocalSession<Server> | undefined): Promise<void> {
     await local?.close();
-    await session.end().catch(this.#settings.onError);
+    // Nobody was told its id, so that it need not stay taken: a refused request must not leave a tombstone.
+    await session.end({ keepId: false }).catch(this.#settings.onError);
   }
 
   #extra({ request, authInfo }: Caller<AuthInfo>): unknown {

@@ -73,7 +73,7 @@ export function endSession(records: Records, id: string, purgeAt: number, now: n
   if (session === undefined) return false;
   removeRows(records, session, Infinity);
   remove(records, session);
-  records.bury(id, purgeAt);
+  if (purgeAt > now) records.bury(id, purgeAt);
   return true;
 }
 
