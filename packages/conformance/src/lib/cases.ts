@@ -21,6 +21,7 @@ import { tailCases } from './cases/tails.ts';
 import { tokenCases } from './cases/tokens.ts';
 import { trimCases } from './cases/trims.ts';
 import { crashCase } from './crash.ts';
+import { misuseCases } from './generated/misuse.ts';
 import { generatedCases } from './generated/sequences.ts';
 
 /** Every case of the kit, in the order in which a new backend grows. */
@@ -48,4 +49,5 @@ export const cases: readonly Case[] = [
   ...tailCases,
   crashCase(4),
   ...generatedCases,
+  ...misuseCases,
 ];

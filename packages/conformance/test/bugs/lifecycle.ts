@@ -234,4 +234,15 @@ export const lifecycleBugs: readonly PlantedBug[] = [
       },
     }),
   ),
+  inMemory(
+    'generated.misuse',
+    'cannot look up a key that is not ASCII',
+    'is not answered as by the model',
+    (right) => ({
+      readState: async (sessionId, keys, now) => {
+        if (keys?.includes('\u00e9') === true) throw new Error('invalid byte sequence');
+        return right.readState(sessionId, keys, now);
+      },
+    }),
+  ),
 ];

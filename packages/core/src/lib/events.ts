@@ -98,10 +98,10 @@ export class SessionEvents {
   /**
    * The newest events, oldest of them first.
    *
-   * @param limit How many at the most, 1 to 1,000. Fewer are given where they exceed 1 MiB.
+   * @param limit How many at the most, 1 to 1,000. Default: 100. Fewer are given where they exceed 1 MiB.
    * @param streamId Only of this stream. Default: of the whole log.
    */
-  async recent(limit: number, streamId?: string): Promise<SessionEvent[]> {
+  async recent(limit: number = 100, streamId?: string): Promise<SessionEvent[]> {
     positive('limit', limit, 100, 1_000);
     const query = {
       sessionId: this.#session.id,

@@ -1,6 +1,7 @@
 import { SessionError } from './errors.ts';
 import { checkStateKey, quote, utf8Bytes } from './ids.ts';
 import { decode, encodeExact } from './json.ts';
+import { kindOf } from './option-checks.ts';
 import type { ResolvedOptions } from './options.ts';
 import { REMOVE } from './removal.ts';
 import type { StateRow, StateWrite } from './rows.ts';
@@ -65,6 +66,13 @@ export class StateCodec {
         `Value of ${bytes} bytes of state key ${quote(key)} exceeds the ${this.#maxValueBytes} bytes of the option stateLimits.maxValueBytes`,
       );
   }
+}
+
+/** @throws RangeError */
+export function checkVersion(expectedVersion: number): void {
+  if (Number.isSafeInteger(expectedVersion) && expectedVersion >= 0) return;
+  const given = typeof expectedVersion === 'number' ? expectedVersion : kindOf(expectedVersion);
+  throw new RangeError(`Expected version is ${given}, not a whole number from 0`);
 }
 
 export function removal(key: string, expectedVersion: number | undefined): StateWrite {

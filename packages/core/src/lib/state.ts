@@ -4,7 +4,7 @@ import { synchronous } from './synchronous.ts';
 import type { REMOVE } from './removal.ts';
 import type { StateResult, StateRow, StateWrite } from './rows.ts';
 import type { SessionContext } from './session-context.ts';
-import { limitError, removal, sorted, StateCodec } from './state-codec.ts';
+import { checkVersion, limitError, removal, sorted, StateCodec } from './state-codec.ts';
 import { changesOf, checkPatchBytes } from './state-patch.ts';
 import type { StateInput, StateKey, StateOutput } from './state-schema.ts';
 
@@ -81,8 +81,7 @@ export class SessionState<S> {
     value: StateInput<S, K>,
     expectedVersion: number,
   ): Promise<number> {
-    if (!Number.isSafeInteger(expectedVersion) || expectedVersion < 0)
-      throw new RangeError(`Expected version is ${expectedVersion}, not a whole number from 0`);
+    checkVersion(expectedVersion);
     const write = await this.#codec.encode(key, value, expectedVersion);
     return (await this.#commit([write])).version;
   }

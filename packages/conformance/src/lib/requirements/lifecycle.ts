@@ -19,6 +19,8 @@ export const lifecycleRequirements = {
     'The change marker, where there is one, has another value after another handle or process has written',
   'hints.watch': 'Hints, where there are any, name sessions that others have moved, and stop when asked',
   'generated.sequence': 'Any sequence of calls answers as the in-memory backend of core answers it',
+  'generated.misuse':
+    'Hostile keys, values, ids, cursors and options are answered as by the in-memory backend, or refused with the same error',
 } as const;
 
 /** What core promises with any backend, as far as a backend can break it. */

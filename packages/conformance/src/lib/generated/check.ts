@@ -1,0 +1,61 @@
+import * as fc from 'fast-check';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Finding, same } from '../findings.ts';
+
+/** Set it to the seed of a failure to see the same calls again. */
+const SEED_VARIABLE = 'MCP_SESSION_CONFORMANCE_SEED';
+
+/** Random calls, and how to look at them. */
+export interface Check<C> {
+  readonly calls: fc.Arbitrary<readonly C[]>;
+  /** Makes the calls on the backend under test and on the model. Throws where an answer differs. */
+  readonly compare: (calls: readonly C[]) => Promise<void>;
+  /** A call as it shows in a failure. */
+  readonly tell: (call: C) => string;
+  readonly runs: number;
+  /** Which of several checks with one seed this is. Default: `0`. */
+  readonly turn?: number;
+}
+
+/** A slow database does fewer runs, and looks for a shorter failure for so long, in milliseconds. */
+const LIMIT_MS = 15_000;
+
+/** Fails with the shortest list of calls that was found, and the seed. */
+export async function check<C>({ calls, compare, tell, runs, turn = 0 }: Check<C>): Promise<void> {
+  const seed = process.env[SEED_VARIABLE];
+  const result = await fc.check(fc.asyncProperty(calls, compare), {
+    numRuns: runs,
+    plugins: [fc.interruptAfterTimeLimit(LIMIT_MS)],
+    ...(seed !== undefined && { seed: Number(seed) + turn }),
+  });
+  if (!result.failed) return;
+  // The plugin's type hides what the property was made of.
+  const [shortest] = (result.counterexample ?? [[]]) as readonly [readonly C[]];
+  const list = shortest.map((call) => `  ${tell(call)}`).join('\n');
+  const what = result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance);
+  throw new Finding(
+    `${what}\nafter these calls, the last of which is the one:\n${list}\nseed: ${SEED_VARIABLE}=${result.seed}`,
+    { cause: result.errorInstance },
+  );
+}
+
+/** Fails unless the answer becomes the promised one within the time; a listing may lag. */
+export async function sameWithin(
+  lagMs: number,
+  answer: () => Promise<unknown>,
+  promised: unknown,
+  what: string,
+): Promise<void> {
+  const deadline = performance.now() + lagMs;
+  for (;;) {
+    const got = await answer();
+    try {
+      same(got, promised, what);
+      return;
+    } catch (error) {
+      if (performance.now() >= deadline) throw error;
+      await wait(20);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import { createSessionStore, type SessionBackend, type SessionStore } from '@mcp-session/core';
+import { createMemoryBackend } from '@mcp-session/core/memory';
+import { performance } from 'node:perf_hooks';
+import { NOW } from '../actions.ts';
+import { defineFresh, type Case, type CaseContext } from '../case.ts';
+import { Finding } from '../findings.ts';
+import { answer, calls, type Call } from './calls.ts';
+import { check, sameWithin } from './check.ts';
+import type { World } from './hostile.ts';
+
+/** How many calls to make. Default: as many as go into the time. */
+const CALLS_VARIABLE = 'MCP_SESSION_CONFORMANCE_CALLS';
+const TIME_MS = 2_000;
+const RUNS_A_TURN = 20;
+/** No call takes so long on a backend that answers at all. */
+const HANGS_MS = 30_000;
+const PRINCIPALS = [null, 'alice', null];
+
+export const misuseCases: readonly Case[] = [
+  defineFresh('generated.misuse', 'hostile keys, values, ids, cursors and options', async (t) => {
+    const clock = { now: NOW };
+    const stores = await Promise.all([t.backend, createMemoryBackend()].map((backend) => storeOn(backend, clock)));
+    const [own, model] = stores as [SessionStore, SessionStore];
+    const most = Number(process.env[CALLS_VARIABLE] ?? 0);
+    const until = performance.now() + TIME_MS;
+    let [run, made] = [0, 0];
+    for (let turn = 0; most > 0 ? made < most : performance.now() < until; turn++)
+      await check({
+        calls,
+        compare: async (chosen) => {
+          made += chosen.length;
+          const [mine, models] = [await worldOf(t, own, ++run), await worldOf(t, model, run)];
+          for (const call of chosen) {
+            clock.now += 1;
+            await compare(t, call, mine, models);
+          }
+        },
+        tell,
+        runs: RUNS_A_TURN,
+        turn,
+      });
+  }),
+];
+
+/** Limits that the calls reach. The store is never closed: that would close the backend. */
+async function storeOn(backend: SessionBackend, clock: { readonly now: number }): Promise<SessionStore> {
+  return createSessionStore(backend, {
+    sweep: false,
+    clock: () => clock.now,
+    stateLimits: { maxValueBytes: 1_000, maxKeys: 4, maxTotalBytes: 2_500 },
+  });
+}
+
+async function worldOf(t: CaseContext, store: SessionStore, run: number): Promise<World> {
+  const kind = `${t.kind}-m${run}`;
+  const sessions = [];
+  for (const [index, principal] of PRINCIPALS.entries())
+    sessions.push(await store.create({ id: t.id(`m${run}-${index}`), kind, principal }));
+  return { store, sessions, cursors: [] };
+}
+
+async function compare(t: CaseContext, call: Call, own: World, model: World): Promise<void> {
+  const promised = await answer(model, call);
+  const lagMs = call.method === 'list' || call.method === 'count' ? t.listLagMs : 0;
+  await sameWithin(lagMs, () => inTime(answer(own, call)), promised, `${tell(call)} is not answered as by the model`);
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const hangs = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Finding(`no answer within ${HANGS_MS} ms`)), HANGS_MS);
+  });
+  try {
+    return await Promise.race([work, hangs]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function tell({ method, session, arguments: given }: Call): string {
+  return `session ${session}: ${method}(${given.map(({ name }) => name).join(', ')})`;
+}
