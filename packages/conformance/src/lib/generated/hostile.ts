@@ -42,10 +42,10 @@ const strangers: Readonly<Record<string, () => unknown>> = {
   '[]': () => [],
   symbol: () => Symbol('stranger'),
   function: () => () => 1,
-  'new String': () => Object('text'),
+  'new String': () => Object('text') as unknown,
   promise: () => Promise.resolve('text'),
   date: () => new Date(0),
-  bare: () => Object.create(null),
+  bare: () => Object.create(null) as unknown,
 };
 
 /** Texts, right and wrong, for whatever takes one. */
@@ -194,7 +194,7 @@ export function options(members: Readonly<Record<string, fc.Arbitrary<Argument>>
   const wrong = pool({
     ...strangers,
     unknown: () => ({ lastEventId: 1 }),
-    polluted: () => Object.create({ ttl: 5 }),
+    polluted: () => Object.create({ ttl: 5 }) as unknown,
     text: () => 'text',
   });
   return fc.oneof({ weight: 4, arbitrary: right }, fc.constantFrom(...wrong));
