@@ -156,6 +156,22 @@ it('one of two sessions of a batch fails, and each is answered by itself', async
   expect(await backend.appendEvents(batch, NOW)).toMatchObject([{ firstSeq: 1 }, { firstSeq: 1 }]);
 });
 
+it('a session that is throttled holds up nobody', { timeout: 30_000 }, async () => {
+  const { proxy, open } = await openBehindProxy();
+  const store = await createSessionStore(open({ maxAttempts: 1_000 }), { sweep: false });
+  const [hot, ...others] = await Promise.all(Array.from({ length: 21 }, () => store.create()));
+  proxy.fault = (operation, body) =>
+    operation === 'TransactWriteItems' && JSON.stringify(body).includes(hot?.id ?? '') ? faults[0] : undefined;
+  let answered = false;
+  const held = hot?.events.append('x', 1).finally(() => (answered = true));
+  await Promise.all(others.map(({ events }) => events.append('x', 1)));
+  expect(answered).toBe(false);
+  proxy.fault = () => undefined;
+  await held;
+  for (const session of [hot, ...others]) expect(await session?.events.recent(10)).toHaveLength(1);
+  await store.close();
+});
+
 it('asks again for what a batch left out', async () => {
   const { proxy, open } = await openBehindProxy();
   const backend = open();

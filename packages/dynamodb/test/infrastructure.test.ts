@@ -4,12 +4,12 @@ import {
   UpdateTimeToLiveCommand,
   type CreateTableCommandInput,
 } from '@aws-sdk/client-dynamodb';
-import type { SessionBackend } from '@mcp-session/core';
 import { createDynamoDbStore } from '@mcp-session/dynamodb';
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';
 import { readFileSync } from 'node:fs';
 import { expect, inject, it, onTestFinished } from 'vitest';
 import { eventsTable, sessionsTable, type TableDefinition } from '../src/lib/table.ts';
+import { callEverything } from './support/call-everything.ts';
 import { openBehindProxy } from './support/open.ts';
 import type { Passed } from './support/proxy.ts';
 import { newStorage, optionsOf } from './support/storage.ts';
@@ -31,6 +31,9 @@ interface TerraformTable {
   readonly range_key: string;
   readonly attribute: readonly { readonly name: string; readonly type: 'S' }[];
   readonly ttl: { readonly attribute_name: string; readonly enabled: boolean };
+  readonly point_in_time_recovery: object;
+  readonly deletion_protection_enabled: string;
+  readonly server_side_encryption: object;
   readonly global_secondary_index?: readonly TerraformIndex[];
   readonly local_secondary_index?: readonly TerraformIndex[];
 }
@@ -49,7 +52,11 @@ interface Terraform {
   readonly data: {
     readonly aws_iam_policy_document: {
       readonly sessions: {
-        readonly statement: readonly { readonly sid: string; readonly actions: readonly string[] }[];
+        readonly statement: readonly {
+          readonly sid: string;
+          readonly actions: readonly string[];
+          readonly resources: readonly string[];
+        }[];
       };
     };
   };
@@ -84,12 +91,17 @@ it('the CloudFormation template makes tables that the code works on', async () =
     expect(properties).toMatchObject(defined);
     const {
       TimeToLiveSpecification,
-      PointInTimeRecoverySpecification: _recovery,
+      PointInTimeRecoverySpecification,
+      DeletionProtectionEnabled,
+      SSESpecification,
       ...input
     } = properties as typeof properties & {
       readonly TimeToLiveSpecification: { readonly AttributeName: string; readonly Enabled: boolean };
       readonly PointInTimeRecoverySpecification: unknown;
     };
+    expect(PointInTimeRecoverySpecification).toEqual({ PointInTimeRecoveryEnabled: { Ref: 'PointInTimeRecovery' } });
+    expect(DeletionProtectionEnabled).toEqual({ Ref: 'DeletionProtection' });
+    expect(SSESpecification).toMatchObject({ 'Fn::If': ['OwnKey', { KMSMasterKeyId: { Ref: 'KmsKeyArn' } }, {}] });
     const TableName = `${prefix}${name}`;
     await client.send(new CreateTableCommand({ ...input, TableName }));
     await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
@@ -122,6 +134,25 @@ it.each(['sessions', 'events'] as const)('the Terraform document says the same o
   };
   expect(defined).toEqual(definitions[name]);
   expect(table.ttl).toEqual({ attribute_name: 'ttl', enabled: true });
+  expect(table.point_in_time_recovery).toEqual({ enabled: '${var.point_in_time_recovery}' });
+  expect(table.deletion_protection_enabled).toBe('${var.deletion_protection}');
+  expect(table.server_side_encryption).toMatchObject({ kms_key_arn: '${var.kms_key_arn}' });
+});
+
+it('the policies name the indexes', () => {
+  const ends = (resources: unknown) =>
+    (JSON.stringify(resources).match(/[\w-]+(?="|"\})/g) ?? []).filter((name) => name.startsWith('by-'));
+  const indexes = [
+    ...(definitions.sessions.GlobalSecondaryIndexes ?? []),
+    ...(definitions.events.LocalSecondaryIndexes ?? []),
+  ].map(({ IndexName }) => IndexName);
+  const { statement } = terraform.data.aws_iam_policy_document.sessions;
+  for (const resources of [
+    policy.Statement.find(({ Sid }) => Sid === 'Indexes')?.Resource,
+    Resources.Policy.Properties.PolicyDocument.Statement.find(({ Sid }) => Sid === 'Indexes')?.Resource,
+    statement.find(({ sid }) => sid === 'Indexes')?.resources,
+  ])
+    expect(ends(resources)).toEqual(indexes);
 });
 
 it(
@@ -151,52 +182,6 @@ it(
     expect(Object.fromEntries(statement.map(({ sid, actions }) => [sid, actions]))).toEqual(called);
   },
 );
-
-const NOW = 1_800_000_000_000;
-const HOUR = 3_600_000;
-const MONTH = 30 * 24 * HOUR;
-
-/** Takes every way through the code that sends another kind of request. */
-async function callEverything(backend: SessionBackend): Promise<void> {
-  const limits = { maxKeys: 100, maxBytes: 1e9 };
-  const bound = { maxEvents: 0, maxBytes: undefined, createdBefore: undefined, throughSeq: undefined, limit: 5_000 };
-  await backend.migrate();
-  await backend.ping();
-  await backend.createSession({ id: 's', kind: 'session', principal: 'p', profile: '{}', expiresAt: NOW + HOUR }, NOW);
-  await backend.readSession('s', NOW);
-  await backend.updateSession('s', { profile: '1', expectedVersion: 1, expiresAt: undefined }, NOW);
-  for (const [key, value, expectedVersion] of [
-    ['a', '1', 0],
-    ['b', 'x'.repeat(400_000), 0],
-    ['b', '2', 2],
-    ['a', undefined, 1],
-    ['c', undefined, 0],
-  ] as const)
-    await backend.commitState(
-      { sessionId: 's', writes: [{ key, value, bytes: 1, expectedVersion }], limits, expiresAt: undefined },
-      NOW,
-    );
-  await backend.readState('s', ['a'], NOW);
-  await backend.readState('s', ['a', 'b'], NOW);
-  await backend.readState('s', undefined, NOW);
-  await backend.clearState('s', undefined, NOW);
-  for (let n = 0; n < 2_050; n += 50) {
-    const events = Array.from({ length: 50 }, () => ({ streamId: 'x', message: '1', bytes: 1 }));
-    await backend.appendEvents([{ sessionId: 's', token: `t${n}`, events, expiresAt: undefined }], NOW);
-  }
-  for (const streamId of [undefined, 'x'])
-    await backend.readEvents({ sessionId: 's', streamId, afterSeq: 1, limit: 5, maxBytes: 100 }, NOW);
-  await backend.trimEvents('s', bound, NOW);
-  await backend.readHeads(['s'], NOW);
-  for (const principal of [undefined, 'p']) {
-    await backend.listSessions({ kind: 'session', principal, afterId: undefined, limit: 10 }, NOW);
-    await backend.countSessions({ kind: 'session', principal }, NOW);
-  }
-  await backend.touchSession('s', NOW + MONTH, NOW);
-  await backend.sweep(1_000, NOW + 2 * HOUR);
-  await backend.endSession('s', NOW + HOUR, NOW);
-  for (let done = false; !done;) ({ done } = await backend.sweep(1_000, NOW + 2 * MONTH));
-}
 
 /** The permissions that a request needs (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html). */
 function actionsOf({

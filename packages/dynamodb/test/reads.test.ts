@@ -1,6 +1,6 @@
 import type { SessionBackend } from '@mcp-session/core';
 import { createDynamoDbBackend } from '@mcp-session/dynamodb';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openBehindProxy } from './support/open.ts';
 import type { Proxy } from './support/proxy.ts';
 import { optionsOf } from './support/storage.ts';
@@ -80,8 +80,8 @@ it('a state of several pages is of one moment, also when it changes between them
 it('a page of a stream says of no number that it was seen which was appended behind its back', async () => {
   await append(reader, 'quiet', 'busy');
   const page = await amidst('Query', readStream, () => append(other, 'quiet', 'busy'));
-  expect(page?.events.map(({ seq }) => seq)).toEqual([1, 3]);
-  expect(page?.lastSeq).toBe(4);
+  expect(page).toMatchObject({ events: [{ seq: 1 }], lastSeq: 2 });
+  expect(await readStream()).toMatchObject({ events: [{ seq: 1 }, { seq: 3 }], lastSeq: 4 });
 });
 
 it('a page that was trimmed while it was read says so, and shows nothing of it', async () => {
@@ -95,4 +95,49 @@ it('a session that was ended while it was read is not there', async () => {
   await append(reader, 'quiet');
   const page = await amidst('Query', readStream, () => other.endSession('s', NOW + HOUR, NOW));
   expect(page).toBeUndefined();
+});
+
+describe('all of a state of several pages beside a writer', () => {
+  /** Answers each query for the state after a commit that comes right behind it. */
+  function commitBehindQueries(...keysOf: readonly ((n: number) => string)[]): () => number {
+    let queries = 0;
+    proxy.intercept = async (operation, body, pass) => {
+      const answer = await pass(operation, body);
+      if (operation !== 'Query') return answer;
+      queries++;
+      await commit(other, Object.fromEntries(keysOf.map((keyOf) => [keyOf(queries), String(queries)])));
+      return answer;
+    };
+    return () => queries;
+  }
+
+  beforeEach(async () => {
+    for (const key of ['k', 'l', 'm', 'n']) await commit(other, { [key]: '1'.repeat(350_000) });
+  });
+
+  it('of the same keys: a few reads, and all of it is of one moment', async () => {
+    const queries = commitBehindQueries(
+      () => 'a',
+      () => 'z',
+    );
+    const rows = await reader.readState('s', undefined, NOW);
+    const values = new Map(rows?.map(({ key, value }) => [key, value]));
+    expect([...values.keys()].toSorted()).toEqual(['a', 'k', 'l', 'm', 'n', 'z']);
+    expect(values.get('a')).toBe(values.get('z'));
+    expect(queries()).toBeLessThanOrEqual(4);
+  });
+
+  it('of other keys each time: an error that says what to do, after a few reads', async () => {
+    const queries = commitBehindQueries(
+      (n) => `a${n}`,
+      () => 'z',
+    );
+    await expect(reader.readState('s', undefined, NOW)).rejects.toMatchObject({
+      code: 'STORE_BUSY',
+      scope: 'session',
+      retryable: true,
+      message: expect.stringContaining('read the keys that are needed'),
+    });
+    expect(queries()).toBeLessThanOrEqual(8);
+  });
 });

@@ -20,7 +20,9 @@ import type {
   SweepResult,
   TrimBound,
 } from '@mcp-session/core';
+import { Background } from './background.ts';
 import type { Connection } from './connection.ts';
+import { EventReader } from './event-reader.ts';
 import { Events } from './events.ts';
 import { SCHEMA_KEY } from './keys.ts';
 import { Listing } from './listing.ts';
@@ -63,9 +65,11 @@ export class DynamoDbBackend implements SessionBackend {
   readonly #reader: StateReader;
   readonly #state: State;
   readonly #events: Events;
+  readonly #eventReader: EventReader;
   readonly #trims: Trims;
   readonly #sweep: Sweep;
   readonly #upkeep: Upkeep;
+  readonly #background = new Background();
 
   constructor({ connection, owned, create }: Opened) {
     const memory = new Memory();
@@ -78,8 +82,9 @@ export class DynamoDbBackend implements SessionBackend {
     this.#reader = new StateReader(connection, memory);
     this.#state = new State(connection, memory, turns, this.#sessions, this.#reader);
     this.#events = new Events(connection, memory, turns, this.#sessions);
-    this.#trims = new Trims(connection, turns, this.#sessions);
-    this.#upkeep = new Upkeep(connection, memory);
+    this.#eventReader = new EventReader(connection, memory, this.#sessions);
+    this.#trims = new Trims(connection, turns, this.#sessions, this.#background);
+    this.#upkeep = new Upkeep(connection, memory, this.#background);
     this.#sweep = new Sweep(connection, this.#upkeep);
   }
 
@@ -97,7 +102,7 @@ export class DynamoDbBackend implements SessionBackend {
 
   async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
     const head = await this.#sessions.touch(id, expiresAt, now);
-    await this.#upkeep.afterWrite([id], now);
+    this.#upkeep.afterWrite(id, now);
     return head !== undefined;
   }
 
@@ -127,7 +132,7 @@ export class DynamoDbBackend implements SessionBackend {
 
   async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
     const result = await this.#state.commit(commit, now);
-    await this.#upkeep.afterWrite([commit.sessionId], now);
+    this.#upkeep.afterWrite(commit.sessionId, now);
     return result;
   }
 
@@ -137,15 +142,12 @@ export class DynamoDbBackend implements SessionBackend {
 
   async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
     const results = await this.#events.append(batch, now);
-    await this.#upkeep.afterWrite(
-      batch.map(({ sessionId }) => sessionId),
-      now,
-    );
+    for (const { sessionId } of batch) this.#upkeep.afterWrite(sessionId, now);
     return results;
   }
 
   async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
-    return this.#events.read(query, now);
+    return this.#eventReader.read(query, now);
   }
 
   async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
@@ -165,6 +167,8 @@ export class DynamoDbBackend implements SessionBackend {
   }
 
   async close(): Promise<void> {
-    this.#connection.close(this.#owned);
+    this.#connection.stop();
+    await this.#background.close();
+    if (this.#owned) await this.#connection.destroy();
   }
 }

@@ -1,8 +1,8 @@
 import { createSessionStore, type SessionBackend, type SessionStore, type StateSchemas } from '@mcp-session/core';
-import { storeOptionsOf } from '@mcp-session/core/backend';
+import { checkOptions, sessionStoreOptions, storeOptionsOf } from '@mcp-session/core/backend';
 import { DynamoDbBackend } from './backend.ts';
 import { open } from './open.ts';
-import { resolveOptions, type DynamoDbBackendOptions, type DynamoDbStoreOptions } from './options.ts';
+import { backendOptions, resolveOptions, type DynamoDbBackendOptions, type DynamoDbStoreOptions } from './options.ts';
 
 /**
  * Opens a session store in DynamoDB. Any number of processes can use the same tables.
@@ -15,7 +15,8 @@ import { resolveOptions, type DynamoDbBackendOptions, type DynamoDbStoreOptions 
 export async function createDynamoDbStore<const S extends StateSchemas = StateSchemas>(
   options: DynamoDbStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
-  return createSessionStore<S>(createDynamoDbBackend(options), storeOptionsOf(options));
+  checkOptions(options, { ...backendOptions, ...sessionStoreOptions });
+  return createSessionStore<S>(new DynamoDbBackend(open(resolveOptions(options))), storeOptionsOf(options));
 }
 
 /**
@@ -24,5 +25,6 @@ export async function createDynamoDbStore<const S extends StateSchemas = StateSc
  * @throws TypeError or RangeError that names an option.
  */
 export function createDynamoDbBackend(options: DynamoDbBackendOptions = {}): SessionBackend {
+  checkOptions(options, backendOptions);
   return new DynamoDbBackend(open(resolveOptions(options)));
 }

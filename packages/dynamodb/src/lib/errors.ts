@@ -14,25 +14,44 @@ export type Trouble =
 
 interface Meaning extends Omit<SessionErrorOptions, 'cause'> {
   readonly code: SessionErrorCode;
-  /** Follows the name of the database. */
+  /** Follows "Session store". Clients may read it. */
   readonly text: string;
 }
 
 const denied: Meaning = {
   code: 'STORE_DENIED',
-  text: 'refused the credentials, or they do not allow the action; check them and the policy that the package documents',
+  text: 'refused the AWS credentials, or they do not allow the action; check them and the policy that @mcp-session/dynamodb documents',
+};
+
+const noCredentials: Meaning = {
+  code: 'STORE_DENIED',
+  text: 'was not asked, for no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any values for DynamoDB Local), or give the process a role or a profile',
+};
+
+const noRegion: Meaning = {
+  code: 'STORE_UNAVAILABLE',
+  text: 'has no AWS region; set option region or AWS_REGION',
 };
 
 const throttled: Meaning = {
   code: 'STORE_BUSY',
-  text: 'throttled every attempt; try again later, or give the tables more capacity',
+  text: 'was throttled at every attempt; try again later, or give the tables more capacity',
   retryable: true,
+};
+
+/** A partition has 1,000 writes a second, and a session is in one. */
+const throttledPartition: Meaning = {
+  code: 'STORE_BUSY',
+  text: 'was throttled at every attempt for this session, which is used more than its partition allows; try again later',
+  retryable: true,
+  scope: 'session',
 };
 
 const conflict: Meaning = {
   code: 'STORE_BUSY',
   text: 'had other transactions on the same session at every attempt; try again later',
   retryable: true,
+  scope: 'session',
 };
 
 const unanswered: Meaning = {
@@ -44,12 +63,13 @@ const unanswered: Meaning = {
 const full: Meaning = {
   code: 'STORE_FULL',
   text: 'holds 10 GB of events of this session, the most that its index takes; nothing was written',
+  scope: 'session',
 };
 
 // The names of errors are those of the service's API (docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html).
 const meanings: Record<string, Meaning> = {
   AccessDeniedException: denied,
-  CredentialsProviderError: denied,
+  CredentialsProviderError: noCredentials,
   ExpiredTokenException: denied,
   IncompleteSignatureException: denied,
   InvalidSignatureException: denied,
@@ -59,7 +79,7 @@ const meanings: Record<string, Meaning> = {
   MissingAuthenticationTokenException: denied,
   ResourceNotFoundException: {
     code: 'STORE_UNAVAILABLE',
-    text: 'has no such table or index; create the tables as the package documents, or set autoCreateTables',
+    text: 'has no such table or index; create the tables as @mcp-session/dynamodb documents, or set autoCreateTables',
   },
   UnrecognizedClientException: denied,
 };
@@ -81,7 +101,10 @@ const troubles: Record<string, Trouble> = {
   TransactionInProgressException: 'conflict',
 };
 
-const texts: Record<Trouble, Meaning> = { conflict, throttled, unreachable: unanswered, unanswered };
+/** What is the account's, or of operations on tables. All else that is throttled is mostly a partition, unless a reason says otherwise. */
+const OF_THE_STORE = new Set(['LimitExceededException', 'RequestLimitExceeded']);
+
+const texts: Record<Exclude<Trouble, 'throttled'>, Meaning> = { conflict, unreachable: unanswered, unanswered };
 
 /** Codes of Node for a connection that was never made. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -109,36 +132,70 @@ export function troubleOf(error: unknown): Trouble | undefined {
   return statusOf(error) >= 500 ? 'unanswered' : undefined;
 }
 
-/**
- * Makes a `SessionError` of what the SDK threw.
- *
- * @param outcomeUnknown Whether an attempt of a write may have been done.
- */
-export function translateError(error: unknown, outcomeUnknown: boolean = false): SessionError {
+/** What is known besides the error. */
+interface Circumstances {
+  /** Whether an attempt of a write may have been done. */
+  readonly outcomeUnknown: boolean;
+  /** Names the tables, for operators. */
+  readonly store: string;
+}
+
+/** Makes a `SessionError` of what the SDK threw. */
+export function translateError(error: unknown, circumstances: Circumstances): SessionError {
   if (error instanceof SessionError) return error;
+  const { code, text, ...facts } = meaningOf(error);
+  return new SessionError(code, `Session store ${text}`, { ...facts, ...circumstances, cause: withoutAnswer(error) });
+}
+
+/** The same error without the answer that the SDK attaches, and with it the connection and the request, whose headers hold a session token. */
+function withoutAnswer(error: unknown): unknown {
+  if (!(error instanceof Error) || !Object.hasOwn(error, '$response')) return error;
+  const { $response: _answer, ...properties } = Object.getOwnPropertyDescriptors(error) as PropertyDescriptorMap;
+  return Object.create(Object.getPrototypeOf(error) as object, properties);
+}
+
+function meaningOf(error: unknown): Meaning {
   const trouble = troubleOf(error);
+  if (trouble === 'throttled') return isOfTheStore(error) ? throttled : throttledPartition;
+  if (trouble !== undefined) return texts[trouble];
   const reason = reasonsOf(error)?.find(({ Code = 'None' }) => meanings[Code] !== undefined)?.Code;
   const name = error instanceof Error ? error.name : '';
-  const meaning = trouble === undefined ? meanings[reason ?? name] : texts[trouble];
-  if (meaning !== undefined) {
-    const { code, text, ...facts } = meaning;
-    return new SessionError(code, `DynamoDB ${text}`, { ...facts, outcomeUnknown, cause: error });
-  }
-  const detail = error instanceof Error ? error.message : String(error);
-  return new SessionError('STORE_FAILED', `DynamoDB failed: ${detail}`, { cause: error, outcomeUnknown });
+  // Thrown by the SDK, with no name of its own.
+  if (error instanceof Error && name === 'Error' && error.message === 'Region is missing') return noRegion;
+  // Not the driver's own words: they hold ARNs, accounts and values.
+  return meanings[reason ?? name] ?? { code: 'STORE_FAILED', text: `failed (${reason ?? (name || 'no name')})` };
+}
+
+/** Reasons are such as `TableWriteKeyRangeThroughputExceeded` for a partition (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ThrottlingReason.html). */
+function isOfTheStore(error: unknown): boolean {
+  if (!(error instanceof Error)) return true;
+  const given =
+    'ThrottlingReasons' in error ? error.ThrottlingReasons : 'throttlingReasons' in error && error.throttlingReasons;
+  const reasons = Array.isArray(given) ? (given as { readonly reason?: string }[]) : [];
+  if (reasons.length > 0) return reasons.some(({ reason = '' }) => !reason.includes('KeyRange'));
+  return OF_THE_STORE.has(error.name);
 }
 
 /** A call lost against others on the same session until it gave up. */
-export function lostEveryRace(maxConflicts: number): SessionError {
+export function lostEveryRace(maxConflicts: number, store: string): SessionError {
   return new SessionError(
     'STORE_BUSY',
-    `DynamoDB had changes of the same session by others ${maxConflicts} times in a row; try again later`,
-    { retryable: true },
+    `Session store had changes of the same session by others ${maxConflicts} times in a row; try again later`,
+    { retryable: true, scope: 'session', store },
   );
 }
 
-export function closed(): SessionError {
-  return new SessionError('STORE_CLOSED', 'DynamoDB store is closed');
+/** All of a state was asked for, and others changed it during each attempt. */
+export function changesTooFast(store: string): SessionError {
+  return new SessionError(
+    'STORE_BUSY',
+    'Session store had so many changes of this session by others that all of its state could not be read at once; read the keys that are needed, or try again later',
+    { retryable: true, scope: 'session', store },
+  );
+}
+
+export function closed(store: string): SessionError {
+  return new SessionError('STORE_CLOSED', 'Session store is closed', { store });
 }
 
 function statusOf(error: Error): number {

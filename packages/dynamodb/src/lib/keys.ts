@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { number, readNumber, readText, text, type Item, type ItemKey } from './items.ts';
 
 /*
@@ -78,13 +77,15 @@ export interface Head {
   readonly endedAt: number | undefined;
   readonly purgeAt: number;
   readonly lastSeq: number;
+  /** All events up to this number are visible to every read, see `Settled`: what a process goes by that has read nothing yet. */
+  readonly settledSeq: number;
   readonly trimmedSeq: number;
   readonly forgottenSeq: number;
   readonly logBytes: number;
   readonly stateVersion: number;
   readonly stateKeys: number;
   readonly stateBytes: number;
-  /** Sum of the {@link fingerprint}s of all keys: a state that was read in parts is of one moment if its sum is this one. */
+  /** Sum of the `fingerprint`s of all keys: a state that was read in parts is of one moment if its sum is this one. */
   readonly stateSum: number;
   /** Keys of the state that carry an older one were cleared. */
   readonly epoch: number;
@@ -106,6 +107,7 @@ export function toHead(item: Item): Head {
     endedAt: readNumber(item, 'endedAt'),
     purgeAt: readNumber(item, 'purgeAt') ?? 0,
     lastSeq: readNumber(item, 'lastSeq') ?? 0,
+    settledSeq: readNumber(item, 'settledSeq') ?? 0,
     trimmedSeq: readNumber(item, 'trimmedSeq') ?? 0,
     forgottenSeq: readNumber(item, 'forgottenSeq') ?? 0,
     logBytes: readNumber(item, 'logBytes') ?? 0,
@@ -122,7 +124,16 @@ export function toHead(item: Item): Head {
 /** The item of a session that was never used. */
 export function newHead(head: Pick<Head, 'id' | 'gen' | 'kind' | 'principal' | 'expiresAt'>, now: number): Item {
   const { id, gen, kind, principal, expiresAt } = head;
-  const counters = ['lastSeq', 'trimmedSeq', 'forgottenSeq', 'logBytes', 'stateVersion', 'stateKeys', 'stateBytes'];
+  const counters = [
+    'lastSeq',
+    'settledSeq',
+    'trimmedSeq',
+    'forgottenSeq',
+    'logBytes',
+    'stateVersion',
+    'stateKeys',
+    'stateBytes',
+  ];
   return {
     id: text(id),
     item: text(HEAD),
@@ -222,18 +233,7 @@ export function headTtl(until: number): number {
   return Math.ceil(until / 1_000) + HEAD_GRACE_S;
 }
 
-/** 48 bits that tell one version of a key from all others. */
-export function fingerprint(key: string, version: number): number {
-  return createHash('sha256').update(`${version} ${key}`).digest().readUIntBE(0, 6);
-}
-
-/** Adds fingerprints; a negative one is taken away. */
-export function addFingerprint(sum: number, change: number): number {
-  return (sum + change + FINGERPRINTS) % FINGERPRINTS;
-}
-
 const DIGITS = 16;
-const FINGERPRINTS = 2 ** 48;
 
 function seqItem(seq: number, part: number): string {
   return part === 0 ? digits(seq) : `${digits(seq)}.${twoDigits(part)}`;

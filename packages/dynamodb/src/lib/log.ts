@@ -1,4 +1,4 @@
-import type { EventQuery, EventRow } from '@mcp-session/core';
+import type { EventRow } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
 import { number, readNumber, readText, text, type Item } from './items.ts';
 import { digits, parseStreamSeq, STREAM_INDEX } from './keys.ts';
@@ -9,17 +9,35 @@ export interface StoredEvent extends EventRow {
   readonly bytes: number;
 }
 
-/**
- * Reads events of a log or of one of its streams, whole ones only, as many as fit the query.
- *
- * @returns Oldest first. `more` where there may be more.
- */
-export async function fetchEvents(
-  connection: Connection,
-  { sessionId, streamId, afterSeq, limit, maxBytes }: EventQuery,
-): Promise<{ readonly events: readonly StoredEvent[]; readonly more: boolean }> {
-  const forward = afterSeq !== undefined;
-  const range = rangeOf(streamId, (afterSeq ?? 0) + 1);
+/** Which events to read. */
+export interface Stretch {
+  readonly sessionId: string;
+  /** `undefined`: of the whole log. */
+  readonly streamId: string | undefined;
+  /** Only events with a greater number. */
+  readonly afterSeq: number;
+  /** Only events up to this number. */
+  readonly throughSeq: number;
+  /** At most so many events. */
+  readonly limit: number;
+  /** At most so many bytes of messages, but at least one event where there is one. */
+  readonly maxBytes: number;
+  /** Whether the newest events are left out, rather than the oldest, where there are too many. */
+  readonly oldestFirst: boolean;
+}
+
+/** Events that were read. */
+export interface Fetched {
+  /** Oldest first, whole ones only. Those of which a part cannot be seen yet are missing. */
+  readonly events: readonly StoredEvent[];
+  /** Whether there may be more beyond them. */
+  readonly more: boolean;
+}
+
+/** Reads events of a log, or of one of its streams by the index: those that can be seen now, of a transaction perhaps only a part. */
+export async function fetchEvents(connection: Connection, stretch: Stretch): Promise<Fetched> {
+  const { sessionId, streamId, afterSeq, throughSeq, limit, maxBytes, oldestFirst } = stretch;
+  const prefix = streamId === undefined ? '' : `${streamId}\0`;
   const items: Item[] = [];
   let start: Item | undefined;
   for (;;) {
@@ -28,58 +46,72 @@ export async function fetchEvents(
       ...(streamId !== undefined && { IndexName: STREAM_INDEX }),
       KeyConditionExpression: 'id = :id and #place between :from and :to',
       ExpressionAttributeNames: { '#place': streamId === undefined ? 'item' : 'streamSeq' },
-      ExpressionAttributeValues: { ':id': text(sessionId), ':from': text(range.from), ':to': text(range.to) },
-      ScanIndexForward: forward,
+      ExpressionAttributeValues: {
+        ':id': text(sessionId),
+        ':from': text(`${prefix}${digits(afterSeq + 1)}`),
+        // Parts follow with a full stop, and `:` follows the digits.
+        ':to': text(`${prefix}${throughSeq === Infinity ? '' : digits(throughSeq)}:`),
+      },
+      ScanIndexForward: oldestFirst,
       Limit: limit + 1,
       ...(start !== undefined && { ExclusiveStartKey: start }),
     });
     items.push(...page.items);
     start = page.next;
-    const events = assemble(items, forward);
-    const fitting = take(events, forward, limit, maxBytes);
-    if (start === undefined || fitting.length < events.length)
-      return { events: fitting, more: start !== undefined || fitting.length < events.length };
+    const events = assemble(oldestFirst ? items : items.toReversed());
+    const fitting = take(events, oldestFirst, limit, maxBytes);
+    const more = start !== undefined || fitting.length < events.length;
+    if (!more || fitting.length < events.length) return { events: fitting, more };
   }
 }
 
-// `:` follows the digits.
-function rangeOf(streamId: string | undefined, fromSeq: number): { readonly from: string; readonly to: string } {
-  const prefix = streamId === undefined ? '' : `${streamId}\0`;
-  return { from: `${prefix}${digits(fromSeq)}`, to: `${prefix}:` };
-}
-
-/** Puts the parts of events together. One of which parts are missing at an end of what was read is left out. */
-function assemble(items: readonly Item[], forward: boolean): StoredEvent[] {
-  const ordered = forward ? items : items.toReversed();
+/** Puts the parts of events together. One of which not all parts are there is left out. */
+function assemble(items: readonly Item[]): StoredEvent[] {
   const events: StoredEvent[] = [];
-  for (let index = 0; index < ordered.length;) {
-    const item = ordered[index] ?? {};
-    const { streamId, seq, part } = parseStreamSeq(readText(item, 'streamSeq') ?? '');
-    const parts = readNumber(item, 'parts') ?? 1;
-    const own = ordered.slice(index, index + parts);
-    index += part === 0 ? parts : 1;
-    if (part > 0 || own.length < parts) continue;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index] ?? {};
+    const { streamId, seq, part } = placeOf(item);
+    if (part > 0) continue;
+    const gen = readText(item, 'gen') ?? '';
+    const parts = items.slice(index, index + (readNumber(item, 'parts') ?? 1));
+    const whole =
+      parts.length === (readNumber(item, 'parts') ?? 1) &&
+      parts.every((each, place) => {
+        const at = placeOf(each);
+        return at.seq === seq && at.part === place && readText(each, 'gen') === gen;
+      });
+    if (!whole) continue;
     events.push({
       seq,
       streamId,
-      message: own.map((each) => readText(each, 'message') ?? '').join(''),
+      message: parts.map((each) => readText(each, 'message') ?? '').join(''),
       createdAt: readNumber(item, 'createdAt') ?? 0,
-      gen: readText(item, 'gen') ?? '',
+      gen,
       bytes: readNumber(item, 'bytes') ?? 0,
     });
   }
   return events;
 }
 
-function take(events: readonly StoredEvent[], forward: boolean, limit: number, maxBytes: number): StoredEvent[] {
+function placeOf(item: Item) {
+  return parseStreamSeq(readText(item, 'streamSeq') ?? '');
+}
+
+/** As many as there is room for, from the oldest or from the newest on. */
+export function take(
+  events: readonly StoredEvent[],
+  oldestFirst: boolean,
+  limit: number,
+  maxBytes: number,
+): StoredEvent[] {
   const taken: StoredEvent[] = [];
   let bytes = 0;
-  for (const event of forward ? events : events.toReversed()) {
+  for (const event of oldestFirst ? events : events.toReversed()) {
     bytes += event.bytes;
     if (taken.length === limit || (bytes > maxBytes && taken.length > 0)) break;
     taken.push(event);
   }
-  return forward ? taken : taken.toReversed();
+  return oldestFirst ? taken : taken.toReversed();
 }
 
 /** What a trim needs to know of an event. */
@@ -95,9 +127,7 @@ export interface EventFacts {
 export async function* oldestFacts(
   connection: Connection,
   sessionId: string,
-  fromSeq: number,
 ): AsyncGenerator<readonly EventFacts[], void, undefined> {
-  const { from, to } = rangeOf(undefined, fromSeq);
   let start: Item | undefined;
   do {
     const page = await connection.query({
@@ -106,11 +136,11 @@ export async function* oldestFacts(
       FilterExpression: '#parts >= :one',
       ProjectionExpression: 'streamSeq, createdAt, #bytes, #parts',
       ExpressionAttributeNames: { '#item': 'item', '#bytes': 'bytes', '#parts': 'parts' },
-      ExpressionAttributeValues: { ':id': text(sessionId), ':from': text(from), ':to': text(to), ':one': number(1) },
+      ExpressionAttributeValues: { ':id': text(sessionId), ':from': text('0'), ':to': text(':'), ':one': number(1) },
       ...(start !== undefined && { ExclusiveStartKey: start }),
     });
     yield page.items.map((item) => ({
-      ...parseStreamSeq(readText(item, 'streamSeq') ?? ''),
+      ...placeOf(item),
       createdAt: readNumber(item, 'createdAt') ?? 0,
       bytes: readNumber(item, 'bytes') ?? 0,
       parts: readNumber(item, 'parts') ?? 1,

@@ -1,4 +1,5 @@
 import { isLive, type Head } from './keys.ts';
+import { Settled } from './settled.ts';
 
 /** What is known of a key of the state; `undefined`: it does not exist. */
 export type KnownKey = { readonly version: number; readonly bytes: number; readonly parts: number } | undefined;
@@ -7,6 +8,7 @@ export type KnownKey = { readonly version: number; readonly bytes: number; reado
 export interface Known {
   readonly head: Head;
   readonly keys: Map<string, KnownKey>;
+  readonly settled: Settled;
 }
 
 const MAX_SESSIONS = 10_000;
@@ -35,8 +37,10 @@ export class Memory {
   learn(head: Head, { refuted = false }: { readonly refuted?: boolean } = {}): Known {
     const before = this.get(head.id);
     const same = before !== undefined && before.head.gen === head.gen;
+    const settled = same ? before.settled : new Settled();
+    settled.add(1, Math.max(head.settledSeq, head.trimmedSeq));
     if (same && !refuted && isNewer(before.head, head)) return before;
-    const known = { head, keys: same ? before.keys : new Map<string, KnownKey>() };
+    const known = { head, keys: same ? before.keys : new Map<string, KnownKey>(), settled };
     this.#sessions.set(head.id, known);
     if (this.#sessions.size > MAX_SESSIONS) dropFirst(this.#sessions);
     return known;

@@ -1,4 +1,5 @@
 import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
+import { checkOptions, flag, kindOf, positive, text, type OptionNames } from '@mcp-session/core/backend';
 
 /**
  * What is used of a client of the AWS SDK. It is described here by its shape, so that these types need none of the SDK's; pass what `new DynamoDBClient(…)`
@@ -48,6 +49,8 @@ export interface DynamoDbBackendOptions {
   readonly billing?: 'on-demand' | { readonly read: number; readonly write: number };
   /** Whether point-in-time recovery is turned on for a table that is created here. Default: `false`. */
   readonly pointInTimeRecovery?: boolean;
+  /** Whether a table that is created here is protected from being deleted. Default: `false`. */
+  readonly deletionProtection?: boolean;
   /**
    * Key that encrypts a table that is created here: `aws-owned`, `aws-managed`, or the id, ARN or alias of a KMS key of yours.
    *
@@ -103,41 +106,61 @@ export interface ResolvedOptions {
 export interface CreateOptions {
   readonly billing: 'on-demand' | { readonly read: number; readonly write: number };
   readonly pointInTimeRecovery: boolean;
+  readonly deletionProtection: boolean;
   readonly encryption: string;
 }
+
+/** Names of {@link DynamoDbBackendOptions}, with what else they are called. */
+export const backendOptions: OptionNames<DynamoDbBackendOptions> = {
+  sessionsTable: ['table', 'tableName', 'table_name', 'sessionTable'],
+  eventsTable: ['eventTable', 'events_table_name'],
+  region: ['awsRegion'],
+  endpoint: ['url', 'endpointUrl', 'host', 'connectionString'],
+  client: ['credentials', 'accessKeyId', 'secretAccessKey', 'sessionToken', 'profile', 'dynamodb', 'documentClient'],
+  autoCreateTables: ['createTables', 'createTable', 'autoCreate'],
+  billing: ['billingMode', 'capacity', 'provisionedThroughput'],
+  pointInTimeRecovery: ['pitr', 'backups'],
+  encryption: ['kmsKeyId', 'kmsKey', 'sse'],
+  deletionProtection: ['deletionProtectionEnabled'],
+  maxAttempts: ['retries', 'maxRetries'],
+  maxConflicts: [],
+  requestTimeoutMs: ['timeout', 'timeoutMs', 'requestTimeout'],
+};
 
 /** @throws TypeError or RangeError that names the option. */
 export function resolveOptions(options: DynamoDbBackendOptions): ResolvedOptions {
   const tables = {
-    sessions: tableName('sessionsTable', options.sessionsTable ?? 'mcp-sessions'),
-    events: tableName('eventsTable', options.eventsTable ?? 'mcp-session-events'),
+    sessions: tableName('sessionsTable', options.sessionsTable, 'mcp-sessions'),
+    events: tableName('eventsTable', options.eventsTable, 'mcp-session-events'),
   };
   if (tables.sessions === tables.events)
-    throw new RangeError(`Options sessionsTable and eventsTable are both ${JSON.stringify(tables.events)}`);
+    throw new RangeError('Options sessionsTable and eventsTable name the same table');
   const create = createOptions(options);
   return {
     tables,
     client: borrowed(options),
-    region: text('region', options.region),
-    endpoint: text('endpoint', options.endpoint),
-    requestTimeoutMs: whole('requestTimeoutMs', options.requestTimeoutMs ?? 5_000, 2_147_483_647),
-    maxAttempts: whole('maxAttempts', options.maxAttempts ?? 8, 1_000),
-    maxConflicts: whole('maxConflicts', options.maxConflicts ?? 100, 100_000),
-    create: flag('autoCreateTables', options.autoCreateTables) ? create : undefined,
+    region: regionName('region', options.region),
+    endpoint: address('endpoint', options.endpoint),
+    requestTimeoutMs: positive('requestTimeoutMs', options.requestTimeoutMs, 5_000, 2_147_483_647),
+    maxAttempts: positive('maxAttempts', options.maxAttempts, 8, 1_000),
+    maxConflicts: positive('maxConflicts', options.maxConflicts, 100, 100_000),
+    create: flag('autoCreateTables', options.autoCreateTables, false) ? create : undefined,
   };
 }
 
-function createOptions({ billing = 'on-demand', pointInTimeRecovery, encryption }: DynamoDbBackendOptions) {
-  if (typeof billing === 'object' && billing !== null) {
-    whole('billing.read', billing.read, 1_000_000);
-    whole('billing.write', billing.write, 1_000_000);
-  } else if (billing !== 'on-demand') {
-    throw new RangeError(`Option billing is ${JSON.stringify(billing)}, not 'on-demand' or { read, write }`);
+function createOptions(options: DynamoDbBackendOptions): CreateOptions {
+  const { billing = 'on-demand' } = options;
+  if (billing !== 'on-demand') {
+    if (typeof billing !== 'object') throw new RangeError("Option billing is neither 'on-demand' nor { read, write }");
+    checkOptions(billing, { read: [], write: [] }, 'billing');
+    positive('billing.read', billing.read ?? null, 1, 1_000_000);
+    positive('billing.write', billing.write ?? null, 1, 1_000_000);
   }
   return {
     billing,
-    pointInTimeRecovery: flag('pointInTimeRecovery', pointInTimeRecovery),
-    encryption: text('encryption', encryption) ?? 'aws-owned',
+    pointInTimeRecovery: flag('pointInTimeRecovery', options.pointInTimeRecovery, false),
+    deletionProtection: flag('deletionProtection', options.deletionProtection, false),
+    encryption: text('encryption', options.encryption, 'aws-owned'),
   };
 }
 
@@ -148,36 +171,36 @@ function borrowed({ client, ...options }: DynamoDbBackendOptions): DynamoDbClien
       throw new TypeError(`Option ${name} cannot be combined with option client: the client is used as it is set up`);
   }
   if (typeof client !== 'object' || client === null || typeof client.send !== 'function')
-    throw new TypeError('Option client is not a DynamoDBClient of @aws-sdk/client-dynamodb');
+    throw new TypeError(`Option client is ${kindOf(client)}, not a DynamoDBClient of @aws-sdk/client-dynamodb`);
   return client;
 }
 
 // docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-function tableName(name: string, value: string): string {
-  if (typeof value !== 'string') throw new TypeError(`Option ${name} is not a string`);
-  if (!/^[A-Za-z0-9_.-]{3,255}$/.test(value) && !value.startsWith('arn:'))
+function tableName(name: string, value: unknown, fallback: string): string {
+  const given = text(name, value, fallback);
+  if (!/^[A-Za-z0-9_.-]{3,255}$/.test(given) && !given.startsWith('arn:'))
     throw new RangeError(
-      `Option ${name} is ${JSON.stringify(value)}, not 3 to 255 letters, digits, underscores, hyphens and dots`,
+      `Option ${name} is neither an ARN nor 3 to 255 letters, digits, underscores, hyphens and dots`,
     );
-  return value;
+  return given;
 }
 
-function text(name: string, value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string') throw new TypeError(`Option ${name} is not a string`);
-  if (value === '') throw new RangeError(`Option ${name} is empty`);
-  return value;
+function regionName(name: string, value: unknown): string | undefined {
+  const given = text(name, value);
+  // The SDK would show it in its own words.
+  if (given !== undefined && !/^[A-Za-z0-9-]+$/.test(given))
+    throw new RangeError(`Option ${name} is no region such as eu-central-1`);
+  return given;
 }
 
-function flag(name: string, value: unknown): boolean {
-  if (value === undefined) return false;
-  if (typeof value !== 'boolean') throw new TypeError(`Option ${name} is not a boolean`);
-  return value;
-}
-
-function whole(name: string, value: unknown, max: number): number {
-  if (typeof value !== 'number') throw new TypeError(`Option ${name} is not a number`);
-  if (!Number.isInteger(value) || value < 1 || value > max)
-    throw new RangeError(`Option ${name} is ${value}, not a whole number from 1 to ${max}`);
-  return value;
+/** The value is in no message: it can hold a password. */
+function address(name: string, value: unknown): string | undefined {
+  const given = text(name, value);
+  if (given === undefined) return undefined;
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol))
+    throw new RangeError(`Option ${name} is no address such as http://localhost:8000`);
+  if (url.username !== '' || url.password !== '')
+    throw new RangeError(`Option ${name} holds credentials; DynamoDB takes them from the environment or from a client`);
+  return given;
 }

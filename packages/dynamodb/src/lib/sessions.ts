@@ -9,7 +9,7 @@ import type {
 } from '@mcp-session/core';
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { lost, type Connection } from './connection.ts';
-import { Change, keyOf, number, readNumber, readText, text, type Item } from './items.ts';
+import { Change, keyOf, number, text, type Item } from './items.ts';
 import {
   dataTtl,
   dueKey,
@@ -24,6 +24,7 @@ import {
   type Head,
 } from './keys.ts';
 import type { Known, Memory } from './memory.ts';
+import { isProfileOf, isTheirs, profileItem, toRow } from './profiles.ts';
 
 /** The operations on sessions' records. */
 export class Sessions {
@@ -39,7 +40,7 @@ export class Sessions {
     const { id, expiresAt } = session;
     const table = this.#connection.tables.sessions;
     const head = newHead({ ...session, gen: randomBytes(6).toString('base64url') }, now);
-    const profile = profileItem(session, 1, expiresAt);
+    const profile = profileItem(session, toHead(head).gen, 1, expiresAt);
     const due = dueItem(id, expiresAt);
     const reasons = await this.#connection.transactWrite([
       { Put: new Change().whenAbsent('id').put(table, head) },
@@ -50,16 +51,28 @@ export class Sessions {
     return reasons === undefined;
   }
 
+  // One query where this process knows the session and that it is theirs who ask; it reads profile and record for the price of their sum. Of any other the record is
+  // read first, alone: so a session of somebody else costs what an unknown id costs, whatever its profile weighs. What is remembered decides nothing else.
   async read(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
-    // Up to the head there is nothing but the profile. A batch of the two would be charged for each of them by itself.
-    const { items } = await this.#connection.query({
-      TableName: this.#connection.tables.sessions,
-      KeyConditionExpression: 'id = :id and #item <= :head',
-      ExpressionAttributeNames: { '#item': 'item' },
-      ExpressionAttributeValues: { ':id': text(id), ':head': text(HEAD) },
+    const known = this.#memory.get(id)?.head;
+    if (asker === undefined || (known !== undefined && isTheirs(known, asker))) {
+      const { items } = await this.#connection.query({
+        TableName: this.#connection.tables.sessions,
+        // Up to the head there is nothing but the profile.
+        KeyConditionExpression: 'id = :id and #item <= :head',
+        ExpressionAttributeNames: { '#item': 'item' },
+        ExpressionAttributeValues: { ':id': text(id), ':head': text(HEAD) },
+      });
+      const [row] = this.toRows(items, now);
+      if (row !== undefined) return isTheirs(row, asker) ? row : undefined;
+      // Not live, unless only a part of a transaction was seen.
+    }
+    return this.#connection.untilWon(async () => {
+      const head = (await this.load(id))?.head;
+      if (head === undefined || !isLive(head, now) || !isTheirs(head, asker)) return undefined;
+      const profile = await this.#connection.get(this.#connection.tables.sessions, profileKey(id));
+      return isProfileOf(head, profile) ? toRow(head, profile) : lost;
     });
-    const [row] = this.toRows(items, now);
-    return row !== undefined && isOf(row, asker) ? row : undefined;
   }
 
   async update(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
@@ -124,6 +137,8 @@ export class Sessions {
     const reasons = await this.#connection.transactWrite([
       { Update: change.update(table, headKey(id)) },
       { Put: new Change().put(table, dueItem(id, now)) },
+      // What is left until `purgeAt` says nothing of whose it was.
+      { Delete: new Change().delete(table, profileKey(id)) },
     ]);
     this.#memory.forget(id);
     return reasons === undefined;
@@ -151,9 +166,9 @@ export class Sessions {
       if (keyOf(item).item !== HEAD) return [];
       const head = toHead(item);
       this.#memory.learn(head);
-      // A head without its profile was being removed while they were read.
+      // A head without its profile was being created or removed while they were read.
       const profile = profiles.get(head.id);
-      return profile === undefined || !isLive(head, now) ? [] : [toRow(head, profile)];
+      return isLive(head, now) && isProfileOf(head, profile) ? [toRow(head, profile)] : [];
     });
   }
 
@@ -210,32 +225,4 @@ export function failed(reason: CancellationReason | undefined): reason is Cancel
 
 export function isLiveItem(head: Item | undefined, now: number): head is Item {
   return head !== undefined && isLive(toHead(head), now);
-}
-
-function profileItem({ id, profile }: NewSession, version: number, expiresAt: number): Item {
-  return {
-    id: text(id),
-    item: text(PROFILE),
-    profile: text(profile),
-    version: number(version),
-    ttl: number(dataTtl(expiresAt)),
-  };
-}
-
-function isOf({ kind, principal }: SessionRow, asker: SessionAsker | undefined): boolean {
-  return asker === undefined || (kind === asker.kind && (principal === null || principal === asker.principal));
-}
-
-function toRow(head: Head, profile: Item): SessionRow {
-  return {
-    id: head.id,
-    kind: head.kind,
-    principal: head.principal,
-    profile: readText(profile, 'profile') ?? '',
-    version: readNumber(profile, 'version') ?? 0,
-    createdAt: head.createdAt,
-    touchedAt: head.touchedAt,
-    expiresAt: head.expiresAt,
-    lastSeq: head.lastSeq,
-  };
 }

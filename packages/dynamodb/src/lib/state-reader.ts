@@ -1,17 +1,9 @@
 import type { StateRow } from '@mcp-session/core';
+import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { lost, type Connection } from './connection.ts';
+import { changesTooFast } from './errors.ts';
 import { keyOf, readNumber, readText, text, type Item } from './items.ts';
-import {
-  addFingerprint,
-  fingerprint,
-  HEAD,
-  headKey,
-  isLive,
-  parseStateKey,
-  stateKey,
-  toHead,
-  type Head,
-} from './keys.ts';
+import { HEAD, headKey, isLive, parseStateKey, stateKey, toHead, type Head } from './keys.ts';
 import type { Known, Memory } from './memory.ts';
 import { isOf, toKnownKey } from './state-items.ts';
 
@@ -21,8 +13,20 @@ interface Snapshot {
   readonly rows: ReadonlyMap<string, StateRow>;
 }
 
+/** A head and all keys of a state, perhaps of different moments. */
+interface Pass {
+  readonly head: Head;
+  readonly rows: Map<string, StateRow>;
+  /** Keys of which only a part could be seen. */
+  readonly torn: readonly string[];
+}
+
 /** The head fits in beside them. */
 const MAX_KEYS = 99;
+/** Bytes of values that are read in a transaction: it holds 4 MB. */
+const MAX_BYTES = 3_000_000;
+/** How often all of a state is read, at the most, before the call gives up. */
+const MAX_PASSES = 4;
 
 /** The reads of sessions' state. */
 export class StateReader {
@@ -52,7 +56,7 @@ export class StateReader {
     const { sessions } = this.#connection.tables;
     return this.#connection.untilWon(async () => {
       const wanted = [headKey(sessionId), ...keys.map((key) => stateKey(sessionId, key))];
-      const [head, ...items] = await this.#connection.transactGet(sessions, wanted);
+      const [head, ...items] = await this.#connection.transactGet(wanted.map((key) => ({ table: sessions, key })));
       return this.#toSnapshot(head, keys, items, now);
     });
   }
@@ -71,9 +75,38 @@ export class StateReader {
     });
   }
 
-  // The head comes before the keys in the order of their items, so that one query gives both. Items of one query can be of different moments: the
-  // head's sum of fingerprints tells.
+  /**
+   * Reads all keys, as of one moment.
+   *
+   * Items of one query can be of different moments: whether they are of the same one, the head's sum of fingerprints tells. Where they are not, the keys that others
+   * write are read again in a transaction, those that were seen to change, and put in place of what the query gave.
+   */
   async #readAll(sessionId: string, now: number): Promise<readonly StateRow[] | undefined> {
+    const busy = new Set<string>();
+    let before: ReadonlyMap<string, StateRow> | undefined;
+    for (let passes = 0; passes < MAX_PASSES; passes++) {
+      const pass = await this.#pass(sessionId);
+      if (pass === undefined || !isLive(pass.head, now)) return undefined;
+      const { head, rows, torn } = pass;
+      this.#memory.learn(head);
+      if (addsUp(head, rows)) return [...rows.values()];
+      for (const key of torn) busy.add(key);
+      for (const [key, { version }] of rows) if (version > head.stateVersion) busy.add(key);
+      for (const key of new Set(before === undefined ? [] : [...before.keys(), ...rows.keys()]))
+        if (before?.get(key)?.version !== rows.get(key)?.version) busy.add(key);
+      before = rows;
+      if (busy.size === 0 || busy.size > MAX_KEYS || weightOf(busy, rows) > MAX_BYTES) continue;
+      const snapshot = await this.snapshot(sessionId, [...busy], now);
+      if (snapshot === undefined) return undefined;
+      for (const key of busy) rows.delete(key);
+      for (const [key, row] of snapshot.rows) rows.set(key, row);
+      if (addsUp(snapshot.known.head, rows)) return [...rows.values()];
+    }
+    throw changesTooFast(this.#connection.label);
+  }
+
+  /** Reads the head and all keys in one query, page by page: the head comes before the keys in the order of their items. */
+  async #pass(sessionId: string): Promise<Pass | undefined> {
     return this.#connection.untilWon(async () => {
       const items: Item[] = [];
       let start: Item | undefined;
@@ -90,13 +123,12 @@ export class StateReader {
         start = page.next;
       } while (start !== undefined);
       const [first, ...others] = items;
-      if (first === undefined || keyOf(first).item !== HEAD) return undefined;
+      // Not there, unless only a part of a transaction was seen.
+      if (first === undefined || keyOf(first).item !== HEAD)
+        return (await this.#connection.get(this.#connection.tables.sessions, headKey(sessionId))) && lost;
       const head = toHead(first);
-      if (!isLive(head, now)) return undefined;
-      this.#memory.learn(head);
-      const rows = assemble(head, others);
-      const sum = rows.reduce((total, { key, version }) => addFingerprint(total, fingerprint(key, version)), 0);
-      return rows.length === head.stateKeys && sum === head.stateSum ? rows : lost;
+      const { rows, torn } = assemble(head, others);
+      return { head, rows: new Map(rows.map((row) => [row.key, row])), torn };
     });
   }
 
@@ -112,10 +144,10 @@ export class StateReader {
     const firsts = items.flatMap((each) => (each !== undefined && isOf(head, each) ? [each] : []));
     const others = firsts.flatMap((first) => partKeys(first));
     const parts = others.length === 0 ? [] : await this.#connection.batchGet({ sessions: others });
-    const rows = assemble(head, [...firsts, ...parts]);
+    const { rows, torn } = assemble(head, [...firsts, ...parts]);
     // A part was written again before it could be read.
-    if (rows.length < firsts.length) return lost;
-    const known = learned.head.gen === head.gen ? { head, keys: learned.keys } : { head, keys: new Map() };
+    if (torn.length > 0) return lost;
+    const known = { ...learned, head };
     for (const [index, key] of keys.entries()) this.#memory.learnKey(known, key, toKnownKey(head, items[index]));
     return { known, rows: new Map(rows.map((row) => [row.key, row])) };
   }
@@ -128,8 +160,8 @@ function partKeys(first: Item): { readonly id: string; readonly item: string }[]
   return Array.from({ length: count - 1 }, (_, index) => stateKey(id, key, index + 1));
 }
 
-/** Puts the parts of values together. A value of which a part is missing or of another version is left out. */
-function assemble(head: Head, items: readonly Item[]): StateRow[] {
+/** Puts the parts of values together. `torn` are the keys of which a part is missing or of another version. */
+function assemble(head: Head, items: readonly Item[]) {
   const parts = new Map<string, string>();
   const firsts: { readonly key: string; readonly version: number; readonly count: number }[] = [];
   for (const item of items) {
@@ -139,8 +171,25 @@ function assemble(head: Head, items: readonly Item[]): StateRow[] {
     if (part === 0) firsts.push({ key, version, count: readNumber(item, 'parts') ?? 1 });
     parts.set(`${version} ${part} ${key}`, readText(item, 'value') ?? '');
   }
-  return firsts.flatMap(({ key, version, count }) => {
+  const rows: StateRow[] = [];
+  const torn: string[] = [];
+  for (const { key, version, count } of firsts) {
     const found = Array.from({ length: count }, (_, part) => parts.get(`${version} ${part} ${key}`));
-    return found.includes(undefined) ? [] : [{ key, version, value: found.join('') }];
-  });
+    if (found.includes(undefined)) torn.push(key);
+    else rows.push({ key, version, value: found.join('') });
+  }
+  return { rows, torn };
+}
+
+function weightOf(keys: ReadonlySet<string>, rows: ReadonlyMap<string, StateRow>): number {
+  let bytes = 0;
+  for (const key of keys) bytes += Buffer.byteLength(rows.get(key)?.value ?? '');
+  return bytes;
+}
+
+/** Whether rows are all keys of the state that the head tells of. */
+function addsUp(head: Head, rows: ReadonlyMap<string, StateRow>): boolean {
+  let sum = 0;
+  for (const { key, version } of rows.values()) sum = addFingerprint(sum, fingerprint(key, version));
+  return rows.size === head.stateKeys && sum === head.stateSum;
 }

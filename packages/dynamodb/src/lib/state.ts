@@ -1,16 +1,8 @@
 import type { StateCommit, StateLimits, StateResult, StateRow, StateWrite } from '@mcp-session/core';
+import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { lost, type Connection } from './connection.ts';
 import { number, split } from './items.ts';
-import {
-  addFingerprint,
-  dataTtl,
-  fingerprint,
-  headKey,
-  isLive,
-  MAX_TRANSACTION_ITEMS,
-  VALUE_PART_BYTES,
-  type Head,
-} from './keys.ts';
+import { dataTtl, headKey, isLive, MAX_TRANSACTION_ITEMS, VALUE_PART_BYTES, type Head } from './keys.ts';
 import type { Known, KnownKey, Memory } from './memory.ts';
 import { failed, isLiveItem, live, renew, type Sessions } from './sessions.ts';
 import { firstItem, oldParts, otherParts, toKnownKey } from './state-items.ts';
@@ -40,29 +32,32 @@ export class State {
     const { sessionId, writes } = commit;
     return this.#turns.run(sessionId, async () => {
       let read = false;
-      return this.#connection.untilWon(async () => {
-        let known = read ? undefined : this.#memory.live(sessionId, now);
-        let rows: ReadonlyMap<string, StateRow> | undefined;
-        const single = writes.length === 1 && !read;
-        if (known === undefined || !knowsAll(known, writes)) {
-          const keys = writes.map(({ key }) => key);
-          const snapshot = await (single
-            ? this.#reader.readOne(sessionId, keys, now)
-            : this.#reader.snapshot(sessionId, keys, now));
-          if (snapshot === undefined) return undefined;
-          ({ known, rows } = snapshot);
-        }
-        const before = writes.map(({ key }) => known.keys.get(key));
-        const refusal = refuse(commit, known.head, before, rows);
-        if (refusal !== undefined) {
-          // Only what was just read can refuse, and a limit only what was read as of one moment: the sums and the key's size belong together.
-          const certain = rows !== undefined && (!single || refusal.status === 'conflict');
-          read = true;
-          return certain ? refusal : lost;
-        }
-        read = false;
-        return this.#write(commit, known, before, now);
-      });
+      return this.#connection.untilWon(
+        async () => {
+          let known = read ? undefined : this.#memory.live(sessionId, now);
+          let rows: ReadonlyMap<string, StateRow> | undefined;
+          const single = writes.length === 1 && !read;
+          if (known === undefined || !knowsAll(known, writes)) {
+            const keys = writes.map(({ key }) => key);
+            const snapshot = await (single
+              ? this.#reader.readOne(sessionId, keys, now)
+              : this.#reader.snapshot(sessionId, keys, now));
+            if (snapshot === undefined) return undefined;
+            ({ known, rows } = snapshot);
+          }
+          const before = writes.map(({ key }) => known.keys.get(key));
+          const refusal = refuse(commit, known.head, before, rows);
+          if (refusal !== undefined) {
+            // Only what was just read can refuse, and a limit only what was read as of one moment: the sums and the key's size belong together.
+            const certain = rows !== undefined && (!single || refusal.status === 'conflict');
+            read = true;
+            return certain ? refusal : lost;
+          }
+          read = false;
+          return this.#write(commit, known, before, now);
+        },
+        () => this.#sessions.load(sessionId),
+      );
     });
   }
 

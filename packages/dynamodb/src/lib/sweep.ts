@@ -1,36 +1,29 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { SweepResult } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
-import { Change, keyOf, number, readNumber, text, toKey, type Item, type ItemKey } from './items.ts';
+import { Change, keyOf, number, text, type Item, type ItemKey } from './items.ts';
 import {
   digits,
   dueKey,
   duePartition,
   DUE_SHARDS,
+  eventKey,
   HEAD,
   headKey,
   isLive,
-  MAX_TRANSACTION_ITEMS,
   parseDueKey,
   toHead,
   type Head,
 } from './keys.ts';
+import { deletion, inSteps, weightOf, type Row } from './removal.ts';
 import { dueItem } from './sessions.ts';
 import type { Upkeep } from './upkeep.ts';
 
-/** Bytes that one transaction removes: it may hold 4 MB, perhaps with the copies in the index. */
-const MAX_STEP_BYTES = 1_500_000;
+/** Due items that are looked at together: with the heads of their sessions they fit in one request. */
+const LOOK = 24;
 
 /** Sessions that are swept at the same time: each takes a few requests, one after the other. */
 const AT_ONCE = 8;
-
-/** An item that belongs to a session, besides its head. */
-interface Row {
-  readonly table: string;
-  readonly key: ItemKey;
-  /** At the most about so many. */
-  readonly bytes: number;
-}
 
 /** What came of one due item. */
 interface Visit {
@@ -53,26 +46,31 @@ export class Sweep {
     this.#upkeep = upkeep;
   }
 
+  // Sweeps of several nodes go over the same items and know nothing of each other. Each begins at a random place, and looks right before it begins with some of the
+  // items which of them are still there.
   async step(limit: number, now: number): Promise<SweepResult> {
     const ids: string[] = [];
     const { due, more } = await this.#due(limit, now);
-    const heads = await this.#heads(due);
     let left = limit;
     let done = !more;
-    for (let from = 0; from < due.length;) {
+    for (let from = 0; from < due.length; from += LOOK) {
       if (left <= 0) return { ids, done: false };
-      const some = due.slice(from, from + Math.min(AT_ONCE, left));
-      from += some.length;
-      // What is left is shared among them, so that they do not remove more together than one alone.
-      const share = Math.floor(left / some.length);
-      const visits = await Promise.allSettled(some.map((hint) => this.#visit(hint, heads, share, now)));
-      for (const visit of visits) {
-        // Only when all have ended: none goes on behind the back of a call that has failed.
-        if (visit.status === 'rejected') throw visit.reason;
-        const { id, count, whole, gone } = visit.value;
-        left -= count;
-        done &&= whole;
-        if (gone) ids.push(id);
+      const { hints, heads } = await this.#look(due.slice(from, from + LOOK));
+      for (let next = 0; next < hints.length;) {
+        if (left <= 0) return { ids, done: false };
+        const some = hints.slice(next, next + Math.min(AT_ONCE, left));
+        next += some.length;
+        // What is left is shared among them, so that they do not remove more together than one alone.
+        const share = Math.floor(left / some.length);
+        const visits = await Promise.allSettled(some.map((hint) => this.#visit(hint, heads, share, now)));
+        for (const visit of visits) {
+          // Only when all have ended: none goes on behind the back of a call that has failed.
+          if (visit.status === 'rejected') throw visit.reason;
+          const { id, count, whole, gone } = visit.value;
+          left -= count;
+          done &&= whole;
+          if (gone) ids.push(id);
+        }
       }
     }
     return { ids, done };
@@ -84,13 +82,15 @@ export class Sweep {
     if (head !== undefined && !isLive(head, now)) return { id, ...(await this.#remove(head, hint, limit, now)) };
     if (head === undefined) await this.#dropHint(hint, id);
     else {
-      await this.#upkeep.visit(head, now);
+      const { count, whole } = await this.#upkeep.visit(head, limit, now);
+      if (!whole) return { id, count: count + 1, whole, gone: false };
       await this.#move(hint, head.id, head.expiresAt);
+      return { id, count: count + 1, whole, gone: false };
     }
     return { id, count: 1, whole: true, gone: false };
   }
 
-  /** Due items whose time has come, oldest first. Without them, it is one request for each shard. */
+  /** Due items whose time has come, from a random one on. Without them, it is one request for each shard. */
   async #due(limit: number, now: number): Promise<{ readonly due: readonly ItemKey[]; readonly more: boolean }> {
     const pages = await Promise.all(
       Array.from({ length: DUE_SHARDS }, (_, shard) =>
@@ -103,21 +103,29 @@ export class Sweep {
         }),
       ),
     );
-    const due = pages.flatMap(({ items }) => items.map(keyOf)).toSorted((a, b) => (a.item < b.item ? -1 : 1));
-    return { due: due.slice(0, limit), more: due.length > limit || pages.some(({ next }) => next !== undefined) };
+    const due = pages.flatMap(({ items }) => items.map(keyOf));
+    const first = Math.floor(Math.random() * due.length);
+    const fromThere = [...due.slice(first), ...due.slice(0, first)];
+    return { due: fromThere.slice(0, limit), more: due.length > limit || pages.some(({ next }) => next !== undefined) };
   }
 
-  async #heads(due: readonly ItemKey[]): Promise<ReadonlyMap<string, Head>> {
+  /** Those of the items that no other sweep has dealt with meanwhile, and the heads of their sessions. */
+  async #look(due: readonly ItemKey[]) {
     const ids = new Set(due.map((key) => parseDueKey(key).id));
-    const items = await this.#connection.batchGet({ sessions: [...ids].map(headKey) });
-    return new Map(items.map((item) => [keyOf(item).id, toHead(item)]));
+    const items = await this.#connection.batchGet({ sessions: [...due, ...[...ids].map(headKey)] });
+    const heads = items.filter((item) => keyOf(item).item === HEAD);
+    const left = new Set(items.map((item) => keyOf(item).item));
+    return {
+      hints: due.filter(({ item }) => left.has(item)),
+      heads: new Map(heads.map((item) => [keyOf(item).id, toHead(item)])),
+    };
   }
 
   /** Removes up to `limit` rows of a session that is over, and its head when none is left and its time has come. */
   async #remove(head: Head, hint: ItemKey, limit: number, now: number) {
     if (head.endedAt === undefined && !(await this.#markOver(head, now)))
       return { count: 1, whole: false, gone: false };
-    const rows = await this.#rows(head.id, limit);
+    const rows = await this.#rows(head, limit);
     let steps = inSteps(rows.found);
     const last = rows.more ? undefined : (steps.at(-1) ?? []);
     if (last !== undefined) steps = steps.slice(0, -1);
@@ -150,35 +158,52 @@ export class Sweep {
       .when('expiresAt', '<=', number(now))
       .set('endedAt', number(expiresAt))
       .set('purgeAt', number(0))
+      .remove('principal')
       .remove('listKind')
       .remove('listOwner');
     return (await this.#connection.update(this.#connection.tables.sessions, headKey(id), change)).done;
   }
 
-  /** Rows of a session besides its head, at most so many. Events first: they are the greater part of what is stored, and the secret part. */
-  async #rows(id: string, limit: number): Promise<{ readonly found: readonly Row[]; readonly more: boolean }> {
+  /**
+   * Rows of a session besides its head, at most so many. Events first: they are the greater part of what is stored, and the secret part.
+   *
+   * A query beside another sweep's transaction is said to have come back empty although there was something, and nothing may be left when the head goes. So the head
+   * itself, which is among the rows, and the event that is removed last show whether an answer was one.
+   */
+  async #rows(head: Head, limit: number): Promise<{ readonly found: readonly Row[]; readonly more: boolean }> {
     const { sessions, events } = this.#connection.tables;
     const found: Row[] = [];
     for (const table of [events, sessions]) {
       let start: Item | undefined;
+      let scanned = 0;
       do {
         const page = await this.#connection.query({
           TableName: table,
           KeyConditionExpression: 'id = :id',
           ProjectionExpression: 'id, #item, #bytes',
           ExpressionAttributeNames: { '#item': 'item', '#bytes': 'bytes' },
-          ExpressionAttributeValues: { ':id': text(id) },
+          ExpressionAttributeValues: { ':id': text(head.id) },
+          ScanIndexForward: table === sessions,
           // One more, for the head is among them.
           Limit: limit - found.length + 1,
           ...(start !== undefined && { ExclusiveStartKey: start }),
         });
         const rows = page.items.map((item) => ({ table, key: keyOf(item), bytes: weightOf(item) }));
         found.push(...rows.filter(({ key }) => key.item !== HEAD));
-        start = page.next;
         if (found.length > limit) return { found: found.slice(0, limit), more: true };
+        if (start !== undefined && page.scanned === 0) return { found, more: true };
+        scanned += page.scanned;
+        start = page.next;
       } while (start !== undefined);
+      if (scanned === 0 && (table === sessions || (await this.#hasEvents(head)))) return { found, more: true };
     }
     return { found, more: false };
+  }
+
+  /** Whether the event is there that goes last. */
+  async #hasEvents({ id, lastSeq, trimmedSeq }: Head): Promise<boolean> {
+    if (lastSeq === trimmedSeq) return false;
+    return (await this.#connection.get(this.#connection.tables.events, eventKey(id, trimmedSeq + 1))) !== undefined;
   }
 
   /** Another sweep has removed the session, but this due item of it was left. */
@@ -202,30 +227,4 @@ export class Sweep {
   #deletion(key: ItemKey): TransactWriteItem {
     return deletion({ table: this.#connection.tables.sessions, key });
   }
-}
-
-function deletion({ table, key }: Pick<Row, 'table' | 'key'>): TransactWriteItem {
-  return { Delete: { TableName: table, Key: toKey(key) } };
-}
-
-function weightOf(item: Item): number {
-  // Other parts than the first do not say what they weigh.
-  return readNumber(item, 'bytes') ?? (/[.#]\d\d/.test(keyOf(item).item) ? 400_000 : 1_000);
-}
-
-/** Rows for one transaction each, with room for a head and two due items. */
-function inSteps(rows: readonly Row[]): Row[][] {
-  const steps: Row[][] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const step = steps.at(-1);
-    if (step === undefined || step.length === MAX_TRANSACTION_ITEMS - 3 || bytes + row.bytes > MAX_STEP_BYTES) {
-      steps.push([row]);
-      bytes = row.bytes;
-    } else {
-      step.push(row);
-      bytes += row.bytes;
-    }
-  }
-  return steps;
 }

@@ -1,20 +1,10 @@
-import {
-  CreateTableCommand,
-  DescribeTimeToLiveCommand,
-  ResourceNotFoundException,
-  UpdateContinuousBackupsCommand,
-  UpdateTimeToLiveCommand,
-  waitUntilTableExists,
-  type CreateTableCommandInput,
-  type KeySchemaElement,
-  type SSESpecification,
-} from '@aws-sdk/client-dynamodb';
+import type { CreateTableCommandInput, KeySchemaElement, SSESpecification } from '@aws-sdk/client-dynamodb';
 import { SessionError } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
-import { translateError } from './errors.ts';
 import { readNumber } from './items.ts';
 import { KIND_INDEX, PRINCIPAL_INDEX, SCHEMA_KEY, STREAM_INDEX } from './keys.ts';
 import type { CreateOptions, TableNames } from './options.ts';
+import type { Sdk } from './sdk.ts';
 
 /** The layout of this version. Tables without the item of it have this one. */
 const SCHEMA_VERSION = 1;
@@ -30,7 +20,8 @@ export async function migrate(connection: Connection, create: CreateOptions | un
   try {
     await check(connection);
   } catch (error) {
-    const missing = error instanceof SessionError && error.cause instanceof ResourceNotFoundException;
+    const missing =
+      error instanceof SessionError && error.cause instanceof Error && error.cause.name === 'ResourceNotFoundException';
     if (!missing || create === undefined) throw error;
     await createTables(connection, create);
     await check(connection);
@@ -44,40 +35,44 @@ async function check(connection: Connection): Promise<void> {
   if (version !== SCHEMA_VERSION)
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
-      `DynamoDB tables were changed by a newer version of @mcp-session/dynamodb (layout ${version}); nothing was changed, install that version`,
+      `Session store was changed by a newer version of @mcp-session/dynamodb (layout ${version}); nothing was changed, install that version`,
+      { store: connection.label },
     );
 }
 
 /** Safe from several processes at once: one creates, all wait. */
-async function createTables({ client, tables }: Connection, options: CreateOptions): Promise<void> {
+async function createTables(connection: Connection, options: CreateOptions): Promise<void> {
+  const { tables } = connection;
+  const sdk = await connection.sdk();
+  const { client, commands } = sdk;
   for (const definition of [sessionsTable(tables), eventsTable(tables)]) {
     const { TableName } = definition;
     try {
       await client
-        .send(new CreateTableCommand({ ...definition, ...settings(definition, options) }))
+        .send(new commands.CreateTableCommand({ ...definition, ...settings(definition, options) }))
         .catch(unless('ResourceInUseException'));
-      await waitUntilTableExists({ client, maxWaitTime: MAX_WAIT_S, minDelay: 1, maxDelay: 5 }, { TableName });
-      await enableTimeToLive(client, TableName);
+      await commands.waitUntilTableExists({ client, maxWaitTime: MAX_WAIT_S, minDelay: 1, maxDelay: 5 }, { TableName });
+      await enableTimeToLive(sdk, TableName);
       if (options.pointInTimeRecovery)
         await client.send(
-          new UpdateContinuousBackupsCommand({
+          new commands.UpdateContinuousBackupsCommand({
             TableName,
             PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
           }),
         );
     } catch (error) {
-      throw translateError(error);
+      throw connection.failure(error);
     }
   }
 }
 
-async function enableTimeToLive(client: Connection['client'], TableName: string | undefined): Promise<void> {
-  const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName }));
+async function enableTimeToLive({ client, commands }: Sdk, TableName: string | undefined): Promise<void> {
+  const { TimeToLiveDescription } = await client.send(new commands.DescribeTimeToLiveCommand({ TableName }));
   if (TimeToLiveDescription?.TimeToLiveStatus !== 'DISABLED') return;
   const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true };
   // Refused where another process does the same.
   await client
-    .send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
+    .send(new commands.UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
     .catch(unless('ValidationException'));
 }
 
@@ -112,14 +107,18 @@ export function eventsTable({ events }: TableNames): TableDefinition {
   };
 }
 
-function settings({ GlobalSecondaryIndexes = [] }: TableDefinition, { billing, encryption }: CreateOptions) {
+function settings({ GlobalSecondaryIndexes = [] }: TableDefinition, options: CreateOptions) {
+  const { billing, encryption, deletionProtection } = options;
   const sse = encryptionOf(encryption);
-  const SSESpecification = sse && { SSESpecification: sse };
-  if (billing === 'on-demand') return { ...SSESpecification, BillingMode: 'PAY_PER_REQUEST' as const };
+  const protection = {
+    ...(sse && { SSESpecification: sse }),
+    ...(deletionProtection && { DeletionProtectionEnabled: true }),
+  };
+  if (billing === 'on-demand') return { ...protection, BillingMode: 'PAY_PER_REQUEST' as const };
   const ProvisionedThroughput = { ReadCapacityUnits: billing.read, WriteCapacityUnits: billing.write };
   const indexes = GlobalSecondaryIndexes.map((index) => ({ ...index, ProvisionedThroughput }));
   return {
-    ...SSESpecification,
+    ...protection,
     BillingMode: 'PROVISIONED' as const,
     ProvisionedThroughput,
     ...(indexes.length > 0 && { GlobalSecondaryIndexes: indexes }),

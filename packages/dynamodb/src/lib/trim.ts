@@ -1,5 +1,6 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { TrimBound } from '@mcp-session/core';
+import type { Background } from './background.ts';
 import { lost, type Connection } from './connection.ts';
 import { Change, keyOf, number, readNumber, text, type Item } from './items.ts';
 import {
@@ -13,6 +14,7 @@ import {
   TRIMS,
   type Head,
 } from './keys.ts';
+import { isGone } from './gaps.ts';
 import { oldestFacts, type EventFacts } from './log.ts';
 import { live, type Sessions } from './sessions.ts';
 import type { Turns } from './turns.ts';
@@ -31,14 +33,17 @@ export class Trims {
   readonly #connection: Connection;
   readonly #turns: Turns;
   readonly #sessions: Sessions;
+  readonly #background: Background;
 
-  constructor(connection: Connection, turns: Turns, sessions: Sessions) {
+  constructor(connection: Connection, turns: Turns, sessions: Sessions, background: Background) {
     this.#connection = connection;
     this.#turns = turns;
     this.#sessions = sessions;
+    this.#background = background;
   }
 
-  // In steps of as many events as one transaction holds. Each leaves a log without a hole, and what was trimmed of each stream is remembered with it.
+  // In steps of as many events as one transaction holds. What is trimmed is first noted and then removed: readers see the parts of a transaction one after another, and
+  // must not miss an event before they can see that it was trimmed. What a process leaves that dies in between, the next trim removes.
   async trim(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
     let removed = 0;
     return this.#turns.run(sessionId, () =>
@@ -49,7 +54,7 @@ export class Trims {
         removed += trimmed.count;
         const after = trimmed.head;
         if (Math.floor(after.trimmedSeq / FORGET_EVERY) > Math.floor(before.trimmedSeq / FORGET_EVERY))
-          await this.#forget(after, now);
+          this.#background.add(`forget ${sessionId}`, () => this.#forget(after, now));
         return trimmed.whole ? removed : lost;
       }),
     );
@@ -59,38 +64,47 @@ export class Trims {
   async #trimFrom(head: Head, bound: TrimBound, limit: number, now: number): Promise<Trimmed> {
     let step = new Step(this.#connection.tables.events, head);
     let count = 0;
-    for await (const page of oldestFacts(this.#connection, head.id, head.trimmedSeq + 1)) {
+    let next = head.trimmedSeq + 1;
+    for await (const page of oldestFacts(this.#connection, head.id)) {
       for (const event of page) {
-        if (count + step.count === limit || !exceeds(bound, event, step.after)) return this.#finish(step, count, now);
+        const over = event.seq >= next && (count + step.count === limit || !exceeds(bound, event, step.after));
+        if (over) return this.#finish(step, count, true, now);
+        if (event.seq > next && !(await isGone(this.#connection, head, event.seq - 1)))
+          return this.#finish(step, count, false, now);
         if (!step.holds(event)) {
           if (!(await this.#commit(step, now))) return { head: step.before, count, whole: false };
           count += step.count;
           step = new Step(this.#connection.tables.events, step.after);
         }
         step.add(event);
+        next = Math.max(next, event.seq + 1);
       }
     }
-    return this.#finish(step, count, now);
+    const allSeen = next > head.lastSeq || (await isGone(this.#connection, head, head.lastSeq));
+    return this.#finish(step, count, allSeen, now);
   }
 
-  async #finish(step: Step, count: number, now: number): Promise<Trimmed> {
-    if (step.count === 0) return { head: step.before, count, whole: true };
+  async #finish(step: Step, count: number, whole: boolean, now: number): Promise<Trimmed> {
     if (!(await this.#commit(step, now))) return { head: step.before, count, whole: false };
-    return { head: step.after, count: count + step.count, whole: true };
+    return { head: step.after, count: count + step.count, whole };
   }
 
-  async #commit({ before, after, items }: Step, now: number): Promise<boolean> {
+  /** @returns Whether no other process was faster. */
+  async #commit({ before, after, trims, deletes }: Step, now: number): Promise<boolean> {
+    const { sessions } = this.#connection.tables;
     const change = live(before, now)
       .set('trimmedSeq', number(after.trimmedSeq))
       // Appends go on meanwhile, so this is a difference.
       .add('logBytes', after.logBytes - before.logBytes)
       .when('trimmedSeq', '=', number(before.trimmedSeq));
-    const reasons = await this.#connection.transactWrite([
-      { Update: change.update(this.#connection.tables.sessions, headKey(before.id)) },
-      ...items,
-    ]);
-    if (reasons === undefined) this.#sessions.renewed(after, undefined, now);
-    return reasons === undefined;
+    if (trims.length > 0) {
+      const update = { Update: change.update(sessions, headKey(before.id)) };
+      if ((await this.#connection.transactWrite([update, ...trims])) !== undefined) return false;
+      this.#sessions.renewed(after, undefined, now);
+    }
+    const same = new Change().when('gen', '=', text(before.gen)).check(sessions, headKey(before.id));
+    if (deletes.length > 0) await this.#connection.transactWrite([{ ConditionCheck: same }, ...deletes]);
+    return true;
   }
 
   /** Forgets the trims of the streams that were trimmed longest ago, and the tokens of old events. */
@@ -174,9 +188,10 @@ class Step {
   after: Head;
   count = 0;
   readonly #table: string;
-  readonly #deletes: TransactWriteItem[] = [];
+  readonly deletes: TransactWriteItem[] = [];
   readonly #trims = new Map<string, TransactWriteItem>();
   #bytes = 0;
+  #trimmedBytes = 0;
 
   constructor(table: string, before: Head) {
     this.#table = table;
@@ -184,20 +199,24 @@ class Step {
     this.after = before;
   }
 
-  get items(): TransactWriteItem[] {
-    return [...this.#trims.values(), ...this.#deletes];
+  /** What is to be remembered of each stream. */
+  get trims(): TransactWriteItem[] {
+    return [...this.#trims.values()];
   }
 
   /** Whether there is room for one more event: for its parts, for its stream, and beside the head. */
   holds({ parts, bytes }: EventFacts): boolean {
-    const items = this.#deletes.length + this.#trims.size + parts + 2;
-    return this.count === 0 || (items <= MAX_TRANSACTION_ITEMS && this.#bytes + bytes <= MAX_STEP_BYTES);
+    const items = this.deletes.length + parts + 1;
+    return this.deletes.length === 0 || (items <= MAX_TRANSACTION_ITEMS && this.#bytes + bytes <= MAX_STEP_BYTES);
   }
 
   add({ seq, streamId, bytes, parts }: EventFacts): void {
     const { id, gen, dataTtl: ttl, logBytes } = this.before;
     for (let part = 0; part < parts; part++)
-      this.#deletes.push({ Delete: new Change().delete(this.#table, eventKey(id, seq, part)) });
+      this.deletes.push({ Delete: new Change().delete(this.#table, eventKey(id, seq, part)) });
+    this.#bytes += bytes;
+    // Trimmed before, by a process that died before it could remove it.
+    if (seq <= this.before.trimmedSeq) return;
     this.#trims.set(streamId, {
       Put: new Change().put(this.#table, {
         id: text(id),
@@ -208,9 +227,9 @@ class Step {
         ttl: number(ttl),
       }),
     });
-    this.#bytes += bytes;
     this.count++;
-    this.after = { ...this.before, trimmedSeq: seq, logBytes: logBytes - this.#bytes };
+    this.#trimmedBytes += bytes;
+    this.after = { ...this.before, trimmedSeq: seq, logBytes: logBytes - this.#trimmedBytes };
   }
 }
 

@@ -27,13 +27,30 @@ export type Fault =
   /** Passes it on, and answers so much later. */
   | { readonly kind: 'slow'; readonly delayMs: number };
 
+/** An answer of DynamoDB, as it goes over the wire. */
+export interface Answer {
+  readonly status: number;
+  readonly answer: string;
+}
+
+/** Stands in for DynamoDB: answers a request with what it makes of any number of requests that it passes on. */
+export type Intercept = (
+  operation: string,
+  body: Record<string, unknown>,
+  pass: (operation: string, body: Record<string, unknown>) => Promise<Answer>,
+) => Promise<Answer>;
+
 /** A proxy of HTTP between a client and DynamoDB Local. It really stands in between: what it passes on, the server does. */
 export class Proxy {
   readonly passed: Passed[] = [];
+  /** Whether {@link passed} is kept. */
+  recording = true;
   /** Whether the server is asked what each request consumes. */
   counting = false;
   /** Asked for each request. `undefined`: it passes. */
-  fault: (operation: string) => Fault | undefined = () => undefined;
+  fault: (operation: string, body: Record<string, unknown>) => Fault | undefined = () => undefined;
+  /** What becomes of a request that passes. Default: it is passed on as it is. */
+  intercept: Intercept = (operation, body, pass) => pass(operation, body);
   readonly #target: URL;
   readonly #server = createServer((incoming, outgoing) => {
     this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
@@ -85,7 +102,7 @@ export class Proxy {
     this.#most.set(operation, Math.max(atOnce, this.mostAtOnce(operation)));
     outgoing.once('close', () => this.#underWay.set(operation, (this.#underWay.get(operation) ?? 1) - 1));
     const body = JSON.parse(await text(incoming)) as Record<string, unknown>;
-    const fault = this.fault(operation);
+    const fault = this.fault(operation, body);
     if (fault?.kind === 'cut') {
       incoming.socket.destroy();
       return;
@@ -95,22 +112,25 @@ export class Proxy {
       return;
     }
     const { sent, left } = fault?.kind === 'unprocessed' ? firstOf(body) : { sent: body, left: undefined };
-    const { status, answer } = await this.#pass(incoming, operation, sent);
+    const { status, answer } = await this.intercept(operation, sent, (name, other) =>
+      this.#pass(incoming, name, other),
+    );
     if (fault?.kind === 'cut-after') incoming.socket.destroy();
     else if (fault?.kind === 'error-after') answerError(outgoing, fault);
     else if (left !== undefined) outgoing.writeHead(status, HEADERS).end(withLeft(operation, answer, left));
     else setTimeout(() => outgoing.writeHead(status, HEADERS).end(answer), fault?.kind === 'slow' ? fault.delayMs : 0);
   }
 
-  async #pass(incoming: IncomingMessage, operation: string, body: Record<string, unknown>) {
+  async #pass(incoming: IncomingMessage, operation: string, body: Record<string, unknown>): Promise<Answer> {
     const counted = /Table|TimeToLive|Backups/.test(operation) ? body : { ...body, ReturnConsumedCapacity: 'TOTAL' };
-    const { host: _host, 'content-length': _length, ...headers } = incoming.headers;
+    const { host: _host, 'content-length': _length, ...others } = incoming.headers;
+    const headers = { ...others, 'x-amz-target': `DynamoDB_20120810.${operation}` };
     const { hostname, port } = this.#target;
     const outgoing = request({ hostname, port, method: 'POST', agent: this.#agent, headers });
     outgoing.end(JSON.stringify(this.counting ? counted : body));
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
     const answer = await text(response);
-    this.passed.push({ operation, body, answer: JSON.parse(answer) });
+    if (this.recording) this.passed.push({ operation, body, answer: JSON.parse(answer) });
     return { status: response.statusCode ?? 500, answer };
   }
 }
