@@ -34,6 +34,14 @@ export async function importEntry(folder: string, entry: string): Promise<string
   return JSON.parse(output) as string[];
 }
 
+/** Calls a function of an entry, which is to fail, and returns the code and the message of its error. */
+export async function failureOf(folder: string, entry: string, name: string): Promise<string> {
+  const code = `const { ${name} } = await import(${JSON.stringify(entry)});
+    await ${name}().then(() => console.log('no error'), ({ code, message }) => console.log(code, message));`;
+  const args = ['--no-warnings', '--input-type=module', '--eval', code];
+  return (await succeed(process.execPath, args, folder)).trim();
+}
+
 /** Type-checks a file that imports the entries, declarations of all their dependencies included. Throws with the complaints. */
 export async function checkEntries(folder: string, entries: readonly string[]): Promise<void> {
   const imports = entries.map(

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -7,7 +7,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildAll, pack, succeed, type Packed } from '../src/pack.ts';
-import { checkEntries, createProject, importEntry, runKit } from '../src/project.ts';
+import { checkEntries, createProject, failureOf, importEntry, runKit } from '../src/project.ts';
 
 const minutes = 60_000;
 const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
@@ -130,6 +130,25 @@ describe.each(projects())('an empty project with $name', ({ name, entries }) => 
     minutes,
   );
 });
+
+it(
+  'a project without the driver of SQLite is told what to install',
+  async () => {
+    await installed.get('@mcp-session/sqlite');
+    const project = folderOf('@mcp-session/sqlite');
+    const driver = join(project, 'node_modules', 'better-sqlite3');
+    renameSync(driver, `${driver}-away`);
+    try {
+      expect(await failureOf(project, '@mcp-session/sqlite', 'createSqliteStore')).toBe(
+        'STORE_UNAVAILABLE The driver better-sqlite3 cannot be loaded; install it beside @mcp-session/sqlite: npm install better-sqlite3',
+      );
+      expect(readdirSync(project).filter((file) => file.endsWith('.db'))).toEqual([]);
+    } finally {
+      renameSync(`${driver}-away`, driver);
+    }
+  },
+  5 * minutes,
+);
 
 describe('an empty project of the author of a backend', () => {
   it(
