@@ -1,6 +1,8 @@
+import { callable, checkOptions, type OptionNames, whole } from '@mcp-session/core/backend';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { answer, type FetchHandler, made } from './lib/bridge.ts';
+import { checkHandler, MAX_TIMER_MS } from './lib/option-checks.ts';
 import { type LambdaEvent, toWebRequest } from './lib/lambda-events.ts';
 
 export type { FetchHandler } from './lib/bridge.ts';
@@ -52,19 +54,24 @@ export interface LambdaHandlerOptions<AuthInfo, Event extends LambdaEvent = Lamb
 /** What is left of a function's time for sending the answer, in milliseconds. */
 const RESERVE_MS = 1_000;
 const DEFAULT_COLLECT_MS = 5_000;
-// Node fires a timer with a longer delay at once.
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const NAMES: OptionNames<LambdaHandlerOptions<never>> = {
+  authenticate: ['auth', 'authorize', 'verify'],
+  maxStreamMs: ['streamMs', 'timeout', 'timeoutMs'],
+};
 
 /**
  * Lets AWS Lambda use a handler, behind a function URL or API Gateway, and answer with whole bodies.
  *
  * A stream is collected until it ends or `maxStreamMs` have passed. Either way nothing is lost: a client of revision 2025-11-25 or later comes back with the id
  * of the last event that it has. What a tool does after its call was answered stands still while the function is frozen.
+ *
+ * @throws TypeError or RangeError for what is no handler, and for an option.
  */
 export function toLambdaHandler<AuthInfo, Event extends LambdaEvent = LambdaEvent>(
   handler: FetchHandler<AuthInfo>,
-  { maxStreamMs = DEFAULT_COLLECT_MS, ...options }: LambdaHandlerOptions<AuthInfo, Event> = {},
+  options: LambdaHandlerOptions<AuthInfo, Event> = {},
 ): (event: Event, context?: LambdaContext) => Promise<LambdaResult> {
+  const maxStreamMs = checked(handler, options, DEFAULT_COLLECT_MS);
   return (event, context) =>
     inTime(maxStreamMs, context, async (deadline) => {
       const { status, headers, body } = await respond(handler, event, options.authenticate);
@@ -82,12 +89,13 @@ export function toLambdaHandler<AuthInfo, Event extends LambdaEvent = LambdaEven
  * A stream ends a second before the time of its invocation is up, or after `maxStreamMs`. Its client comes back with the id of the last event that it has, in
  * whichever environment. A function is not told when its client has gone: without `maxStreamMs`, a stream that nobody reads is paid for until then.
  *
- * @throws TypeError outside of the Node.js runtime of Lambda, which marks the functions that stream.
+ * @throws TypeError or RangeError for what is no handler, and for an option; TypeError outside of the Node.js runtime of Lambda, which marks the functions that stream.
  */
 export function toLambdaStreamHandler<AuthInfo, Event extends LambdaEvent = LambdaEvent>(
   handler: FetchHandler<AuthInfo>,
-  { maxStreamMs = Number.POSITIVE_INFINITY, ...options }: LambdaHandlerOptions<AuthInfo, Event> = {},
+  options: LambdaHandlerOptions<AuthInfo, Event> = {},
 ): LambdaStreamHandler<Event> {
+  const maxStreamMs = checked(handler, options, Number.POSITIVE_INFINITY);
   const awslambda = (globalThis as { readonly awslambda?: unknown }).awslambda as Runtime<Event> | undefined;
   if (awslambda === undefined)
     throw new TypeError('Global awslambda is missing: only the Node.js runtime of AWS Lambda has it');
@@ -102,6 +110,19 @@ export function toLambdaStreamHandler<AuthInfo, Event extends LambdaEvent = Lamb
       await pipeline(chunksUntil(body, AbortSignal.any([deadline, gone.signal])), stream);
     }),
   );
+}
+
+/** Checks what an adapter is given. @returns `maxStreamMs`, with its default. */
+function checked(
+  handler: unknown,
+  options: { readonly authenticate?: unknown; readonly maxStreamMs?: number },
+  defaultMs: number,
+): number {
+  checkHandler(handler);
+  checkOptions(options, NAMES);
+  callable('authenticate', options.authenticate);
+  const { maxStreamMs = defaultMs } = options;
+  return maxStreamMs === Number.POSITIVE_INFINITY ? maxStreamMs : whole('maxStreamMs', maxStreamMs, 0, 0);
 }
 
 /** What the Node.js runtime puts into the global scope (docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html). */

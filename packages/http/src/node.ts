@@ -1,7 +1,10 @@
+import { checkOptions, type OptionNames, positive } from '@mcp-session/core/backend';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { answer, type FetchHandler, made } from './lib/bridge.ts';
+import { MAX_TIMER_MS, checkHandler } from './lib/option-checks.ts';
+import { noteAddress } from './lib/loopback.ts';
 import { IncomingBody, isRead, lengthOf } from './lib/incoming-body.ts';
 import { bodyOfResponse, requestOf } from './lib/known-bodies.ts';
 
@@ -29,6 +32,8 @@ export interface NodeHandlerOptions {
   readonly bodyTimeoutMs?: number;
 }
 
+const NAMES: OptionNames<NodeHandlerOptions> = { bodyTimeoutMs: ['timeout', 'timeoutMs', 'requestTimeout'] };
+
 /**
  * Lets `node:http`, Express and whatever else speaks in its requests and responses use a handler.
  *
@@ -38,12 +43,17 @@ export interface NodeHandlerOptions {
  * The connection of a request that is refused goes on: up to 4 MiB of a body that nobody wants are read and thrown away, for at most 10 seconds. Where there
  * is more, it is closed.
  *
+ * @throws TypeError or RangeError for what is no handler, and for an option.
+ *
  * Not done with `@hono/node-server`, which both SDK lines use: it reports streams that end with an error on the console, and writes the error into the stream.
  */
 export function toNodeHandler<AuthInfo>(
   handler: FetchHandler<AuthInfo>,
-  { bodyTimeoutMs = 60_000 }: NodeHandlerOptions = {},
+  options: NodeHandlerOptions = {},
 ): NodeHandler<AuthInfo> {
+  checkHandler(handler);
+  checkOptions(options, NAMES, 'toNodeHandler');
+  const bodyTimeoutMs = positive('bodyTimeoutMs', options.bodyTimeoutMs, 60_000, MAX_TIMER_MS);
   return async (request, response) => {
     const abort = new AbortController();
     response.once('close', () => {
@@ -77,8 +87,11 @@ async function toWebRequest(request: NodeRequest<unknown>, signal: AbortSignal, 
     for (const each of Array.isArray(value) ? value : [value]) headers.append(name, each);
   }
   const init = { method, headers, signal };
-  if (isSmall(request)) return requestOf(url, init, await body.whole());
-  return new Request(url, mayHaveBody(request) ? { ...init, body: body.stream(), duplex: 'half' } : init);
+  const made = isSmall(request)
+    ? requestOf(url, init, await body.whole())
+    : new Request(url, mayHaveBody(request) ? { ...init, body: body.stream(), duplex: 'half' } : init);
+  noteAddress(made, request.socket.localAddress);
+  return made;
 }
 
 /** Whether there can be a body that nobody has read yet. */

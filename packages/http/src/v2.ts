@@ -7,7 +7,6 @@ import {
   isJSONRPCRequest,
   isLegacyRequest,
   type McpHttpHandler,
-  type McpServer,
   type McpServerFactory,
   type MessageExtraInfo,
   OAuthError,
@@ -20,27 +19,33 @@ import {
   type Transport,
 } from '@modelcontextprotocol/server';
 import type { SessionStore, StateSchemas } from '@mcp-session/core';
+import { checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
+import { errorListener } from './lib/callbacks.ts';
 import { StoreEventBus, type StoreEventBusOptions } from './lib/event-bus.ts';
-import { type FetchOptions, Handler, type SessionHandler } from './lib/handler.ts';
+import { Handler, type SessionHandler as HandlerOf } from './lib/handler.ts';
 import { errorToResponse, HttpError, isOurs } from './lib/http-errors.ts';
-import { checkHostAndOrigin } from './lib/ingress.ts';
-import { guarded, type SessionHandlerOptions } from './lib/options.ts';
-import type { Sdk } from './lib/sdk.ts';
+import { Gate } from './lib/gate.ts';
+import { fetchOptionsOf } from './lib/option-checks.ts';
+import { SESSION_HANDLER_NAMES, type SessionHandlerOptions } from './lib/options.ts';
+import type { Sdk, ServerLike } from './lib/sdk.ts';
 
 export type { BroadcastNotification, BroadcastOptions } from './lib/broadcast.ts';
-export type { CloseOptions, FetchOptions, SessionHandler } from './lib/handler.ts';
+export type { CloseOptions, FetchOptions } from './lib/handler.ts';
 export type { StoreEventBusOptions } from './lib/event-bus.ts';
 export type { ServerContext, SessionHandlerOptions } from './lib/options.ts';
 export type { StoreStatus } from './lib/store-health.ts';
 export type { AuthInfo };
 
-/** A server of SDK v2: `McpServer`, or the `Server` beneath it. */
-export type V2Server = McpServer | McpServer['server'];
+/** A server of SDK v2: `McpServer`, or the `Server` beneath it. By its form: the class that a CommonJS project imports is another one to TypeScript. */
+export type V2Server = ServerLike;
+
+/** What `createSessionHandler` gives. */
+export type SessionHandler<Auth = AuthInfo> = HandlerOf<Auth>;
 
 const sdk: Sdk<V2Server, AuthInfo> = {
   protocolVersions: SUPPORTED_PROTOCOL_VERSIONS,
   parseMessage: (value) => parseJSONRPCMessage(value),
-  connect: (server, transport) => server.connect(transport satisfies Transport),
+  connect: (server, transport) => server.connect(transport satisfies Transport as never),
   messageExtra: ({ request, authInfo, closeStream, closeStandaloneStream }): MessageExtraInfo => ({
     ...(authInfo !== undefined && { authInfo }),
     request,
@@ -84,31 +89,36 @@ function metadataUrl(authInfo: AuthInfo | undefined): string | undefined {
  *
  * @throws TypeError or RangeError for an option.
  */
-export function createSessionHandler<S extends StateSchemas = StateSchemas>(
-  options: SessionHandlerOptions<V2Server, AuthInfo, S>,
-): SessionHandler<AuthInfo> {
-  return new Handler(sdk, options);
+export function createSessionHandler<S extends StateSchemas = StateSchemas, Server extends V2Server = V2Server>(
+  options: SessionHandlerOptions<Server, AuthInfo, S>,
+): SessionHandler {
+  return new Handler<Server, AuthInfo, S>(sdk, options);
 }
 
 const FIRST_STATELESS_REVISION = '2026-07-28';
 
 /** Options of `createDualEraHandler`. */
-export interface DualEraHandlerOptions<S extends StateSchemas = StateSchemas> extends SessionHandlerOptions<
-  V2Server,
-  AuthInfo,
-  S
-> {
+export interface DualEraHandlerOptions<
+  S extends StateSchemas = StateSchemas,
+  Server extends V2Server = V2Server,
+> extends SessionHandlerOptions<Server, AuthInfo, S> {
   /** Makes the server of one request of revision 2026-07-28, which has no session: the factory of the SDK's `createMcpHandler`. */
-  readonly createStatelessServer: McpServerFactory;
+  readonly createStatelessServer: (context: Parameters<McpServerFactory>[0]) => V2Server | Promise<V2Server>;
   /** Further options of the SDK's `createMcpHandler`, such as `bus`. Default: its own. */
   readonly stateless?: Omit<CreateMcpHandlerOptions, 'legacy'>;
 }
 
 /** A handler of both eras. */
-export interface DualEraHandler extends SessionHandler<AuthInfo> {
+export interface DualEraHandler extends SessionHandler {
   /** Tells `subscriptions/listen` streams of revision 2026-07-28 of changes. Sessions are told by `broadcast`. */
   readonly notify: McpHttpHandler['notify'];
 }
+
+const DUAL_NAMES: OptionNames<DualEraHandlerOptions> = {
+  ...SESSION_HANDLER_NAMES,
+  createStatelessServer: ['statelessServer', 'createModernServer'],
+  stateless: ['statelessOptions', 'mcpHandler'],
+};
 
 /**
  * Makes one handler for clients of both eras of the protocol: those of the revisions with sessions get one, and those of 2026-07-28 are served by the SDK's
@@ -116,16 +126,35 @@ export interface DualEraHandler extends SessionHandler<AuthInfo> {
  *
  * @throws TypeError or RangeError for an option.
  */
-export function createDualEraHandler<S extends StateSchemas = StateSchemas>(
-  options: DualEraHandlerOptions<S>,
+export function createDualEraHandler<S extends StateSchemas = StateSchemas, Server extends V2Server = V2Server>(
+  options: DualEraHandlerOptions<S, Server>,
 ): DualEraHandler {
-  const sessions = createSessionHandler(options);
-  const { createStatelessServer, stateless = {}, maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
+  checkOptions(options, DUAL_NAMES);
+  const { createStatelessServer, stateless = {}, ...ofSessions } = options;
+  if (typeof createStatelessServer !== 'function')
+    throw new TypeError(
+      `Option createStatelessServer is ${kindOf(createStatelessServer)}, not a function that makes the server of one request of revision ${FIRST_STATELESS_REVISION}`,
+    );
+  if (kindOf(stateless) !== 'an object')
+    throw new TypeError(`Option stateless is ${kindOf(stateless)}, not an object with options of createMcpHandler`);
+  const sessions = createSessionHandler(ofSessions);
+  const gate = new Gate(options);
+  const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
-  const onError = guarded('onError', options.onError);
-  const modern = createMcpHandler(createStatelessServer, {
+  const onError = errorListener(options.onError);
+  // The SDK tells of clients' mistakes as well, which are nothing for the console.
+  const makeServer = createStatelessServer as McpServerFactory;
+  const reporting: McpServerFactory = async (context) => {
+    try {
+      return await makeServer(context);
+    } catch (error) {
+      onError(error);
+      throw error;
+    }
+  };
+  const modern = createMcpHandler(options.onError === undefined ? reporting : makeServer, {
     maxRequestBodySize,
-    onerror: onError,
+    ...(options.onError !== undefined && { onerror: onError }),
     ...stateless,
     legacy: 'reject',
   });
@@ -134,22 +163,21 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas>(
       return sessions.localSessions;
     },
     notify: modern.notify,
-    broadcast: (notification, to) => sessions.broadcast(notification, to),
+    broadcast: sessions.broadcast,
     close: async (how) => {
       await Promise.all([sessions.close(how), modern.close()]);
     },
-    fetch: async (request, { authInfo, parsedBody }: FetchOptions<AuthInfo> = {}) => {
+    fetch: async (request, fetchOptions = {}) => {
       try {
-        checkHostAndOrigin(request, { hosts: options.allowedHosts, origins: options.allowedOrigins });
+        const { authInfo, parsedBody } = fetchOptionsOf(fetchOptions);
+        gate.check(request);
         const revision = request.headers.get('mcp-protocol-version') ?? '';
         if (request.method !== 'POST' && revision >= FIRST_STATELESS_REVISION)
           throw new HttpError(
             405,
-            `Method not allowed: revision ${FIRST_STATELESS_REVISION} has no streams and no sessions`,
+            `Method not allowed. Revision ${FIRST_STATELESS_REVISION} has no streams and no sessions`,
             undefined,
-            {
-              allow: 'POST',
-            },
+            { allow: 'POST' },
           );
         // The eras have opposite rules for a lost connection, so this comes before anything else.
         if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize }))
@@ -157,10 +185,10 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas>(
         const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
         // A client that listens takes the beginning of its stream for a promise that it hears of every change from then on.
         if (bus instanceof StoreEventBus && isStream(response)) await bus.hearing();
-        return response;
+        return gate.open(request, response);
       } catch (error) {
         if (isOurs(error)) onError(error);
-        return errorToResponse(error);
+        return gate.open(request, errorToResponse(error));
       }
     },
   };

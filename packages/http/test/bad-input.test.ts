@@ -57,7 +57,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     const socket = connectSocket(Number(served.url.port), '127.0.0.1');
     const head = [
       'POST /mcp HTTP/1.1',
-      'host: x',
+      'host: localhost',
       `mcp-session-id: ${id}`,
       'content-type: application/json',
       'accept: application/json, text/event-stream',
@@ -75,7 +75,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     const socket = connectSocket(Number(served.url.port), '127.0.0.1');
     const head = [
       'POST /mcp HTTP/1.1',
-      'host: x',
+      'host: localhost',
       'accept: */*',
       'content-type: application/json',
       'content-length: 99',

@@ -34,7 +34,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
 
 const sizes = { '1 KB': 1_024, '1 MB': 1_000_000 };
 
-async function sessions(): Promise<SessionHandler<AuthInfo>> {
+async function sessions(): Promise<SessionHandler> {
   const store = await createMemoryStore();
   const handler = createSessionHandler({
     store,

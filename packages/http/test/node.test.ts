@@ -98,8 +98,8 @@ describe('the bridge to node:http', () => {
     const port = await listen({ fetch: () => Promise.reject(new Error('secret')) });
     const end = 'connection: close\r\n\r\n';
     expect(await talk(port, `GET / HTTP/1.1\r\nhost: a b\r\n${end}`)).toMatch(/^HTTP\/1\.1 400 /);
-    expect(await talk(port, `TRACE / HTTP/1.1\r\nhost: x\r\n${end}`)).toMatch(/^HTTP\/1\.1 400 /);
-    const failed = await talk(port, `GET http://x/y HTTP/1.1\r\nhost: x\r\n${end}`);
+    expect(await talk(port, `TRACE / HTTP/1.1\r\nhost: localhost\r\n${end}`)).toMatch(/^HTTP\/1\.1 400 /);
+    const failed = await talk(port, `GET http://x/y HTTP/1.1\r\nhost: localhost\r\n${end}`);
     expect(failed).toMatch(/^HTTP\/1\.1 500 /);
     expect(failed).not.toContain('secret');
   });
@@ -126,7 +126,7 @@ describe('the bridge to node:http', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const socket = connectSocket((server.address() as AddressInfo).port, '127.0.0.1');
-    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
     await eventually(() => writes.join('').includes('id: 1'));
     expect(writes).toEqual([expect.stringMatching(/^HTTP\/1\.1 200 OK[^]*id: 1\n\n/)]);
     socket.destroy();
@@ -160,7 +160,7 @@ describe.each(lines)('slow readers, SDK $name', (line) => {
     const client = raw();
     const id = await client.begin();
     const socket = connectSocket(Number(url.port), '127.0.0.1');
-    socket.write(`GET /mcp HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\nmcp-session-id: ${id}\r\n\r\n`);
+    socket.write(`GET /mcp HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\nmcp-session-id: ${id}\r\n\r\n`);
     await once(socket, 'readable');
     // Never read: 40 MB of messages, in a log that keeps them all.
     const data = 'x'.repeat(20_000);

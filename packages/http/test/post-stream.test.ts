@@ -47,7 +47,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     const body = JSON.stringify(client.toolCall('echo'));
     const accept = 'accept: application/json, text/event-stream\r\ncontent-type: application/json';
     socket.write(
-      `POST /mcp HTTP/1.1\r\nhost: x\r\n${accept}\r\nmcp-session-id: ${id}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      `POST /mcp HTTP/1.1\r\nhost: localhost\r\n${accept}\r\nmcp-session-id: ${id}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(socket.readableLength).toBe(0);

@@ -41,10 +41,55 @@ describe.each(lines)('principals, SDK $name', (line) => {
     for (const token of ['', 'https://issuer', '|alice', 'https://issuer||app']) {
       const response = await raw(bearer(token)).post(initialize());
       expect(response.status).toBe(500);
-      expect((await response.error()).message).toMatch(/iss and sub.*principal option of createSessionHandler/);
+      // How the server is set up is nothing for clients.
+      expect((await response.error()).message).toBe('Internal server error');
     }
-    expect(errors).toHaveLength(4);
+    expect(errors.map(String)).toEqual(
+      Array(4).fill(expect.stringMatching(/iss and sub.*principal option of createSessionHandler/)),
+    );
     expect(await store.count()).toBe(0);
+  });
+
+  it.each([
+    ['a number', 42, 'a number'],
+    ['a number that is none', Number.NaN, 'a number'],
+    ['a bigint', 7n, 'a bigint'],
+    ['an empty text', '', 'an empty string'],
+    ['false', false, 'a boolean'],
+    ['a list', ['alice'], 'an array'],
+    ['an object', { id: 'alice' }, 'an object'],
+    ['a text in an object', new String('alice'), 'an object of class String'],
+    ['a text with a zero byte', 'al\0ice', 'A principal is a text'],
+    ['a text that is too long', 'a'.repeat(1_025), 'A principal is a text'],
+    ['a text that is not well-formed', '\ud800', 'A principal is a text'],
+  ])(
+    'fails closed where the option gives %s: no session is made or found, and onError is told what it was',
+    async (_, given, words) => {
+      for (const principal of [() => given, async () => given] as (() => never)[]) {
+        const { raw, store, errors } = await start(line, { principal });
+        const { id } = await store.create({ protocol: { protocolVersion: '2025-11-25' } });
+        const client = raw();
+        const responses = [
+          await client.post(initialize()),
+          await client.callTool('x'),
+          await client.post(client.toolCall('x'), { 'mcp-session-id': id }),
+          await client.get({ 'mcp-session-id': id }),
+          await client.delete({ 'mcp-session-id': id }),
+        ];
+        expect(responses.map(({ status }) => status)).toEqual([500, 400, 500, 500, 500]);
+        expect(await store.count()).toBe(1);
+        expect(errors.map(String)).toEqual(Array(4).fill(expect.stringContaining(words)));
+      }
+    },
+  );
+
+  it('an anonymous request is nobody only where the option says null or undefined, and may be so where there is no token', async () => {
+    for (const principal of [() => null, () => undefined, async () => null]) {
+      const { raw, errors } = await start(line, { principal: principal as () => null });
+      expect((await raw().post(initialize())).status).toBe(200);
+      expect((await raw(bearer('x')).post(initialize())).status).toBe(500);
+      expect(errors).toHaveLength(1);
+    }
   });
 
   it('takes the principal from the option, which sees the token and may not turn a verified identity into nobody', async () => {

@@ -112,7 +112,7 @@ describe.each(lines)('requests, SDK $name', (line) => {
       client.headers['mcp-protocol-version'] = version;
       for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
         expect(response.status).toBe(400);
-        expect((await response.error()).message).toContain('unsupported protocol version');
+        expect((await response.error()).message).toContain('Unsupported protocol version');
       }
     }
     // What the session agreed on decides what its client knows, whatever else the header names.

@@ -17,7 +17,7 @@ describe('requests at work', () => {
       const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
       const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef', 1), async () => undefined);
       const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, onError: quiet };
-      const server = { close: () => transport.close() };
+      const server = { connect: async () => undefined, close: () => transport.close() };
       const local = new LocalSession(session, server, transport, settings);
       const begin = (id: number): void => {
         const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined };

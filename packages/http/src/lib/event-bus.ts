@@ -1,6 +1,8 @@
 import { SessionError, type Session, type SessionStore, type StateSchemas } from '@mcp-session/core';
+import { callable, checkOptions, type OptionNames, text } from '@mcp-session/core/backend';
 import { setTimeout as pause } from 'node:timers/promises';
-import { guarded } from './options.ts';
+import { errorListener } from './callbacks.ts';
+import { checkStore } from './option-checks.ts';
 
 /** Kind of the record whose log is the bus. */
 const KIND = 'bus';
@@ -15,9 +17,11 @@ const RETRY_MS = 500;
 export interface StoreEventBusOptions {
   /** Which bus of the store: nodes with the same name hear each other. Visible ASCII. Default: `default`. */
   readonly name?: string;
-  /** Is told of events that could not be published or heard. Default: nobody is. */
+  /** Is told of events that could not be published or heard. Default: `console.error`. */
   readonly onError?: (error: unknown) => void;
 }
+
+const NAMES: OptionNames<StoreEventBusOptions> = { name: ['channel', 'topic', 'id'], onError: ['onerror', 'logger'] };
 
 /** What a listener of any node publishes, and who did. */
 interface Published<Event> {
@@ -38,10 +42,15 @@ export class StoreEventBus<Event extends object, S extends StateSchemas> {
   #ready: Promise<void> = Promise.resolve();
   #publishing: Promise<void> = Promise.resolve();
 
-  constructor(store: SessionStore<S>, { name = 'default', onError }: StoreEventBusOptions) {
+  constructor(store: SessionStore<S>, options: StoreEventBusOptions) {
+    checkStore(store);
+    checkOptions(options, NAMES, 'createStoreEventBus');
+    const { onError } = options;
+    const name = text('name', options.name, 'default');
+    callable('onError', onError);
     this.#store = store;
     this.#id = `bus-${name}`;
-    this.#onError = guarded('onError', onError);
+    this.#onError = errorListener(onError);
   }
 
   /** Tells the listeners of this node at once, and those of others through the store. */
@@ -104,9 +113,9 @@ export class StoreEventBus<Event extends object, S extends StateSchemas> {
         }
       } catch (error) {
         if (signal.aborted) return;
-        this.#onError(error);
         const code = error instanceof SessionError ? error.code : undefined;
         if (code === 'STORE_CLOSED') return;
+        this.#onError(error);
         // What it had heard last is not kept any more, or the record is a new one: either way what there is is new.
         if (code === 'EVENTS_TRIMMED' || code === 'INVALID_CURSOR') after = undefined;
       } finally {

@@ -1,6 +1,7 @@
 import { type ProtocolFacts, SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sessionMoves } from './http-errors.ts';
+import { emptyOf } from './known-bodies.ts';
 import { errorResponse, INTERNAL_ERROR } from './json-rpc.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { claimListener, type HeldBy, Patience, releaseListener, secondListener } from './listener.ts';
@@ -118,7 +119,7 @@ export class GetHandler<Server extends ServerLike> {
     await progress.read(local.session);
     const settled = progress.settledAt(cursor);
     // The answer that tells an SSE client not to come back (HTML standard, section 9.2.3): SDK v1 otherwise does, for ever, after an error.
-    if (settled.size >= requests) return new Response(null, { status: 204 });
+    if (settled.size >= requests) return emptyOf(204);
     const opening = this.#opening(cursor, revision);
     const { readSeq: openedSeq } = progress;
     const settlement = new Settlement(requests, settled);

@@ -4,20 +4,13 @@ import { broadcast, type BroadcastNotification, type BroadcastOptions } from './
 import { Finder, type Found } from './finder.ts';
 import { GetHandler } from './get.ts';
 import { errorToResponse, HttpError, isOurs, sessionNotFound } from './http-errors.ts';
-import {
-  checkAccept,
-  checkBatch,
-  checkHostAndOrigin,
-  findInitialize,
-  type Posted,
-  readMessages,
-  requestRevision,
-} from './ingress.ts';
+import { checkAccept, checkBatch, findInitialize, type Posted, readMessages, requestRevision } from './ingress.ts';
 import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from './json-rpc.ts';
-import { jsonOf } from './known-bodies.ts';
+import { emptyOf, jsonOf } from './known-bodies.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { NodeLease } from './lease.ts';
 import { LocalSessions } from './local-sessions.ts';
+import { drainMsOf, fetchOptionsOf } from './option-checks.ts';
 import { type ResolvedOptions, resolveOptions, type SessionHandlerOptions } from './options.ts';
 import { PostHandler } from './post.ts';
 import { type AuthFacts, principalOf } from './principal.ts';
@@ -40,13 +33,13 @@ export interface CloseOptions {
 
 /** Serves MCP over Streamable HTTP, with sessions that live in a store. */
 export interface SessionHandler<AuthInfo> {
-  /** Answers a request to the MCP endpoint. Never rejects. */
-  fetch(request: Request, options?: FetchOptions<AuthInfo>): Promise<Response>;
+  /** Answers a request to the MCP endpoint. Never rejects. All functions of a handler work without it: `export const POST = handler.fetch`. */
+  readonly fetch: (request: Request, options?: FetchOptions<AuthInfo>) => Promise<Response>;
   /**
    * Stops: refuses new requests with 503, tells the clients of open streams to come back, aborts what runs, and answers it with an error that
    * the clients find when they do. The sessions stay in the store, which is left open. Safe to call again.
    */
-  close(options?: CloseOptions): Promise<void>;
+  readonly close: (options?: CloseOptions) => Promise<void>;
   /**
    * Sends a notification to the standalone stream of every session, on whichever node it is open; a client that has none open gets it with its next one.
    * It does not keep sessions alive. Its cost grows with the number of sessions: one append each.
@@ -54,7 +47,7 @@ export interface SessionHandler<AuthInfo> {
    * @returns How many sessions got it. Sessions that begin or end meanwhile may be left out.
    * @throws SessionError `STORE_…` where the store fails; some sessions can have got it then.
    */
-  broadcast(notification: BroadcastNotification, options?: BroadcastOptions): Promise<number>;
+  readonly broadcast: (notification: BroadcastNotification, options?: BroadcastOptions) => Promise<number>;
   /** How many sessions this process holds at the moment. */
   readonly localSessions: number;
 }
@@ -95,35 +88,40 @@ export class Handler<
     return this.#locals.size;
   }
 
-  async fetch(request: Request, { authInfo, parsedBody }: FetchOptions<AuthInfo> = {}): Promise<Response> {
+  readonly fetch = async (request: Request, options: FetchOptions<AuthInfo> = {}): Promise<Response> => {
+    const { gate, onError } = this.#resolved;
     try {
-      // What runs may still need its client's answers to come to its end.
-      if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
-      checkHostAndOrigin(request, this.#resolved.allowed);
-      const caller = { request, authInfo };
-      switch (request.method) {
-        case 'POST':
-          return await this.#post(caller, parsedBody);
-        case 'GET':
-          return await this.#get(caller);
-        case 'DELETE':
-          return await this.#delete(caller);
-        default:
-          throw new HttpError(405, 'Method not allowed', undefined, { allow: 'GET, POST, DELETE' });
-      }
+      gate.check(request);
+      return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, options)));
     } catch (error) {
-      if (isOurs(error)) this.#resolved.onError(error);
-      return errorToResponse(error);
+      if (isOurs(error)) onError(error);
+      return gate.open(request, errorToResponse(error));
     }
-  }
+  };
 
-  broadcast(notification: BroadcastNotification, options: BroadcastOptions = {}): Promise<number> {
-    return broadcast(this.#options.store, notification, options);
-  }
+  readonly broadcast = (notification: BroadcastNotification, options: BroadcastOptions = {}): Promise<number> =>
+    broadcast(this.#options.store, notification, options);
 
-  close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(drainMs);
-    return this.#closing;
+  readonly close = async (options: CloseOptions = {}): Promise<void> => {
+    const drainMs = drainMsOf(options);
+    await (this.#closing ??= this.#close(drainMs));
+  };
+
+  async #answer(request: Request, options: FetchOptions<AuthInfo>): Promise<Response> {
+    const { authInfo, parsedBody } = fetchOptionsOf(options);
+    // What runs may still need its client's answers to come to its end.
+    if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
+    const caller = { request, authInfo };
+    switch (request.method) {
+      case 'POST':
+        return this.#post(caller, parsedBody);
+      case 'GET':
+        return this.#get(caller);
+      case 'DELETE':
+        return this.#delete(caller);
+      default:
+        throw new HttpError(405, 'Method not allowed.', undefined, { allow: 'GET, POST, DELETE' });
+    }
   }
 
   async #post(caller: Caller<AuthInfo>, parsedBody: unknown): Promise<Response> {
@@ -139,7 +137,7 @@ export class Handler<
     const initialize = findInitialize(posted);
     if (found === undefined) return this.#initialize(initialize, caller);
     if (initialize !== undefined)
-      throw new HttpError(400, 'Invalid Request: session is initialized already', INVALID_REQUEST);
+      throw new HttpError(400, 'Invalid Request: Server already initialized', INVALID_REQUEST);
     return this.#handlePosted(found, posted, caller);
   }
 
@@ -182,7 +180,7 @@ export class Handler<
     requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     if (!(await session.end())) throw sessionNotFound();
     await this.#locals.get(session.id)?.close(false);
-    return new Response(null, { status: 204 });
+    return emptyOf(204);
   }
 
   async #withLocal(

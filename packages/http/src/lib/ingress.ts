@@ -13,37 +13,24 @@ export interface Posted {
   readonly batch: boolean;
 }
 
-/** Which hosts and origins are let in; `undefined`: any. */
-export interface AllowList {
-  readonly hosts: readonly string[] | undefined;
-  readonly origins: readonly string[] | undefined;
-}
-
-/**
- * Refuses requests that a browser was tricked into sending (MCP 2025-11-25, basic/transports, Security Warning). A request without
- * `Origin` comes from no browser.
- *
- * @throws HttpError 403
- */
-export function checkHostAndOrigin(request: Request, { hosts, origins }: AllowList): void {
-  const host = request.headers.get('host') ?? new URL(request.url).host;
-  if (hosts !== undefined && !hosts.includes(host))
-    throw new HttpError(403, `Host ${JSON.stringify(host)} is not allowed`);
-  const origin = request.headers.get('origin');
-  if (origins !== undefined && origin !== null && !origins.includes(origin))
-    throw new HttpError(403, `Origin ${JSON.stringify(origin)} is not allowed`);
-}
-
 /** @throws HttpError 406 unless the client accepts all of these media types. */
 export function checkAccept(request: Request, ...types: readonly string[]): void {
-  const accepted = (request.headers.get('accept') ?? '')
-    .split(',')
-    .map((part) => part.split(';', 1)[0]?.trim().toLowerCase() ?? '');
+  const ranges = (request.headers.get('accept') ?? '').split(',').map(mediaRange);
   for (const type of types) {
     const group = `${type.split('/', 1)[0] ?? ''}/*`;
-    if (!accepted.some((each) => each === type || each === group || each === '*/*'))
-      throw new HttpError(406, `Not Acceptable: client must accept ${types.join(' and ')}`);
+    // The most specific range counts, and a weight of 0 is a no (RFC 9110, sections 12.4.2 and 12.5.1).
+    const range = [type, group, '*/*'].find((name) => ranges.some((each) => each.name === name));
+    if (!ranges.some(({ name, refused }) => name === range && !refused))
+      throw new HttpError(
+        406,
+        `Not Acceptable: Client must accept ${types.length > 1 ? 'both ' : ''}${types.join(' and ')}`,
+      );
   }
+}
+
+function mediaRange(text: string): { readonly name: string; readonly refused: boolean } {
+  const [name = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
+  return { name, refused: parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) };
 }
 
 /**
@@ -56,22 +43,38 @@ export async function readMessages(
   parsedBody: unknown,
   { maxBodyBytes, parse }: { readonly maxBodyBytes: number; readonly parse: (value: unknown) => JsonRpcMessage },
 ): Promise<Posted> {
-  // The media type itself, never a part of the header: `text/plain; a=application/json` is plain text.
-  const mediaType = (request.headers.get('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (mediaType !== 'application/json')
-    throw new HttpError(415, 'Unsupported Media Type: Content-Type must be application/json');
-
+  checkContent(request, parsedBody !== undefined);
   const body = parsedBody === undefined ? parseJson(await readText(request, maxBodyBytes)) : parsedBody;
   const batch = Array.isArray(body);
   const values: readonly unknown[] = batch ? body : [body];
-  if (values.length === 0) throw new HttpError(400, 'Invalid Request: batch is empty', INVALID_REQUEST);
+  if (values.length === 0) throw new HttpError(400, 'Invalid Request: Batch is empty', INVALID_REQUEST);
   if (values.length > MAX_BATCH)
-    throw new HttpError(400, `Invalid Request: batch must not exceed ${MAX_BATCH} messages`, INVALID_REQUEST);
+    throw new HttpError(400, `Invalid Request: Batch must not exceed ${MAX_BATCH} messages`, INVALID_REQUEST);
   try {
     return { messages: values.map(parse), batch };
   } catch {
-    throw new HttpError(400, 'Parse error: invalid JSON-RPC message', PARSE_ERROR);
+    throw new HttpError(400, 'Parse error: Invalid JSON-RPC message', PARSE_ERROR);
   }
+}
+
+/** @throws HttpError 415 */
+function checkContent({ headers }: Request, parsed: boolean): void {
+  // The media type itself, never a part of the header: `text/plain; a=application/json` is plain text.
+  const [mediaType, ...parameters] = (headers.get('content-type') ?? '')
+    .split(';')
+    .map((part) => part.trim().toLowerCase());
+  if (mediaType !== 'application/json')
+    throw new HttpError(415, 'Unsupported Media Type: Content-Type must be application/json');
+  // A framework has decoded what it has parsed.
+  if (parsed) return;
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset))
+    throw new HttpError(415, 'Unsupported Media Type: JSON must be in UTF-8');
+  const coding = headers.get('content-encoding')?.trim().toLowerCase();
+  if (coding !== undefined && coding !== '' && coding !== 'identity')
+    throw new HttpError(415, 'Unsupported Media Type: Content-Encoding must be identity', undefined, {
+      'accept-encoding': 'identity',
+    });
 }
 
 /** @throws HttpError 400 where the messages are a batch and the session's revision has none, or two requests of it have one id. */
@@ -87,7 +90,7 @@ export function checkBatch({ messages, batch }: Posted, protocolVersion: string)
 export function findInitialize({ messages }: Posted): JsonRpcRequest | undefined {
   const found = messages.filter(isRequest).find(({ method }) => method === 'initialize');
   if (found !== undefined && messages.length > 1)
-    throw new HttpError(400, 'Invalid Request: only one initialization request is allowed', INVALID_REQUEST);
+    throw new HttpError(400, 'Invalid Request: Only one initialization request is allowed', INVALID_REQUEST);
   return found;
 }
 
@@ -106,7 +109,7 @@ export function requestRevision(
   if (named !== undefined && named !== sessionVersion && !supported.includes(named)) {
     throw new HttpError(
       400,
-      `Bad Request: unsupported protocol version ${JSON.stringify(named.slice(0, 80))} (supported versions: ${supported.join(', ')})`,
+      `Bad Request: Unsupported protocol version: ${named.slice(0, 80)} (supported versions: ${supported.join(', ')})`,
     );
   }
   return sessionVersion ?? named ?? '2025-03-26';
@@ -165,6 +168,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new HttpError(400, 'Parse error: invalid JSON', PARSE_ERROR);
+    throw new HttpError(400, 'Parse error: Invalid JSON', PARSE_ERROR);
   }
 }

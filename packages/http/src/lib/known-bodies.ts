@@ -23,13 +23,16 @@ export function responseOf(body: string, headers: Readonly<Record<string, string
   return response;
 }
 
-/** An answer that is no stream. No cache on the way keeps it: one client's 404 is nothing to the next (RFC 9110, section 15.1). */
+const NO_STORE = { 'cache-control': 'no-store' };
+
+/** An answer without a body. */
+export function emptyOf(status: 202 | 204): Response {
+  return new Response(null, { status, headers: NO_STORE });
+}
+
+/** An answer with a body that is no stream. No cache on the way keeps it: one client's 404 is nothing to the next (RFC 9110, section 15.1). */
 export function jsonOf(value: unknown, headers: Readonly<Record<string, string>> = {}, status = 200): Response {
-  return responseOf(
-    JSON.stringify(value),
-    { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-    status,
-  );
+  return responseOf(JSON.stringify(value), { 'content-type': 'application/json', ...NO_STORE, ...headers }, status);
 }
 
 /** The body of a response; `undefined`: it is to be read from its stream. */

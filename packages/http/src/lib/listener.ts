@@ -189,5 +189,5 @@ export async function dismissListener(session: AnySession, nodeId: string): Prom
 }
 
 export function secondListener(): HttpError {
-  return new HttpError(409, 'Conflict: only one standalone stream is allowed per session');
+  return new HttpError(409, 'Conflict: Only one SSE stream is allowed per session');
 }

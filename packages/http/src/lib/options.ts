@@ -1,4 +1,8 @@
 import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
+import { callable, checkOptions, kindOf, oneOf, type OptionNames, positive, whole } from '@mcp-session/core/backend';
+import { errorListener, guarded } from './callbacks.ts';
+import { Gate } from './gate.ts';
+import { checkStore, MAX_TIMER_MS } from './option-checks.ts';
 import type { AuthFacts, PrincipalOf } from './principal.ts';
 import type { ServerLike } from './sdk.ts';
 import { StoreHealth, type StoreStatus } from './store-health.ts';
@@ -30,7 +34,8 @@ export interface SessionHandlerOptions<
   readonly createServer: (context: ServerContext<S, AuthInfo>) => Server | Promise<Server>;
   /**
    * Tells whose a request is, from its verified token or from the request itself. A session belongs to the principal that began it, and
-   * nobody else finds it. `null` or `undefined`: nobody's, which an authenticated request must not be: it is refused with 500.
+   * nobody else finds it. `null` or `undefined`: nobody's, which an authenticated request must not be: it is refused with 500. So is what is no text of
+   * 1 to 1,024 bytes: give a number as `String(id)`.
    *
    * Default: issuer and subject, from `iss` and `sub` (or `issuer` and `subject`) in `authInfo.extra`.
    */
@@ -87,14 +92,25 @@ export interface SessionHandlerOptions<
    * Default: nobody is told.
    */
   readonly onStoreStatus?: (status: StoreStatus) => void;
-  /** Values of `Host` that are let in, with their port. Default: any. Set it where a browser on the same machine could reach the server. */
+  /**
+   * Values of `Host` that are let in: `mcp.example.com` with any port, `localhost:3000` with this one alone, `*` for any host.
+   *
+   * Default: any, but only names of this machine (`localhost`, `127.0.0.1`, `[::1]`) for a request whose connection is known to come from this machine: a page could
+   * have let a name of its own point here. `toNodeHandler` knows. List the name that clients use where a proxy on the same machine passes it on.
+   */
   readonly allowedHosts?: readonly string[];
-  /** Values of `Origin` that are let in; a request without one comes from no browser and passes. Default: any. */
+  /**
+   * Origins of the pages that are let in, as browsers write them: `https://app.example.com`; `*` for any page, with whatever the browser's user may do. Pages of these
+   * origins may also read the answers: preflights are answered, and the headers of CORS are sent. A request without `Origin` passes, unless its browser says that another
+   * site caused it (`Sec-Fetch-Site`). `[]`: no page.
+   *
+   * Default: the pages of the host itself: an `Origin` must be that of `Host`.
+   */
   readonly allowedOrigins?: readonly string[];
   /**
    * Is told of what went wrong on our side. What it throws becomes a process warning. With `degrade`, of a store that fails it is told once, until it works again.
    *
-   * Default: errors are only answered.
+   * Default: `console.error`, with the code and the scope of a `SessionError` first.
    */
   readonly onError?: (error: unknown) => void;
 }
@@ -107,54 +123,57 @@ export interface ResolvedOptions {
   readonly keepAliveMs: number;
   readonly leaseMs: number;
   readonly maxBodyBytes: number;
-  readonly allowed: { readonly hosts: readonly string[] | undefined; readonly origins: readonly string[] | undefined };
+  readonly gate: Gate;
   readonly health: StoreHealth;
   readonly onError: (error: unknown) => void;
 }
 
-// Node fires a timer with a longer delay at once.
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The options of a session handler, and what they are called elsewhere. */
+export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, never>> = {
+  store: ['sessionStore', 'sessions', 'eventStore'],
+  createServer: ['server', 'getServer', 'makeServer', 'factory', 'serverFactory'],
+  principal: ['getPrincipal', 'user', 'userId', 'identify'],
+  maxLocalSessions: ['maxSessions'],
+  localIdleMs: ['idleMs', 'idleTimeout'],
+  retryIntervalMs: ['retryInterval', 'retry', 'retryMs'],
+  keepAliveMs: ['keepAliveInterval', 'heartbeatMs', 'pingIntervalMs'],
+  leaseMs: [],
+  maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
+  generateSessionId: ['sessionIdGenerator', 'generateId', 'genid'],
+  onRestore: ['onRestored'],
+  onStoreError: [],
+  onStoreStatus: [],
+  allowedHosts: ['allowedHostnames', 'hosts'],
+  allowedOrigins: ['allowedOriginHostnames', 'origins', 'origin', 'cors'],
+  onError: ['onerror', 'errorHandler', 'logger'],
+};
 
 /** @throws TypeError or RangeError that names the option. */
 export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthFacts, S extends StateSchemas>(
   options: SessionHandlerOptions<Server, AuthInfo, S>,
 ): ResolvedOptions {
-  if (typeof options.createServer !== 'function') throw new TypeError('Option createServer is not a function');
-  const { onStoreError = 'fail' } = options;
-  if (onStoreError !== 'fail' && onStoreError !== 'degrade')
-    throw new RangeError(`Option onStoreError is ${JSON.stringify(onStoreError)}, not "fail" or "degrade"`);
-  const onError = guarded('onError', options.onError);
-  const onStatus = guarded('onStoreStatus', options.onStoreStatus);
-  const health = new StoreHealth(onStoreError === 'degrade', onStatus, onError);
+  checkOptions(options, SESSION_HANDLER_NAMES);
+  checkStore(options.store);
+  if (typeof options.createServer !== 'function')
+    throw new TypeError(
+      `Option createServer is ${kindOf(options.createServer)}, not a function that makes the server of a session`,
+    );
+  for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError'] as const)
+    callable(name, options[name]);
+  const degrades = oneOf('onStoreError', options.onStoreError, ['fail', 'degrade'], 'fail') === 'degrade';
+  const onError = errorListener(options.onError);
+  const health = new StoreHealth(degrades, guarded('onStoreStatus', options.onStoreStatus), onError);
   return {
-    maxLocalSessions: wholeNumber('maxLocalSessions', options.maxLocalSessions ?? 1_000, 1),
-    localIdleMs: wholeNumber('localIdleMs', options.localIdleMs ?? 300_000, 1, MAX_TIMER_MS),
-    retryIntervalMs: wholeNumber('retryIntervalMs', options.retryIntervalMs ?? 1_000, 0, MAX_TIMER_MS),
-    keepAliveMs: wholeNumber('keepAliveMs', options.keepAliveMs ?? 15_000, 0, MAX_TIMER_MS),
-    leaseMs: wholeNumber('leaseMs', options.leaseMs ?? 15_000, 1, MAX_TIMER_MS),
-    maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 4_194_304, 1),
-    allowed: { hosts: options.allowedHosts, origins: options.allowedOrigins },
+    maxLocalSessions: positive('maxLocalSessions', options.maxLocalSessions, 1_000),
+    localIdleMs: positive('localIdleMs', options.localIdleMs, 300_000, MAX_TIMER_MS),
+    retryIntervalMs: whole('retryIntervalMs', options.retryIntervalMs, 1_000, 0, MAX_TIMER_MS),
+    keepAliveMs: whole('keepAliveMs', options.keepAliveMs, 15_000, 0, MAX_TIMER_MS),
+    leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
+    maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes, 4_194_304),
+    gate: new Gate(options),
     health,
     onError: (error) => {
       if (health.isNews(error)) onError(error);
     },
-  };
-}
-
-function wholeNumber(name: string, value: unknown, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (typeof value !== 'number') throw new TypeError(`Option ${name} is not a number`);
-  if (!Number.isInteger(value) || value < min || value > max)
-    throw new RangeError(`Option ${name} is ${value}, not a whole number from ${min} to ${max}`);
-  return value;
-}
-
-/** A listener of the options that never throws. */
-export function guarded<T>(name: string, listener: ((value: T) => void) | undefined): (value: T) => void {
-  return (value) => {
-    try {
-      listener?.(value);
-    } catch (thrown) {
-      process.emitWarning(`The ${name} of a session handler threw: ${String(thrown)}`, 'SessionHandlerWarning');
-    }
   };
 }

@@ -12,7 +12,7 @@ import {
   type JsonRpcResponse,
   textParam,
 } from './json-rpc.ts';
-import { responseOf } from './known-bodies.ts';
+import { emptyOf, responseOf } from './known-bodies.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { SSE_HEADERS } from './open-connection.ts';
 import type { RequestOutput } from './open-requests.ts';
@@ -78,7 +78,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     if (requests.length === 0) {
       const extra = this.#extra(caller, undefined, undefined);
       for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra, known);
-      return new Response(null, { status: 202 });
+      return emptyOf(202);
     }
 
     const { health } = this.#settings;

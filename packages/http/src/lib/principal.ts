@@ -1,5 +1,4 @@
-import { HttpError } from './http-errors.ts';
-import { INTERNAL_ERROR } from './json-rpc.ts';
+import { kindOf } from '@mcp-session/core/backend';
 
 /** What both SDK lines tell of a verified access token, as far as it is needed to tell whose it is. */
 export interface AuthFacts {
@@ -28,23 +27,31 @@ export function defaultPrincipal(authInfo: AuthFacts | undefined): string | unde
 }
 
 /**
- * Whose a request is; `null` where it carries no verified identity.
+ * Whose a request is; `null` where it carries no verified identity. Only `null` and `undefined` mean that: a number, an empty text or an object is a mistake,
+ * and a session of nobody can be had by anybody with its id.
  *
- * @throws HttpError 500 where the request is authenticated and nobody can tell who it is: it must not pass as anonymous.
+ * @throws TypeError where it is no text, or where the request is authenticated and nobody can tell who it is. What is wrong with a text, the store says.
  */
 export async function principalOf<AuthInfo extends AuthFacts>(
   authInfo: AuthInfo | undefined,
   request: Request,
   tell: PrincipalOf<AuthInfo> | undefined,
 ): Promise<string | null> {
-  const principal = tell === undefined ? defaultPrincipal(authInfo) : await tell(authInfo, request);
+  const principal: unknown = tell === undefined ? defaultPrincipal(authInfo) : await tell(authInfo, request);
+  if (principal === null || principal === undefined) {
+    if (authInfo === undefined) return null;
+    throw new TypeError(kindOf(authInfo) === 'a promise' ? NOT_AWAITED : UNTOLD);
+  }
   if (typeof principal === 'string' && principal !== '') return principal;
-  if (authInfo === undefined) return null;
-  throw new HttpError(500, UNTOLD, INTERNAL_ERROR);
+  const given = principal === '' ? 'an empty string' : kindOf(principal);
+  throw new TypeError(
+    `Option principal returned ${given}; return a string, such as String(user.id), or null for nobody`,
+  );
 }
 
 const UNTOLD =
   'Principal of an authenticated request is unknown: let the token verifier put iss and sub into authInfo.extra, or set the principal option of createSessionHandler';
+const NOT_AWAITED = 'The authInfo of a request is a promise: await it first';
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;

@@ -12,8 +12,13 @@ export interface MessageContext<AuthInfo> {
   readonly closeStandaloneStream: (() => void) | undefined;
 }
 
-/** The least that a server of either SDK line does. */
+/**
+ * The least that a server of either SDK line does: `McpServer`, or the `Server` beneath it. Described by its form and not by its class: to TypeScript, the class that
+ * a CommonJS project imports is another one, though it is the same at run time.
+ */
 export interface ServerLike {
+  // `never` fits whatever transport a server takes.
+  connect(transport: never): Promise<void>;
   close(): Promise<void>;
 }
 

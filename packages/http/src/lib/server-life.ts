@@ -6,6 +6,7 @@ import {
   type SessionStore,
   type StateSchemas,
 } from '@mcp-session/core';
+import { kindOf } from '@mcp-session/core/backend';
 import { NO_SETTINGS, type Settings, settingsOf } from './facts.ts';
 import { HttpError } from './http-errors.ts';
 import {
@@ -34,6 +35,8 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   readonly #sdk: Sdk<Server, AuthInfo>;
   readonly #options: SessionHandlerOptions<Server, AuthInfo, S>;
   readonly #settings: LocalSettings;
+  /** Each that was connected. */
+  readonly #servers = new WeakSet<Server>();
   #instances = 0;
 
   constructor(
@@ -111,6 +114,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     { request, authInfo }: Caller<AuthInfo>,
   ): Promise<LocalSession<Server>> {
     const server = await this.#options.createServer({ session, restored, request, authInfo });
+    this.#checkServer(server);
     const ids = new OutgoingIds(this.#settings.nodeId, ++this.#instances);
     const transport = new SessionTransport(session.id, ids, async (message) => {
       const { health } = this.#settings;
@@ -127,6 +131,16 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     const local = new LocalSession(session, server, transport, this.#settings);
     await this.#sdk.connect(server, transport);
     return local;
+  }
+
+  /** @throws TypeError where `createServer` gave none, or one that serves another session: its answers would go there. */
+  #checkServer(server: unknown): asserts server is Server {
+    const { connect } = (server ?? {}) as { readonly connect?: unknown };
+    if (typeof connect !== 'function')
+      throw new TypeError(`Option createServer returned ${kindOf(server)}; return the McpServer of the session`);
+    if (this.#servers.has(server as Server))
+      throw new TypeError('Option createServer returned the same server again; make a new one each time it is called');
+    this.#servers.add(server as Server);
   }
 
   /** Tells a server what its client has told servers of the same session on other nodes. */

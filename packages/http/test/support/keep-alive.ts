@@ -89,7 +89,7 @@ export class Connection {
     if (end < 0) return undefined;
     const head = this.#text.slice(0, end);
     const start = end + 4;
-    const length = /^content-length: (\d+)/im.exec(head)?.[1];
+    const length = / 204 /.test(head) ? '0' : /^content-length: (\d+)/im.exec(head)?.[1];
     const stop = length === undefined ? this.#endOfChunks(start) : start + Number(length);
     if (stop === undefined || this.#text.length < stop) return undefined;
     const body = this.#text.slice(start, stop);
