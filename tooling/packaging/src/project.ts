@@ -58,8 +58,50 @@ export async function checkEntries(folder: string, entries: readonly string[]): 
     types: ['node'],
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+  await compile(folder);
+}
+
+async function compile(folder: string): Promise<void> {
   const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   await succeed(process.execPath, [compiler, '--project', folder, '--pretty', 'false'], folder);
+}
+
+/** A server as the users of each SDK line write it, in a file that is CommonJS. */
+const COMMON_JS: Readonly<Record<string, string>> = {
+  '@mcp-session/http/v1': `import { createMemoryStore } from '@mcp-session/core/memory';
+import { createSessionHandler, type SessionHandler } from '@mcp-session/http/v1';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+
+export async function main(): Promise<SessionHandler> {
+  const store = await createMemoryStore();
+  const createServer = (): McpServer => new McpServer({ name: 'test', version: '1.0.0' });
+  return createSessionHandler({ store, createServer, onRestore: ({ server }) => server.sendToolListChanged() });
+}
+`,
+  '@mcp-session/http/v2': `import { createMemoryStore } from '@mcp-session/core/memory';
+import { createDualEraHandler, createSessionHandler, type SessionHandler } from '@mcp-session/http/v2';
+import { McpServer } from '@modelcontextprotocol/server';
+
+export async function main(): Promise<SessionHandler[]> {
+  const store = await createMemoryStore();
+  const createServer = (): McpServer => new McpServer({ name: 'test', version: '1.0.0' });
+  return [
+    createSessionHandler({ store, createServer, onRestore: ({ server }) => server.sendToolListChanged() }),
+    createDualEraHandler({ store, createServer, createStatelessServer: createServer }),
+  ];
+}
+`,
+};
+
+/** Type-checks what users of an entry write in a package that is not `"type": "module"`, with module nodenext. Throws with the complaints. */
+export async function checkCommonJs(folder: string, entry: string): Promise<void> {
+  const nested = join(folder, 'commonjs');
+  mkdirSync(nested, { recursive: true });
+  writeFileSync(join(nested, 'package.json'), '{}');
+  writeFileSync(join(nested, 'use.ts'), COMMON_JS[entry] ?? '');
+  const compilerOptions = { target: 'es2024', module: 'nodenext', strict: true, noEmit: true, types: ['node'] };
+  writeFileSync(join(nested, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+  await compile(nested);
 }
 
 /**

@@ -7,7 +7,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildAll, pack, succeed, type Packed } from '../src/pack.ts';
-import { checkEntries, createProject, failureOf, importEntry, runKit } from '../src/project.ts';
+import { checkCommonJs, checkEntries, createProject, failureOf, importEntry, runKit } from '../src/project.ts';
 
 const minutes = 60_000;
 const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
@@ -146,6 +146,15 @@ it(
     } finally {
       renameSync(`${driver}-away`, driver);
     }
+  },
+  5 * minutes,
+);
+
+it.each(Object.keys(optionalPeers))(
+  '%s type-checks in a package that is CommonJS',
+  async (entry) => {
+    await installed.get(entry);
+    await expect(checkCommonJs(folderOf(entry), entry)).resolves.toBeUndefined();
   },
   5 * minutes,
 );
