@@ -39,7 +39,8 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
       for (let round = 0; round < 3; round++) {
         const part = seen.filter((n) => Math.ceil(n / 1_000) === round + 1);
         expect(part).toEqual(Array.from(part, (_, i) => round * 1_000 + i + 1));
-        expect(part.length).toBeGreaterThan(30);
+        // The process can have died between a progress and its log line.
+        expect(part.length).toBeGreaterThanOrEqual(30);
       }
     }
     await client.close();
