@@ -8,7 +8,7 @@ export const foreignNames: readonly string[] = [
   'WriteThrottleEvents',
   'allowImportingTsExtensions',
   'createMessage',
-  'ctx',
+  'ctx.mcpReq.elicitInput',
   'elicitInput',
   'listRoots',
   'requestSampling',
