@@ -1,5 +1,6 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { Bounds } from '../src/lib/bounds.ts';
 import { LocalSession } from '../src/lib/local-session.ts';
 import { OutgoingIds } from '../src/lib/outgoing-ids.ts';
 import { StoreHealth } from '../src/lib/store-health.ts';
@@ -15,8 +16,9 @@ describe('requests at work', () => {
       const quiet = (): void => undefined;
       const health = new StoreHealth(false, quiet, quiet);
       const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
+      const bounds = new Bounds({ maxOpenRequests: 9, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 9 });
       const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef', 1), async () => undefined);
-      const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, onError: quiet };
+      const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, bounds, onError: quiet };
       const server = { connect: async () => undefined, close: () => transport.close() };
       const local = new LocalSession(session, server, transport, settings);
       const begin = (id: number): void => {

@@ -39,6 +39,7 @@ export class GetHandler<Server extends ServerLike> {
 
   async handle(local: LocalSession<Server>, get: GetRequest): Promise<Response> {
     const { request } = get;
+    this.#settings.bounds.checkStreams(local.session.principal);
     // An empty header is none: that is what a client sends which has seen no id yet.
     const cursor = request.headers.get('last-event-id') || undefined;
     if (cursor === undefined) return this.#listen(local, get, undefined);
@@ -55,6 +56,20 @@ export class GetHandler<Server extends ServerLike> {
   }
 
   async #listen(local: LocalSession<Server>, get: GetRequest, cursor: StandaloneCursor | undefined): Promise<Response> {
+    const done = this.#settings.bounds.waits(local.session.id);
+    if (done === undefined) throw secondListener();
+    try {
+      return await this.#waitToListen(local, get, cursor);
+    } finally {
+      done();
+    }
+  }
+
+  async #waitToListen(
+    local: LocalSession<Server>,
+    get: GetRequest,
+    cursor: StandaloneCursor | undefined,
+  ): Promise<Response> {
     const patience = new Patience();
     const { signal } = get.request;
     for (let { facts } = get; ; facts = await get.readFacts()) {

@@ -1,5 +1,6 @@
 import { SessionError, type StateSchemas } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Bounds } from './bounds.ts';
 import { DeliveryMark } from './delivery-mark.ts';
 import { NO_SETTINGS, type Settings } from './facts.ts';
 import { sessionMoves } from './http-errors.ts';
@@ -23,6 +24,7 @@ export interface LocalSettings {
   readonly nodeId: string;
   readonly lease: Lease;
   readonly health: StoreHealth;
+  readonly bounds: Bounds;
   readonly keepAliveMs: number;
   readonly retryIntervalMs: number;
   readonly onError: (error: unknown) => void;
@@ -60,15 +62,12 @@ export class LocalSession<Server extends ServerLike> {
     this.transport = transport;
     this.#settings = settings;
     transport.onEnd = () => queueMicrotask(() => void this.close());
-    const { nodeId, health, onError } = settings;
     this.mail = new Mail({
-      nodeId,
+      ...settings,
       session,
       transport,
-      health,
       atWork: () => this.#atWork(),
       onEnded: () => void this.close(false),
-      onError,
     });
   }
 
@@ -112,6 +111,7 @@ export class LocalSession<Server extends ServerLike> {
     const place = from.span === undefined ? streamId : `${streamId} ${from.span.generation}`;
     this.#connections.get(place)?.close();
     const { health, keepAliveMs, retryIntervalMs, onError } = this.#settings;
+    const closed = this.#settings.bounds.opened(this.session.principal);
     const abort = new AbortController();
     const mark =
       claim === undefined ? undefined : new DeliveryMark(this.session, claim, from.after, keepAliveMs, onError);
@@ -134,6 +134,7 @@ export class LocalSession<Server extends ServerLike> {
       },
       onClosed: (error) => {
         abort.abort();
+        closed();
         done?.();
         stay();
         request.signal.removeEventListener('abort', onAbort);

@@ -1,5 +1,6 @@
 import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
 import { callable, checkOptions, kindOf, oneOf, type OptionNames, positive, whole } from '@mcp-session/core/backend';
+import { Bounds } from './bounds.ts';
 import { errorListener, guarded } from './callbacks.ts';
 import { Gate } from './gate.ts';
 import { checkStore, MAX_TIMER_MS } from './option-checks.ts';
@@ -74,6 +75,25 @@ export interface SessionHandlerOptions<
   readonly leaseMs?: number;
   /** Largest body of a request, in bytes. Default: 4 MiB (`4_194_304`). A body that a framework has parsed is not measured. */
   readonly maxBodyBytes?: number;
+  /**
+   * How many requests of one session this process answers at the same time; one more is refused with 429. They go on when their client has gone, and count until
+   * they are answered.
+   *
+   * Default: `1_000`.
+   */
+  readonly maxOpenRequests?: number;
+  /**
+   * How many streams this process keeps open: of clients that listen and of calls that take long. Where it has so many, a GET is refused with 503.
+   *
+   * Default: `10_000`.
+   */
+  readonly maxOpenStreams?: number;
+  /**
+   * The same of one principal, where a GET is refused with 429. Sessions of nobody are not counted together.
+   *
+   * Default: `1_000`.
+   */
+  readonly maxOpenStreamsPerPrincipal?: number;
   /** Makes session ids: visible ASCII, from a secure generator. Default: UUID v7 with 74 random bits. */
   readonly generateSessionId?: () => string;
   /** Is awaited after a session was restored and before its request is handled. What it throws fails the request. */
@@ -124,6 +144,7 @@ export interface ResolvedOptions {
   readonly leaseMs: number;
   readonly maxBodyBytes: number;
   readonly gate: Gate;
+  readonly bounds: Bounds;
   readonly health: StoreHealth;
   readonly onError: (error: unknown) => void;
 }
@@ -139,6 +160,9 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   keepAliveMs: ['keepAliveInterval', 'heartbeatMs', 'pingIntervalMs'],
   leaseMs: [],
   maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
+  maxOpenRequests: ['maxConcurrency', 'maxConcurrentRequests', 'maxRequests'],
+  maxOpenStreams: ['maxStreams', 'maxConnections'],
+  maxOpenStreamsPerPrincipal: ['maxStreamsPerPrincipal', 'maxStreamsPerUser'],
   generateSessionId: ['sessionIdGenerator', 'generateId', 'genid'],
   onRestore: ['onRestored'],
   onStoreError: [],
@@ -170,6 +194,11 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     keepAliveMs: whole('keepAliveMs', options.keepAliveMs, 15_000, 0, MAX_TIMER_MS),
     leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
     maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes, 4_194_304),
+    bounds: new Bounds({
+      maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),
+      maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),
+      maxOpenStreamsPerPrincipal: positive('maxOpenStreamsPerPrincipal', options.maxOpenStreamsPerPrincipal, 1_000),
+    }),
     gate: new Gate(options),
     health,
     onError: (error) => {

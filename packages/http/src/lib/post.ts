@@ -81,7 +81,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       return emptyOf(202);
     }
 
-    const { health } = this.#settings;
+    const { bounds, health } = this.#settings;
+    bounds.checkRequests(local.transport.open.size, requests.length);
     const stream = new PostStream({
       session: local.session,
       health,
