@@ -32,7 +32,13 @@ it(
 it('a connection that hangs is cut, and no other one with it', { timeout: 60_000 }, async () => {
   const { url, schema } = await newSchema();
   const proxy = await Proxy.open(url);
-  const options = { url: proxy.url, schema, statementTimeoutMs: 100, maxConnections: 3, notifications: 'off' } as const;
+  const options = {
+    url: proxy.url,
+    schema,
+    statementTimeoutMs: 2_000,
+    maxConnections: 3,
+    notifications: 'off',
+  } as const;
   const backend = await openBackend(options);
   await backend.migrate();
   await createSession(backend);
