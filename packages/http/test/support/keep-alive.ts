@@ -59,39 +59,57 @@ export interface Answer {
 /** One connection, on which requests are written by hand. */
 export class Connection {
   readonly socket: Socket;
+  /** All that has come. */
+  received = '';
   #text = '';
+  #wake: () => void = () => undefined;
 
   constructor(port: number) {
     this.socket = connect(port, '127.0.0.1');
     this.socket.setEncoding('latin1');
     this.socket.on('data', (chunk: string) => {
       this.#text += chunk;
+      this.received += chunk;
+      this.#wake();
     });
     this.socket.on('error', () => undefined);
-    onTestFinished(() => {
-      this.socket.destroy();
+    this.socket.on('close', () => this.#wake());
+  }
+
+  /** The next whole answer, or the beginning of a stream. @throws Error where there is none within `ms`. */
+  async answer(ms = 2_000, method = 'POST'): Promise<Answer> {
+    const answer = await this.until(() => this.#take(method), ms);
+    if (answer === undefined) throw new Error(`No answer: ${JSON.stringify(this.#text.slice(0, 1_000))}`);
+    return answer;
+  }
+
+  /** What `look` finds, when it does; `undefined`: the connection ended, or `ms` have passed. */
+  until<T>(look: () => T | undefined, ms: number): Promise<T | undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), ms);
+      this.#wake = () => {
+        const found = look();
+        if (found === undefined && !this.socket.destroyed) return;
+        clearTimeout(timer);
+        resolve(found);
+      };
+      this.#wake();
     });
   }
 
-  /** The next whole answer. @throws Error where there is none within `ms`. */
-  async answer(ms = 2_000): Promise<Answer> {
-    for (const until = performance.now() + ms; ;) {
-      const answer = this.#take();
-      if (answer !== undefined) return answer;
-      if (performance.now() > until || this.socket.destroyed)
-        throw new Error(`No answer: ${JSON.stringify(this.#text)}`);
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  }
-
-  #take(): Answer | undefined {
+  #take(method: string): Answer | undefined {
     const end = this.#text.indexOf('\r\n\r\n');
     if (end < 0) return undefined;
     const head = this.#text.slice(0, end);
     const start = end + 4;
+    if (method === 'HEAD' || /^content-type: text\/event-stream/im.test(head)) return this.#cut(head, start, start);
     const length = / 204 /.test(head) ? '0' : /^content-length: (\d+)/im.exec(head)?.[1];
     const stop = length === undefined ? this.#endOfChunks(start) : start + Number(length);
     if (stop === undefined || this.#text.length < stop) return undefined;
+    return this.#cut(head, start, stop);
+  }
+
+  #cut(head: string, start: number, stop: number): Answer {
     const body = this.#text.slice(start, stop);
     this.#text = this.#text.slice(stop);
     return { status: Number(head.split(' ')[1]), head, body };
