@@ -213,7 +213,7 @@ it(
 
 it('sweeps of several nodes cost little more than that of one', { timeout: 60_000 }, async () => {
   const requests: number[] = [];
-  for (const nodes of [1, 3]) {
+  for (const nodes of [1, 4]) {
     await Promise.all(
       Array.from({ length: 120 }, (_, n) =>
         backend.createSession(
@@ -229,6 +229,6 @@ it('sweeps of several nodes cost little more than that of one', { timeout: 60_00
     requests.push(passed.length);
   }
   const [alone = 0, together = 0] = requests;
-  // Without that they would be nearly twice as many.
-  expect(together / alone).toBeLessThan(1.5);
+  // Where all begin at the same place and look once, four nodes take 1.8 times as many.
+  expect(together / alone).toBeLessThan(1.6);
 });

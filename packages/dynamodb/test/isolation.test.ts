@@ -5,6 +5,14 @@ import { openBehindProxy } from './support/open.ts';
 import { ReadCommitted } from './support/read-committed.ts';
 import { optionsOf } from './support/storage.ts';
 
+const NOW = 1_800_000_000_000;
+const NO_BOUND = {
+  maxEvents: undefined,
+  maxBytes: undefined,
+  createdBefore: undefined,
+  limit: 100,
+};
+
 /** A store and others on the same tables, as other processes would have them, on no more isolation than DynamoDB promises. */
 async function openStores(seed: number, count: number): Promise<readonly SessionStore[]> {
   const { proxy, open, through } = await openBehindProxy();
@@ -69,5 +77,35 @@ describe.each([1, 2])('with seed %i', (seed) => {
   it('parts of an event are of that event', { timeout: 60_000 }, async () => {
     const { seen, replayed } = await follow(seed, seed % 2 === 0 ? 'a' : undefined, 400_000, 2);
     expect(seen).toEqual(replayed);
+  });
+
+  it('a page beside a trim holds all that it does not say is gone', { timeout: 60_000 }, async () => {
+    const { proxy, open } = await openBehindProxy();
+    const [reader, trimmer] = [open(), open()];
+    const session = { id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 1 };
+    await reader.createSession(session, NOW);
+    const events = Array.from({ length: 60 }, (_, n) => ({
+      streamId: n % 2 === 0 ? 'a' : 'b',
+      message: '1',
+      bytes: 1,
+    }));
+    await reader.appendEvents([{ sessionId: 's', token: 't', events, expiresAt: undefined }], NOW);
+    proxy.intercept = new ReadCommitted(seed, { mostMs: 20, share: 1 }).intercept;
+    let trims = 0;
+    const trimming = (async () => {
+      for (let throughSeq = 3; throughSeq < 40; throughSeq += 3, trims++)
+        await trimmer.trimEvents('s', { ...NO_BOUND, throughSeq }, NOW);
+    })();
+    while (trims < 12) {
+      const page = await reader.readEvents(
+        { sessionId: 's', streamId: 'a', afterSeq: 0, limit: 99, maxBytes: 99 },
+        NOW,
+      );
+      const { trimmedSeq = 0, events: found = [] } = page ?? {};
+      const kept = events.flatMap(({ streamId }, n) => (streamId === 'a' && n + 1 > trimmedSeq ? [n + 1] : []));
+      // More than that is there while only a part of the trim can be seen.
+      expect(found.map(({ seq }) => seq)).toEqual(expect.arrayContaining(kept));
+    }
+    await trimming;
   });
 });

@@ -77,7 +77,7 @@ it('no item of a session that goes on for a year comes close to its time to live
     await backend.touchSession('s', now + 2 * DAY, now);
     if ((now - NOW) % (10 * DAY) === 0) await append(now);
     // No write waits for it.
-    await expect.poll(earliestTtl, { interval: 5 }).toBeGreaterThan(now + 10 * DAY);
+    await expect.poll(earliestTtl, { interval: 5, timeout: 10_000 }).toBeGreaterThan(now + 10 * DAY);
   }
 });
 
@@ -132,7 +132,7 @@ it('old tokens and trims are forgotten when a log is trimmed', { timeout: 60_000
   const bound = { maxEvents: 10, maxBytes: undefined, createdBefore: undefined, throughSeq: undefined, limit: 5_000 };
   expect(await backend.trimEvents('s', bound, NOW)).toBe(2_090);
   // Those of the last 1,000 events. The trim does not wait for it.
-  await expect.poll(tokensLeft).toBe(20);
+  await expect.poll(tokensLeft, { timeout: 10_000 }).toBe(20);
 });
 
 it('numbers go on when DynamoDB has removed every event, and readers are told of the gap', async () => {

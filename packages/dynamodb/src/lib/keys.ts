@@ -24,11 +24,14 @@ import { number, readNumber, readText, text, type Item, type ItemKey } from './i
  * Access patterns, with the requests that they take
  *
  *   create        1 transaction: head, profile, due
- *   read          1 query up to the head: profile and head
+ *   read          1 query up to the head: profile and head. Of a session that this process has not seen: the head, then the profile if it is theirs who ask
  *   touch         1 update of the head
  *   append        1 transaction on the condition that the head's last number is the one this process remembers: head, token, events
- *   read events   1 query of the log or of the local index for each MB, then 1 batch: head, trim of the stream, event at the cursor
- *   state, a key  1 batch of two: head and key. Several keys: 1 transaction of reads. All keys: 1 query from `head` on, for each MB
+ *   read events   1 query for each MB, then 1 batch: head, trim of the stream, event at the cursor. The log is read as far as it has no hole; a stream by the local
+ *                 index up to what is settled, and then in the log, by 1 more query
+ *   trim          2 transactions for each hundred events: what is trimmed is noted, then removed
+ *   state, a key  1 batch of two: head and key. Several keys: 1 transaction of reads. All keys: 1 query from `head` on, for each MB, up to
+ *                 four times over beside writers
  *   commit        1 transaction on the condition that the head's state version is the one this process remembers: head and keys
  *   clear         1 update of the head: keys of an older epoch are not there
  *   heads         1 batch for each 100 sessions

@@ -20,7 +20,7 @@ import { dueItem } from './sessions.ts';
 import type { Upkeep } from './upkeep.ts';
 
 /** Due items that are looked at together: with the heads of their sessions they fit in one request. */
-const LOOK = 24;
+const LOOK = 8;
 
 /** Sessions that are swept at the same time: each takes a few requests, one after the other. */
 const AT_ONCE = 8;
