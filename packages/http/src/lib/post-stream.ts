@@ -98,7 +98,10 @@ export class PostStream implements RequestOutput {
     if (this.#state === 'unstored') return this.#sendUnstored(message, this.#failure);
     if (this.#state === 'failed') throw this.#failure;
     if (this.#early.length >= MAX_EARLY)
-      throw new SessionError('STORE_BUSY', `${MAX_EARLY} messages wait for the database already`, { retryable: true });
+      throw new SessionError('STORE_BUSY', `${MAX_EARLY} messages of the request wait for the database already`, {
+        retryable: true,
+        scope: 'session',
+      });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#early.push({ message, again, resolve, reject });
     this.open();

@@ -21,7 +21,7 @@ import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { Settlement } from './settlement.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
-import { isOutage } from './store-health.ts';
+import { isFailure } from './store-health.ts';
 import { requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
@@ -127,7 +127,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       // Nobody will ever hear what they say.
       for (const { id } of requests)
         local.transport.cancel(cancellation(id, 'Session store failed'), id, extra, undefined, stream);
-      if (!isOutage(error)) throw error;
+      if (!isFailure(error)) throw error;
       this.#settings.onError(error);
       throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);
     }

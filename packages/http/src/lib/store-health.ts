@@ -9,13 +9,20 @@ export interface StoreStatus {
 
 /** After how long a store that fails is asked again where requests can do without it, in milliseconds. */
 const ASK_AGAIN_MS = 500;
+/** How often the operator hears of failures of single sessions at the most where their requests do without the store, in milliseconds. */
+const REPORT_AGAIN_MS = 1_000;
 
 /** Failures that another try does not heal, or that say nothing about the store. */
 const NO_OUTAGES: ReadonlySet<SessionErrorCode> = new Set(['STORE_CLOSED', 'STORE_CORRUPT', 'STORE_SCHEMA_TOO_NEW']);
 
-/** Whether an error says that the store does not work at the moment. */
-export function isOutage(error: unknown): boolean {
+/** Whether an error says that the store does not work at the moment, for all sessions or for the one that was asked for. */
+export function isFailure(error: unknown): error is SessionError {
   return error instanceof SessionError && error.code.startsWith('STORE_') && !NO_OUTAGES.has(error.code);
+}
+
+/** Whether it does not work for all: what is wrong with one session must not change anything for another. */
+function isOutage(error: unknown): boolean {
+  return isFailure(error) && error.scope === 'store';
 }
 
 /** Reads or writes: a full or a read-only database fails in one of the two. */
@@ -40,6 +47,7 @@ export class StoreHealth {
   readonly #reads: Side = { failing: false, error: undefined, askAt: 0 };
   readonly #writes: Side = { ...this.#reads };
   #asking = false;
+  #reportAt = 0;
 
   constructor(degrades: boolean, onStatus: (status: StoreStatus) => void, onError: (error: unknown) => void) {
     this.degrades = degrades;
@@ -70,14 +78,18 @@ export class StoreHealth {
     return this.#call(this.#writes, call);
   }
 
-  /** Whether requests are served in spite of this error. */
+  /** Whether requests are served in spite of this error: those of one session where it is about that, all where it is about the store. */
   canDoWithout(error: unknown): boolean {
-    return this.degrades && isOutage(error);
+    return this.degrades && isFailure(error);
   }
 
-  /** Whether the operator is to hear of an error. Of an outage that requests are served in there is one report, made when it is noticed. */
+  /**
+   * Whether the operator is to hear of an error. Of an outage that requests are served in there is one report, made when it is noticed; of what is wrong with
+   * single sessions one in a while.
+   */
   isNews(error: unknown): boolean {
     if (!this.canDoWithout(error)) return true;
+    if (!isOutage(error)) return this.#isTimeToReport();
     // It can come from what runs beside requests, such as a lease.
     if (!this.failing) this.#failed(this.#reads, error);
     return false;
@@ -93,10 +105,18 @@ export class StoreHealth {
       return result;
     } catch (error) {
       if (isOutage(error)) this.#failed(side, error);
+      else if (this.canDoWithout(error) && this.#isTimeToReport()) this.#onError(error);
       throw error;
     } finally {
       if (asks) this.#asking = false;
     }
+  }
+
+  #isTimeToReport(): boolean {
+    const now = performance.now();
+    if (now < this.#reportAt) return false;
+    this.#reportAt = now + REPORT_AGAIN_MS;
+    return true;
   }
 
   #failed(side: Side, error: unknown): void {
