@@ -56,14 +56,16 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
           return 'x';
         },
       },
-      { localIdleMs: 100 },
+      { localIdleMs: 300 },
     );
     const listener = raw();
     await listener.begin();
     const { sse } = await listener.get();
+    // So that it is not idle for long when the store fails, however slow the machine is.
+    await (await client.callTool('echo')).sse.rest();
     fail(ALL);
     expect((await listener.callTool('poll')).status).toBe(200);
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await new Promise((resolve) => setTimeout(resolve, 700));
     await say(1);
     expect(dataOf((await sse.message()).message)).toBe(1);
     expect((await client.callTool('echo')).status).toBe(200);

@@ -7,7 +7,7 @@ import { errorToResponse, HttpError, isOurs, sessionNotFound } from './http-erro
 import { checkAccept, checkBatch, findInitialize, type Posted, readMessages, requestRevision } from './ingress.ts';
 import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from './json-rpc.ts';
 import { emptyOf, jsonOf } from './known-bodies.ts';
-import type { LocalSession, LocalSettings } from './local-session.ts';
+import type { LocalSession } from './local-session.ts';
 import { NodeLease } from './lease.ts';
 import { LocalSessions } from './local-sessions.ts';
 import { drainMsOf, fetchOptionsOf } from './option-checks.ts';
@@ -15,7 +15,7 @@ import { type ResolvedOptions, resolveOptions, type SessionHandlerOptions } from
 import { PostHandler } from './post.ts';
 import { type AuthFacts, principalOf } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
-import { type Caller, ServerLife } from './server-life.ts';
+import { type Caller, type LifeSettings, ServerLife } from './server-life.ts';
 
 /** What is known of a request besides the request. */
 export interface FetchOptions<AuthInfo> {
@@ -76,7 +76,7 @@ export class Handler<
     this.#resolved = resolveOptions(options);
     const nodeId = newNodeId();
     this.#lease = new NodeLease(options.store, nodeId, this.#resolved.leaseMs, this.#resolved.onError);
-    const settings: LocalSettings = { ...this.#resolved, nodeId, lease: this.#lease };
+    const settings: LifeSettings = { ...this.#resolved, nodeId, lease: this.#lease };
     this.#locals = new LocalSessions(this.#resolved);
     this.#finder = new Finder(sdk, options, this.#resolved, this.#locals);
     this.#life = new ServerLife(sdk, options, settings);

@@ -12,7 +12,10 @@ import { StoreHealth, type StoreStatus } from './store-health.ts';
 export interface ServerContext<S, AuthInfo> {
   /** The durable session: its state and log are there on every node and after every restart. */
   readonly session: Session<S>;
-  /** Whether the session was begun earlier, by another instance, and is carried on by this one. */
+  /**
+   * Whether the session was begun earlier, by another instance, and is carried on by this one. Such a server is told again that its client is initialized: what is done
+   * once in a session, `oninitialized` must do only where this is `false`. See "What a restored server says" in the README.
+   */
   readonly restored: boolean;
   /** The request that made it necessary. Later requests of the session can carry another token. */
   readonly request: Request;
@@ -73,6 +76,13 @@ export interface SessionHandlerOptions<
    * Default: 15 seconds (`15_000`).
    */
   readonly leaseMs?: number;
+  /**
+   * How long it may take to make a server and have it initialized, or to restore one and tell it what its client has said, in milliseconds; `createServer` and
+   * `onRestore` are part of it. A request that waits longer gets 503, and what was made is let go.
+   *
+   * Default: 30 seconds (`30_000`).
+   */
+  readonly setupTimeoutMs?: number;
   /** Largest body of a request, in bytes. Default: 4 MiB (`4_194_304`). A body that a framework has parsed is not measured. */
   readonly maxBodyBytes?: number;
   /**
@@ -142,6 +152,7 @@ export interface ResolvedOptions {
   readonly retryIntervalMs: number;
   readonly keepAliveMs: number;
   readonly leaseMs: number;
+  readonly setupTimeoutMs: number;
   readonly maxBodyBytes: number;
   readonly gate: Gate;
   readonly bounds: Bounds;
@@ -159,6 +170,7 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   retryIntervalMs: ['retryInterval', 'retry', 'retryMs'],
   keepAliveMs: ['keepAliveInterval', 'heartbeatMs', 'pingIntervalMs'],
   leaseMs: [],
+  setupTimeoutMs: ['startTimeoutMs', 'restoreTimeoutMs'],
   maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
   maxOpenRequests: ['maxConcurrency', 'maxConcurrentRequests', 'maxRequests'],
   maxOpenStreams: ['maxStreams', 'maxConnections'],
@@ -193,6 +205,7 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     retryIntervalMs: whole('retryIntervalMs', options.retryIntervalMs, 1_000, 0, MAX_TIMER_MS),
     keepAliveMs: whole('keepAliveMs', options.keepAliveMs, 15_000, 0, MAX_TIMER_MS),
     leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
+    setupTimeoutMs: positive('setupTimeoutMs', options.setupTimeoutMs, 30_000, MAX_TIMER_MS),
     maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes, 4_194_304),
     bounds: new Bounds({
       maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),

@@ -8,7 +8,7 @@ import {
 } from '@mcp-session/core';
 import { kindOf } from '@mcp-session/core/backend';
 import { NO_SETTINGS, type Settings, settingsOf } from './facts.ts';
-import { HttpError } from './http-errors.ts';
+import { HttpError, RETRY_AFTER, sessionMoves } from './http-errors.ts';
 import {
   INTERNAL_ERROR,
   INVALID_REQUEST,
@@ -22,6 +22,7 @@ import { OutgoingIds } from './outgoing-ids.ts';
 import type { AuthFacts } from './principal.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { STANDALONE_STREAM } from './standalone.ts';
+import { TimeLimit } from './time-limit.ts';
 import { SessionTransport } from './transport.ts';
 
 /** Whose request it is that begins or restores a session. */
@@ -30,20 +31,21 @@ export interface Caller<AuthInfo> {
   readonly authInfo: AuthInfo | undefined;
 }
 
+/** What the making of servers needs besides. */
+export interface LifeSettings extends LocalSettings {
+  readonly setupTimeoutMs: number;
+}
+
 /** Begins sessions and brings them back: makes a server, connects it, and has it initialized, with the SDK's public API alone. */
 export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S extends StateSchemas> {
   readonly #sdk: Sdk<Server, AuthInfo>;
   readonly #options: SessionHandlerOptions<Server, AuthInfo, S>;
-  readonly #settings: LocalSettings;
+  readonly #settings: LifeSettings;
   /** Each that was connected. */
   readonly #servers = new WeakSet<Server>();
   #instances = 0;
 
-  constructor(
-    sdk: Sdk<Server, AuthInfo>,
-    options: SessionHandlerOptions<Server, AuthInfo, S>,
-    settings: LocalSettings,
-  ) {
+  constructor(sdk: Sdk<Server, AuthInfo>, options: SessionHandlerOptions<Server, AuthInfo, S>, settings: LifeSettings) {
     this.#sdk = sdk;
     this.#options = options;
     this.#settings = settings;
@@ -60,18 +62,20 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     caller: Caller<AuthInfo>,
   ): Promise<{ readonly response: JsonRpcResponse; readonly local: LocalSession<Server> | undefined }> {
     const session = await this.#create(initialize, principal);
-    let local: LocalSession<Server> | undefined;
+    const limit = this.#limit();
+    let connecting: Promise<LocalSession<Server>> | undefined;
     try {
       // Gives the standalone stream a beginning, so that every client has a cursor from the first moment on.
       const standaloneCursor = await session.events.append(STANDALONE_STREAM, {});
-      local = await this.#connect(session, false, caller);
+      connecting = this.#connect(session, false, caller);
+      const local = await limit.within(connecting);
       local.mail.appended(standaloneCursor);
-      const response = await local.transport.call(initialize, this.#extra(caller));
+      const response = await limit.within(local.transport.call(initialize, this.#extra(caller)));
       const result = response.result as
         | { readonly protocolVersion?: unknown; readonly capabilities?: unknown }
         | undefined;
       if (typeof result?.protocolVersion !== 'string') {
-        await this.#discard(session, local);
+        await this.#discard(session, connecting);
         return { response, local: undefined };
       }
       const { protocolVersion } = result;
@@ -79,25 +83,31 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       await session.updateProtocol((facts) => ({ ...facts, protocolVersion, serverCapabilities, standaloneCursor }));
       return { response, local };
     } catch (error) {
-      await this.#discard(session, local);
+      await this.#discard(session, connecting);
       throw error;
+    } finally {
+      limit.end();
     }
   }
 
   /** Brings back a session that was begun by another instance. */
   async restore(session: Session<S>, caller: Caller<AuthInfo>): Promise<LocalSession<Server>> {
-    const local = await this.#connect(session, true, caller);
+    const limit = this.#limit();
+    const connecting = this.#connect(session, true, caller);
     try {
-      await local.mail.skip();
-      await local.transport.quiet.during(() => this.#replay(local, this.#extra(caller)));
-      await this.#options.onRestore?.({ session, server: local.server });
+      const local = await limit.within(connecting);
+      await limit.within(local.mail.skip());
+      await limit.within(local.transport.quiet.during(() => this.#replay(local, this.#extra(caller))));
+      await limit.within(Promise.resolve(this.#options.onRestore?.({ session, server: local.server })));
       // Restoring it again would go the same way.
       if (local.transport.closed)
         throw new HttpError(500, 'Server closed itself while it was restored', INTERNAL_ERROR);
       return local;
     } catch (error) {
-      await local.close();
+      this.#letGo(connecting);
       throw error;
+    } finally {
+      limit.end();
     }
   }
 
@@ -155,7 +165,17 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
         await this.#tell(local, known, latest, this.#extra(caller));
       });
     }
-    await local.told;
+    const limit = this.#limit();
+    try {
+      await limit.within(local.told);
+    } catch (error) {
+      // It would keep the next request waiting as well.
+      void local.close();
+      throw error;
+    } finally {
+      limit.end();
+    }
+    if (local.closed) throw sessionMoves();
   }
 
   /** Tells a new server what the one before it was told. */
@@ -181,16 +201,34 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       ...missing(known, latest).map((uri) => transport.call(restoring('resources/subscribe', { uri }), extra)),
     ]);
     for (const answer of answers)
-      if (answer.error !== undefined)
+      if (answer.error !== undefined && !transport.closed)
         this.#settings.onError(new Error(`Restored server refused what it had accepted: ${answer.error.message}`));
     // What the server says at once when it hears of `initialized` was said before, and belongs to this turn.
     await new Promise(setImmediate);
   }
 
-  async #discard(session: Session<S>, local: LocalSession<Server> | undefined): Promise<void> {
-    await local?.close();
+  async #discard(session: Session<S>, connecting: Promise<LocalSession<Server>> | undefined): Promise<void> {
+    if (connecting !== undefined) this.#letGo(connecting);
     // Nobody was told its id, so that it need not stay taken: a refused request must not leave a tombstone.
     await session.end({ keepId: false }).catch(this.#settings.onError);
+  }
+
+  /** Lets go of a server that is not wanted any more, also when it is made only later. */
+  #letGo(connecting: Promise<LocalSession<Server>>): void {
+    // Whoever waited for it was told why it failed.
+    connecting
+      .then(
+        (local) => local.close(),
+        () => undefined,
+      )
+      .catch(this.#settings.onError);
+  }
+
+  #limit(): TimeLimit {
+    return new TimeLimit(
+      this.#settings.setupTimeoutMs,
+      () => new HttpError(503, 'Server was not ready in time', INTERNAL_ERROR, RETRY_AFTER),
+    );
   }
 
   #extra({ request, authInfo }: Caller<AuthInfo>): unknown {

@@ -38,7 +38,7 @@ export interface TestServer {
   readonly tools: Readonly<Record<string, Tool>>;
   readonly onInitialized?: (server: ServerPort) => void;
   readonly onCreated?: (server: ServerPort) => void;
-  readonly onSubscribe?: (uri: string) => void;
+  readonly onSubscribe?: (uri: string) => unknown;
   readonly onLevel?: (level: string) => void;
 }
 
@@ -49,6 +49,7 @@ type Shared = Pick<
   | 'retryIntervalMs'
   | 'keepAliveMs'
   | 'leaseMs'
+  | 'setupTimeoutMs'
   | 'maxBodyBytes'
   | 'maxOpenRequests'
   | 'maxOpenStreams'
@@ -70,7 +71,7 @@ export interface TestAuth {
 
 export interface TestOptions extends Shared {
   readonly store: SessionStore;
-  readonly serve: (session: Session, restored: boolean) => TestServer;
+  readonly serve: (session: Session, restored: boolean) => TestServer | Promise<TestServer>;
   readonly onRestore?: () => void | Promise<void>;
   readonly principal?: (auth: TestAuth | undefined) => string | null | undefined;
 }

@@ -69,8 +69,8 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
     );
     return { content: [{ type: 'text', text }] };
   });
-  server.setRequestHandler(SubscribeRequestSchema, ({ params }) => {
-    onSubscribe?.(params.uri);
+  server.setRequestHandler(SubscribeRequestSchema, async ({ params }) => {
+    await onSubscribe?.(params.uri);
     return {};
   });
   server.setRequestHandler(UnsubscribeRequestSchema, () => ({}));
@@ -90,7 +90,7 @@ export const v1: Line = {
   createHandler: ({ serve, onRestore, principal, ...options }) =>
     createSessionHandler({
       ...passedOn({ serve, ...options }),
-      createServer: ({ session, restored }) => makeServer(serve(session, restored)),
+      createServer: async ({ session, restored }) => makeServer(await serve(session, restored)),
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),

@@ -61,8 +61,8 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
     );
     return { content: [{ type: 'text', text }] };
   });
-  server.setRequestHandler('resources/subscribe', ({ params }) => {
-    onSubscribe?.(params.uri);
+  server.setRequestHandler('resources/subscribe', async ({ params }) => {
+    await onSubscribe?.(params.uri);
     return {};
   });
   server.setRequestHandler('resources/unsubscribe', () => ({}));
@@ -82,7 +82,7 @@ export const v2: Line = {
   createHandler: ({ serve, onRestore, principal, ...options }) =>
     createSessionHandler({
       ...passedOn({ serve, ...options }),
-      createServer: ({ session, restored }) => makeServer(serve(session, restored)),
+      createServer: async ({ session, restored }) => makeServer(await serve(session, restored)),
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),
