@@ -47,7 +47,7 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
   });
 
   it('nothing is let go of that could not come back: no idle session, and no stream that a handler would have come back to', async () => {
-    const { raw, client, handler, fail, heal, say, untilStored } = await startDegrading(
+    const { raw, client, handler, fail, heal, servers, say, untilStored } = await startDegrading(
       line,
       {
         echo: () => 'x',
@@ -61,17 +61,19 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
     const listener = raw();
     await listener.begin();
     const { sse } = await listener.get();
+    const listening = servers.at(-1);
     // So that it is not idle for long when the store fails, however slow the machine is.
     await (await client.callTool('echo')).sse.rest();
     fail(ALL);
     expect((await listener.callTool('poll')).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 700));
-    await say(1);
+    await say(1, listening);
     expect(dataOf((await sse.message()).message)).toBe(1);
     expect((await client.callTool('echo')).status).toBe(200);
     heal();
     await untilStored();
-    await eventually(() => handler.localSessions === 1);
+    // Whether the store can be read as well is known when it is read again.
+    await eventually(async () => (await listener.callTool('echo')).status === 200 && handler.localSessions === 1);
     await sse.cancel();
   });
 });

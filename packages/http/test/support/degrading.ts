@@ -27,8 +27,10 @@ export interface Degrading extends Harness, Omit<FailingBackend, 'backend'> {
   readonly client: RawClient;
   /** What the observer was told. */
   readonly statuses: readonly StoreStatus[];
-  /** Says something on the standalone stream. */
-  say(data: unknown): Promise<void>;
+  /** The servers that were made, in their order. */
+  readonly servers: readonly ServerPort[];
+  /** Says something on the standalone stream of the session whose server was made last, or of another one's. */
+  say(data: unknown, server?: ServerPort): Promise<void>;
   /** Calls until the store is asked again, and its answer has an id. */
   untilStored(): Promise<void>;
 }
@@ -55,11 +57,11 @@ export async function startDegrading(
   });
   const client = harness.raw();
   await client.begin();
-  const say = async (data: unknown): Promise<void> =>
-    servers.at(-1)?.notify('notifications/message', { level: 'info', data });
+  const say = async (data: unknown, server = servers.at(-1)): Promise<void> =>
+    server?.notify('notifications/message', { level: 'info', data });
   const untilStored = (): Promise<void> =>
     eventually(async () => (await (await client.callTool('echo')).sse.rest()).at(-1)?.id !== undefined);
-  return { ...harness, ...switches, client, statuses, say, untilStored };
+  return { ...harness, ...switches, client, statuses, servers, say, untilStored };
 }
 
 /** What a log message says, and of an answer that it is one. */
