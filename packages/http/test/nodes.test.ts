@@ -83,7 +83,7 @@ describe.each(lines)('several nodes, SDK $name', (line) => {
     const client = a.raw();
     const id = await client.begin();
     const elsewhere = b.raw(client.headers);
-    for (const wireId of ['0123456789abcdef.1.1', 0, '0', 'nonsense']) {
+    for (const wireId of ['0123456789abcdef.0123456789ab.1', 0, '0', 'nonsense']) {
       const answer = { jsonrpc: '2.0', id: wireId, result: { action: 'accept', content: { wrong: true } } };
       expect((await elsewhere.post(answer)).status).toBe(202);
     }

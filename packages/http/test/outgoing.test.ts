@@ -158,4 +158,22 @@ describe.each(lines)('requests of the server, SDK $name', (line) => {
       result: { content: [{ text: 'slow' }] },
     });
   });
+
+  it('ids of requests and streams tell nothing of other sessions', async () => {
+    const { raw } = await start(line, { tools: asks });
+    const ids: string[][] = [];
+    for (let session = 0; session < 3; session++) {
+      const client = raw();
+      await client.begin();
+      const { sse } = await client.callTool('ask');
+      const { id, message } = await sse.message();
+      ids.push([id.replace(/^.*-/, ''), String(message['id']).replace(/^[0-9a-f]+[.]/, '')]);
+      await sse.cancel();
+    }
+    for (const [stream, request] of ids) {
+      expect(stream).toMatch(/^[0-9a-f]{12}1$/);
+      expect(request).toMatch(/^[0-9a-f]{12}[.]1$/);
+    }
+    expect(new Set(ids.flat()).size).toBe(6);
+  });
 });

@@ -17,7 +17,7 @@ describe('requests at work', () => {
       const health = new StoreHealth(false, quiet, quiet);
       const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
       const bounds = new Bounds({ maxOpenRequests: 9, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 9 });
-      const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef', 1), async () => undefined);
+      const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef'), async () => undefined);
       const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, bounds, onError: quiet };
       const server = { connect: async () => undefined, close: () => transport.close() };
       const local = new LocalSession(session, server, transport, settings);
@@ -42,7 +42,7 @@ describe('requests at work', () => {
   it('are let go of when what the application does at the close of its server throws', async () => {
     const store = await createMemoryStore();
     onTestFinished(() => store.close());
-    const transport = new SessionTransport('id', new OutgoingIds('0123456789abcdef', 1), async () => undefined);
+    const transport = new SessionTransport('id', new OutgoingIds('0123456789abcdef'), async () => undefined);
     let ended = 0;
     transport.onEnd = () => ended++;
     transport.onclose = () => {

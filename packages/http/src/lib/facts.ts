@@ -37,15 +37,30 @@ export interface Settings {
   readonly initialized: boolean;
   readonly logLevel: string | undefined;
   readonly subscriptions: readonly string[];
+  /** How often the client has said that its roots have changed: the fact `rootsVersion`. */
+  readonly rootsVersion: number;
 }
 
-export const NO_SETTINGS: Settings = { version: 0, initialized: false, logLevel: undefined, subscriptions: [] };
+export const NO_SETTINGS: Settings = {
+  version: 0,
+  initialized: false,
+  logLevel: undefined,
+  subscriptions: [],
+  rootsVersion: 0,
+};
 
-export function settingsOf({ settings, initialized, logLevel, subscriptions = [] }: ProtocolFacts): Settings {
+export function settingsOf({
+  settings,
+  initialized,
+  logLevel,
+  subscriptions = [],
+  rootsVersion,
+}: ProtocolFacts): Settings {
   return {
     version: typeof settings === 'number' ? settings : 0,
     initialized: initialized === true,
     logLevel,
     subscriptions,
+    rootsVersion: typeof rootsVersion === 'number' ? rootsVersion : 0,
   };
 }

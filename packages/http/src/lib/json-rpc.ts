@@ -37,6 +37,7 @@ export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcRespo
 /** Codes of JSON-RPC 2.0, section 5.1, and those that the official SDKs use over HTTP. */
 export const PARSE_ERROR = -32_700;
 export const INVALID_REQUEST = -32_600;
+export const INVALID_PARAMS = -32_602;
 export const INTERNAL_ERROR = -32_603;
 export const SERVER_ERROR = -32_000;
 export const SESSION_NOT_FOUND = -32_001;

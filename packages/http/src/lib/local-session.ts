@@ -43,8 +43,8 @@ export class LocalSession<Server extends ServerLike> {
   readonly mail: Mail;
   /** What the server was told of its client's settings. */
   settings: Settings = NO_SETTINGS;
-  /** Resolves when it has been told all that it was to be told. */
-  told: Promise<void> = Promise.resolve();
+  /** Resolves when it has been told all that it was to be told; `undefined`: it has. */
+  told: Promise<void> | undefined;
   readonly #settings: LocalSettings;
   readonly #connections = new Map<string, SseConnection>();
   readonly #releases = new Set<Promise<void>>();

@@ -21,6 +21,10 @@ const READ_AFTER_MS = 100;
 /** When mail is read again after the store has failed, in milliseconds. */
 const READ_AGAIN_MS = 500;
 
+/** How many messages that nobody waits for a server is told of, and how much of their ids. */
+const MAX_STRAYS = 100;
+const MAX_STRAY_ID = 100;
+
 export interface MailOptions {
   readonly nodeId: string;
   readonly session: AnySession;
@@ -52,6 +56,7 @@ export class Mail {
   /** Resolves when the mail that was read has been handed over. */
   #handedOver: Promise<void> = Promise.resolve();
   #beginReading: (() => void) | undefined;
+  #strays = 0;
 
   constructor(options: MailOptions) {
     this.#options = options;
@@ -84,6 +89,7 @@ export class Mail {
     if (await this.#take(posting, extra)) return;
     const forwarded: Forwarded = { forwarded: posting };
     if (this.#isForOthers(posting)) await appendAgain(this.#options.session, NODES_STREAM, forwarded);
+    else this.#reportStray(posting);
   }
 
   /**
@@ -196,6 +202,16 @@ export class Mail {
     // Nothing more will be said of this request, and its stream has to end for those who come back to it as well.
     await stream.append(endedMark(requestId), true);
     return true;
+  }
+
+  /** Tells the server, in the words of both SDK lines, of what nobody waits for; not for ever, since a client can send any number. */
+  #reportStray(posting: Posting): void {
+    if (this.#strays++ >= MAX_STRAYS) return;
+    const { transport } = this.#options;
+    const [what, id] = isResponse(posting)
+      ? ['response for an unknown message ID', posting.id]
+      : ['progress notification for an unknown token', posting.params?.['progressToken']];
+    transport.onerror?.(new Error(`Received a ${what}: ${(JSON.stringify(id) ?? 'none').slice(0, MAX_STRAY_ID)}`));
   }
 
   #isForOthers(posting: Posting): boolean {

@@ -7,8 +7,9 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from './json-rpc.ts';
+import { requestStream } from './streams.ts';
 
-const WIRE_ID = /^([0-9a-f]{16})\.[1-9][0-9]*\.[1-9][0-9]*$/;
+const WIRE_ID = /^([0-9a-f]{16})\.[0-9a-f]{12}\.[1-9][0-9]*$/;
 
 /** The node whose server gave a request this id; `undefined`: none did. */
 export function nodeOfId(wireId: unknown): string | undefined {
@@ -23,23 +24,28 @@ interface Asked {
 }
 
 /**
- * Gives the requests that a server sends ids that no other server instance uses, on any node and after any restart.
+ * Gives the requests that a server sends ids that no other server instance uses, on any node and after any restart; and names to the streams of its client's POSTs.
  *
  * Both SDK lines count from 0 in each instance, so that two instances of one session would both send a request 0 and one would take the
  * answer meant for the other. Progress tokens are the same numbers.
  */
 export class OutgoingIds {
-  readonly #instance: string;
+  readonly #nodeId: string;
+  // It names this server among those of its session on the node. Numbers would tell clients how many sessions and calls of others there are.
+  readonly #instance: string = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex');
   readonly #byWireId = new Map<string, Asked>();
   readonly #byOwnId = new Map<RequestId, string>();
   #count = 0;
+  #streams = 0;
 
-  /**
-   * @param nodeId The node: 16 hexadecimal digits.
-   * @param instance The number of the server instance on that node.
-   */
-  constructor(nodeId: string, instance: number) {
-    this.#instance = `${nodeId}.${instance}`;
+  /** @param nodeId The node: 16 hexadecimal digits. */
+  constructor(nodeId: string) {
+    this.#nodeId = nodeId;
+  }
+
+  /** The stream of a POST, which no other POST of the session has. */
+  nextStream(requests: number): string {
+    return requestStream(requests, this.#nodeId, `${this.#instance}${(++this.#streams).toString(36)}`).streamId;
   }
 
   /** How many requests still wait for an answer. */
@@ -108,7 +114,7 @@ export class OutgoingIds {
   }
 
   #request(request: JsonRpcRequest, callId: RequestId | undefined): JsonRpcRequest {
-    const wireId = `${this.#instance}.${++this.#count}`;
+    const wireId = `${this.#nodeId}.${this.#instance}.${++this.#count}`;
     this.#byWireId.set(wireId, { ownId: request.id, callId });
     this.#byOwnId.set(request.id, wireId);
     const meta = request.params?.['_meta'];

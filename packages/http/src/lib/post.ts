@@ -1,16 +1,13 @@
-import { type ProtocolFacts, SessionError } from '@mcp-session/core';
-import { settingsOf } from './facts.ts';
+import { SessionError } from '@mcp-session/core';
 import { HttpError, isStoreFailure, RETRY_AFTER } from './http-errors.ts';
 import type { Posted } from './ingress.ts';
 import {
   cancellation,
   errorResponse,
   INTERNAL_ERROR,
-  isNotification,
   isRequest,
   type JsonRpcRequest,
   type JsonRpcResponse,
-  textParam,
 } from './json-rpc.ts';
 import { emptyOf, responseOf } from './known-bodies.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
@@ -18,11 +15,11 @@ import { SSE_HEADERS } from './open-connection.ts';
 import type { RequestOutput } from './open-requests.ts';
 import { PostStream } from './post-stream.ts';
 import type { AuthFacts } from './principal.ts';
+import { refusalOf, remember, rememberTold } from './remember.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { Settlement } from './settlement.ts';
 import { cursorFrame, messageFrame, retryFrame } from './sse.ts';
 import { isFailure } from './store-health.ts';
-import { requestStream } from './streams.ts';
 import type { Caller } from './server-life.ts';
 
 /** The first revision whose clients know events with empty data, and come back to a stream that the server closed. */
@@ -56,7 +53,6 @@ interface Responding<AuthInfo> {
 export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> {
   readonly #sdk: Sdk<Server, AuthInfo>;
   readonly #settings: LocalSettings;
-  #streams = 0;
 
   constructor(sdk: Sdk<Server, AuthInfo>, settings: LocalSettings) {
     this.#sdk = sdk;
@@ -69,9 +65,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
   ): Promise<Response> {
     const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
     if (refused !== undefined) return refused;
-    if (messages.some((message) => isNotification(message) && message.method === 'notifications/initialized')) {
-      await changeSettings(local, (facts) => ({ ...facts, initialized: true }));
-    }
+    await rememberTold(local, messages, this.#settings.health);
     // Where the session is served without the store, what the log holds is not known.
     const known = sinceSeq === Number.MAX_SAFE_INTEGER ? undefined : sinceSeq;
     const requests = messages.filter(isRequest);
@@ -86,7 +80,7 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
     const stream = new PostStream({
       session: local.session,
       health,
-      streamId: requestStream(requests.length, this.#settings.nodeId, ++this.#streams).streamId,
+      streamId: local.transport.ids.nextStream(requests.length),
       sinceSeq,
       ids: requests.map(({ id }) => id),
       onLong: () => local.mail.watch(),
@@ -103,8 +97,12 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       polls ? () => this.#pause(stream) : undefined,
       polls ? () => (health.degraded ? undefined : local.closeStandalone()) : undefined,
     );
-    for (const request of requests)
-      local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));
+    for (const request of requests) {
+      const refusal = refusalOf(local, request);
+      if (refusal !== undefined) void this.#answer(local, { stream, request }, refusal);
+      else
+        local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));
+    }
     try {
       for (const message of messages) if (!isRequest(message)) await local.mail.post(message, extra, known);
     } catch (error) {
@@ -173,8 +171,8 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
 
   async #answer(local: LocalSession<Server>, { stream, request }: Running, answer: JsonRpcResponse): Promise<void> {
     try {
-      if (answer.error === undefined) await remember(local, request);
-      await stream.append(answer, true);
+      const refusal = answer.error === undefined ? await remember(local, request) : undefined;
+      await stream.append(refusal ?? answer, true);
     } catch (error) {
       // Whoever answers the POST says so.
       if (stream.failedWith(error)) return;
@@ -194,32 +192,6 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
   ): unknown {
     return this.#sdk.messageExtra({ request, authInfo, closeStream, closeStandaloneStream });
   }
-}
-
-/** Keeps with the session what its server was asked to remember, for those on other nodes and those that come after it. */
-async function remember(local: LocalSession<ServerLike>, { method, params }: JsonRpcRequest): Promise<void> {
-  const level = method === 'logging/setLevel' ? textParam(params, 'level') : undefined;
-  if (level !== undefined) await changeSettings(local, (facts) => ({ ...facts, logLevel: level }));
-  const uri = textParam(params, 'uri');
-  if (uri === undefined || !(method === 'resources/subscribe' || method === 'resources/unsubscribe')) return;
-  await changeSettings(local, (facts) => {
-    const others = (facts.subscriptions ?? []).filter((each) => each !== uri);
-    return { ...facts, subscriptions: method === 'resources/subscribe' ? [...others, uri] : others };
-  });
-}
-
-/** Stores a change that this node's server knows of. */
-async function changeSettings(
-  local: LocalSession<ServerLike>,
-  change: (facts: ProtocolFacts) => ProtocolFacts,
-): Promise<void> {
-  const facts = await local.session.updateProtocol((current) => ({
-    ...change(current),
-    settings: settingsOf(current).version + 1,
-  }));
-  const settings = settingsOf(facts);
-  // Where another node has changed something as well, the server is told of both with its next request.
-  if (settings.version === local.settings.version + 1) local.settings = settings;
 }
 
 async function tryAppend(stream: RequestOutput, message: unknown): Promise<boolean> {

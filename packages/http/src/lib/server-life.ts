@@ -7,7 +7,7 @@ import {
   type StateSchemas,
 } from '@mcp-session/core';
 import { kindOf } from '@mcp-session/core/backend';
-import { NO_SETTINGS, type Settings, settingsOf } from './facts.ts';
+import { settingsOf } from './facts.ts';
 import { HttpError, RETRY_AFTER, sessionMoves } from './http-errors.ts';
 import {
   INTERNAL_ERROR,
@@ -20,10 +20,14 @@ import { LocalSession, type LocalSettings } from './local-session.ts';
 import type { SessionHandlerOptions } from './options.ts';
 import { OutgoingIds } from './outgoing-ids.ts';
 import type { AuthFacts } from './principal.ts';
+import { replay, tell } from './retelling.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
 import { STANDALONE_STREAM } from './standalone.ts';
 import { TimeLimit } from './time-limit.ts';
 import { SessionTransport } from './transport.ts';
+
+/** Bytes of the parameters of `initialize`: half of what a session's facts may have, so that there is room for what comes later. */
+const MAX_PARAMS_BYTES = 131_072;
 
 /** Whose request it is that begins or restores a session. */
 export interface Caller<AuthInfo> {
@@ -43,7 +47,6 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   readonly #settings: LifeSettings;
   /** Each that was connected. */
   readonly #servers = new WeakSet<Server>();
-  #instances = 0;
 
   constructor(sdk: Sdk<Server, AuthInfo>, options: SessionHandlerOptions<Server, AuthInfo, S>, settings: LifeSettings) {
     this.#sdk = sdk;
@@ -97,7 +100,9 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     try {
       const local = await limit.within(connecting);
       await limit.within(local.mail.skip());
-      await limit.within(local.transport.quiet.during(() => this.#replay(local, this.#extra(caller))));
+      await limit.within(
+        local.transport.quiet.during(() => replay(local, this.#extra(caller), this.#settings.onError)),
+      );
       await limit.within(Promise.resolve(this.#options.onRestore?.({ session, server: local.server })));
       // Restoring it again would go the same way.
       if (local.transport.closed)
@@ -114,7 +119,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   async #create(initialize: JsonRpcRequest, principal: string | null): Promise<Session<S>> {
     const store: SessionStore<S> = this.#options.store;
     const id = this.#options.generateSessionId?.();
-    const initializeParams = asJson(initialize.params ?? {});
+    const initializeParams = asJson(initialize.params ?? {}, MAX_PARAMS_BYTES);
     return store.create({ ...(id !== undefined && { id }), principal, protocol: { initializeParams } });
   }
 
@@ -125,7 +130,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   ): Promise<LocalSession<Server>> {
     const server = await this.#options.createServer({ session, restored, request, authInfo });
     this.#checkServer(server);
-    const ids = new OutgoingIds(this.#settings.nodeId, ++this.#instances);
+    const ids = new OutgoingIds(this.#settings.nodeId);
     const transport = new SessionTransport(session.id, ids, async (message) => {
       const { health } = this.#settings;
       try {
@@ -160,11 +165,18 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       const known = local.settings;
       local.settings = latest;
       const before = local.told;
-      local.told = local.transport.quiet.during(async () => {
+      const told = local.transport.quiet.during(async () => {
         await before;
-        await this.#tell(local, known, latest, this.#extra(caller));
+        await tell(local.transport, known, latest, this.#extra(caller), this.#settings.onError);
       });
+      local.told = told;
+      const done = (): void => {
+        if (local.told === told) local.told = undefined;
+      };
+      // Where it failed, whoever waits for it hears so.
+      told.then(done, () => undefined);
     }
+    if (local.told === undefined) return;
     const limit = this.#limit();
     try {
       await limit.within(local.told);
@@ -176,35 +188,6 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       limit.end();
     }
     if (local.closed) throw sessionMoves();
-  }
-
-  /** Tells a new server what the one before it was told. */
-  async #replay(local: LocalSession<Server>, extra: unknown): Promise<void> {
-    const { protocol } = local.session;
-    const params = protocol.initializeParams as Readonly<Record<string, unknown>>;
-    const { error } = await local.transport.call(restoring('initialize', params), extra);
-    if (error !== undefined) throw new HttpError(500, 'Server refused to restore the session', INTERNAL_ERROR);
-    local.settings = settingsOf(protocol);
-    await this.#tell(local, NO_SETTINGS, local.settings, extra);
-  }
-
-  async #tell({ transport }: LocalSession<Server>, known: Settings, latest: Settings, extra: unknown): Promise<void> {
-    if (latest.initialized && !known.initialized)
-      transport.notify({ jsonrpc: '2.0', method: 'notifications/initialized' }, extra);
-    const missing = (a: Settings, b: Settings): string[] =>
-      b.subscriptions.filter((uri) => !a.subscriptions.includes(uri));
-    const answers = await Promise.all([
-      ...(latest.logLevel === undefined || latest.logLevel === known.logLevel
-        ? []
-        : [transport.call(restoring('logging/setLevel', { level: latest.logLevel }), extra)]),
-      ...missing(latest, known).map((uri) => transport.call(restoring('resources/unsubscribe', { uri }), extra)),
-      ...missing(known, latest).map((uri) => transport.call(restoring('resources/subscribe', { uri }), extra)),
-    ]);
-    for (const answer of answers)
-      if (answer.error !== undefined && !transport.closed)
-        this.#settings.onError(new Error(`Restored server refused what it had accepted: ${answer.error.message}`));
-    // What the server says at once when it hears of `initialized` was said before, and belongs to this turn.
-    await new Promise(setImmediate);
   }
 
   async #discard(session: Session<S>, connecting: Promise<LocalSession<Server>> | undefined): Promise<void> {
@@ -236,15 +219,15 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   }
 }
 
-function restoring(method: string, params: Readonly<Record<string, unknown>>): JsonRpcRequest {
-  return { jsonrpc: '2.0', id: `restore-${method}`, method, params };
-}
-
 /** The value as it goes over the wire: without what JSON does not hold. */
-function asJson(value: object): JsonValue {
+function asJson(value: object, maxBytes = Number.POSITIVE_INFINITY): JsonValue {
   try {
-    return JSON.parse(JSON.stringify(value)) as JsonValue;
-  } catch {
+    const text = JSON.stringify(value);
+    if (Buffer.byteLength(text) > maxBytes)
+      throw new SessionError('PROFILE_TOO_LARGE', `Parameters of initialize exceed ${maxBytes} bytes`);
+    return JSON.parse(text) as JsonValue;
+  } catch (error) {
+    if (error instanceof SessionError) throw error;
     // It came as JSON, so what cannot be written again is nested deeper than the stack.
     throw new HttpError(400, 'Invalid Request: message is nested too deeply', INVALID_REQUEST);
   }

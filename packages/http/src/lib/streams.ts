@@ -17,7 +17,7 @@ export const NODES_STREAM = '_nodes';
 export const RETRY_DELAYS_MS = [20, 100, 500] as const;
 
 /**
- * A request's stream: how many requests share it, the node that runs them, and a number of that node.
+ * A request's stream: how many requests share it, the node that runs them, and a name that this node gives it.
  *
  * The count is part of the name so that a client which comes back can be told that all is said, also where the stream's beginning was trimmed.
  */
@@ -52,8 +52,9 @@ interface Taken {
   readonly listener: number;
 }
 
-export function requestStream(requests: number, nodeId: string, number: number): RequestStream {
-  return { streamId: `req-${requests}-${nodeId}-${number.toString(36)}`, requests, nodeId };
+/** @param name Tells it from others of that node: digits and lower-case letters. */
+export function requestStream(requests: number, nodeId: string, name: string): RequestStream {
+  return { streamId: `req-${requests}-${nodeId}-${name}`, requests, nodeId };
 }
 
 /** @returns `undefined` where it is no request's stream. */

@@ -43,7 +43,7 @@ export class SessionTransport {
   readonly quiet: Quiet = new Quiet();
   /** Set by SDK v2 while it connects; `undefined`: the server asks for no scopes. */
   scopeResolver: unknown;
-  readonly #ids: OutgoingIds;
+  readonly ids: OutgoingIds;
   readonly #append: Append;
   /** Requests that it has not answered yet. */
   readonly open: OpenRequests = new OpenRequests();
@@ -52,7 +52,7 @@ export class SessionTransport {
 
   constructor(sessionId: string, ids: OutgoingIds, append: Append) {
     this.sessionId = sessionId;
-    this.#ids = ids;
+    this.ids = ids;
     this.#append = append;
   }
 
@@ -62,7 +62,7 @@ export class SessionTransport {
 
   /** Whether a request of either side waits for its answer. */
   get busy(): boolean {
-    return this.open.size > 0 || this.#ids.size > 0;
+    return this.open.size > 0 || this.ids.size > 0;
   }
 
   /** The same, but not once it is closed. */
@@ -102,7 +102,7 @@ export class SessionTransport {
       await this.#respond(message);
       return;
     }
-    const relatedId = options?.relatedRequestId ?? this.#ids.callOf(message, this.open.handled);
+    const relatedId = options?.relatedRequestId ?? this.ids.callOf(message, this.open.handled);
     const related = this.open.get(relatedId);
     // A request of the server's can end later than the one for which it was made, and its client has to hear of it all the same.
     if (relatedId !== undefined && related === undefined && !isCancellation(message))
@@ -111,7 +111,7 @@ export class SessionTransport {
       this.#suppress(message);
       return;
     }
-    const outgoing = this.#ids.outgoing(message, relatedId);
+    const outgoing = this.ids.outgoing(message, relatedId);
     if (outgoing === undefined) return;
     if (isRequest(outgoing)) this.onAsked?.();
     else this.#fewer.changed();
@@ -119,7 +119,7 @@ export class SessionTransport {
       if (related?.stream === undefined) await this.#append(outgoing);
       else await related.stream.append(outgoing);
     } catch (error) {
-      if (isRequest(outgoing)) this.#ids.forget(String(outgoing.id));
+      if (isRequest(outgoing)) this.ids.forget(String(outgoing.id));
       this.#fewer.changed();
       throw error;
     }
@@ -156,14 +156,14 @@ export class SessionTransport {
 
   /** Whether a request of this server's waits for such a message: its answer, or progress on the way to it. */
   awaits(posting: JsonRpcResponse | JsonRpcNotification): boolean {
-    if (isResponse(posting)) return this.#ids.ownId(posting.id) !== undefined;
+    if (isResponse(posting)) return this.ids.ownId(posting.id) !== undefined;
     if (posting.method !== 'notifications/progress') return false;
-    return this.#ids.ownId(posting.params?.['progressToken']) !== undefined;
+    return this.ids.ownId(posting.params?.['progressToken']) !== undefined;
   }
 
   /** Hands the progress of one of the server's requests to it. @returns Whether this instance waits for it. */
   progress(notification: JsonRpcNotification, extra: unknown): boolean {
-    const progressToken = this.#ids.ownId(notification.params?.['progressToken']);
+    const progressToken = this.ids.ownId(notification.params?.['progressToken']);
     if (progressToken === undefined) return false;
     this.onmessage?.({ ...notification, params: { ...notification.params, progressToken } }, extra);
     return true;
@@ -171,7 +171,7 @@ export class SessionTransport {
 
   /** Hands a client's response to the server. @returns Whether this instance waits for it: otherwise nothing happens. */
   response(response: JsonRpcResponse, extra: unknown): boolean {
-    const answer = this.#ids.answer(response);
+    const answer = this.ids.answer(response);
     if (answer === undefined) return false;
     this.onmessage?.(answer, extra);
     this.#fewer.changed();
@@ -234,7 +234,7 @@ export class SessionTransport {
    * where it does, it is not told of it twice.
    */
   #giveUpAsked(callId: RequestId, stream: RequestOutput): void {
-    for (const { ownId, wireId } of this.#ids.forgetAskedFor(callId)) {
+    for (const { ownId, wireId } of this.ids.forgetAskedFor(callId)) {
       this.onmessage?.(errorResponse(ownId, SERVER_ERROR, CALL_CANCELLED), undefined);
       // Where it cannot be stored, the end of the stream cannot be either, and whoever ends it hears why.
       stream.append(cancellation(wireId, CALL_CANCELLED)).catch(() => undefined);

@@ -40,6 +40,8 @@ export interface TestServer {
   readonly onCreated?: (server: ServerPort) => void;
   readonly onSubscribe?: (uri: string) => unknown;
   readonly onLevel?: (level: string) => void;
+  readonly onRootsChanged?: () => void;
+  readonly onError?: (error: Error) => void;
 }
 
 type Shared = Pick<

@@ -7,6 +7,7 @@ import {
   ElicitRequestSchema,
   ListRootsRequestSchema,
   ListRootsResultSchema,
+  RootsListChangedNotificationSchema,
   SetLevelRequestSchema,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
@@ -14,7 +15,15 @@ import {
 import { createSessionHandler } from '../../src/v1.ts';
 import { Inbox, type Json, type Line, passedOn, type ServerPort, type TestServer } from './line.ts';
 
-function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: TestServer): McpServer {
+function makeServer({
+  tools,
+  onInitialized,
+  onCreated,
+  onSubscribe,
+  onLevel,
+  onRootsChanged,
+  onError,
+}: TestServer): McpServer {
   const capabilities = { tools: {}, logging: {}, resources: { subscribe: true } };
   const mcp = new McpServer({ name: 'test', version: '1.0.0' }, { capabilities });
   const { server } = mcp;
@@ -80,6 +89,9 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
       return {};
     });
   }
+  if (onError !== undefined) server.onerror = onError;
+  if (onRootsChanged !== undefined)
+    server.setNotificationHandler(RootsListChangedNotificationSchema, () => onRootsChanged());
   server.oninitialized = () => onInitialized?.(port);
   onCreated?.(port);
   return mcp;

@@ -3,7 +3,15 @@ import { McpServer } from '@modelcontextprotocol/server';
 import { createSessionHandler } from '../../src/v2.ts';
 import { Inbox, type Line, passedOn, type ServerPort, type TestServer } from './line.ts';
 
-function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: TestServer): McpServer {
+function makeServer({
+  tools,
+  onInitialized,
+  onCreated,
+  onSubscribe,
+  onLevel,
+  onRootsChanged,
+  onError,
+}: TestServer): McpServer {
   const mcp = new McpServer({ name: 'test', version: '1.0.0' });
   const { server } = mcp;
   server.registerCapabilities({ tools: {}, logging: {}, resources: { subscribe: true } });
@@ -72,6 +80,9 @@ function makeServer({ tools, onInitialized, onCreated, onSubscribe, onLevel }: T
       return {};
     });
   }
+  if (onError !== undefined) server.onerror = onError;
+  if (onRootsChanged !== undefined)
+    server.setNotificationHandler('notifications/roots/list_changed', () => onRootsChanged());
   server.oninitialized = () => onInitialized?.(port);
   onCreated?.(port);
   return mcp;
