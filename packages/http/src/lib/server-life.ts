@@ -170,11 +170,7 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
         await tell(local.transport, known, latest, this.#extra(caller), this.#settings.onError);
       });
       local.told = told;
-      const done = (): void => {
-        if (local.told === told) local.told = undefined;
-      };
-      // Where it failed, whoever waits for it hears so.
-      told.then(done, () => undefined);
+      void this.#forgetWhenTold(local, told);
     }
     if (local.told === undefined) return;
     const limit = this.#limit();
@@ -196,6 +192,15 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
     await session.end({ keepId: false }).catch(this.#settings.onError);
   }
 
+  async #forgetWhenTold(local: LocalSession<Server>, told: Promise<void>): Promise<void> {
+    try {
+      await told;
+      if (local.told === told) local.told = undefined;
+    } catch {
+      // Whoever waits for it hears so.
+    }
+  }
+
   /** Lets go of a server that is not wanted any more, also when it is made only later. */
   #letGo(connecting: Promise<LocalSession<Server>>): void {
     // Whoever waited for it was told why it failed.
@@ -208,10 +213,11 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
   }
 
   #limit(): TimeLimit {
-    return new TimeLimit(
-      this.#settings.setupTimeoutMs,
-      () => new HttpError(503, 'Server was not ready in time', INTERNAL_ERROR, RETRY_AFTER),
-    );
+    const { setupTimeoutMs, onError } = this.#settings;
+    return new TimeLimit(setupTimeoutMs, () => {
+      onError(new Error(`Server of a session was not ready within setupTimeoutMs, ${setupTimeoutMs} ms`));
+      return new HttpError(503, 'Server was not ready in time', INTERNAL_ERROR, RETRY_AFTER);
+    });
   }
 
   #extra({ request, authInfo }: Caller<AuthInfo>): unknown {
