@@ -101,9 +101,14 @@ export const endingBugs: readonly PlantedBug[] = [
     },
   })),
 
-  inMemory('sessions.tombstone.kept', 'keeps no tombstone', 'ids that sweeps before purgeAt named', (right) => ({
-    endSession: (id, _purgeAt, now) => right.endSession(id, now, now),
-  })),
+  inMemory(
+    'sessions.tombstone.kept',
+    'keeps no tombstone',
+    'createSession with the id of a tombstone, after',
+    (right) => ({
+      endSession: (id, _purgeAt, now) => right.endSession(id, now, now),
+    }),
+  ),
 
   inMemory('sessions.tombstone.purged', 'keeps a tombstone for ever', 'ids that a sweep at purgeAt named', (right) => ({
     endSession: (id, _purgeAt, now) => right.endSession(id, LATE, now),

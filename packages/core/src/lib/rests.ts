@@ -18,7 +18,8 @@ export class Rests {
    */
   async after(startedAt: number, keepAlive = true): Promise<void> {
     if (this.#closed) return;
-    const restMs = Math.max(performance.now() - startedAt, MIN_REST_MS);
+    // Rounded up: a timer drops what is not a whole number of milliseconds.
+    const restMs = Math.ceil(Math.max(performance.now() - startedAt, MIN_REST_MS));
     await new Promise<void>((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
