@@ -1,8 +1,9 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isMessage, type RequestId } from './json-rpc.ts';
+import { errorResponse, INTERNAL_ERROR, isMessage, type JsonRpcResponse, type RequestId } from './json-rpc.ts';
 import type { Connected } from './open-connection.ts';
 import type { RequestOutput } from './open-requests.ts';
+import { settleLater } from './settle-later.ts';
 import { messageFrame, type OutgoingEvent } from './sse.ts';
 import type { StoreHealth } from './store-health.ts';
 import {
@@ -19,6 +20,11 @@ import {
 const OPEN_AFTER_MS = 10;
 /** How many messages may wait for the stream to begin. */
 const MAX_EARLY = 10_000;
+
+/** Stands where an answer would be that could not be stored. */
+export function notStored(id: RequestId): JsonRpcResponse {
+  return errorResponse(id, INTERNAL_ERROR, 'Answer could not be stored');
+}
 
 export interface PostStreamOptions {
   readonly session: AnySession;
@@ -120,6 +126,11 @@ export class PostStream implements RequestOutput {
   /** Ends its connections, on all nodes, by a mark: a client that comes back at once finds that stored. Not where the client could not. */
   async pause(): Promise<void> {
     if (this.#state !== 'unstored' && !this.#options.health.degraded) await this.append(closedMark(), true);
+  }
+
+  /** Leaves an error or a mark in the place of an answer that could not be stored, once that goes. Of a stream that is not in the log nobody has a cursor. */
+  settleLater(message: unknown): void {
+    if (this.#state !== 'unstored') void settleLater(this.#options.session, this.streamId, message);
   }
 
   /** Ends the response. */
@@ -229,8 +240,9 @@ export class PostStream implements RequestOutput {
 
   /** Without an event id: the client must not take it for something that it can have again. */
   async #sendUnstored(message: unknown, error: unknown): Promise<void> {
+    const settled = settledBy(message);
+    if (settled !== undefined) this.settleLater(isMessage(message) ? notStored(settled) : message);
     if (this.#connected === undefined && this.#unsent.length < MAX_EARLY) this.#unsent.push(message);
-    else if (this.#connected?.push(message, settledBy(message) !== undefined) !== true && isMessage(message))
-      throw error;
+    else if (this.#connected?.push(message, settled !== undefined) !== true && isMessage(message)) throw error;
   }
 }

@@ -13,7 +13,7 @@ import { emptyOf, responseOf } from './known-bodies.ts';
 import type { LocalSession, LocalSettings } from './local-session.ts';
 import { SSE_HEADERS } from './open-connection.ts';
 import type { RequestOutput } from './open-requests.ts';
-import { PostStream } from './post-stream.ts';
+import { notStored, PostStream } from './post-stream.ts';
 import type { AuthFacts } from './principal.ts';
 import { refusalOf, remember, rememberTold } from './remember.ts';
 import type { Sdk, ServerLike } from './sdk.ts';
@@ -178,10 +178,12 @@ export class PostHandler<Server extends ServerLike, AuthInfo extends AuthFacts> 
       if (stream.failedWith(error)) return;
       if (local.closed || (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) return;
       this.#settings.onError(error);
-      const failure = errorResponse(request.id, INTERNAL_ERROR, 'Answer could not be stored');
+      const failure = notStored(request.id);
       const stored = !isStoreFailure(error) && (await tryAppend(stream, failure));
       // Without an event id: the client must not take it for something that it can have again.
-      if (!stored) stream.close(messageFrame({ id: undefined, message: failure }));
+      if (stored) return;
+      stream.close(messageFrame({ id: undefined, message: failure }));
+      stream.settleLater(failure);
     }
   }
 
