@@ -5,13 +5,18 @@ import {
   type DatabaseServer,
   openDatabase,
 } from '@mcp-session-tooling/databases';
-import { afterAll, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import type { StoreAddress } from './chaos-store.ts';
 import { newFile } from './nodes.ts';
 
 export type NewAddress = readonly [name: string, open: () => Promise<StoreAddress>];
 
 const servers = new Map<DatabaseName, Promise<DatabaseServer>>();
+
+/** How long a server may take to begin, in milliseconds: it is no part of the first test's time. */
+const BEGIN_MS = 120_000;
+
+beforeAll(async () => void (await urlOf('postgres')), BEGIN_MS);
 
 afterAll(async () => {
   for (const server of servers.values()) await (await server).close();
