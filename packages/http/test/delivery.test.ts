@@ -63,7 +63,7 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
   });
 
   it('a client with two streams, which take turns, is told each thing once', async () => {
-    const nodes = await startNodes(line, 2, { keepAliveMs: SETTLE_MS, leaseMs: 300 });
+    const nodes = await startNodes(line, 2, { keepAliveMs: SETTLE_MS, leaseMs: 1_500 });
     const [a, b] = nodes as [Node, Node];
     const here = a.raw();
     const id = await here.begin();
@@ -112,7 +112,8 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
     async (maxRetries) => {
       const nodes = await startNodes(line, 2, {
         keepAliveMs: SETTLE_MS,
-        leaseMs: 300,
+        // A node that lives must not be taken for dead, however busy the machine is: what it has delivered is told again then.
+        leaseMs: 3_000,
         retryIntervalMs: 10,
         serve: () => ({
           tools: {
