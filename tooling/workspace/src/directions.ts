@@ -132,6 +132,20 @@ export const directions: Readonly<Record<string, Direction>> = {
     ],
   },
   'tooling/packaging': { source: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'], test: [] },
+  // It works on the backends that several processes share, with nothing between it and their public API.
+  'tooling/torture': {
+    source: [
+      core,
+      '@mcp-session/dynamodb',
+      '@mcp-session/postgres',
+      '@mcp-session/sqlite',
+      harness,
+      '@aws-sdk/client-dynamodb',
+      'better-sqlite3',
+      'postgres',
+    ],
+    test: [],
+  },
   'tooling/tsconfig': { source: [], test: [] },
   'tooling/vitest': { source: ['vitest'], test: [] },
   'tooling/workspace': { source: ['vite'], test: [] },

@@ -1,0 +1,61 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  createSessionStore,
+  type SessionBackend,
+  type SessionStore,
+  type SessionStoreOptions,
+} from '@mcp-session/core';
+import { createDynamoDbBackend } from '@mcp-session/dynamodb';
+import { createPostgresBackend } from '@mcp-session/postgres';
+import { createSqliteBackend } from '@mcp-session/sqlite';
+import { dynamoDbConfig } from '@mcp-session-tooling/databases';
+import { plant } from './bugs.ts';
+import { trouble, type Trouble } from './faults/dynamodb-client.ts';
+
+/** The backends that can be tortured: those that several processes share. */
+export const backendNames = ['sqlite', 'postgres', 'dynamodb'] as const;
+export type BackendName = (typeof backendNames)[number];
+
+/** Where the processes of a run have their sessions. It goes to them as JSON. */
+export type Address =
+  | { readonly backend: 'sqlite'; readonly path: string }
+  | { readonly backend: 'postgres'; readonly url: string; readonly schema: string }
+  | { readonly backend: 'dynamodb'; readonly url: string; readonly prefix: string };
+
+/** How a worker's store misbehaves. */
+export interface Misbehaviour {
+  /** Name of a planted bug, see `bugs.ts`. Default: none. */
+  readonly bug?: string | undefined;
+  /** What the requests of a DynamoDB client meet. Default: nothing. */
+  readonly trouble?: Trouble | undefined;
+}
+
+/** Opens a store the way an application does, with no sweeps of its own: the run decides when one runs. */
+export async function openStore(
+  address: Address,
+  { bug, trouble }: Misbehaviour = {},
+  options: SessionStoreOptions = {},
+): Promise<SessionStore> {
+  return createSessionStore(plant(await openBackend(address, trouble), bug), {
+    ttlMs: 3_600_000,
+    retention: { maxEvents: 1_000_000, maxBytes: 1_000_000_000 },
+    sweep: false,
+    ...options,
+  });
+}
+
+async function openBackend(address: Address, about: Trouble | undefined): Promise<SessionBackend> {
+  switch (address.backend) {
+    case 'sqlite':
+      return createSqliteBackend({ path: address.path, synchronous: 'normal' });
+    case 'postgres':
+      return createPostgresBackend({ url: address.url, schema: address.schema });
+    case 'dynamodb':
+      return createDynamoDbBackend({
+        client: trouble(new DynamoDBClient({ ...dynamoDbConfig(address.url), maxAttempts: 1 }), about),
+        sessionsTable: `${address.prefix}sessions`,
+        eventsTable: `${address.prefix}events`,
+        autoCreateTables: true,
+      });
+  }
+}

@@ -1,0 +1,75 @@
+// Looks for broken promises of the backends that processes share.
+//
+//   main.ts                                  a minute on each backend
+//   main.ts --backend postgres --minutes 60  longer, on one
+//   main.ts --seed 42                        the same choices again
+//   main.ts --bug lost-append                with a bug in it, which must be found
+//   main.ts --no-faults                      without kills and failing databases
+import { parseArgs } from 'node:util';
+import { backendNames, type BackendName } from './lib/backends.ts';
+import { bugNames } from './lib/bugs.ts';
+import type { RoundReport } from './lib/run-round.ts';
+import { torture } from './lib/torture.ts';
+
+/** How many problems of a round are printed. */
+const SHOWN = 20;
+
+const { values } = parseArgs({
+  options: {
+    backend: { type: 'string' },
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
+    workers: { type: 'string', default: '3' },
+    bug: { type: 'string' },
+    faults: { type: 'boolean', default: true },
+    url: { type: 'string' },
+  },
+  allowNegative: true,
+});
+const backends = (values.backend?.split(',') ?? backendNames) as readonly BackendName[];
+const unknown = backends.filter((name) => !backendNames.includes(name));
+const minutes = Number(values.minutes);
+const workers = Number(values.workers);
+const mistake =
+  unknown.length > 0
+    ? `No backend "${unknown.join('", "')}": there are ${backendNames.join(', ')}`
+    : values.bug !== undefined && !bugNames.includes(values.bug)
+      ? `No bug "${values.bug}": there are ${bugNames.join(', ')}`
+      : !(minutes > 0)
+        ? `Option --minutes is "${values.minutes}", not a number above 0`
+        : !(Number.isInteger(workers) && workers > 0)
+          ? `Option --workers is "${values.workers}", not a whole number from 1`
+          : values.url !== undefined && backends.length !== 1
+            ? 'Option --url goes with one --backend'
+            : undefined;
+if (mistake !== undefined) {
+  console.error(mistake);
+  process.exit(2);
+}
+
+const list = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ') || 'no faults';
+const line = (report: Omit<RoundReport, 'folder'>): string =>
+  `${report.operations} calls, ${report.acknowledged} done, ${report.tails} tails with ${report.delivered} events, ${list(report.faults)}`;
+
+for (const backend of backends) {
+  console.log(`\n== ${backend}, ${minutes} min, seed ${values.seed}`);
+  const report = await torture({
+    backend,
+    ms: minutes * 60_000,
+    seed: values.seed,
+    workers,
+    faults: values.faults,
+    bug: values.bug,
+    url: values.url,
+    onRound: (round, number) => console.log(`   round ${number}: ${line(round)}`),
+  });
+  console.log(`   ${line(report)}; ${(report.tookMs / 1_000).toFixed(0)} s`);
+  for (const problem of report.problems.slice(0, SHOWN)) console.log(`   PROBLEM ${problem}`);
+  if (report.problems.length > SHOWN) console.log(`   and ${report.problems.length - SHOWN} more`);
+  if (report.folder !== undefined) console.log(`   Histories: ${report.folder}`);
+  if (report.problems.length > 0) process.exitCode = 1;
+}
+console.log(process.exitCode === 1 ? '\nA promise is broken' : '\nNo problem was found');

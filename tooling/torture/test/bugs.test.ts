@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { bugNames } from '../src/lib/bugs.ts';
+import { torture } from '../src/lib/torture.ts';
+
+/** What the checks must say of each bug. */
+const said: Readonly<Record<string, RegExp>> = {
+  'blind-compare-and-set': /two were told that they made it|both replaced version/,
+  'lost-commit': /updates and \d+ that may have happened|two were told/,
+  'lost-append': /was acknowledged as number \d+ and is not there/,
+  'doubled-append': /is there twice/,
+  'hole-in-a-page': /something is missing before number|of its stream is missing/,
+  'silent-trim': /something is missing|begins with|INVALID_CURSOR/,
+  'torn-read': /two halves of a commit/,
+  'end-for-all': /was ended by .+ and/,
+  'cached-session': /began after the end of/,
+  'idle-sweep': /rows in \S+ belong to no session/,
+};
+
+/** Work that may pass until a bug is found, in milliseconds. A round is enough unless the machine does much else. */
+const MS = 20_000;
+const ROUND_MS = 1_500;
+
+describe.concurrent('a planted bug is found', () => {
+  it.each(bugNames)('%s', { timeout: 300_000 }, async (bug) => {
+    const options = { backend: 'sqlite', seed: 'bugs', workers: 2, faults: false } as const;
+    const report = await torture({ ...options, ms: MS, roundMs: ROUND_MS, bug });
+
+    expect(report.problems.filter((problem) => said[bug]?.test(problem))).not.toEqual([]);
+  });
+});
