@@ -112,7 +112,7 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
         await play.cut(one);
         const other = round === 1 ? two : play.stream();
         const [mine, others] = await Promise.all([one.open(), other.open()]);
-        // Whoever came first: it goes on, or it gets what is left and then has to wait.
+        // Either may come first: it goes on, or it gets what is left and then has to wait.
         if (others === 200) {
           expect(mine).toBe(200);
           await one.toEnd();

@@ -15,7 +15,7 @@ describe.each(lines)('an answer that could not be stored, SDK $name', (line) => 
         onStoreError,
         leaseMs: 300,
         tools: {
-          // Keeps the first node at work, so that its lease goes on.
+          // Keeps the first node busy, so that it renews its lease.
           work: () => never.passed.then(() => 'worked'),
           wait: async () => {
             begun.open();

@@ -32,7 +32,7 @@ function modes(path: string): Record<string, string> {
   );
 }
 
-describe.skipIf(process.platform === 'win32')('the mode of the file', () => {
+describe('the mode of the file', () => {
   it.each([0o000, 0o022, 0o027, 0o077])(
     'is 0600 under umask %o, and so is that of the files beside it',
     async (mask) => {

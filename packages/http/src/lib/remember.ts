@@ -113,6 +113,6 @@ async function changeSettings(
     settings: settingsOf(current).version + 1,
   }));
   const settings = settingsOf(facts);
-  // Where another node has changed something as well, the server is told of both with its next request.
+  // Where another node has changed something as well, the server hears of both changes with its next request.
   if (settings.version === local.settings.version + 1) local.settings = settings;
 }

@@ -197,13 +197,13 @@ export class ServerLife<Server extends ServerLike, AuthInfo extends AuthFacts, S
       await told;
       if (local.told === told) local.told = undefined;
     } catch {
-      // Whoever waits for it hears so.
+      // The request that waits for it fails.
     }
   }
 
   /** Lets go of a server that is not wanted any more, also when it is made only later. */
   #letGo(connecting: Promise<LocalSession<Server>>): void {
-    // Whoever waited for it was told why it failed.
+    // The request that waited for it has reported why it failed.
     connecting
       .then(
         (local) => local.close(),

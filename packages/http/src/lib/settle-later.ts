@@ -16,7 +16,7 @@ export async function settleLater(session: AnySession, streamId: string, message
       await session.events.append(streamId, message, { renew: false });
       return;
     } catch (error) {
-      // Whoever still asks the store hears of it.
+      // Any other error is final: the next call to the session reports it.
       if (!isFailure(error)) return;
     }
   }

@@ -236,7 +236,7 @@ export class SessionTransport {
   #giveUpAsked(callId: RequestId, stream: RequestOutput): void {
     for (const { ownId, wireId } of this.ids.forgetAskedFor(callId)) {
       this.onmessage?.(errorResponse(ownId, SERVER_ERROR, CALL_CANCELLED), undefined);
-      // Where it cannot be stored, the end of the stream cannot be either, and whoever ends it hears why.
+      // If it cannot be stored, the end of the stream cannot be stored either, and that call reports why.
       stream.append(cancellation(wireId, CALL_CANCELLED)).catch(() => undefined);
     }
     this.#fewer.changed();

@@ -126,7 +126,7 @@ export class Pool implements Client {
         application_name: 'mcp-session',
         ...(this.#tellsSettings && {
           statement_timeout: statementTimeoutMs,
-          // Under a stricter one, which role or database may have by default, whoever waits for a row is refused it (docs/decisions/038).
+          // A role or database may have a stricter default. A statement that waits for a row then fails (docs/decisions/038).
           default_transaction_isolation: 'read committed',
         }),
       },

@@ -13,7 +13,7 @@ function ends({ operations }: Round): string[] {
     const winners = done.filter(({ got }) => got === true);
     const problems: string[] = [];
     if (winners.length > 1) problems.push(`${session} was ended by ${winners.map(({ id }) => id).join(' and ')}`);
-    // It was over before the first of those who heard of it had heard, whoever ended it.
+    // The session was over before the first of these calls returned, whichever of them ended it.
     const over = Math.min(...done.map(({ endedAt }) => endedAt));
     for (const each of operations)
       if (each.session === session && each.at > over && succeeded(each))
