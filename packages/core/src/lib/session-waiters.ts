@@ -1,3 +1,5 @@
+import type { Capabilities } from './backend.ts';
+
 /** A wait of a tail. */
 export interface Waiter {
   readonly afterSeq: number;
@@ -30,10 +32,19 @@ export class SessionWaiters {
     this.pollAt = Math.min(this.pollAt > now ? this.pollAt : Infinity, now + delayMs);
   }
 
-  /** The next time comes later, unless somebody begins to wait: that begins anew. */
-  askedAbout(maxMs: number): void {
+  /**
+   * The next time comes later, unless somebody begins to wait: that begins anew.
+   *
+   * Sessions that have come to the longest delay are asked about at multiples of it, so that one
+   * request asks about all of them, whenever each began to wait.
+   */
+  askedAbout({ minMs, maxMs }: Capabilities['poll']): void {
     this.#delayMs = Math.min(this.#delayMs * 1.5, maxMs);
     this.pollAt = performance.now() + this.#delayMs;
+    if (this.#delayMs < maxMs) return;
+    // A timer can fire a little before its time. The multiple that it was meant for is over then.
+    const latest = this.pollAt + minMs / 2;
+    this.pollAt = latest - (latest % maxMs);
   }
 
   wake(error?: Error): void {

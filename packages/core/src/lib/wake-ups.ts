@@ -131,7 +131,8 @@ export class WakeUps {
 
   async #poll(): Promise<void> {
     if (this.#waiting === 0) return;
-    const { minMs, maxMs } = this.#backend.capabilities.poll;
+    const { poll } = this.#backend.capabilities;
+    const { minMs, maxMs } = poll;
     const startedAt = performance.now();
     let asked: (readonly [id: string, session: SessionWaiters])[] = [];
     try {
@@ -140,7 +141,7 @@ export class WakeUps {
         asked = [...this.#sessions].filter(
           ([, { waiters, pollAt }]) => waiters.size > 0 && (this.#hasMarker || pollAt <= startedAt + minMs / 2),
         );
-        for (const [, session] of asked) session.askedAbout(maxMs);
+        for (const [, session] of asked) session.askedAbout(poll);
         await this.#wakeWhatMoved(asked);
       }
       // However many tails wait, polling takes a fifth of the time at the most.
