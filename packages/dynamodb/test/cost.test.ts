@@ -213,11 +213,11 @@ it(
 
 it('sweeps of several nodes cost little more than that of one', { timeout: 60_000 }, async () => {
   const requests: number[] = [];
-  for (const nodes of [1, 4]) {
+  for (const [round, nodes] of [1, 4, 4, 4].entries()) {
     await Promise.all(
       Array.from({ length: 120 }, (_, n) =>
         backend.createSession(
-          { id: `${nodes}-${n}`, kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 1 },
+          { id: `${round}-${n}`, kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 1 },
           NOW,
         ),
       ),
@@ -228,7 +228,7 @@ it('sweeps of several nodes cost little more than that of one', { timeout: 60_00
     });
     requests.push(passed.length);
   }
-  const [alone = 0, together = 0] = requests;
-  // Where all begin at the same place and look once, four nodes take 1.8 times as many.
-  expect(together / alone).toBeLessThan(1.6);
+  const [alone = 0, ...together] = requests;
+  // Where all begin at the same place and look once, four nodes take 1.8 times as many. Where they begin is random.
+  expect(together.reduce((sum, each) => sum + each) / together.length / alone).toBeLessThan(1.6);
 });

@@ -32,8 +32,10 @@ interface Visit {
   readonly count: number;
   /** Whether nothing of it is left to do. */
   readonly whole: boolean;
-  /** Whether the session's record is gone. */
+  /** Whether the session's record is gone, by this sweep. */
   readonly gone: boolean;
+  /** Whether another sweep has dealt with it meanwhile. */
+  readonly overtaken: boolean;
 }
 
 /** Removes what is past its time. */
@@ -46,16 +48,22 @@ export class Sweep {
     this.#upkeep = upkeep;
   }
 
-  // Sweeps of several nodes go over the same items and know nothing of each other. Each begins at a random place, and looks right before it begins with some of the
-  // items which of them are still there.
+  // Sweeps of several nodes go over the same items and know nothing of each other. Each begins at a
+  // random place, and looks right before it begins with some of the items which of them are still
+  // there. One that meets another goes on at another random place, or they would go side by side
+  // from there on, twice over the same items.
   async step(limit: number, now: number): Promise<SweepResult> {
     const ids: string[] = [];
     const { due, more } = await this.#due(limit, now);
+    const parts = Array.from({ length: Math.ceil(due.length / LOOK) }, (_, n) => due.slice(n * LOOK, (n + 1) * LOOK));
     let left = limit;
     let done = !more;
-    for (let from = 0; from < due.length; from += LOOK) {
+    let at = 0;
+    while (parts.length > 0) {
       if (left <= 0) return { ids, done: false };
-      const { hints, heads } = await this.#look(due.slice(from, from + LOOK));
+      const part = parts.splice(at % parts.length, 1).flat();
+      const { hints, heads } = await this.#look(part);
+      let met = hints.length < part.length;
       for (let next = 0; next < hints.length;) {
         if (left <= 0) return { ids, done: false };
         const some = hints.slice(next, next + Math.min(AT_ONCE, left));
@@ -66,12 +74,14 @@ export class Sweep {
         for (const visit of visits) {
           // Only when all have ended: none goes on behind the back of a call that has failed.
           if (visit.status === 'rejected') throw visit.reason;
-          const { id, count, whole, gone } = visit.value;
+          const { id, count, whole, gone, overtaken } = visit.value;
           left -= count;
           done &&= whole;
+          met ||= overtaken;
           if (gone) ids.push(id);
         }
       }
+      if (met) at = Math.floor(Math.random() * parts.length);
     }
     return { ids, done };
   }
@@ -80,14 +90,13 @@ export class Sweep {
     const { id } = parseDueKey(hint);
     const head = heads.get(id);
     if (head !== undefined && !isLive(head, now)) return { id, ...(await this.#remove(head, hint, limit, now)) };
-    if (head === undefined) await this.#dropHint(hint, id);
-    else {
-      const { count, whole } = await this.#upkeep.visit(head, limit, now);
-      if (!whole) return { id, count: count + 1, whole, gone: false };
-      await this.#move(hint, head.id, head.expiresAt);
-      return { id, count: count + 1, whole, gone: false };
+    if (head === undefined) {
+      await this.#dropHint(hint, id);
+      return { id, count: 1, whole: true, gone: false, overtaken: true };
     }
-    return { id, count: 1, whole: true, gone: false };
+    const { count, whole } = await this.#upkeep.visit(head, limit, now);
+    if (whole) await this.#move(hint, head.id, head.expiresAt);
+    return { id, count: count + 1, whole, gone: false, overtaken: false };
   }
 
   /** Due items whose time has come, from a random one on. Without them, it is one request for each shard. */
@@ -124,7 +133,7 @@ export class Sweep {
   /** Removes up to `limit` rows of a session that is over, and its head when none is left and its time has come. */
   async #remove(head: Head, hint: ItemKey, limit: number, now: number) {
     if (head.endedAt === undefined && !(await this.#markOver(head, now)))
-      return { count: 1, whole: false, gone: false };
+      return { count: 1, whole: false, gone: false, overtaken: true };
     const rows = await this.#rows(head, limit);
     let steps = inSteps(rows.found);
     const last = rows.more ? undefined : (steps.at(-1) ?? []);
@@ -136,7 +145,7 @@ export class Sweep {
         ...step.map(deletion),
       ]);
     const count = rows.found.length + 1;
-    if (last === undefined) return { count, whole: false, gone: false };
+    if (last === undefined) return { count, whole: false, gone: false, overtaken: false };
     const gone = head.purgeAt <= now;
     const final = gone
       ? [{ Delete: guard.delete(this.#connection.tables.sessions, headKey(head.id)) }, this.#deletion(hint)]
@@ -145,9 +154,9 @@ export class Sweep {
           ...this.#moving(hint, head.id, head.purgeAt),
         ];
     const reasons = await this.#connection.transactWrite([...final, ...last.map(deletion)]);
-    // Another sweep was faster.
-    if (reasons !== undefined) await this.#dropHint(hint, head.id);
-    return { count, whole: true, gone: gone && reasons === undefined };
+    const overtaken = reasons !== undefined;
+    if (overtaken) await this.#dropHint(hint, head.id);
+    return { count, whole: true, gone: gone && !overtaken, overtaken };
   }
 
   /** From here on it is over for nodes, too, whose clocks are behind: they must not find a session with half of its data. */
