@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -108,13 +109,14 @@ export class Crew {
     const { folder, round, workers: _, ...rest } = this.#options;
     const name = `${round}w${slot}i${++this.#count}`;
     const history = join(folder, `${name}.jsonl`);
+    // A worker can be killed before it has opened the file.
+    writeFileSync(history, '');
     const options: WorkerOptions = { ...rest, slot: `w${slot}`, name, history };
     const child = spawn(process.execPath, ['--conditions=@mcp-session/source', WORKER, JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
     let stderr = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    // The history is there before its first line: a worker can be killed before it has written one.
     this.#histories.push(history);
     this.#members.set(slot, child);
     const first = await Promise.race([
