@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkRuntime, open } from '../src/lib/open.ts';
+import { checkRuntime, open } from '../src/lib/client.ts';
 import { resolveOptions } from '../src/lib/options.ts';
 import { newFile } from './support/files.ts';
 

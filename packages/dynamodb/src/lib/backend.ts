@@ -22,21 +22,21 @@ import type {
 } from '@mcp-session/core';
 import { Background } from './background.ts';
 import type { Connection } from './connection.ts';
-import { EventReader } from './event-reader.ts';
-import { Events } from './events.ts';
-import { SCHEMA_KEY } from './keys.ts';
-import { Listing } from './listing.ts';
-import { Memory } from './memory.ts';
+import { EventReader } from './events/read.ts';
+import { Events } from './events/append.ts';
+import { SCHEMA_KEY } from './schema.ts';
+import { Listing } from './sessions/list.ts';
+import { Memory } from './head-cache.ts';
 import type { Opened } from './open.ts';
 import type { CreateOptions } from './options.ts';
-import { Sessions } from './sessions.ts';
-import { State } from './state.ts';
-import { StateReader } from './state-reader.ts';
+import { Sessions } from './sessions/record.ts';
+import { State } from './state/commit.ts';
+import { StateReader } from './state/read.ts';
 import { Sweep } from './sweep.ts';
-import { migrate } from './table.ts';
-import { Trims } from './trim.ts';
+import { migrate } from './migrate.ts';
+import { Trims } from './events/trim.ts';
 import { Turns } from './turns.ts';
-import { Upkeep } from './upkeep.ts';
+import { Upkeep } from './ttl-maintenance.ts';
 
 /** The DynamoDB backend. */
 export class DynamoDbBackend implements SessionBackend {

@@ -11,7 +11,7 @@ import type { SessionError } from '@mcp-session/core';
 import { closed, lostEveryRace, reasonsOf, translateError, troubleOf, type Trouble } from './errors.ts';
 import { toKey, type Change, type Item, type ItemKey } from './items.ts';
 import type { TableNames } from './options.ts';
-import type { Sdk } from './sdk.ts';
+import type { Sdk } from './client.ts';
 
 /** What came of a write with a condition. */
 export type Written =

@@ -1,6 +1,6 @@
 import { Connection } from './connection.ts';
 import type { CreateOptions, ResolvedOptions } from './options.ts';
-import { loadSdk } from './sdk.ts';
+import { loadSdk } from './client.ts';
 
 /** A connection, what it may create, and whether closing its client is ours to do. */
 export interface Opened {

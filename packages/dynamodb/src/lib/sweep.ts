@@ -14,10 +14,10 @@ import {
   parseDueKey,
   toHead,
   type Head,
-} from './keys.ts';
-import { deletion, inSteps, weightOf, type Row } from './removal.ts';
-import { dueItem } from './sessions.ts';
-import type { Upkeep } from './upkeep.ts';
+} from './schema.ts';
+import { deletion, inSteps, weightOf, type Row } from './sweep/removal.ts';
+import { dueItem } from './sessions/record.ts';
+import type { Upkeep } from './ttl-maintenance.ts';
 
 /** Due items that are looked at together: with the heads of their sessions they fit in one request. */
 const LOOK = 8;

@@ -21,17 +21,17 @@ import type {
   TrimBound,
 } from '@mcp-session/core';
 import { SessionError } from '@mcp-session/core';
-import { Appends } from './appends.ts';
+import { Appends } from './events/append.ts';
 import type { Client } from './client.ts';
 import { Connection } from './connection.ts';
 import { Hints } from './hints.ts';
-import { migrate } from './migrations.ts';
+import { migrate } from './migrate.ts';
 import type { ResolvedOptions } from './options.ts';
-import { Pages } from './pages.ts';
-import { Sessions } from './sessions.ts';
-import { State } from './state.ts';
+import { Pages } from './events/read.ts';
+import { Sessions } from './sessions/record.ts';
+import { State } from './state/commit.ts';
 import { Sweep } from './sweep.ts';
-import { Trims } from './trim.ts';
+import { Trims } from './events/trim.ts';
 
 /** The PostgreSQL backend. Each method is one statement, but for two of a sweep that finds something. */
 export class PostgresBackend implements SessionBackend {

@@ -10,7 +10,7 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type { Sql } from 'postgres';
-import { attempt, type Failure, type Running } from './attempt.ts';
+import { attempt, type Failure, type Running } from './client/attempt.ts';
 import type { Client } from './client.ts';
 import { isConflict, isReadOnly, isRefusedParameter, translateError } from './errors.ts';
 import { placeTables, type Tables } from './schema.ts';

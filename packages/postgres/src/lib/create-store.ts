@@ -2,9 +2,9 @@ import { createSessionStore, type SessionBackend, type SessionStore, type StateS
 import { storeOptionsOf } from '@mcp-session/core/backend';
 import { PostgresBackend } from './backend.ts';
 import { borrow } from './client.ts';
-import { loadDriver } from './driver.ts';
+import { loadDriver } from './client/driver.ts';
 import { resolveOptions, type PostgresBackendOptions, type PostgresStoreOptions } from './options.ts';
-import { Pool } from './pool.ts';
+import { Pool } from './client/pool.ts';
 
 /**
  * Opens a session store in a PostgreSQL database, with its tables made or brought up to date. Any number of nodes can open the same one.

@@ -1,5 +1,5 @@
 import { SessionError, type SessionErrorCode, type SessionErrorOptions } from '@mcp-session/core';
-import { busy, silent } from './attempt.ts';
+import { busy, silent } from './client/attempt.ts';
 
 /** The database that an error is about. */
 export interface Subject {

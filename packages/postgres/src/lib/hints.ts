@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import type { Connection, Statement } from './connection.ts';
-import { Listener } from './listener.ts';
+import { Listener } from './hints/listener.ts';
 import { textArray } from './literals.ts';
 import { table } from './schema.ts';
-import { Seal } from './seal.ts';
+import { Seal } from './hints/seal.ts';
 
 /** Bytes of ids that one notification carries: sealed and in base64 it has a third more, and PostgreSQL refuses payloads of 8,000 bytes. */
 const MAX_TEXT_BYTES = 5_800;

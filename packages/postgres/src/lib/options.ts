@@ -8,7 +8,7 @@ import {
   text,
   type OptionNames,
 } from '@mcp-session/core/backend';
-import { checkEnvironment, checkUrl } from './url.ts';
+import { checkEnvironment, checkUrl } from './client/url.ts';
 
 /** What is used of a postgres.js client; pass what `postgres(…)` returned. */
 export interface PostgresClient {

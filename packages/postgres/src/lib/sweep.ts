@@ -2,7 +2,7 @@ import type { SweepResult } from '@mcp-session/core';
 import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from './connection.ts';
 import { table, type Int8, type OwnedTable } from './schema.ts';
-import { Upkeep } from './upkeep.ts';
+import { Upkeep } from './sweep/upkeep.ts';
 
 /** Removes what is past its time. */
 export class Sweep {

@@ -22,13 +22,13 @@ import type {
 } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
-import { Events } from './events.ts';
-import { migrate } from './migrations.ts';
-import type { Opened } from './open.ts';
-import { Sessions } from './sessions.ts';
-import { State } from './state.ts';
+import { Events } from './events/append.ts';
+import { migrate } from './migrate.ts';
+import type { Opened } from './client.ts';
+import { Sessions } from './sessions/record.ts';
+import { State } from './state/commit.ts';
 import { Sweep } from './sweep.ts';
-import { Trims } from './trim.ts';
+import { Trims } from './events/trim.ts';
 
 /** The SQLite backend. SQLite runs in the calling thread: each method has done its work when it returns its promise. */
 export class SqliteBackend implements SessionBackend {

@@ -1,7 +1,7 @@
 import type { Database, Statement as NativeStatement } from 'better-sqlite3';
 import { SessionError } from '@mcp-session/core';
 import { Kysely, SqliteDialect, type Compilable } from 'kysely';
-import type { DatabaseFile } from './database-file.ts';
+import type { DatabaseFile } from './client/database-file.ts';
 import { translateError } from './errors.ts';
 import { prefixTables, type Tables } from './schema.ts';
 

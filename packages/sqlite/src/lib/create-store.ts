@@ -2,7 +2,7 @@ import { createSessionStore, type SessionBackend, type SessionStore, type StateS
 import { storeOptionsOf } from '@mcp-session/core/backend';
 import { SqliteBackend } from './backend.ts';
 import { translateError } from './errors.ts';
-import { open } from './open.ts';
+import { open } from './client.ts';
 import { resolveOptions, type SqliteBackendOptions, type SqliteStoreOptions } from './options.ts';
 
 /**

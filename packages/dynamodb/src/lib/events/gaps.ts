@@ -1,0 +1,28 @@
+import type { Connection } from '../connection.ts';
+import { readNumber, readText, type Item } from '../items.ts';
+import { eventKey, headKey, toHead, type Head } from '../schema.ts';
+
+/**
+ * Whether an event that a session's numbers say was appended is not there any more, although nobody has trimmed it. A transaction of reads tells for certain: it
+ * sees others whole or not at all. What only cannot be seen yet is found, or is in conflict until it can be.
+ */
+export async function isGone(connection: Connection, { id, gen }: Head, seq: number): Promise<boolean> {
+  const { sessions, events } = connection.tables;
+  const head = { table: sessions, key: headKey(id) };
+  const part = (index: number) => ({ table: events, key: eventKey(id, seq, index) });
+  const [headItem, first] = await connection.transactGet([head, part(0)]);
+  const present = headItem && toHead(headItem);
+  // Trimmed meanwhile, or of another session.
+  if (present === undefined || present.gen !== gen || seq <= present.trimmedSeq || seq > present.lastSeq) return false;
+  if (!isOf(first, gen)) return true;
+  const parts = readNumber(first ?? {}, 'parts') ?? 1;
+  if (parts === 1) return false;
+  const others = Array.from({ length: parts - 1 }, (_, index) => part(index + 1));
+  const [headAfter, ...found] = await connection.transactGet([head, ...others]);
+  const after = headAfter && toHead(headAfter);
+  return after?.gen === gen && seq > after.trimmedSeq && !found.every((item) => isOf(item, gen));
+}
+
+function isOf(item: Item | undefined, gen: string): boolean {
+  return item !== undefined && readText(item, 'gen') === gen;
+}

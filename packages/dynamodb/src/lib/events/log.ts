@@ -1,0 +1,150 @@
+import type { EventRow } from '@mcp-session/core';
+import type { Connection } from '../connection.ts';
+import { number, readNumber, readText, text, type Item } from '../items.ts';
+import { digits, parseStreamSeq, STREAM_INDEX } from '../schema.ts';
+
+/** An event with what only this package needs to know. */
+export interface StoredEvent extends EventRow {
+  readonly gen: string;
+  readonly bytes: number;
+}
+
+/** Which events to read. */
+export interface Stretch {
+  readonly sessionId: string;
+  /** `undefined`: of the whole log. */
+  readonly streamId: string | undefined;
+  /** Only events with a greater number. */
+  readonly afterSeq: number;
+  /** Only events up to this number. */
+  readonly throughSeq: number;
+  /** At most so many events. */
+  readonly limit: number;
+  /** At most so many bytes of messages, but at least one event where there is one. */
+  readonly maxBytes: number;
+  /** Whether the newest events are left out, rather than the oldest, where there are too many. */
+  readonly oldestFirst: boolean;
+}
+
+/** Events that were read. */
+export interface Fetched {
+  /** Oldest first, whole ones only. Those of which a part cannot be seen yet are missing. */
+  readonly events: readonly StoredEvent[];
+  /** Whether there may be more beyond them. */
+  readonly more: boolean;
+}
+
+/** Reads events of a log, or of one of its streams by the index: those that can be seen now, of a transaction perhaps only a part. */
+export async function fetchEvents(connection: Connection, stretch: Stretch): Promise<Fetched> {
+  const { sessionId, streamId, afterSeq, throughSeq, limit, maxBytes, oldestFirst } = stretch;
+  const prefix = streamId === undefined ? '' : `${streamId}\0`;
+  const items: Item[] = [];
+  let start: Item | undefined;
+  for (;;) {
+    const page = await connection.query({
+      TableName: connection.tables.events,
+      ...(streamId !== undefined && { IndexName: STREAM_INDEX }),
+      KeyConditionExpression: 'id = :id and #place between :from and :to',
+      ExpressionAttributeNames: { '#place': streamId === undefined ? 'item' : 'streamSeq' },
+      ExpressionAttributeValues: {
+        ':id': text(sessionId),
+        ':from': text(`${prefix}${digits(afterSeq + 1)}`),
+        // Parts follow with a full stop, and `:` follows the digits.
+        ':to': text(`${prefix}${throughSeq === Infinity ? '' : digits(throughSeq)}:`),
+      },
+      ScanIndexForward: oldestFirst,
+      Limit: limit + 1,
+      ...(start !== undefined && { ExclusiveStartKey: start }),
+    });
+    items.push(...page.items);
+    start = page.next;
+    const events = assemble(oldestFirst ? items : items.toReversed());
+    const fitting = take(events, oldestFirst, limit, maxBytes);
+    const more = start !== undefined || fitting.length < events.length;
+    if (!more || fitting.length < events.length) return { events: fitting, more };
+  }
+}
+
+/** Puts the parts of events together. One of which not all parts are there is left out. */
+function assemble(items: readonly Item[]): StoredEvent[] {
+  const events: StoredEvent[] = [];
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index] ?? {};
+    const { streamId, seq, part } = placeOf(item);
+    if (part > 0) continue;
+    const gen = readText(item, 'gen') ?? '';
+    const parts = items.slice(index, index + (readNumber(item, 'parts') ?? 1));
+    const whole =
+      parts.length === (readNumber(item, 'parts') ?? 1) &&
+      parts.every((each, place) => {
+        const at = placeOf(each);
+        return at.seq === seq && at.part === place && readText(each, 'gen') === gen;
+      });
+    if (!whole) continue;
+    events.push({
+      seq,
+      streamId,
+      message: parts.map((each) => readText(each, 'message') ?? '').join(''),
+      createdAt: readNumber(item, 'createdAt') ?? 0,
+      gen,
+      bytes: readNumber(item, 'bytes') ?? 0,
+    });
+  }
+  return events;
+}
+
+function placeOf(item: Item) {
+  return parseStreamSeq(readText(item, 'streamSeq') ?? '');
+}
+
+/** As many as there is room for, from the oldest or from the newest on. */
+export function take(
+  events: readonly StoredEvent[],
+  oldestFirst: boolean,
+  limit: number,
+  maxBytes: number,
+): StoredEvent[] {
+  const taken: StoredEvent[] = [];
+  let bytes = 0;
+  for (const event of oldestFirst ? events : events.toReversed()) {
+    bytes += event.bytes;
+    if (taken.length === limit || (bytes > maxBytes && taken.length > 0)) break;
+    taken.push(event);
+  }
+  return oldestFirst ? taken : taken.toReversed();
+}
+
+/** What a trim needs to know of an event. */
+export interface EventFacts {
+  readonly seq: number;
+  readonly streamId: string;
+  readonly createdAt: number;
+  readonly bytes: number;
+  readonly parts: number;
+}
+
+/** Facts of the oldest events, without their messages, page by page. */
+export async function* oldestFacts(
+  connection: Connection,
+  sessionId: string,
+): AsyncGenerator<readonly EventFacts[], void, undefined> {
+  let start: Item | undefined;
+  do {
+    const page = await connection.query({
+      TableName: connection.tables.events,
+      KeyConditionExpression: 'id = :id and #item between :from and :to',
+      FilterExpression: '#parts >= :one',
+      ProjectionExpression: 'streamSeq, createdAt, #bytes, #parts',
+      ExpressionAttributeNames: { '#item': 'item', '#bytes': 'bytes', '#parts': 'parts' },
+      ExpressionAttributeValues: { ':id': text(sessionId), ':from': text('0'), ':to': text(':'), ':one': number(1) },
+      ...(start !== undefined && { ExclusiveStartKey: start }),
+    });
+    yield page.items.map((item) => ({
+      ...placeOf(item),
+      createdAt: readNumber(item, 'createdAt') ?? 0,
+      bytes: readNumber(item, 'bytes') ?? 0,
+      parts: readNumber(item, 'parts') ?? 1,
+    }));
+    start = page.next;
+  } while (start !== undefined);
+}

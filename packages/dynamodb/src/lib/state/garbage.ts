@@ -1,0 +1,54 @@
+import type { Connection } from '../connection.ts';
+import { addFingerprint, fingerprint } from './fingerprints.ts';
+import { Change, keyOf, number, readNumber, text, type Item } from '../items.ts';
+import { headKey, MAX_TRANSACTION_ITEMS, parseStateKey, type Head } from '../schema.ts';
+import { isOf } from './items.ts';
+
+/** Removes items of a session's state that nothing reads: those of an older epoch, and parts of a value that was replaced. */
+export async function clean(connection: Connection, head: Head): Promise<void> {
+  const { sessions } = connection.tables;
+  const items = await stateItems(connection, head.id);
+  const present = new Map<string, Item>();
+  for (const item of items) {
+    const { key, part } = parseStateKey(keyOf(item));
+    if (part === 0 && isOf(head, item)) present.set(key, item);
+  }
+  // A commit of which only a part can be seen makes a new part look like litter. Another look, at another time, will find it whole.
+  let sum = 0;
+  for (const [key, item] of present) sum = addFingerprint(sum, fingerprint(key, readNumber(item, 'version') ?? 0));
+  if (present.size !== head.stateKeys || sum !== head.stateSum) return;
+  const litter = items.filter((item) => {
+    const { key, part } = parseStateKey(keyOf(item));
+    const first = present.get(key);
+    const version = first && readNumber(first, 'version');
+    return version !== readNumber(item, 'version') || part >= (readNumber(first ?? {}, 'parts') ?? 0);
+  });
+  // Nothing may have been written since the head was read.
+  const unchanged = () =>
+    new Change().when('gen', '=', text(head.gen)).when('stateVersion', '=', number(head.stateVersion));
+  const guard = { ConditionCheck: unchanged().check(sessions, headKey(head.id)) };
+  for (let from = 0; from < litter.length; from += MAX_TRANSACTION_ITEMS - 1) {
+    const some = litter.slice(from, from + MAX_TRANSACTION_ITEMS - 1);
+    const deletes = some.map((item) => ({ Delete: new Change().delete(sessions, keyOf(item)) }));
+    if ((await connection.transactWrite([guard, ...deletes])) !== undefined) return;
+  }
+  await connection.update(sessions, headKey(head.id), unchanged().set('litter', { BOOL: false }));
+}
+
+async function stateItems(connection: Connection, id: string): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  let start: Item | undefined;
+  do {
+    const page = await connection.query({
+      TableName: connection.tables.sessions,
+      KeyConditionExpression: 'id = :id and begins_with(#item, :keys)',
+      ProjectionExpression: 'id, #item, gen, epoch, version, parts',
+      ExpressionAttributeNames: { '#item': 'item' },
+      ExpressionAttributeValues: { ':id': text(id), ':keys': text('key#') },
+      ...(start !== undefined && { ExclusiveStartKey: start }),
+    });
+    items.push(...page.items);
+    start = page.next;
+  } while (start !== undefined);
+  return items;
+}
