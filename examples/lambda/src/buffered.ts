@@ -8,8 +8,8 @@ import {
 import { mcp, store } from './server.ts';
 
 /**
- * A client that listens would keep an invocation busy all the time, so clients are told that they cannot, as the protocol allows. Those that come back for the
- * rest of an answer are let in.
+ * A client that listens would keep an invocation busy all the time, so clients are told that they
+ * cannot, as the protocol allows. Those that come back for the rest of an answer are let in.
  */
 const unheard: FetchHandler<never> = {
   fetch: async (request) =>
@@ -18,13 +18,19 @@ const unheard: FetchHandler<never> = {
       : mcp.fetch(request),
 };
 
-/** Behind API Gateway, or a function URL in the mode `BUFFERED`: a response goes out when it is complete, or after 25 seconds; API Gateway waits for 29. */
+/**
+ * Behind API Gateway, or a function URL in the mode `BUFFERED`: a response goes out when it is
+ * complete, or after 25 seconds; API Gateway waits for 29.
+ */
 export const handler: (event: LambdaEvent, context?: LambdaContext) => Promise<LambdaResult> = toLambdaHandler(
   unheard,
   { maxStreamMs: 25_000 },
 );
 
-/** On a schedule, such as once an hour: removes what has expired. Expiry itself does not wait for it. */
+/**
+ * On a schedule, such as once an hour: removes what has expired. Expiry itself does not wait for
+ * it.
+ */
 export async function sweep(): Promise<void> {
   await store.sweep();
 }

@@ -8,7 +8,10 @@ import { z } from 'zod';
 
 const state = { visits: z.number() };
 
-/** Opened once in the life of an execution environment, when it starts, and used by all of its invocations. It starts no timer. */
+/**
+ * Opened once in the life of an execution environment, when it starts, and used by all of its
+ * invocations. It starts no timer.
+ */
 export const store: SessionStore<typeof state> = await createDynamoDbStore({
   ...tables(),
   ...client(),
@@ -41,7 +44,8 @@ export const mcp = createSessionHandler({
     );
     return server;
   },
-  // An environment is frozen when its response is complete: whatever it still held is given up soon.
+  // An environment is frozen when its response is complete: whatever it still held is given up
+  // soon.
   leaseMs: 3_000,
 });
 

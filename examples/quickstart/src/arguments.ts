@@ -25,7 +25,10 @@ export function readArguments<const Options extends OptionsConfig>(
   }
 }
 
-/** What `--version` shows. The packages of this repository that are not published have no version of their own. */
+/**
+ * What `--version` shows. The packages of this repository that are not published have no version of
+ * their own.
+ */
 export function version(): string {
   const manifest = readFileSync(new URL('../../../packages/http/package.json', import.meta.url), 'utf8');
   return `@mcp-session/http ${(JSON.parse(manifest) as { version: string }).version}, Node ${process.version}`;

@@ -12,7 +12,10 @@ const DEFAULT_PORT = '7460';
 const DEFAULT_FILE = 'mcp-sessions.db';
 const POSTGRES_SCHEMA = 'mcp_quickstart';
 
-/** The stores by the names that `--store` takes, each with what `--data` means to it: another backend is another entry. */
+/**
+ * The stores by the names that `--store` takes, each with what `--data` means to it: another
+ * backend is another entry.
+ */
 const stores = {
   sqlite: {
     open: (path = DEFAULT_FILE): Promise<Store> => createSqliteStore({ path, state }),

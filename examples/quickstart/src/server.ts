@@ -10,14 +10,20 @@ import {
 import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
 
-/** What a session of this server keeps. The store checks and types it: `session.state.get('notes')` is a list of texts. */
+/**
+ * What a session of this server keeps. The store checks and types it: `session.state.get('notes')`
+ * is a list of texts.
+ */
 export const state = {
   notes: z.array(z.string()),
   /** The last chapter that was read. */
   bookmark: z.int().positive(),
 };
 
-/** An MCP server for one session. It keeps nothing in variables: the next request can meet another process. */
+/**
+ * An MCP server for one session. It keeps nothing in variables: the next request can meet another
+ * process.
+ */
 export function createNotesServer(session: Session<typeof state>): McpServer {
   const server = new McpServer({ name: 'notes', version: '1.0.0' });
 
@@ -80,7 +86,9 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
   return server;
 }
 
-/** Says on the terminal what happens. Of the id only its end: whoever has all of it has the session. */
+/**
+ * Says on the terminal what happens. Of the id only its end: whoever has all of it has the session.
+ */
 export function tell({ id }: Pick<Session<typeof state>, 'id'>, what: string): void {
   console.log(`Session …${id.slice(-4)} ${what}`);
 }

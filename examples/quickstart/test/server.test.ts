@@ -128,7 +128,9 @@ describe.each(clients)('with a client of %s', (_, connect) => {
   );
 });
 
-/** Begins a session, with headers and paths that `fetch` refuses to send. Resolves with the status. */
+/**
+ * Begins a session, with headers and paths that `fetch` refuses to send. Resolves with the status.
+ */
 async function initialize(path: string, headers: Record<string, string> = {}): Promise<number | undefined> {
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1.0.0' } };
   const standard = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };

@@ -1,4 +1,5 @@
-// An application with an ordinary client of the official SDK: `node client.ts http://127.0.0.1:3000/mcp`
+// An application with an ordinary client of the official SDK:
+// `node client.ts http://127.0.0.1:3000/mcp`
 import {
   type CallToolRequestOptions,
   type CallToolRequest,
@@ -31,7 +32,8 @@ export async function connect(
 }
 
 /**
- * Calls a tool, and calls it again when the node that ran it has died. For tools that can be called again: this server's go on where they stopped.
+ * Calls a tool, and calls it again when the node that ran it has died. For tools that can be called
+ * again: this server's go on where they stopped.
  *
  * @param onRepeat Is told why, each time.
  * @returns The text of the answer.
@@ -53,7 +55,10 @@ export async function callTool(
   }
 }
 
-/** What servers say of a call whose node is gone, and what the load balancer says of a request that was lost on the way. */
+/**
+ * What servers say of a call whose node is gone, and what the load balancer says of a request that
+ * was lost on the way.
+ */
 function isLost(error: Error): boolean {
   const internal: number = ProtocolErrorCode.InternalError;
   if (error instanceof ProtocolError) return error.code === internal;

@@ -1,4 +1,5 @@
-// A load balancer that knows nothing of sessions: `node proxy.ts 3000 http://127.0.0.1:3001 http://127.0.0.1:3002`
+// A load balancer that knows nothing of sessions:
+// `node proxy.ts 3000 http://127.0.0.1:3001 http://127.0.0.1:3002`
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as send, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,8 +15,9 @@ export interface ProxyOptions {
 }
 
 /**
- * Sends each request to the next node. As usual, a node that cannot be reached is passed over, and so is one that dies before it answers where the request
- * changes nothing; otherwise nobody knows how far the dead one came, and the client gets 502. An answer that has begun ends with its node.
+ * Sends each request to the next node. As usual, a node that cannot be reached is passed over, and
+ * so is one that dies before it answers where the request changes nothing; otherwise nobody knows
+ * how far the dead one came, and the client gets 502. An answer that has begun ends with its node.
  *
  * @param nodes The URLs of the nodes: a live list, which may change.
  * @returns The URL in front of them.
@@ -26,7 +28,8 @@ export async function startProxy(nodes: readonly string[], options: ProxyOptions
   const forward = (from: IncomingMessage, body: Buffer, to: ServerResponse, triesLeft: number): void => {
     const node = next++ % nodes.length;
     const url = new URL(from.url ?? '/', nodes[node]);
-    // A connection of its own, so that one which a node has just closed cannot be mistaken for a node that has died.
+    // A connection of its own, so that one which a node has just closed cannot be mistaken for a
+    // node that has died.
     const { method, headers } = from;
     const outgoing = send(url, { method, headers: { ...headers, host: url.host }, agent: false }, (answer) => {
       onAnswer?.(node, from, body, answer.statusCode ?? 0);

@@ -1,4 +1,5 @@
-// One node of several, which all open the same database: `DATABASE_URL=postgres://… node server.ts 3001`
+// One node of several, which all open the same database:
+// `DATABASE_URL=postgres://… node server.ts 3001`
 import { toNodeHandler } from '@mcp-session/http/node';
 import { createSessionHandler } from '@mcp-session/http/v2';
 import { createPostgresStore } from '@mcp-session/postgres';
@@ -31,7 +32,8 @@ const handler = createSessionHandler({
       async ({ pages, pageMs }, { mcpReq, http }) => {
         let title = await session.state.get('title');
         if (title === undefined) {
-          // The SDK runs the tool again when the user has answered, here, even where the answer was sent to another node.
+          // The SDK runs the tool again when the user has answered, here, even where the answer was
+          // sent to another node.
           if (mcpReq.inputResponses === undefined) {
             const ask = inputRequired.elicit({ message: 'What is its title?', requestedSchema: answer });
             return inputRequired({ inputRequests: { ask } });
@@ -51,7 +53,8 @@ const handler = createSessionHandler({
           if (progressToken !== undefined)
             await mcpReq.notify({ method: 'notifications/progress', params: { ...params, progressToken } });
           console.log(`Page ${length + 1} of ${pages}`);
-          // Nobody needs to hold a connection open all the time: the client comes back, to whichever node.
+          // Nobody needs to hold a connection open all the time: the client comes back, to
+          // whichever node.
           http?.closeSSE?.();
         }
         const writers = (await session.state.get('pages')) ?? [];
@@ -80,7 +83,8 @@ const listener = app.listen(Number(process.argv[2] ?? 3_001), '127.0.0.1', (erro
   console.log(`Process ${process.pid} listens on http://127.0.0.1:${(listener.address() as AddressInfo).port}/mcp`);
 });
 
-// What a deploy does. Calls that run here have five seconds to end, and are answered with an error then; the clients come back to another node.
+// What a deploy does. Calls that run here have five seconds to end, and are answered with an error
+// then; the clients come back to another node.
 process.once('SIGTERM', () => {
   listener.close();
   void handler

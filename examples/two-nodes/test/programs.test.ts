@@ -10,7 +10,10 @@ interface Program {
   readonly pid: number;
   readonly lines: readonly string[];
   kill(signal: NodeJS.Signals): void;
-  /** Resolves with what the pattern finds in a line, of those that were printed as well; rejects when the program ends without it. */
+  /**
+   * Resolves with what the pattern finds in a line, of those that were printed as well; rejects
+   * when the program ends without it.
+   */
   until(pattern: RegExp): Promise<string>;
   readonly exitCode: Promise<number | null>;
 }

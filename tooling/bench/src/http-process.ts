@@ -1,4 +1,5 @@
-// An MCP server in a process of its own: with durable sessions, or with the plain transport of an SDK and its sessions in a Map.
+// An MCP server in a process of its own: with durable sessions, or with the plain transport of an
+// SDK and its sessions in a Map.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
@@ -72,7 +73,8 @@ async function handlerOf(): Promise<FetchHandler<never>> {
 
 const listener = toNodeHandler(await handlerOf());
 const server = createServer((request, response) => void listener(request, response));
-// Clients of the other sides wait for their turn for longer than the five seconds after which a server hangs up.
+// Clients of the other sides wait for their turn for longer than the five seconds after which a
+// server hangs up.
 server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
 process.on('message', () => {

@@ -1,4 +1,5 @@
-// Follows one session in a process of its own and tells its parent how long after its append each event came, in milliseconds.
+// Follows one session in a process of its own and tells its parent how long after its append each
+// event came, in milliseconds.
 import { createPostgresStore } from '@mcp-session/postgres';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
@@ -10,7 +11,8 @@ const tell = (message: unknown): void => {
   process.send?.(performance.timeOrigin + performance.now() - sentAt(message));
 };
 
-// A tail that waits keeps no process alive, a channel that is listened to does, until the parent is gone.
+// A tail that waits keeps no process alive, a channel that is listened to does, until the parent is
+// gone.
 process.on('message', () => undefined);
 
 if (plan.by === 'ours') {

@@ -9,7 +9,10 @@ import type { Block } from './documents.ts';
 // Beside our node_modules, so that the code finds the packages by name, as a reader's would.
 const folder = fileURLToPath(new URL('../.blocks/', import.meta.url));
 
-/** The folder of the project that a document's blocks with `file=path` make together, with an absolute path. */
+/**
+ * The folder of the project that a document's blocks with `file=path` make together, with an
+ * absolute path.
+ */
 export function projectOf(document: string): string {
   return join(folder, document.replaceAll(/[^\w]/g, '_'));
 }
@@ -51,7 +54,9 @@ export async function runTests(project: string): Promise<{ readonly status: numb
   return { status, output };
 }
 
-/** Type-checks the written blocks at once; returns the compiler's complaints about each, by file. */
+/**
+ * Type-checks the written blocks at once; returns the compiler's complaints about each, by file.
+ */
 export function checkTypes(): Map<string, string[]> {
   const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   const { stdout, status } = spawnSync(process.execPath, [compiler, '--project', folder, '--pretty', 'false'], {

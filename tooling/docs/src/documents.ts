@@ -13,7 +13,10 @@ export interface Block {
   /** The other words after the fence. */
   readonly flags: readonly string[];
   readonly code: string;
-  /** What stands before the code when it is checked: the hidden context, and what the block continues. */
+  /**
+   * What stands before the code when it is checked: the hidden context, and what the block
+   * continues.
+   */
   readonly prelude: string;
   /** Why nothing checks the block, as its author says; `undefined`: something must. */
   readonly unchecked: string | undefined;
@@ -37,9 +40,10 @@ export function documents(): Document[] {
 }
 
 /**
- * The code blocks of a document. Right above a block, an HTML comment that no reader sees may say what the code stands
- * on: `<!-- context ... -->` holds code that goes before it, and `<!-- continues -->` puts the TypeScript block before it
- * there, with all that one stands on. `<!-- unchecked: reason -->` says why nothing can check it.
+ * The code blocks of a document. Right above a block, an HTML comment that no reader sees may say
+ * what the code stands on: `<!-- context ... -->` holds code that goes before it, and
+ * `<!-- continues -->` puts the TypeScript block before it there, with all that one stands on.
+ * `<!-- unchecked: reason -->` says why nothing can check it.
  */
 export function blocksOf({ path, text }: Document): Block[] {
   const pattern =
@@ -99,7 +103,8 @@ function isThere(path: string, target: string): boolean {
   return anchor === undefined || !full.endsWith('.md') || anchorsOf(readFileSync(full, 'utf8')).includes(anchor);
 }
 
-// The anchor of a heading as the usual renderers make it: lower case, no punctuation, hyphens for spaces.
+// The anchor of a heading as the usual renderers make it: lower case, no punctuation, hyphens for
+// spaces.
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#{1,6} (?<heading>.*)$/gm)].map((match) =>
     (match.groups?.['heading'] ?? '')

@@ -1,4 +1,7 @@
-/** Names of other software that the documents mention as code and our sources do not. Everything else that looks like code must be ours. */
+/**
+ * Names of other software that the documents mention as code and our sources do not. Everything
+ * else that looks like code must be ours.
+ */
 export const foreignNames: readonly string[] = [
   'BatchGetItem',
   'DeletionProtection',

@@ -14,7 +14,10 @@ export interface KnownNames {
   readonly requirements: readonly string[];
 }
 
-/** Every identifier and every word that stands as a string in the code of the workspace; comments do not count. */
+/**
+ * Every identifier and every word that stands as a string in the code of the workspace; comments do
+ * not count.
+ */
 export function sourceNames(): Set<string> {
   const names = new Set<string>();
   for (const path of globSync('{examples,packages,tooling}/*/src/**/*.ts', { cwd: root })) {

@@ -11,7 +11,10 @@ export function errorCodes(): string[] {
   return [...union.matchAll(/'([A-Z_]+)'/g)].map((match) => match[1] ?? '');
 }
 
-/** Every option that a user of a package can set: the members of the interfaces `…Options` that its entries export. */
+/**
+ * Every option that a user of a package can set: the members of the interfaces `…Options` that its
+ * entries export.
+ */
 export function optionNames(folder: string): string[] {
   const entries = globSync(`${folder}/src/*.ts`, { cwd: root }).map((path) => readFileSync(join(root, path), 'utf8'));
   const names = globSync(`${folder}/src/**/*.ts`, { cwd: root }).flatMap((path) =>

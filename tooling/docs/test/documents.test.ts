@@ -171,7 +171,10 @@ function outputAfter(block: Block): Block | undefined {
   return belongs ? next : undefined;
 }
 
-/** Without the first column of the tables where a document compares us with other software: its names stand there. */
+/**
+ * Without the first column of the tables where a document compares us with other software: its
+ * names stand there.
+ */
 function withoutTheirNames(document: Document): Document {
   if (!document.path.startsWith('docs/coming-from-')) return document;
   return { ...document, text: document.text.replaceAll(/^\|[^|\n]*\|/gm, '|') };

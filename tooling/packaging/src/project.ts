@@ -11,7 +11,10 @@ export interface ProjectPlan {
   readonly others: Readonly<Record<string, string>>;
 }
 
-/** Makes an empty project and installs into it with npm, as a user would. Our own packages never come from the registry. */
+/**
+ * Makes an empty project and installs into it with npm, as a user would. Our own packages never
+ * come from the registry.
+ */
 export async function createProject(folder: string, plan: ProjectPlan, tarballs: readonly Packed[]): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const fromTarball = (packed: readonly Packed[]) =>
@@ -34,7 +37,10 @@ export async function importEntry(folder: string, entry: string): Promise<string
   return JSON.parse(output) as string[];
 }
 
-/** Calls a function of an entry, which is to fail, and returns the code and the message of its error. */
+/**
+ * Calls a function of an entry, which is to fail, and returns the code and the message of its
+ * error.
+ */
 export async function failureOf(folder: string, entry: string, name: string): Promise<string> {
   const code = `const { ${name} } = await import(${JSON.stringify(entry)});
     await ${name}().then(() => console.log('no error'), ({ code, message }) => console.log(code, message));`;
@@ -42,7 +48,10 @@ export async function failureOf(folder: string, entry: string, name: string): Pr
   return (await succeed(process.execPath, args, folder)).trim();
 }
 
-/** Type-checks a file that imports the entries, declarations of all their dependencies included. Throws with the complaints. */
+/**
+ * Type-checks a file that imports the entries, declarations of all their dependencies included.
+ * Throws with the complaints.
+ */
 export async function checkEntries(folder: string, entries: readonly string[]): Promise<void> {
   const imports = entries.map(
     (entry, i) => `import * as entry${i} from '${entry}';\nexport type E${i} = typeof entry${i};`,
@@ -93,7 +102,10 @@ export async function main(): Promise<SessionHandler[]> {
 `,
 };
 
-/** Type-checks what users of an entry write in a package that is not `"type": "module"`, with module nodenext. Throws with the complaints. */
+/**
+ * Type-checks what users of an entry write in a package that is not `"type": "module"`, with module
+ * nodenext. Throws with the complaints.
+ */
 export async function checkCommonJs(folder: string, entry: string): Promise<void> {
   const nested = join(folder, 'commonjs');
   mkdirSync(nested, { recursive: true });
@@ -105,8 +117,9 @@ export async function checkCommonJs(folder: string, entry: string): Promise<void
 }
 
 /**
- * Runs the conformance kit in a project that has it and the SQLite backend, the way the author of a backend does: against
- * a file, with second processes. Returns what vitest wrote, and throws with it if the kit fails.
+ * Runs the conformance kit in a project that has it and the SQLite backend, the way the author of a
+ * backend does: against a file, with second processes. Returns what vitest wrote, and throws with
+ * it if the kit fails.
  */
 export async function runKit(folder: string): Promise<string> {
   writeFileSync(

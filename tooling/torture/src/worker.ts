@@ -1,4 +1,5 @@
-// A process of the torture run: `node worker.ts <options as JSON>`. Its parent tells it to stop, and then how far its tails have to come.
+// A process of the torture run: `node worker.ts <options as JSON>`. Its parent tells it to stop,
+// and then how far its tails have to come.
 import { type Drain, Worker, type WorkerOptions } from './lib/work/worker.ts';
 
 const worker = await Worker.start(JSON.parse(process.argv[2] ?? '{}') as WorkerOptions);

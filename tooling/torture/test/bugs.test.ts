@@ -16,7 +16,10 @@ const said: Readonly<Record<string, RegExp>> = {
   'idle-sweep': /rows in \S+ belong to no session/,
 };
 
-/** Work that may pass until a bug is found, in milliseconds. A round is enough unless the machine does much else. */
+/**
+ * Work that may pass until a bug is found, in milliseconds. A round is enough unless the machine
+ * does much else.
+ */
 const MS = 60_000;
 const ROUND_MS = 1_500;
 

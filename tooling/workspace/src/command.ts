@@ -21,13 +21,19 @@ export interface Command {
   readonly timeoutMs?: number;
 }
 
-/** Builds every package, from the cache where nothing has changed. Turbo wants a pnpm on the path, and there may be none. */
+/**
+ * Builds every package, from the cache where nothing has changed. Turbo wants a pnpm on the path,
+ * and there may be none.
+ */
 export const buildCommand: readonly [string, readonly string[]] = [
   'npx',
   ['--yes', '--package=pnpm@12', '--', 'turbo', 'run', 'build', '--output-logs=errors-only'],
 ];
 
-/** Runs a command, with the workspace's tools on the path, and never throws: what cannot start has failed. */
+/**
+ * Runs a command, with the workspace's tools on the path, and never throws: what cannot start has
+ * failed.
+ */
 export async function run(command: Command): Promise<Outcome> {
   const { file, args, cwd = root, passThrough = false, timeoutMs = 600_000 } = command;
   const child = spawn(file, args, {

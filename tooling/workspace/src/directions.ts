@@ -1,10 +1,15 @@
-/** Who may import whom. Names are package names; a name that ends in `/` stands for its whole scope. */
+/**
+ * Who may import whom. Names are package names; a name that ends in `/` stands for its whole scope.
+ */
 export interface Direction {
   /** What `src` may import, and what `dependencies` and `peerDependencies` may name. */
   readonly source: readonly string[];
   /** What `src` may import for its types alone. */
   readonly types?: readonly string[];
-  /** What the test folder may import besides. Packages of the workspace that are not here may not be a dev dependency. */
+  /**
+   * What the test folder may import besides. Packages of the workspace that are not here may not be
+   * a dev dependency.
+   */
   readonly test: readonly string[];
   /** Whether `src` may load a module that it learns of only when it runs. */
   readonly loads?: boolean;
@@ -17,7 +22,10 @@ const harness = '@mcp-session-tooling/databases';
 const frameworks = ['express', 'fastify', 'hono', '@hono/node-server'];
 const sdks = '@modelcontextprotocol/';
 
-/** What any package may name in `devDependencies` and import in its tests: no arrow of the architecture. */
+/**
+ * What any package may name in `devDependencies` and import in its tests: no arrow of the
+ * architecture.
+ */
 export const everybody: readonly string[] = [
   '@mcp-session-tooling/tsconfig',
   '@mcp-session-tooling/vitest',
@@ -30,11 +38,14 @@ export const everybody: readonly string[] = [
 // A backend's test folder is the one place where kit, harness and backend meet.
 const backend = (...drivers: string[]): Direction => ({ source: [core, ...drivers], test: [kit, harness] });
 
-/** The arrows of docs/architecture.md. A package that has no entry here fails the test, so a new one is a decision. */
+/**
+ * The arrows of docs/architecture.md. A package that has no entry here fails the test, so a new one
+ * is a decision.
+ */
 export const directions: Readonly<Record<string, Direction>> = {
   'packages/core': { source: ['uuid'], types: ['@standard-schema/spec'], test: ['zod', 'valibot', 'fast-check', sdks] },
-  // The kit's own tests run it against the in-memory backend, which is part of core, and against planted bugs in it.
-  // It loads the module that a backend's author names, in processes of its own.
+  // The kit's own tests run it against the in-memory backend, which is part of core, and against
+  // planted bugs in it. It loads the module that a backend's author names, in processes of its own.
   'packages/conformance': { source: [core, 'fast-check', 'vitest'], test: [], loads: true },
   'packages/sqlite': backend('kysely', 'better-sqlite3'),
   'packages/postgres': backend('kysely', 'postgres'),
@@ -132,7 +143,8 @@ export const directions: Readonly<Record<string, Direction>> = {
     ],
   },
   'tooling/packaging': { source: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'], test: [] },
-  // It works on the backends that several processes share, with nothing between it and their public API.
+  // It works on the backends that several processes share, with nothing between it and their public
+  // API.
   'tooling/torture': {
     source: [
       core,

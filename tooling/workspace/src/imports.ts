@@ -14,7 +14,10 @@ export interface Import {
   readonly typeOnly: boolean;
 }
 
-/** Every import, re-export and `import()` in the TypeScript files of a folder; none where there is no such folder. */
+/**
+ * Every import, re-export and `import()` in the TypeScript files of a folder; none where there is
+ * no such folder.
+ */
 export function importsOf(packagePath: string, folder: string): Import[] {
   return sourceFiles(join(packagePath, folder)).flatMap((path) => {
     const code = readFileSync(path, 'utf8');

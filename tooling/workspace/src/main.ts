@@ -1,9 +1,10 @@
 // The workspace's `build`, `check` and `test` commands; see CONTRIBUTING.md.
 //
-//   main.ts build             what is published, into each `dist`
-//   main.ts check             what can be said of the code without running it, and the dependency directions
-//   main.ts test              everything: the checks, the build, every package's tests
-//   main.ts test <folder>...  the tests of some packages alone, such as packages/core
+// main.ts build what is published, into each `dist` main.ts check what can be said of the code
+// without running it, and the dependency directions main.ts test everything: the checks, the build,
+// every package's tests main.ts test <folder>... the tests of some packages alone, such as
+// packages/core
+import { wrapFiles } from './comments.ts';
 import { summary, type StepResult } from './report.ts';
 import { build, checks, tests, type Step } from './steps.ts';
 
@@ -34,6 +35,10 @@ async function runAll(steps: readonly Step[]): Promise<StepResult[]> {
 }
 
 const [command, ...folders] = process.argv.slice(2);
+if (command === 'wrap') {
+  for (const file of wrapFiles(true, folders)) console.log(file);
+  process.exit();
+}
 try {
   const results = await runAll(stepsOf(command, folders));
   console.log(summary(results));

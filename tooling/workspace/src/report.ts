@@ -25,8 +25,9 @@ export function countCheck(name: string, ok: boolean): StepResult {
 }
 
 /**
- * Counts a run of vitest. A test that was skipped has failed, and so has a run that did no test, that ended badly
- * with no test to blame (a file that cannot be loaded, an unhandled rejection), or that left no report.
+ * Counts a run of vitest. A test that was skipped has failed, and so has a run that did no test,
+ * that ended badly with no test to blame (a file that cannot be loaded, an unhandled rejection), or
+ * that left no report.
  */
 export function countTests(name: string, ok: boolean, report: VitestReport | undefined): StepResult {
   if (!report) return countCheck(`${name}: vitest left no report`, false);

@@ -1,5 +1,6 @@
-// Does what the README tells a newcomer to do first: runs the start command, waits until the server says where it
-// listens, and opens a session there as any MCP client does. Exits with 0 if the server answers.
+// Does what the README tells a newcomer to do first: runs the start command, waits until the server
+// says where it listens, and opens a session there as any MCP client does. Exits with 0 if the
+// server answers.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';

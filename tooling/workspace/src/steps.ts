@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { wrapFiles } from './comments.ts';
 import { buildCommand, run } from './command.ts';
 import { workspacePackages, type WorkspacePackage } from './packages.ts';
 import { countCheck, countTests, type StepResult, type VitestReport } from './report.ts';
@@ -17,6 +18,7 @@ export function checks(): Step[] {
   return [
     check('format', 'oxfmt', ['--check']),
     check('lint', 'oxlint', []),
+    commentWidth(),
     ...workspacePackages()
       .filter(({ path }) => existsSync(join(path, 'tsconfig.json')))
       .map(({ folder }) => check(`types of ${folder}`, 'tsc', ['--project', folder])),
@@ -30,7 +32,10 @@ export function build(): Step {
   return check('build', ...buildCommand);
 }
 
-/** One run of vitest for each package; `folders` narrows it, and naming one that has none is an error. */
+/**
+ * One run of vitest for each package; `folders` narrows it, and naming one that has none is an
+ * error.
+ */
 export function tests(folders: readonly string[]): Step[] {
   const packages = workspacePackages();
   const unknown = folders.filter((folder) => !packages.some((pkg) => pkg.folder === folder));
@@ -56,12 +61,26 @@ function check(name: string, file: string, args: readonly string[]): Step {
   };
 }
 
+function commentWidth(): Step {
+  const name = 'comment width';
+  return {
+    name,
+    run: () => {
+      const files = wrapFiles(false);
+      if (files.length > 0)
+        console.log(`Comments wider than 100 columns; "pnpm format" wraps them:\n${files.join('\n')}`);
+      return Promise.resolve(countCheck(name, files.length === 0));
+    },
+  };
+}
+
 async function vitest({ folder, path }: WorkspacePackage): Promise<StepResult> {
   const folderOfReport = mkdtempSync(join(tmpdir(), 'mcp-session-report-'));
   const file = join(folderOfReport, 'vitest.json');
   const entry = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
   try {
-    // Not the `vitest` command: its script would run on the Node that is first on the path, not on ours.
+    // Not the `vitest` command: its script would run on the Node that is first on the path, not on
+    // ours.
     const { ok } = await run({
       file: process.execPath,
       args: [entry, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],

@@ -1,6 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, globSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { circlesOf } from './circles.ts';
 import { allows, directions, everybody, packageOf, type Direction } from './directions.ts';
+import { floors, floorViolations } from './floors.ts';
 import { importsOf, type Import } from './imports.ts';
 import type { Manifest, WorkspacePackage } from './packages.ts';
 
@@ -14,6 +16,17 @@ export function violations(pkg: WorkspacePackage): string[] {
     ...importsOf(pkg.path, 'test').flatMap((found) => testViolation(pkg.manifest, direction, found)),
     ...entryViolations(pkg),
   ];
+}
+
+/** Every import inside a published package that goes to a higher folder, in words. */
+export function floorsOf(pkg: WorkspacePackage): string[] {
+  const files = globSync('src/**/*.ts', { cwd: pkg.path }).map((file) => file.replaceAll('\\', '/'));
+  return floorViolations(floors[pkg.folder], files, importsOf(pkg.path, 'src'));
+}
+
+/** Every circle of files of a package, its tests included. */
+export function circlesIn(pkg: WorkspacePackage): string[][] {
+  return circlesOf([...importsOf(pkg.path, 'src'), ...importsOf(pkg.path, 'test')]);
 }
 
 /** The arrows of a manifest alone. */
@@ -48,7 +61,8 @@ export function testViolation({ name }: Manifest, { source, types = [], test }: 
   return [`${found.file} imports "${found.specifier}"`];
 }
 
-// Node's own modules, and files of the same package: a source never reaches into the tests, nothing leaves the package.
+// Node's own modules, and files of the same package: a source never reaches into the tests, nothing
+// leaves the package.
 function isFree({ file, specifier }: Import): boolean {
   if (specifier.startsWith('node:')) return true;
   if (!specifier.startsWith('.')) return false;
@@ -56,7 +70,8 @@ function isFree({ file, specifier }: Import): boolean {
   return file.startsWith('src/') ? target.startsWith('src/') : !target.startsWith('..');
 }
 
-// A published entry is a file directly in src, and such a file is a published entry: all else is src/lib, and private.
+// A published entry is a file directly in src, and such a file is a published entry: all else is
+// src/lib, and private.
 function entryViolations({ path, folder, manifest }: WorkspacePackage): string[] {
   if (manifest.private === true || !existsSync(join(path, 'src'))) return [];
   const entries = Object.values(manifest.exports ?? {}).map((entry) =>

@@ -9,7 +9,11 @@ export interface Sent {
 
 const accept = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 
-/** An event of an HTTP API, as docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html has it. */
+/**
+ * An event of an HTTP API, as
+ * docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ * has it.
+ */
 export function httpApiEvent({ method, headers, body }: Sent): LambdaHttpEvent {
   const event = {
     version: '2.0',
@@ -35,7 +39,10 @@ export function httpApiEvent({ method, headers, body }: Sent): LambdaHttpEvent {
   return event;
 }
 
-/** An event of a function URL: docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html. Its bodies can be in base64. */
+/**
+ * An event of a function URL: docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html. Its bodies
+ * can be in base64.
+ */
 export function functionUrlEvent(sent: Sent): LambdaHttpEvent {
   const event = httpApiEvent(sent);
   const domainName = 'id.lambda-url.us-east-1.on.aws';
@@ -49,7 +56,10 @@ export function functionUrlEvent(sent: Sent): LambdaHttpEvent {
   };
 }
 
-/** An event of a REST API: docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html. */
+/**
+ * An event of a REST API:
+ * docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html.
+ */
 export function restApiEvent({ method, headers, body }: Sent): LambdaRestEvent {
   const all = { ...accept, Host: 'id.execute-api.us-east-1.amazonaws.com', ...headers };
   const event = {

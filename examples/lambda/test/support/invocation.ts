@@ -1,4 +1,5 @@
-// One invocation in a fresh process, as the first one of an execution environment. Started by invoke.ts.
+// One invocation in a fresh process, as the first one of an execution environment. Started by
+// invoke.ts.
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
@@ -11,7 +12,10 @@ const { event, remainingMs, freeze } = JSON.parse(await text(process.stdin)) as 
 
 type Handler = (event: unknown, ...rest: readonly unknown[]) => unknown;
 
-/** As the runtime has it: what is said of the response goes out before the first write, in JSON, with eight zero bytes behind it. */
+/**
+ * As the runtime has it: what is said of the response goes out before the first write, in JSON,
+ * with eight zero bytes behind it.
+ */
 class ResponseStream extends Writable {
   prelude: string | undefined;
 

@@ -17,11 +17,16 @@ export interface Invocation {
   readonly event: unknown;
   readonly env: NodeJS.ProcessEnv;
   readonly remainingMs?: number;
-  /** Whether work that goes on behind the answer stands still for ever. Default: there must be none. */
+  /**
+   * Whether work that goes on behind the answer stands still for ever. Default: there must be none.
+   */
   readonly freeze?: boolean;
 }
 
-/** Runs one invocation in a process of its own, which ends by itself: nothing is left open that would keep it. */
+/**
+ * Runs one invocation in a process of its own, which ends by itself: nothing is left open that
+ * would keep it.
+ */
 async function run({ handler, event, env, remainingMs = 30_000, freeze = false }: Invocation): Promise<string> {
   const file = fileURLToPath(new URL('invocation.ts', import.meta.url));
   const child = spawn(process.execPath, ['--conditions=@mcp-session/source', file, ...handler.split('.')], {

@@ -3,7 +3,10 @@ export function checkThat(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
 }
 
-/** @throws Error unless the chapters, or whatever they are, are all from `first` to `last`, each once, in order. */
+/**
+ * @throws Error unless the chapters, or whatever they are, are all from `first` to `last`, each
+ * once, in order.
+ */
 export function checkChapters(chapters: readonly number[], first: number, last: number, what = 'chapter'): void {
   const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const came = `It got ${chapters.join(', ') || 'none'}`;

@@ -1,7 +1,8 @@
 import { openDatabase } from '@mcp-session-tooling/databases';
 
 /**
- * The PostgreSQL that was named, or else one of the demo's own, which ends with it: the server itself, from npm, as the tests use it.
+ * The PostgreSQL that was named, or else one of the demo's own, which ends with it: the server
+ * itself, from npm, as the tests use it.
  *
  * @returns Its URL, and what ends it.
  */

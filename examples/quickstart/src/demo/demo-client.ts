@@ -1,7 +1,10 @@
 import { type CallToolRequestOptions, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Network } from './network.ts';
 
-/** A client as an application would have it: the official SDK's, which comes back by itself when a stream breaks off. */
+/**
+ * A client as an application would have it: the official SDK's, which comes back by itself when a
+ * stream breaks off.
+ */
 export class DemoClient {
   readonly network: Network = new Network();
   readonly #signal: AbortSignal;

@@ -1,6 +1,8 @@
 /** The network between the client and the server: it can stall, and it sees what passes. */
 export class Network {
-  /** Streams deliver nothing while this is set. What the server sends meanwhile is lost on the way. */
+  /**
+   * Streams deliver nothing while this is set. What the server sends meanwhile is lost on the way.
+   */
   stalled = false;
   /** How often the client has begun a session. */
   initializations = 0;

@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** What a process that gets a pipe for its input imports first, so that it does not outlive whoever started it, not even one that was killed. */
+/**
+ * What a process that gets a pipe for its input imports first, so that it does not outlive whoever
+ * started it, not even one that was killed.
+ */
 export const END_WITH_PARENT = 'data:text/javascript,process.stdin.on("end",()=>process.exit(1)).resume().unref()';
 
 /** How to start a server. */
@@ -18,7 +21,10 @@ export interface ServerOptions {
   readonly onLine: (line: string) => void;
   /** Is called when the server ends by itself. */
   readonly onEnd: (error: Error) => void;
-  /** Is given what waits until the signal has killed the server, so that nothing that it uses is taken away before. */
+  /**
+   * Is given what waits until the signal has killed the server, so that nothing that it uses is
+   * taken away before.
+   */
   readonly atEnd: (end: () => Promise<void>) => void;
 }
 

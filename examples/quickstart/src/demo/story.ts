@@ -8,7 +8,10 @@ import { heading, tell } from './tell.ts';
 
 const CHAPTERS = 12;
 const CHAPTER_MS = 400;
-/** How many chapters the client gets before its network stalls, and how many it misses then, at the least. */
+/**
+ * How many chapters the client gets before its network stalls, and how many it misses then, at the
+ * least.
+ */
 const SEEN = 3;
 const MISSED = 4;
 const NOTES = ['buy milk', 'call Ada'];
@@ -24,7 +27,9 @@ export interface StoryOptions {
   readonly signal: AbortSignal;
   /** Ends it because of this. */
   readonly fail: (error: Error) => void;
-  /** Registers what is done at the end, in the opposite order, after `signal` has ended the demo. */
+  /**
+   * Registers what is done at the end, in the opposite order, after `signal` has ended the demo.
+   */
   readonly atEnd: (end: () => Promise<void>) => void;
 }
 
@@ -44,7 +49,10 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
     tell('server', line);
     stored.add(Number(chapter));
   };
-  /** Says what the client got when the server has said that it was stored: it is so, but a message can be quicker than a line on the terminal. */
+  /**
+   * Says what the client got when the server has said that it was stored: it is so, but a message
+   * can be quicker than a line on the terminal.
+   */
   const tellGot = async (chapter: number, from: number): Promise<void> => {
     const isStored = (chapters: readonly number[]): boolean => chapters.slice(from).includes(chapter);
     await stored.until(isStored, signal).then(
@@ -135,7 +143,8 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   checkThat(client.network.initializations === 1, `Sessions were begun ${client.network.initializations} times`);
   checkThat(notes.join() === NOTES.join(), `Lost: notes. There are ${notes.join(', ') || 'none'}`);
   checkChapters(received.entries, 1, last);
-  // The tool stores a report and then its bookmark. Between the two the process can die; the chapter is read again then.
+  // The tool stores a report and then its bookmark. Between the two the process can die; the
+  // chapter is read again then.
   if (firstOfRest === last) tell('demo', `Chapter ${last} was read again: the kill came before its bookmark`);
   else checkThat(firstOfRest === last + 1, `The second call began with chapter ${firstOfRest} after ${last}`);
   checkChapters(rest, firstOfRest, CHAPTERS);

@@ -31,7 +31,8 @@ interface Report {
 }
 
 /**
- * Plays the demo of two nodes: two processes on one PostgreSQL, and a load balancer that sends each request to the other one.
+ * Plays the demo of two nodes: two processes on one PostgreSQL, and a load balancer that sends each
+ * request to the other one.
  *
  * @throws Error that says what was lost, doubled or out of order.
  */
@@ -121,7 +122,8 @@ export async function playOn(
   const early = failEarly(firstReport);
   const firstRunner = await Promise.race([early, runner(begun)]);
   const other = 1 - firstRunner;
-  // The tool ends the connection with each page, and the client comes back, to the other node at last.
+  // The tool ends the connection with each page, and the client comes back, to the other node at
+  // last.
   const hangsOnOther = ({ node, what }: Answered): boolean => node === other && what === RESUMES;
   await Promise.race([early, answered.until((all) => all.slice(begun).some(hangsOnOther), signal)]);
   await kill(other, 'which the stream of the call has come to');

@@ -13,7 +13,9 @@ export interface Running {
   readonly child: ChildProcess;
   /** Standard output and error so far. */
   output(): string;
-  /** Resolves with what the pattern finds in the output; rejects when the process ends without it. */
+  /**
+   * Resolves with what the pattern finds in the output; rejects when the process ends without it.
+   */
   until(pattern: RegExp): Promise<RegExpExecArray>;
   /** Resolves when the process has ended. */
   readonly ended: Promise<{ readonly exitCode: number | null; readonly signal: NodeJS.Signals | null }>;

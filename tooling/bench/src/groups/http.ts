@@ -11,7 +11,10 @@ import type { Fact, Row, Scale, Section } from '../lib/result.ts';
 import { message } from '../lib/workload.ts';
 
 const MISSED = 1_000;
-/** Of a session that is not held, in bytes: what the collector of garbage leaves this time and not the other. */
+/**
+ * Of a session that is not held, in bytes: what the collector of garbage leaves this time and not
+ * the other.
+ */
 const NOISE = 256;
 
 type Ours = Extract<HttpPlan, { readonly by: 'ours' }>;
@@ -179,7 +182,10 @@ async function memory(
   ];
 }
 
-/** How soon a stream begins of which much was missed, beside one of which nothing was, and beside the plain transport. */
+/**
+ * How soon a stream begins of which much was missed, beside one of which nothing was, and beside
+ * the plain transport.
+ */
 async function resume(plan: Ours, server: HttpServer, plain: HttpServer, { quick, say }: Scale): Promise<Row> {
   const store = await openStore(plan);
   try {

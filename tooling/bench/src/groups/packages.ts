@@ -8,7 +8,10 @@ import { compare, type Side } from '../lib/compare.ts';
 import { duration } from '../lib/format.ts';
 import type { Fact, Scale, Section } from '../lib/result.ts';
 
-/** Entries that a server imports at its start, and the driver or SDK that it would import in any case. A kit that is loaded by tests alone has none. */
+/**
+ * Entries that a server imports at its start, and the driver or SDK that it would import in any
+ * case. A kit that is loaded by tests alone has none.
+ */
 const ENTRIES: Readonly<Record<string, readonly (readonly [entry: string, beside: string])[]>> = {
   '@mcp-session/core': [['@mcp-session/core/memory', '']],
   '@mcp-session/sqlite': [['@mcp-session/sqlite', 'better-sqlite3']],
@@ -21,7 +24,10 @@ const ENTRIES: Readonly<Record<string, readonly (readonly [entry: string, beside
   '@mcp-session/conformance': [],
 };
 
-/** The first thing that a process does with a store of its own, and with the driver, which loads its library only then. */
+/**
+ * The first thing that a process does with a store of its own, and with the driver, which loads its
+ * library only then.
+ */
 const FIRST_USE: Readonly<Record<string, readonly [ours: string, beside: string]>> = {
   '@mcp-session/core/memory': ['await (await m.createMemoryStore()).create()', ''],
   '@mcp-session/sqlite': [

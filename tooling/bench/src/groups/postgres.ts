@@ -20,7 +20,8 @@ const targets: Targets = {
 /**
  * PostgreSQL beside postgres.js, in two schemas of one server and over one pool.
  *
- * @param fsync `on`: as in production, a commit is on the disk when it is acknowledged. `off`: what is left when the disk costs nothing.
+ * @param fsync `on`: as in production, a commit is on the disk when it is acknowledged. `off`: what
+ * is left when the disk costs nothing.
  */
 export async function postgres(fsync: 'on' | 'off', scale: Scale): Promise<Section> {
   await using server = await openDatabase('postgres', { log: scale.say, flushed: fsync === 'on' });

@@ -8,7 +8,10 @@ import {
   type TransactWriteItemsCommandInput,
 } from '@aws-sdk/client-dynamodb';
 
-/** What some work has sent to DynamoDB, and the units of capacity of tables and of the indexes it read from. */
+/**
+ * What some work has sent to DynamoDB, and the units of capacity of tables and of the indexes it
+ * read from.
+ */
 export interface Cost {
   readonly requests: number;
   readonly read: number;
@@ -34,7 +37,10 @@ export class Meter {
   #read = 0;
   #write = 0;
 
-  /** @param other Another client of the same server, which is not counted: it looks how large items are. */
+  /**
+   * @param other Another client of the same server, which is not counted: it looks how large items
+   * are.
+   */
   constructor(client: DynamoDBClient, other: DynamoDBClient) {
     this.#other = other;
     client.middlewareStack.add(
@@ -70,7 +76,8 @@ export class Meter {
       .flat()
       .map(({ CapacityUnits = 0, Table }) => ({ all: CapacityUnits, table: Table?.CapacityUnits ?? CapacityUnits }));
     const all = units.reduce((sum, each) => sum + each.all, 0);
-    // What is not there is read for nothing on DynamoDB Local, but not on AWS: a unit for each item, and the least of a query.
+    // What is not there is read for nothing on DynamoDB Local, but not on AWS: a unit for each
+    // item, and the least of a query.
     if (command === 'BatchGetItemCommand') this.#read += all + missing(input as BatchGetItemCommandInput, Responses);
     else if (command === 'GetItemCommand') this.#read += Math.max(all, 1);
     else if (command === 'QueryCommand')
@@ -94,7 +101,8 @@ export class Meter {
 
 /**
  * Two units for each KB of the greater of what an item was and what it is
- * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html). DynamoDB Local says 2 for each table, whatever a transaction holds.
+ * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html). DynamoDB Local
+ * says 2 for each table, whatever a transaction holds.
  */
 function transacted(before: number, after: number): number {
   return 2 * Math.max(1, Math.ceil(Math.max(before, after) / 1_024));
@@ -125,7 +133,10 @@ function nameOf(table: string, item: Item): string {
   return `${table} ${String(id?.S)} ${String(place?.S)}`;
 }
 
-/** Names and values, as they are counted (docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html). */
+/**
+ * Names and values, as they are counted
+ * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html).
+ */
 function sizeOf(item: Item): number {
   let bytes = 0;
   for (const [name, { S, N }] of Object.entries(item))

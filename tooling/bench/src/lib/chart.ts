@@ -38,7 +38,10 @@ function barsOf({ rows = [], counts = [] }: Section): Bar[] {
   ];
 }
 
-/** Ratios of a section as bars on a logarithmic axis, each with a mark at its target; `undefined` where there are none. */
+/**
+ * Ratios of a section as bars on a logarithmic axis, each with a mark at its target; `undefined`
+ * where there are none.
+ */
 export function chart(section: Section): string | undefined {
   const bars = barsOf(section);
   if (bars.length === 0) return undefined;

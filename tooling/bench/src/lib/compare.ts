@@ -18,7 +18,9 @@ export interface Times {
 
 /** How long a comparison goes on. */
 export interface Effort {
-  /** How often the sides take turns, after a round that warms up; 0: it is that round that counts. */
+  /**
+   * How often the sides take turns, after a round that warms up; 0: it is that round that counts.
+   */
   readonly blocks: number;
   /** Runs of a side in each of its blocks. */
   readonly runs: number;
@@ -27,11 +29,17 @@ export interface Effort {
 /** What was measured of several sides in one run. */
 export interface Comparison<Name extends string> {
   readonly times: (name: Name) => Times;
-  /** How many times as fast one side is as another: the median over the blocks of the ratio of their medians, so that what else the machine does hits both. */
+  /**
+   * How many times as fast one side is as another: the median over the blocks of the ratio of their
+   * medians, so that what else the machine does hits both.
+   */
   readonly speedOf: (name: Name, beside: Name) => number;
 }
 
-/** Measures sides in turns: each block of one is followed by a block of each other, and the order is reversed from one round to the next. */
+/**
+ * Measures sides in turns: each block of one is followed by a block of each other, and the order is
+ * reversed from one round to the next.
+ */
 export async function compare<Name extends string>(
   sides: Readonly<Record<Name, Side>>,
   { blocks, runs }: Effort,

@@ -11,19 +11,28 @@ const VERSION = '2025-06-18';
 /** A server in a process of its own. */
 export interface HttpServer {
   begin(): Promise<HttpClient>;
-  /** A client of a session that was begun elsewhere, on the connection of another client of this server, or on one of its own. */
+  /**
+   * A client of a session that was begun elsewhere, on the connection of another client of this
+   * server, or on one of its own.
+   */
   carryOn(session: string, beside?: HttpClient): HttpClient;
   /** Bytes of memory that its objects use. */
   memoryUsed(): Promise<number>;
   stop(): void;
 }
 
-/** A client of one session on one kept connection, no more than the protocol asks for: so that it is the server that is measured. */
+/**
+ * A client of one session on one kept connection, no more than the protocol asks for: so that it is
+ * the server that is measured.
+ */
 export interface HttpClient {
   readonly session: string;
   readonly agent: Agent;
   call(): Promise<void>;
-  /** Opens the standalone stream and resolves with the time to the first byte of its body, in milliseconds. */
+  /**
+   * Opens the standalone stream and resolves with the time to the first byte of its body, in
+   * milliseconds.
+   */
   firstByte(lastEventId: string): Promise<number>;
 }
 

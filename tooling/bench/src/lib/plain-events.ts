@@ -16,7 +16,10 @@ interface PlainEvents {
   ): Promise<string>;
 }
 
-/** Events of one session in an array, as the SDKs' examples keep them, with so many on the stream of its GET already. */
+/**
+ * Events of one session in an array, as the SDKs' examples keep them, with so many on the stream of
+ * its GET already.
+ */
 export function plainEvents(count: number): PlainEvents {
   const events = Array.from({ length: count }, () => ({ streamId: STANDALONE, message: message() }));
   return {

@@ -14,7 +14,9 @@ export interface Beside {
 /** One operation, ours and what it stands beside. */
 export interface Row {
   readonly operation: string;
-  /** Ours; where the operation says so, what was written by hand, beside the same at another size. */
+  /**
+   * Ours; where the operation says so, what was written by hand, beside the same at another size.
+   */
   readonly ours: Times;
   readonly beside: readonly Beside[];
   /** The most that our median shall be, in milliseconds; `undefined`: there is no such target. */

@@ -8,7 +8,10 @@ import { message } from './workload.ts';
 /** Events of each session before anything is measured. */
 export const EVENTS_OF_EACH = 100;
 
-/** So long that no read of a session that was not used for a while writes as well, which has to do with time and not with size. */
+/**
+ * So long that no read of a session that was not used for a while writes as well, which has to do
+ * with time and not with size.
+ */
 export const TOUCH_INTERVAL_MS = 1_800_000;
 
 /** A store with many sessions or few, and the same data by hand. */
@@ -41,8 +44,9 @@ export async function fillStore(
 }
 
 /**
- * Measures a large store beside a small one, ours and by hand. Using all sessions of the large one needs more of the machine's caches as well, so the large store
- * is also measured by the use of as many sessions as the small one has: what differs then is its size alone.
+ * Measures a large store beside a small one, ours and by hand. Using all sessions of the large one
+ * needs more of the machine's caches as well, so the large store is also measured by the use of as
+ * many sessions as the small one has: what differs then is its size alone.
  */
 export async function measureScale(small: Filled, large: Filled, { quick, say }: Scale): Promise<Row[]> {
   const rows: Row[] = [];

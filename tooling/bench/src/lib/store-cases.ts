@@ -2,7 +2,10 @@ import { compare, type Side } from './compare.ts';
 import type { Beside, Row, Scale } from './result.ts';
 import { message } from './workload.ts';
 
-/** One session, of ours or made by hand. Each method has done its work when it returns, or when what it returned resolves. */
+/**
+ * One session, of ours or made by hand. Each method has done its work when it returns, or when what
+ * it returned resolves.
+ */
 export interface Subject {
   append(message: object): unknown;
   get(): unknown;
@@ -23,7 +26,10 @@ export interface Subjects {
 /** What a backend shall reach, as ratios of speed. */
 export interface Targets {
   readonly append: number;
-  /** 64 at once over 64 sessions, and to one session: beside 64 one after the other, 64 unbatched at once, and one batch of 64. */
+  /**
+   * 64 at once over 64 sessions, and to one session: beside 64 one after the other, 64 unbatched at
+   * once, and one batch of 64.
+   */
   readonly spread: { readonly serial?: number; readonly unbatched?: number; readonly batch?: number };
   readonly focused: { readonly serial?: number; readonly unbatched?: number; readonly batch?: number };
   readonly get: number;
@@ -38,8 +44,8 @@ const REPLAYED = 1_000;
 /**
  * Measures each operation of a store beside the same by hand.
  *
- * @param longer How many times as often: where an operation takes a microsecond, V8 would else compile while it is measured. At most `10`, since logs would
- * outgrow their retention.
+ * @param longer How many times as often: where an operation takes a microsecond, V8 would else
+ * compile while it is measured. At most `10`, since logs would outgrow their retention.
  */
 export async function measureStore(
   ours: Subjects,
@@ -126,7 +132,10 @@ export async function measureStore(
   return rows;
 }
 
-/** A new session for each block, so that no log outgrows its retention, which costs something of its own. */
+/**
+ * A new session for each block, so that no log outgrows its retention, which costs something of its
+ * own.
+ */
 function one(subjects: Subjects, run: (subject: Subject) => unknown): Side {
   let subject: Subject | undefined;
   return {

@@ -20,7 +20,9 @@ export interface Followed {
 
 const MODULE = fileURLToPath(new URL('../tail-process.ts', import.meta.url));
 
-/** Measures the time from the append in this process to the event in another one, for both in turns. */
+/**
+ * Measures the time from the append in this process to the event in another one, for both in turns.
+ */
 export async function measureTails(
   ours: Followed,
   raw: Followed,

@@ -22,9 +22,10 @@ const EXPIRY_INDEX = 'by-expiry';
 type Item = Record<string, AttributeValue>;
 
 /**
- * The least that DynamoDB's interface allows for each operation, by hand: an item for each session, key and event, each write on the condition that the session is
- * live, in the same step, and each read strongly consistent but for listings and sweeps. Nothing is kept for a second use: no tokens of appends, no
- * sizes and no limits, no horizons.
+ * The least that DynamoDB's interface allows for each operation, by hand: an item for each session,
+ * key and event, each write on the condition that the session is live, in the same step, and each
+ * read strongly consistent but for listings and sweeps. Nothing is kept for a second use: no tokens
+ * of appends, no sizes and no limits, no horizons.
  */
 export class RawDynamoDb {
   readonly #client: DynamoDBClient;
@@ -85,7 +86,10 @@ export class RawDynamoDb {
     await this.#client.send(new UpdateItemCommand(this.#renewal(id, now, ['endedAt = :now'], {})));
   }
 
-  /** To one session each, at most one event to each of 50, or 99 to one: a transaction holds 100 items. */
+  /**
+   * To one session each, at most one event to each of 50, or 99 to one: a transaction holds 100
+   * items.
+   */
   async append(messages: ReadonlyMap<string, readonly object[]>, now: number): Promise<void> {
     const items = [...messages].flatMap(([id, events]): TransactWriteItem[] => {
       const before = this.#lastSeq.get(id) ?? 0;
@@ -131,7 +135,10 @@ export class RawDynamoDb {
     );
   }
 
-  /** The session comes after its events: whether it is live, and whether some were trimmed meanwhile. */
+  /**
+   * The session comes after its events: whether it is live, and whether some were trimmed
+   * meanwhile.
+   */
   async replay(id: string): Promise<number> {
     const events = await this.#query(`id = :id and begins_with(#item, :events)`, {
       ':id': { S: id },
@@ -159,7 +166,10 @@ export class RawDynamoDb {
     return (await this.#client.send(command)).Items?.length ?? 0;
   }
 
-  /** Finds what has expired, and deletes all that belongs to it, without looking whether somebody else does the same. */
+  /**
+   * Finds what has expired, and deletes all that belongs to it, without looking whether somebody
+   * else does the same.
+   */
   async sweep(now: number): Promise<number> {
     const command = new QueryCommand({
       TableName: this.#table,

@@ -41,8 +41,9 @@ interface Held {
 }
 
 /**
- * A plain Map of sessions by hand, behind asynchronous functions as every store is, with the checks that ours makes: that the session is live, that names and
- * values are what may be stored, and that sessions, logs and the whole stay below their bounds.
+ * A plain Map of sessions by hand, behind asynchronous functions as every store is, with the checks
+ * that ours makes: that the session is live, that names and values are what may be stored, and that
+ * sessions, logs and the whole stay below their bounds.
  */
 export function rawMemory(): Subjects {
   const sessions = new Map<string, Held>();

@@ -5,7 +5,10 @@ import type { Subject, Subjects } from '../lib/store-cases.ts';
 
 const TTL_MS = 1_800_000;
 
-/** The same rows by hand, in the tables that the package's migrations have made: postgres.js and nothing else, one statement for each write. */
+/**
+ * The same rows by hand, in the tables that the package's migrations have made: postgres.js and
+ * nothing else, one statement for each write.
+ */
 export interface RawPostgres extends Subjects {
   readonly subject: (id: string) => Subject;
   /** Creates a session and returns its id. */
@@ -48,7 +51,8 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     const text = JSON.stringify(value);
     const bytes = Buffer.byteLength(text) + key.length;
     const now = Date.now();
-    // Right where nobody else writes to the session meanwhile, and it notices when somebody does: without a lock before it looks.
+    // Right where nobody else writes to the session meanwhile, and it notices when somebody does:
+    // without a lock before it looks.
     const rows = await sql`
       with old as (
         select session.pk, session.state_version, kept.version, kept.bytes from ${sessions} as session

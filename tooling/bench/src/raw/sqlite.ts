@@ -5,7 +5,10 @@ import type { Subject, Subjects } from '../lib/store-cases.ts';
 
 const TTL_MS = 1_800_000;
 
-/** The same rows by hand, in the tables that the package's migrations have made: better-sqlite3 and nothing else. */
+/**
+ * The same rows by hand, in the tables that the package's migrations have made: better-sqlite3 and
+ * nothing else.
+ */
 export interface RawSqlite extends Subjects {
   readonly database: Database.Database;
   readonly subject: (id: string) => Subject;

@@ -19,7 +19,8 @@ export async function openContainer(kind: DatabaseKind, needs: ServerNeeds): Pro
   const client = await dockerEngine();
   const plan = kind.container(needs);
 
-  // Testcontainers' own cleaner may be off (TESTCONTAINERS_RYUK_DISABLED), and would come late after a crash.
+  // Testcontainers' own cleaner may be off (TESTCONTAINERS_RYUK_DISABLED), and would come late
+  // after a crash.
   const label = crypto.randomUUID();
   const release = protect({ kind: 'containers', label });
   const remove = async (): Promise<void> => {

@@ -13,12 +13,16 @@ export interface DynamoDbConfig {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
-/** The configuration of a client for the server at `url`. DynamoDB Local wants credentials, and takes any. */
+/**
+ * The configuration of a client for the server at `url`. DynamoDB Local wants credentials, and
+ * takes any.
+ */
 export function dynamoDbConfig(url: string): DynamoDbConfig {
   return { endpoint: url, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
 }
 
-// -sharedDb: the same tables whatever region and key a client names, so that a test may leave them to the environment.
+// -sharedDb: the same tables whatever region and key a client names, so that a test may leave them
+// to the environment.
 const serverOptions = (durable: boolean, folder: string): readonly string[] => [
   '-sharedDb',
   '-disableTelemetry',

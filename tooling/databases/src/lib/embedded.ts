@@ -16,7 +16,10 @@ const startTimeoutMs = 60_000;
 
 const noop = (): void => undefined;
 
-/** Starts a database's server as a process of this machine, on a free port, with its data in a temporary folder. */
+/**
+ * Starts a database's server as a process of this machine, on a free port, with its data in a
+ * temporary folder.
+ */
 export async function openEmbedded(kind: DatabaseKind, needs: ServerNeeds): Promise<OwnServer> {
   const folder = mkdtempSync(join(tmpdir(), `mcp-session-${kind.name}-`));
   const releaseFolder = protect({ kind: 'folder', path: folder });
@@ -83,7 +86,8 @@ class EmbeddedServer {
       try {
         return await this.#startOnce();
       } catch (error) {
-        // Processes of a killed server take a moment to go, and until then PostgreSQL refuses to start on their data.
+        // Processes of a killed server take a moment to go, and until then PostgreSQL refuses to
+        // start on their data.
         const lingering = error instanceof Error && error.message.includes('pre-existing shared memory block');
         if (!lingering || performance.now() > deadline) throw error;
         await setTimeout(100);
@@ -117,7 +121,8 @@ class EmbeddedServer {
 
   async #spawn(): Promise<Running> {
     const { file, cwd, identity, closeSignal } = this.#plan;
-    // A file, not pipes: nothing to read, nothing that fills up, and nothing that keeps this process alive.
+    // A file, not pipes: nothing to read, nothing that fills up, and nothing that keeps this
+    // process alive.
     const log = openSync(this.#logFile, 'w');
     const child = spawn(file, this.#plan.arguments(this.#port), {
       ...identity,

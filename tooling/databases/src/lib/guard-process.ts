@@ -1,4 +1,5 @@
-// Runs as a process of its own, started by guard.ts: ends what is still on its list when its standard input closes.
+// Runs as a process of its own, started by guard.ts: ends what is still on its list when its
+// standard input closes.
 import { readFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -34,7 +35,8 @@ async function endProcess(pid: number, signal: NodeJS.Signals): Promise<void> {
   }
 }
 
-// Its parent is dead, so the first process of the machine should take note of its end; that of a container may not.
+// Its parent is dead, so the first process of the machine should take note of its end; that of a
+// container may not.
 async function isZombie(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return /\) Z /.test(stat);

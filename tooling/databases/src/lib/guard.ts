@@ -21,8 +21,9 @@ let lastId = 0;
 /**
  * Has `resource` cleaned up when this process ends, however it ends.
  *
- * Handlers of this process cannot promise that: nothing runs in it after SIGKILL or a crash of the runtime. So a second
- * process holds the list, and cleans up when the pipe to this one closes. It ends with the last resource.
+ * Handlers of this process cannot promise that: nothing runs in it after SIGKILL or a crash of the
+ * runtime. So a second process holds the list, and cleans up when the pipe to this one closes. It
+ * ends with the last resource.
  *
  * @returns Call it when the resource is gone, or is in order without the guard.
  */

@@ -18,7 +18,10 @@ export interface TestSchema extends AsyncDisposable {
   dispose(): Promise<void>;
 }
 
-/** An empty database of one test, in a PostgreSQL server that is shared with others: for programs that choose their schema themselves. */
+/**
+ * An empty database of one test, in a PostgreSQL server that is shared with others: for programs
+ * that choose their schema themselves.
+ */
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string;
 
@@ -62,7 +65,9 @@ export async function createTestDatabase(url: string): Promise<TestDatabase> {
   return { url: own.href, dispose, [Symbol.asyncDispose]: dispose };
 }
 
-/** Draws a random prefix for tables in the DynamoDB at `url`; the tables are the test's to create. */
+/**
+ * Draws a random prefix for tables in the DynamoDB at `url`; the tables are the test's to create.
+ */
 export function createTestTables(url: string): TestTables {
   const prefix = `test-${randomPart()}-`;
   const config = dynamoDbConfig(url);

@@ -33,8 +33,8 @@ export interface JavaSearch {
 }
 
 /**
- * Finds a Java runtime: of `JAVA_HOME`, on the `PATH`, fetched before, or else fetched now, once, from the Adoptium
- * project by njre. No npm package ships one.
+ * Finds a Java runtime: of `JAVA_HOME`, on the `PATH`, fetched before, or else fetched now, once,
+ * from the Adoptium project by njre. No npm package ships one.
  *
  * @returns The command to run.
  * @throws Error that says what was tried, and how to install one.

@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 /**
- * Ends a process and its children with SIGKILL, as the kernel does when memory runs out or a container is killed.
+ * Ends a process and its children with SIGKILL, as the kernel does when memory runs out or a
+ * container is killed.
  *
- * A PostgreSQL whose main process alone is killed lives on in a backend that is at work, which may even commit, and
- * refuses to start again until that is done.
+ * A PostgreSQL whose main process alone is killed lives on in a backend that is at work, which may
+ * even commit, and refuses to start again until that is done.
  */
 export async function killTree(pid: number): Promise<void> {
   // Stopped, it has no more children while they are counted.

@@ -5,7 +5,10 @@ export type DatabaseName = 'postgres' | 'dynamodb';
 export interface ServerNeeds {
   /** The data outlives a restart of the server. */
   readonly durable: boolean;
-  /** The data outlives a loss of power, where the database can do that: what was acknowledged was on the disk. */
+  /**
+   * The data outlives a loss of power, where the database can do that: what was acknowledged was on
+   * the disk.
+   */
   readonly flushed: boolean;
 }
 
@@ -19,7 +22,10 @@ export interface DatabaseKind {
   /** What such a URL may begin with, as `URL.protocol` gives it. */
   readonly protocols: readonly string[];
 
-  /** Asks the server at `url` once; resolves to its product and version, rejects when it does not answer. */
+  /**
+   * Asks the server at `url` once; resolves to its product and version, rejects when it does not
+   * answer.
+   */
   probe(url: string): Promise<string>;
 
   container(needs: ServerNeeds): ContainerPlan;

@@ -12,11 +12,15 @@ export interface OpenOptions {
   /** Where the variables are read from. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 
-  /** Receives one line that says which source was chosen, and why none before it. Default: nothing is said. */
+  /**
+   * Receives one line that says which source was chosen, and why none before it. Default: nothing
+   * is said.
+   */
   readonly log?: (line: string) => void;
 
   /**
-   * Whether the server flushes what it acknowledges to the disk, as in production. One of the environment does as it is set up.
+   * Whether the server flushes what it acknowledges to the disk, as in production. One of the
+   * environment does as it is set up.
    *
    * Default: `false`, which is faster.
    */
@@ -26,10 +30,12 @@ export interface OpenOptions {
 /**
  * Opens a test database to share: from the environment, else from Docker, else embedded.
  *
- * What it leaves behind is removed when it is closed, and as well when this process dies without closing it.
+ * What it leaves behind is removed when it is closed, and as well when this process dies without
+ * closing it.
  *
  * @throws RangeError when `MCP_SESSION_TEST_DATABASES` has an unknown value.
- * @throws ForcedSourceError when a source that was asked for, by that variable or by a URL, does not work.
+ * @throws ForcedSourceError when a source that was asked for, by that variable or by a URL, does
+ * not work.
  * @throws AggregateError when no source works; its message names each and says why.
  */
 export async function openDatabase(database: DatabaseName, options: OpenOptions = {}): Promise<DatabaseServer> {
@@ -45,7 +51,8 @@ export async function openDatabase(database: DatabaseName, options: OpenOptions 
 }
 
 /**
- * Starts a server for one test alone, which may stop it, kill it and start it again: from Docker, else embedded.
+ * Starts a server for one test alone, which may stop it, kill it and start it again: from Docker,
+ * else embedded.
  *
  * A server of the environment belongs to somebody else, so that source never applies here.
  *

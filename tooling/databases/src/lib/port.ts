@@ -1,10 +1,14 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
-/** A TCP port that nobody listens on now. Another process may take it before it is used: be ready to ask again. */
+/**
+ * A TCP port that nobody listens on now. Another process may take it before it is used: be ready to
+ * ask again.
+ */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  // On all addresses, not on the loopback only: that is where DynamoDB Local and Docker will listen.
+  // On all addresses, not on the loopback only: that is where DynamoDB Local and Docker will
+  // listen.
   server.listen(0);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

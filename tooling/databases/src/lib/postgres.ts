@@ -6,9 +6,10 @@ import { createCluster } from './postgres-cluster.ts';
 /**
  * Settings of the test servers.
  *
- * Unless it is asked for, what they give up is the safety of the data when the machine itself loses power. What they keep: a commit is in the
- * hands of the operating system before it is acknowledged (`synchronous_commit` stays on), so nothing acknowledged is
- * lost when the server is killed, and tests with `kill -9` mean what they say.
+ * Unless it is asked for, what they give up is the safety of the data when the machine itself loses
+ * power. What they keep: a commit is in the hands of the operating system before it is acknowledged
+ * (`synchronous_commit` stays on), so nothing acknowledged is lost when the server is killed, and
+ * tests with `kill -9` mean what they say.
  */
 const settings = ({ flushed }: ServerNeeds): readonly string[] => [
   'max_connections=200',
@@ -18,7 +19,8 @@ const settings = ({ flushed }: ServerNeeds): readonly string[] => [
 const user = 'postgres';
 const database = 'postgres';
 
-// The user's databases sort text by the rules of a language; a test database that sorts by bytes hides what comes of it.
+// The user's databases sort text by the rules of a language; a test database that sorts by bytes
+// hides what comes of it.
 const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'];
 
 /** PostgreSQL. Its data outlives a restart always. */

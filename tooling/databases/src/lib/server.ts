@@ -15,14 +15,18 @@ export interface DatabaseAddress {
 
 /** A running test database, and the handle to let go of it. */
 export interface DatabaseServer extends DatabaseAddress, AsyncDisposable {
-  /** Ends the server and removes its data, unless it comes from the environment: then it is left alone. Safe to repeat. */
+  /**
+   * Ends the server and removes its data, unless it comes from the environment: then it is left
+   * alone. Safe to repeat.
+   */
   close(): Promise<void>;
 }
 
 /**
  * A server that belongs to one test, which may do to it what it likes.
  *
- * Port, URL and all acknowledged writes survive `stop`, `kill`, `start` and `restart`. Each may be called in any state.
+ * Port, URL and all acknowledged writes survive `stop`, `kill`, `start` and `restart`. Each may be
+ * called in any state.
  */
 export interface OwnServer extends DatabaseServer {
   /** Ends the server in good order; resolves when it is gone. */

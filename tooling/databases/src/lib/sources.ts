@@ -12,7 +12,10 @@ export const modeVariable = 'MCP_SESSION_TEST_DATABASES';
 export interface Source<Server> {
   readonly name: SourceName;
 
-  /** Resolves to a server that answers. A rejection says why this source does not apply, and what would make it. */
+  /**
+   * Resolves to a server that answers. A rejection says why this source does not apply, and what
+   * would make it.
+   */
   readonly open: () => Promise<Server>;
 }
 

@@ -16,7 +16,10 @@ declare module 'vitest' {
   interface ProvidedContext extends ProvidedDatabases {}
 }
 
-/** A global setup of vitest: opens one database for the whole run and gives its address to the tests. */
+/**
+ * A global setup of vitest: opens one database for the whole run and gives its address to the
+ * tests.
+ */
 export function globalSetup(database: DatabaseName): (project: TestProject) => Promise<() => Promise<void>> {
   return async (project) => {
     const server = await openDatabase(database, { log: (line) => project.vitest.logger.log(line) });

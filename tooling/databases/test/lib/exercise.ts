@@ -17,7 +17,10 @@ import {
   type OwnServer,
 } from '../../src/index.ts';
 
-/** Uses a PostgreSQL as a test of a backend would: a schema of its own, or a database, which is gone afterwards. */
+/**
+ * Uses a PostgreSQL as a test of a backend would: a schema of its own, or a database, which is gone
+ * afterwards.
+ */
 export async function exercisePostgres(url: string): Promise<void> {
   const sql = connect(url, { max: 1, onnotice: () => undefined });
   try {
@@ -43,7 +46,10 @@ export async function exercisePostgres(url: string): Promise<void> {
   }
 }
 
-/** Uses a DynamoDB as a test of a backend would: tables of its own, which are gone afterwards, transactions included. */
+/**
+ * Uses a DynamoDB as a test of a backend would: tables of its own, which are gone afterwards,
+ * transactions included.
+ */
 export async function exerciseDynamoDb(url: string): Promise<void> {
   const { prefix, config, dispose } = createTestTables(url);
   const client = new DynamoDBClient(config);
@@ -81,7 +87,10 @@ export async function exerciseDynamoDb(url: string): Promise<void> {
   }
 }
 
-/** Kills and restarts a PostgreSQL under an open connection: each acknowledged row is there afterwards, at the same URL. */
+/**
+ * Kills and restarts a PostgreSQL under an open connection: each acknowledged row is there
+ * afterwards, at the same URL.
+ */
 export async function exercisePostgresFaults(server: OwnServer): Promise<void> {
   // One connection that is at work when its server dies, and one that comes back by itself.
   const busy = connect(server.url, { max: 1, onnotice: () => undefined });

@@ -1,4 +1,5 @@
-// A process of its own, for guard.test.ts: opens the databases that its arguments name, says so, and waits to be killed.
+// A process of its own, for guard.test.ts: opens the databases that its arguments name, says so,
+// and waits to be killed.
 import { type DatabaseName, openDatabase } from '../../src/index.ts';
 
 const names = process.argv.slice(2) as DatabaseName[];

@@ -15,7 +15,10 @@ export interface Remains {
   readonly after: { readonly folders: string[]; readonly answering: number };
 }
 
-/** Opens databases in another process, ends it by `signal`, and looks at what is left once its guard is through. */
+/**
+ * Opens databases in another process, ends it by `signal`, and looks at what is left once its guard
+ * is through.
+ */
 export async function remainsAfter(
   signal: NodeJS.Signals,
   source: SourceName,

@@ -30,7 +30,10 @@ export interface Misbehaviour {
   readonly trouble?: Trouble | undefined;
 }
 
-/** Opens a store the way an application does, with no sweeps of its own: the run decides when one runs. */
+/**
+ * Opens a store the way an application does, with no sweeps of its own: the run decides when one
+ * runs.
+ */
 export async function openStore(
   address: Address,
   { bug, trouble }: Misbehaviour = {},

@@ -15,7 +15,10 @@ function blind(commit: StateCommit): StateCommit {
   return { ...commit, writes: commit.writes.map((write) => ({ ...write, expectedVersion: undefined })) };
 }
 
-/** Bugs of the kinds that databases and drivers have shown, planted in every worker. The run must find each. */
+/**
+ * Bugs of the kinds that databases and drivers have shown, planted in every worker. The run must
+ * find each.
+ */
 const bugs = {
   /** A compare-and-set that does not compare. */
   'blind-compare-and-set': (right) => ({ commitState: (commit, now) => right.commitState(blind(commit), now) }),

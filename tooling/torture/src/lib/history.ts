@@ -76,7 +76,9 @@ export function clock(): number {
   return Number(process.hrtime.bigint() / 1_000n);
 }
 
-/** Writes a history synchronously, so that what was written down survives a SIGKILL of its process. */
+/**
+ * Writes a history synchronously, so that what was written down survives a SIGKILL of its process.
+ */
 export class HistoryWriter {
   readonly #file: number;
 
@@ -89,7 +91,10 @@ export class HistoryWriter {
   }
 }
 
-/** Reads what the processes of a round wrote down. The last line of one that was killed can be cut off. */
+/**
+ * Reads what the processes of a round wrote down. The last line of one that was killed can be cut
+ * off.
+ */
 export function readHistory(paths: readonly string[]): Operation[] {
   const begun = new Map<string, Begun>();
   const ended = new Map<string, Ended>();

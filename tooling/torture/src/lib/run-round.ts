@@ -15,7 +15,9 @@ import { readLog } from './work/events.ts';
 import { type Pools, PRINCIPAL } from './work/sessions.ts';
 import { readCounters } from './work/state.ts';
 
-/** One round: sessions of its own, a crew that works on them, and a look at everything afterwards. */
+/**
+ * One round: sessions of its own, a crew that works on them, and a look at everything afterwards.
+ */
 export interface RoundOptions {
   readonly storage: Storage;
   readonly number: number;
@@ -115,7 +117,10 @@ async function finalSession(session: Session): Promise<FinalSession> {
   return { log: await readLog(session), lastSeq: session.lastSeq, ...(await readCounters(session)) };
 }
 
-/** Ends all sessions, sweeps on several nodes at once when all is past its time, and looks for rows that are still there. */
+/**
+ * Ends all sessions, sweeps on several nodes at once when all is past its time, and looks for rows
+ * that are still there.
+ */
 async function leftovers(store: SessionStore, { storage, bug }: RoundOptions, before: RowCounts): Promise<string[]> {
   for (let cursor: string | undefined; ;) {
     const page = await store.list({ limit: 200, ...(cursor !== undefined && { cursor }) });

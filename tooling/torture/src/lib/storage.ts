@@ -26,7 +26,10 @@ export interface Storage {
   dispose(): Promise<void>;
 }
 
-/** A server for the run. `address` is of one that is there already; otherwise one is started, and may be killed. */
+/**
+ * A server for the run. `address` is of one that is there already; otherwise one is started, and
+ * may be killed.
+ */
 export async function openStorage(backend: BackendName, url?: string): Promise<Storage> {
   switch (backend) {
     case 'sqlite':

@@ -23,7 +23,9 @@ export interface TortureOptions {
   readonly onRound?: (report: RoundReport, number: number) => void;
 }
 
-/** What a run did and saw, all rounds together. It ends with the first round that finds a problem. */
+/**
+ * What a run did and saw, all rounds together. It ends with the first round that finds a problem.
+ */
 export type TortureReport = Omit<RoundReport, 'folder'> & {
   readonly rounds: number;
   readonly folder: string | undefined;
@@ -31,7 +33,10 @@ export type TortureReport = Omit<RoundReport, 'folder'> & {
   readonly tookMs: number;
 };
 
-/** Lets processes do at random what a store allows, harms them and their database, and looks whether every promise was kept. */
+/**
+ * Lets processes do at random what a store allows, harms them and their database, and looks whether
+ * every promise was kept.
+ */
 export async function torture(options: TortureOptions): Promise<TortureReport> {
   const { backend, ms, seed, roundMs = 10_000, workers = 3, faults = true, bug, url, onRound } = options;
   const storage = await openStorage(backend, url);

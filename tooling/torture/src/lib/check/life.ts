@@ -4,7 +4,9 @@ import { bySession, type Check, type Round } from './round.ts';
 /** Codes that are an answer, wherever they come. */
 const ANSWERS: ReadonlySet<string> = new Set(['STATE_CONFLICT', 'PROFILE_CONFLICT', 'EVENTS_TRIMMED']);
 
-/** Sessions: one end, nothing after it, nothing for strangers, and no error that nobody has made. */
+/**
+ * Sessions: one end, nothing after it, nothing for strangers, and no error that nobody has made.
+ */
 export const checkLives: Check = (round) => [...ends(round), ...strangers(round), ...errors(round)];
 
 function ends({ operations }: Round): string[] {
@@ -22,7 +24,10 @@ function ends({ operations }: Round): string[] {
   });
 }
 
-/** What must fail once a session has ended. Its handles still stand for it, so that `tail` and `touch` may end quietly. */
+/**
+ * What must fail once a session has ended. Its handles still stand for it, so that `tail` and
+ * `touch` may end quietly.
+ */
 function succeeded({ name, outcome, got, delivered }: Operation): boolean {
   if (outcome !== 'done') return false;
   switch (name) {

@@ -1,7 +1,10 @@
 import type { Delivered, Operation } from '../history.ts';
 import { bySession, type Check, disorder, type FinalSession, type Round } from './round.ts';
 
-/** Logs: nothing that was acknowledged is lost, nothing is there twice, one number is one event for everybody. */
+/**
+ * Logs: nothing that was acknowledged is lost, nothing is there twice, one number is one event for
+ * everybody.
+ */
 export const checkLogs: Check = (round) => {
   const appends = bySession(round.operations, 'append');
   const observed = observations(round);
@@ -57,7 +60,10 @@ function numbers(session: string, appends: readonly Operation[], seen: readonly 
   return problems;
 }
 
-/** What was acknowledged before another append began has a smaller number. So have calls of one process in one turn. */
+/**
+ * What was acknowledged before another append began has a smaller number. So have calls of one
+ * process in one turn.
+ */
 function order(session: string, appends: readonly Operation[]): string[] {
   const done = appends.filter(({ outcome }) => outcome === 'done');
   return disorder(done.map(({ id, at, endedAt, got }) => ({ id, at, endedAt, value: Number(got) }))).map(

@@ -16,7 +16,10 @@ export interface Round {
   readonly operations: readonly Operation[];
   /** The sessions that were not ended. */
   readonly final: ReadonlyMap<string, FinalSession>;
-  /** Whether databases or connections were made to fail, so that calls may fail with a retryable `STORE_…`. */
+  /**
+   * Whether databases or connections were made to fail, so that calls may fail with a retryable
+   * `STORE_…`.
+   */
   readonly faults: boolean;
 }
 
@@ -32,7 +35,8 @@ export function bySession(operations: readonly Operation[], name: Operation['nam
 }
 
 /**
- * Pairs of calls of which one had ended before the other began, and whose values are not in that order.
+ * Pairs of calls of which one had ended before the other began, and whose values are not in that
+ * order.
  *
  * @param calls Calls that were done, with the value that must grow.
  */

@@ -50,7 +50,10 @@ function pairs({ operations }: Round): string[] {
     .map(({ id, session, got }) => `${id} read two halves of a commit in ${session}: ${JSON.stringify(got)}`);
 }
 
-/** A key that one worker alone uses, one call after the other. What a killed worker had sent may come true at any later time. */
+/**
+ * A key that one worker alone uses, one call after the other. What a killed worker had sent may
+ * come true at any later time.
+ */
 function ownKeys({ operations }: Round): string[] {
   const calls = operations.filter(({ name }) => name === 'setOwn' || name === 'getOwn' || name === 'removeOwn');
   return [...Map.groupBy(calls, ({ session, given }) => `${String(given['key'])} of ${session}`)].flatMap(

@@ -53,7 +53,8 @@ export async function replay(session: Session, random: Random, recorder: Recorde
 }
 
 /**
- * Follows the log, or a stream of it. When `drained` tells the newest number, it ends when it has come there.
+ * Follows the log, or a stream of it. When `drained` tells the newest number, it ends when it has
+ * come there.
  *
  * It says `late` where that takes longer than six seconds.
  */

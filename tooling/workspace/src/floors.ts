@@ -1,0 +1,73 @@
+import { posix } from 'node:path';
+import type { Import } from './imports.ts';
+
+/**
+ * The folders in `src/lib` of each published package, lowest floor first. A file imports files of
+ * its own folder and of lower floors. Names that share a floor do not import each other.
+ *
+ * A name is a folder or a file. `*` stands for every file directly in `src/lib` that has no name of
+ * its own here. A package whose `src/lib` has folders must have an entry.
+ */
+export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'packages/core': [['*'], ['memory']],
+  'packages/conformance': [['requirements'], ['*'], ['cases'], ['generated'], ['cases.ts'], ['describe.ts']],
+};
+
+const BASE = 'src/lib/';
+
+/** Every import of a package's sources that goes up or sideways, in words. */
+export function floorViolations(
+  order: readonly (readonly string[])[] | undefined,
+  files: readonly string[],
+  imports: readonly Import[],
+): string[] {
+  const inside = files.filter((file) => file.startsWith(BASE));
+  if (!order) {
+    const folders = new Set(inside.map((file) => nameOf(file)).filter((name) => !name.includes('.')));
+    return [...folders].map((name) => `${BASE}${name} has no floor in tooling/workspace/src/floors.ts`);
+  }
+  const place = (file: string): Place | undefined => placeOf(order, nameOf(file));
+  const homeless = inside.filter((file) => !place(file)).map((file) => `${file} is on no floor`);
+  return [...homeless, ...unusedNames(order, inside), ...wrongImports(place, imports)];
+}
+
+/** Where a file is: its floor, and the name that it goes by there. */
+interface Place {
+  readonly floor: number;
+  readonly name: string;
+}
+
+function nameOf(file: string): string {
+  return file.slice(BASE.length).split('/')[0] ?? '';
+}
+
+function placeOf(order: readonly (readonly string[])[], name: string): Place | undefined {
+  const floor = order.findIndex((names) => names.includes(name));
+  if (floor !== -1) return { floor, name };
+  const rest = order.findIndex((names) => names.includes('*'));
+  return rest === -1 || !name.includes('.') ? undefined : { floor: rest, name: '*' };
+}
+
+function unusedNames(order: readonly (readonly string[])[], inside: readonly string[]): string[] {
+  const names = new Set(inside.map((file) => nameOf(file)));
+  return order
+    .flat()
+    .filter((name) => name !== '*' && !names.has(name))
+    .map((name) => `${BASE}${name} is not there`);
+}
+
+function wrongImports(place: (file: string) => Place | undefined, imports: readonly Import[]): string[] {
+  return imports.flatMap((found) => {
+    if (found.computed || !found.specifier.startsWith('.') || !found.file.startsWith(BASE)) return [];
+    const target = targetOf(found);
+    const from = place(found.file);
+    const to = target.startsWith(BASE) ? place(target) : undefined;
+    const down = from && to && (to.floor < from.floor || (to.floor === from.floor && to.name === from.name));
+    return down ? [] : [`${found.file} imports ${target}`];
+  });
+}
+
+/** The file that a relative import names, with its path from the package's folder. */
+export function targetOf({ file, specifier }: Pick<Import, 'file' | 'specifier'>): string {
+  return posix.join(posix.dirname(file), specifier);
+}
