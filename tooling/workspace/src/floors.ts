@@ -5,12 +5,15 @@ import type { Import } from './imports.ts';
  * The folders in `src/lib` of each published package, lowest floor first. A file imports files of
  * its own folder and of lower floors. Names that share a floor do not import each other.
  *
- * A name is a folder or a file. `*` stands for every file directly in `src/lib` that has no name of
+ * A name is a folder or a file. `*` stands for everything directly in `src/lib` that has no name of
  * its own here. A package whose `src/lib` has folders must have an entry.
  */
 export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'packages/core': [['*'], ['memory']],
   'packages/conformance': [['requirements'], ['*'], ['cases'], ['generated'], ['cases.ts'], ['describe.ts']],
+  'packages/sqlite': [['client'], ['*'], ['sessions'], ['events', 'state'], ['backend.ts'], ['create-store.ts']],
+  'packages/postgres': [['*'], ['events'], ['sessions'], ['state'], ['backend.ts'], ['create-store.ts']],
+  'packages/dynamodb': [['*'], ['state'], ['ttl-maintenance.ts'], ['sweep.ts'], ['backend.ts'], ['create-store.ts']],
 };
 
 const BASE = 'src/lib/';
@@ -45,7 +48,7 @@ function placeOf(order: readonly (readonly string[])[], name: string): Place | u
   const floor = order.findIndex((names) => names.includes(name));
   if (floor !== -1) return { floor, name };
   const rest = order.findIndex((names) => names.includes('*'));
-  return rest === -1 || !name.includes('.') ? undefined : { floor: rest, name: '*' };
+  return rest === -1 ? undefined : { floor: rest, name: '*' };
 }
 
 function unusedNames(order: readonly (readonly string[])[], inside: readonly string[]): string[] {

@@ -27,7 +27,7 @@ describe('folders inside a package', () => {
 });
 
 describe('what the check of folders sees', () => {
-  const order = [['protocol'], ['*'], ['node', 'lambda']];
+  const order = [['protocol'], ['options.ts'], ['node', 'lambda'], ['*']];
   const files = ['src/index.ts', 'src/lib/protocol/ids.ts', 'src/lib/options.ts', 'src/lib/node/a.ts'];
   const all = [...files, 'src/lib/lambda/b.ts'];
   const arrow = (file: string, specifier: string, typeOnly = false) => ({ file, specifier, typeOnly, computed: false });
@@ -36,6 +36,7 @@ describe('what the check of folders sees', () => {
     ['a higher folder', 'src/lib/protocol/ids.ts', '../node/a.ts', 'src/lib/node/a.ts'],
     ['a higher file', 'src/lib/protocol/ids.ts', '../options.ts', 'src/lib/options.ts'],
     ['a folder of the same floor', 'src/lib/node/a.ts', '../lambda/b.ts', 'src/lib/lambda/b.ts'],
+    ['what has no floor of its own', 'src/lib/node/a.ts', '../handler.ts', 'src/lib/handler.ts'],
     ['an entry', 'src/lib/node/a.ts', '../../index.ts', 'src/index.ts'],
   ])('refuses an import of %s, types included', (_, file, specifier, target) => {
     expect(floorViolations(order, all, [arrow(file, specifier)])).toEqual([`${file} imports ${target}`]);
