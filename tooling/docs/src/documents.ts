@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { home, pageOf } from '@mcp-session-tooling/workspace/metadata';
 import { root } from '@mcp-session-tooling/workspace/packages';
 
 /** A fenced code block of a document. */
@@ -89,10 +90,16 @@ export function linkedDocuments(document: Document): string[] {
     .filter((path) => path.endsWith('.md'));
 }
 
+// Absolute links into the repository are checked like relative ones.
+const ours = new RegExp(`^${pageOf(home()).replaceAll('.', '\\.')}/(?:blob|tree)/main/`);
+
 function linksOf(document: Document): string[] {
   const prose = proseOf(document).replaceAll(/`[^`\n]*`/g, '');
   return [...prose.matchAll(/\]\((?<target>[^)\s]+)\)/g)]
     .map((match) => match.groups?.['target'] ?? '')
+    .map((target) =>
+      ours.test(target) ? posix.relative(posix.dirname(document.path), target.replace(ours, '')) : target,
+    )
     .filter((target) => !/^[a-z]+:/.test(target));
 }
 

@@ -5,6 +5,7 @@
 // every package's tests main.ts test <folder>... the tests of some packages alone, such as
 // packages/core
 import { wrapFiles } from './comments.ts';
+import { home, releaseProblems, writeMetadata } from './metadata.ts';
 import { summary, type StepResult } from './report.ts';
 import { build, checks, tests, type Step } from './steps.ts';
 
@@ -34,10 +35,17 @@ async function runAll(steps: readonly Step[]): Promise<StepResult[]> {
   return results;
 }
 
+function done(lines: readonly string[], exitCode = 0): never {
+  for (const line of lines) console.log(line);
+  process.exit(exitCode);
+}
+
 const [command, ...folders] = process.argv.slice(2);
-if (command === 'wrap') {
-  for (const file of wrapFiles(true, folders)) console.log(file);
-  process.exit();
+if (command === 'wrap') done(wrapFiles(true, folders));
+if (command === 'metadata') done(writeMetadata(true));
+if (command === 'check-release') {
+  const problems = releaseProblems(home());
+  done(problems, problems.length > 0 ? 1 : 0);
 }
 try {
   const results = await runAll(stepsOf(command, folders));

@@ -79,6 +79,11 @@ it('publishing runs nothing of the repository, and only after somebody has appro
   expect(publish.match(/(?<=uses: )[^@]+/g)).toEqual(['actions/setup-node', 'actions/download-artifact']);
 });
 
+it('packing starts with the check that refuses a placeholder for the repository', () => {
+  const pack = new Map(jobsOf('.github/workflows/release.yml')).get('pack') ?? '';
+  expect(pack.match(/(?<=- run: ).+/g)?.[0]).toBe('pnpm run check-release');
+});
+
 it('the pnpm of the workflows is the pinned one, with its integrity', () => {
   const { packageManager } = JSON.parse(read('package.json')) as { packageManager: string };
   const { packages } = JSON.parse(read('.github/pnpm/package-lock.json')) as {
