@@ -6,10 +6,10 @@ import { start } from './support/harness.ts';
 import { lines } from './support/lines.ts';
 import { initialize } from './support/raw.ts';
 
-const documented: Promise<string> = readFile(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
+const documented: Promise<string> = readFile(new URL('../../../docs/reference/errors.md', import.meta.url), 'utf8');
 
 describe('statuses', () => {
-  it('each code has one, as docs/errors.md says; each 500 and each failure of the store is told to the operator', async () => {
+  it('each code has one, as docs/reference/errors.md says; each 500 and each failure of the store is told to the operator', async () => {
     const sections = (await documented).split(/^### /m).slice(1);
     const codes = sections.map((section) => /^`([A-Z_]+)`/.exec(section)?.[1] as SessionErrorCode);
     expect(codes).toHaveLength(27);

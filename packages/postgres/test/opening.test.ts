@@ -62,7 +62,7 @@ describe('migrations', () => {
     await sql.unsafe(`grant usage on schema ${schema} to ${role}`);
     await expect(createPostgresStore({ url, schema })).rejects.toMatchObject({ code: 'STORE_DENIED' });
     await migratePostgres({ url: owner, schema });
-    // The grants of docs/operations.md.
+    // The grants of docs/operating/postgres.md.
     await sql.unsafe(`grant select, insert, update, delete on all tables in schema ${schema} to ${role}`);
     const store = await createPostgresStore({ url, schema });
     onTestFinished(() => store.close());

@@ -69,7 +69,7 @@ describe('documents', () => {
   });
 
   it('explain every error code and no other', () => {
-    expect(headingNames(textOf('docs/errors.md')).toSorted()).toEqual(errorCodes().toSorted());
+    expect(headingNames(textOf('docs/reference/errors.md')).toSorted()).toEqual(errorCodes().toSorted());
   });
 
   it.each(published.map(({ folder }) => folder))('of %s name every option', (folder) => {
@@ -79,7 +79,7 @@ describe('documents', () => {
   });
 
   it('explain every promise of the kit and no other', () => {
-    expect(rowNames(textOf('docs/contract.md')).toSorted()).toEqual(Object.keys(requirements).toSorted());
+    expect(rowNames(textOf('docs/reference/contract.md')).toSorted()).toEqual(Object.keys(requirements).toSorted());
   });
 });
 
@@ -176,6 +176,6 @@ function outputAfter(block: Block): Block | undefined {
  * names stand there.
  */
 function withoutTheirNames(document: Document): Document {
-  if (!document.path.startsWith('docs/coming-from-')) return document;
+  if (!document.path.startsWith('docs/guides/from-the-')) return document;
   return { ...document, text: document.text.replaceAll(/^\|[^|\n]*\|/gm, '|') };
 }

@@ -2,7 +2,7 @@ import { formatPath } from './json-faults.ts';
 
 /**
  * Every code that a {@link SessionError} can carry. Codes are stable: a release that changes what one means is a major one.
- * `docs/errors.md` has a section for each.
+ * `docs/reference/errors.md` has a section for each.
  */
 export type SessionErrorCode =
   | 'SESSION_NOT_FOUND'
