@@ -2,7 +2,7 @@ import { createMemoryStore } from '@mcp-session/core/memory';
 import { McpServer } from '@modelcontextprotocol/server';
 import { request as sendRequest } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { noteAddress } from '../src/lib/loopback.ts';
+import { noteAddress } from '../src/lib/request/loopback.ts';
 import { createDualEraHandler, type SessionHandler } from '../src/v2.ts';
 import { start } from './support/harness.ts';
 import { Connection, frameworks, listening, wire } from './support/keep-alive.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { OpenRequests } from '../src/lib/open-requests.ts';
+import { OpenRequests } from '../src/lib/session/open-requests.ts';
 
 /** The quickest of some runs, in milliseconds: what else the machine does makes a run slower and none quicker. */
 function quickest(work: () => void): number {

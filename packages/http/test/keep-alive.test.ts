@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { errorToResponse } from '../src/lib/http-errors.ts';
+import { errorToResponse } from '../src/lib/protocol/http-errors.ts';
 import { type FetchHandler, type NodeHandlerOptions, toNodeHandler } from '../src/node.ts';
 import { createSessionHandler, type SessionHandler, type AuthInfo } from '../src/v2.ts';
 import { Connection, frameworks, listening, wire } from './support/keep-alive.ts';

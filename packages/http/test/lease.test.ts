@@ -1,6 +1,6 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { expect, it, onTestFinished } from 'vitest';
-import { NodeLease } from '../src/lib/lease.ts';
+import { NodeLease } from '../src/lib/cluster/lease.ts';
 import { eventually } from './support/harness.ts';
 
 const WEEK_MS = 7 * 86_400_000;

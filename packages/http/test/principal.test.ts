@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultPrincipal } from '../src/lib/principal.ts';
+import { defaultPrincipal } from '../src/lib/request/principal.ts';
 import { start } from './support/harness.ts';
 import { lines } from './support/lines.ts';
 import { initialize } from './support/raw.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Quiet } from '../src/lib/quiet.ts';
+import { Quiet } from '../src/lib/session/quiet.ts';
 import { eventually, gate, start } from './support/harness.ts';
 import type { ServerPort } from './support/line.ts';
 import { lines } from './support/lines.ts';

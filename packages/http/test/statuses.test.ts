@@ -1,7 +1,7 @@
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { errorToResponse, isOurs } from '../src/lib/http-errors.ts';
+import { errorToResponse, isOurs } from '../src/lib/protocol/http-errors.ts';
 import { start } from './support/harness.ts';
 import { lines } from './support/lines.ts';
 import { initialize } from './support/raw.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { whenExpired } from '../src/lib/token-expiry.ts';
 import { gate, start } from './support/harness.ts';
 import type { Json, Line, TestAuth, Tool } from './support/line.ts';
 import { lines } from './support/lines.ts';
 import { SseReader } from './support/raw.ts';
+import { whenExpired } from '../src/lib/stream/token-expiry.ts';
 
 /** How long a token is good for here: what is promised at the least. */
 const TOKEN_MS = 1_000;

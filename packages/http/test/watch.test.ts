@@ -1,10 +1,10 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Bounds } from '../src/lib/bounds.ts';
-import { LocalSession } from '../src/lib/local-session.ts';
-import { OutgoingIds } from '../src/lib/outgoing-ids.ts';
-import { StoreHealth } from '../src/lib/store-health.ts';
-import { SessionTransport } from '../src/lib/transport.ts';
+import { LocalSession } from '../src/lib/session/local-session.ts';
+import { StoreHealth } from '../src/lib/store/health.ts';
+import { SessionTransport } from '../src/lib/session/transport.ts';
+import { Bounds } from '../src/lib/stream/bounds.ts';
+import { ServerRequestIds } from '../src/lib/session/server-request-ids.ts';
 
 describe('requests at work', () => {
   it('keep the lease, also one that begins in the moment in which the last one ends', async () => {
@@ -17,14 +17,14 @@ describe('requests at work', () => {
       const health = new StoreHealth(false, quiet, quiet);
       const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
       const bounds = new Bounds({ maxOpenRequests: 9, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 9 });
-      const transport = new SessionTransport(session.id, new OutgoingIds('0123456789abcdef'), async () => undefined);
-      const settings = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, bounds, onError: quiet };
-      const server = { connect: async () => undefined, close: () => transport.close() };
-      const local = new LocalSession(session, server, transport, settings);
+      const context = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, bounds };
+      const server = { connect: async () => undefined, close: (): Promise<void> => transport.close() };
+      const local = new LocalSession(session, server, { ...context, onClosed: quiet, onError: quiet });
+      const { transport } = local;
       const begin = (id: number): void => {
         const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined };
         transport.request({ jsonrpc: '2.0', id, method: 'test' }, stream, undefined, () => undefined);
-        local.mail.watch();
+        local.inbox.watch();
       };
       begin(1);
       const sent = transport.send({ jsonrpc: '2.0', id: 1, result: {} });
@@ -42,9 +42,12 @@ describe('requests at work', () => {
   it('are let go of when what the application does at the close of its server throws', async () => {
     const store = await createMemoryStore();
     onTestFinished(() => store.close());
-    const transport = new SessionTransport('id', new OutgoingIds('0123456789abcdef'), async () => undefined);
     let ended = 0;
-    transport.onEnd = () => ended++;
+    const transport = new SessionTransport('id', new ServerRequestIds('0123456789abcdef'), {
+      append: async () => undefined,
+      onServerRequest: () => undefined,
+      onClosed: () => void ended++,
+    });
     transport.onclose = () => {
       throw new Error('thrown by the application');
     };

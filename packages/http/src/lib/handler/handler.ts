@@ -1,0 +1,224 @@
+import type { ProtocolFacts } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import { broadcast, type BroadcastNotification, type BroadcastOptions } from '../cluster/broadcast.ts';
+import { NodeLease } from '../cluster/lease.ts';
+import { emptyOf, jsonOf } from '../protocol/buffered-body.ts';
+import { errorToResponse, HttpError, isOurs, sessionNotFound } from '../protocol/http-errors.ts';
+import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from '../protocol/json-rpc.ts';
+import { requestRevision } from '../protocol/revisions.ts';
+import { type Posted, readMessages } from '../request/body.ts';
+import { type FoundSession, SessionFinder } from '../request/find-session.ts';
+import { GetHandler } from '../request/get.ts';
+import { PostHandler } from '../request/post.ts';
+import { checkAccept, checkBatch, findInitialize } from '../request/validation.ts';
+import type { LocalSession } from '../session/local-session.ts';
+import { LocalSessions } from '../session/local-sessions.ts';
+import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
+import { ServerLifecycle } from '../session/server-lifecycle.ts';
+import type { AnySession } from '../store/session-handle.ts';
+import { type CloseOptions, drainMsOf, type FetchOptions, fetchOptionsOf } from './call-options.ts';
+import type { ResolvedOptions } from './options.ts';
+
+/** Serves MCP over Streamable HTTP, with sessions that live in a store. */
+export interface SessionHandler<AuthInfo> {
+  /** Answers a request to the MCP endpoint. Never rejects. All functions of a handler work without it: `export const POST = handler.fetch`. */
+  readonly fetch: (request: Request, options?: FetchOptions<AuthInfo>) => Promise<Response>;
+  /**
+   * Stops: refuses new requests with 503, tells the clients of open streams to come back, aborts what runs, and answers it with an error that
+   * the clients find when they do. The sessions stay in the store, which is left open. Safe to call again.
+   */
+  readonly close: (options?: CloseOptions) => Promise<void>;
+  /**
+   * Sends a notification to the standalone stream of every session, on whichever node it is open; a client that has none open gets it with its next one.
+   * It does not keep sessions alive. Its cost grows with the number of sessions: one append each.
+   *
+   * @returns How many sessions got it. Sessions that begin or end meanwhile may be left out.
+   * @throws SessionError `STORE_…` where the store fails; some sessions can have got it then.
+   */
+  readonly broadcast: (notification: BroadcastNotification, options?: BroadcastOptions) => Promise<number>;
+  /** How many sessions this process holds at the moment. */
+  readonly localSessions: number;
+}
+
+/** The handler of both SDK lines. */
+export class Handler implements SessionHandler<AuthFacts> {
+  readonly #sdk: SdkAdapter;
+  readonly #options: ResolvedOptions;
+  readonly #locals: LocalSessions;
+  readonly #lifecycle: ServerLifecycle;
+  readonly #posts: PostHandler;
+  readonly #gets: GetHandler;
+  readonly #lease: NodeLease;
+  readonly #finder: SessionFinder;
+  #closing: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(sdk: SdkAdapter, options: ResolvedOptions) {
+    const { store, leaseMs, onError } = options;
+    const nodeId = newNodeId();
+    const locals = new LocalSessions(options);
+    const lease = new NodeLease(store, nodeId, leaseMs, onError);
+    const context = { ...options, nodeId, lease, locals, onClosed: (local: LocalSession) => locals.remove(local) };
+    this.#sdk = sdk;
+    this.#options = options;
+    this.#locals = locals;
+    this.#lease = lease;
+    this.#finder = new SessionFinder({ ...context, protocolVersions: sdk.protocolVersions });
+    this.#lifecycle = new ServerLifecycle(sdk, context);
+    this.#posts = new PostHandler(sdk, context);
+    this.#gets = new GetHandler(context);
+  }
+
+  get localSessions(): number {
+    return this.#locals.size;
+  }
+
+  readonly fetch = async (request: Request, options: FetchOptions<AuthFacts> = {}): Promise<Response> => {
+    const { gate, onError } = this.#options;
+    try {
+      gate.check(request);
+      return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, options)));
+    } catch (error) {
+      if (isOurs(error)) onError(error);
+      return gate.open(request, errorToResponse(error));
+    }
+  };
+
+  readonly broadcast = (notification: BroadcastNotification, options: BroadcastOptions = {}): Promise<number> =>
+    broadcast(this.#options.store, notification, options);
+
+  readonly close = async (options: CloseOptions = {}): Promise<void> => {
+    const drainMs = drainMsOf(options);
+    await (this.#closing ??= this.#close(drainMs));
+  };
+
+  async #answer(request: Request, options: FetchOptions<AuthFacts>): Promise<Response> {
+    const { authInfo, parsedBody } = fetchOptionsOf(options);
+    // What runs may still need its client's answers to come to its end.
+    if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
+    const caller = { request, authInfo };
+    switch (request.method) {
+      case 'POST':
+        return this.#post(caller, parsedBody);
+      case 'GET':
+        return this.#get(caller);
+      case 'DELETE':
+        return this.#delete(caller);
+      default:
+        throw new HttpError(405, 'Method not allowed.', undefined, { allow: 'GET, POST, DELETE' });
+    }
+  }
+
+  async #post(caller: Caller, parsedBody: unknown): Promise<Response> {
+    const { request } = caller;
+    checkAccept(request, 'application/json', 'text/event-stream');
+    const hasId = request.headers.has('mcp-session-id');
+    const found = hasId ? await this.#finder.findOrLocal(caller) : undefined;
+    const posted = await readMessages(request, parsedBody, {
+      maxBodyBytes: this.#options.maxBodyBytes,
+      parse: (value) => this.#sdk.parseMessage(value),
+    });
+    if (this.#closing !== undefined && posted.messages.some(isRequest)) throw closing();
+    const initialize = findInitialize(posted);
+    if (found === undefined) return this.#initialize(initialize, caller);
+    if (initialize !== undefined)
+      throw new HttpError(400, 'Invalid Request: Server already initialized', INVALID_REQUEST);
+    return this.#handlePosted(found, posted, caller);
+  }
+
+  async #handlePosted({ protocol, sinceSeq, source }: FoundSession, posted: Posted, caller: Caller): Promise<Response> {
+    const revision = requestRevision(caller.request, protocol.protocolVersion, this.#sdk.protocolVersions);
+    checkBatch(posted, revision);
+    const { messages } = posted;
+    const work = (local: LocalSession): Promise<Response> =>
+      this.#posts.handle(local, { messages, revision, sinceSeq, caller });
+    return 'session' in source ? this.#withLocal(source.session, caller, work) : pinned(source.local, work);
+  }
+
+  async #initialize(initialize: JsonRpcRequest | undefined, caller: Caller): Promise<Response> {
+    if (initialize === undefined) throw this.#finder.idIsMissing(caller.request);
+    const principal = await this.#options.principalOf(caller);
+    const { response, local } = await this.#lifecycle.begin(initialize, principal, caller);
+    if (local === undefined) return jsonOf(response);
+    if (this.#stopped) await local.close();
+    else this.#locals.add(local);
+    // As JSON: nothing can be missed of it. A client whose connection dies here has no session to come back to.
+    return jsonOf(response, { 'mcp-session-id': local.session.id });
+  }
+
+  async #get(caller: Caller): Promise<Response> {
+    checkAccept(caller.request, 'text/event-stream');
+    const session = await this.#finder.find(caller);
+    const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
+    const readFacts = async (): Promise<ProtocolFacts> => (await this.#finder.find(caller)).protocol;
+    const { request, authInfo } = caller;
+    const get = { request, expiresAt: authInfo?.expiresAt, revision, facts: session.protocol, readFacts };
+    return this.#withLocal(session, caller, (local) => this.#gets.handle(local, get));
+  }
+
+  async #delete(caller: Caller): Promise<Response> {
+    const session = await this.#finder.find(caller);
+    requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
+    if (!(await session.end())) throw sessionNotFound();
+    await this.#locals.get(session.id)?.close(false);
+    return emptyOf(204);
+  }
+
+  async #withLocal(
+    session: AnySession,
+    caller: Caller,
+    work: (local: LocalSession) => Promise<Response>,
+  ): Promise<Response> {
+    for (;;) {
+      const local = await this.#locals.getOrRestore(session.id, async () => {
+        const restored = await this.#lifecycle.restore(session, caller);
+        this.#locals.add(restored);
+        return restored;
+      });
+      if (this.#stopped) {
+        await local.close();
+        throw closing();
+      }
+      // It can have been let go in between.
+      if (local.closed) continue;
+      const release = local.pin();
+      try {
+        await this.#lifecycle.catchUp(local, session.protocol, caller);
+        return await work(local);
+      } finally {
+        release();
+      }
+    }
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const locals = this.#locals.all();
+    if (drainMs > 0)
+      await Promise.race([
+        Promise.all(locals.map(({ transport }) => transport.idle())),
+        pause(drainMs, undefined, { ref: false }),
+      ]);
+    this.#stopped = true;
+    this.#locals.stop();
+    await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));
+    await this.#lease.close();
+  }
+}
+
+async function pinned(local: LocalSession, work: (local: LocalSession) => Promise<Response>): Promise<Response> {
+  const release = local.pin();
+  try {
+    return await work(local);
+  } finally {
+    release();
+  }
+}
+
+function closing(): HttpError {
+  return new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
+}
+
+/** Names this process among those that serve the same sessions: 64 random bits. */
+function newNodeId(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex');
+}

@@ -1,0 +1,113 @@
+import { bodyOfRequest } from '../protocol/buffered-body.ts';
+import { HttpError } from '../protocol/http-errors.ts';
+import { INVALID_REQUEST, type JsonRpcMessage, PARSE_ERROR } from '../protocol/json-rpc.ts';
+
+/** Most messages of one batch, as in both SDK lines. */
+const MAX_BATCH = 100;
+
+/** The messages of a POST. */
+export interface Posted {
+  readonly messages: readonly JsonRpcMessage[];
+  readonly batch: boolean;
+}
+
+/**
+ * Reads a POST's messages.
+ *
+ * @throws HttpError 413, 415 or 400 with the JSON-RPC code of what is wrong.
+ */
+export async function readMessages(
+  request: Request,
+  parsedBody: unknown,
+  { maxBodyBytes, parse }: { readonly maxBodyBytes: number; readonly parse: (value: unknown) => JsonRpcMessage },
+): Promise<Posted> {
+  checkContent(request, parsedBody !== undefined);
+  const body = parsedBody === undefined ? parseJson(await readText(request, maxBodyBytes)) : parsedBody;
+  const batch = Array.isArray(body);
+  const values: readonly unknown[] = batch ? body : [body];
+  if (values.length === 0) throw new HttpError(400, 'Invalid Request: Batch is empty', INVALID_REQUEST);
+  if (values.length > MAX_BATCH)
+    throw new HttpError(400, `Invalid Request: Batch must not exceed ${MAX_BATCH} messages`, INVALID_REQUEST);
+  try {
+    return { messages: values.map(parse), batch };
+  } catch {
+    throw new HttpError(400, 'Parse error: Invalid JSON-RPC message', PARSE_ERROR);
+  }
+}
+
+/** @throws HttpError 415 */
+function checkContent({ headers }: Request, parsed: boolean): void {
+  // The media type itself, never a part of the header: `text/plain; a=application/json` is plain text.
+  const [mediaType, ...parameters] = (headers.get('content-type') ?? '')
+    .split(';')
+    .map((part) => part.trim().toLowerCase());
+  if (mediaType !== 'application/json')
+    throw new HttpError(415, 'Unsupported Media Type: Content-Type must be application/json');
+  // A framework has decoded what it has parsed.
+  if (parsed) return;
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset))
+    throw new HttpError(415, 'Unsupported Media Type: JSON must be in UTF-8');
+  const coding = headers.get('content-encoding')?.trim().toLowerCase();
+  if (coding !== undefined && coding !== '' && coding !== 'identity')
+    throw new HttpError(415, 'Unsupported Media Type: Content-Encoding must be identity', undefined, {
+      'accept-encoding': 'identity',
+    });
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
+  const known = bodyOfRequest(request);
+  if (known !== undefined) return new TextDecoder().decode(known);
+  if (request.body === null) return '';
+  const decoder = new TextDecoder();
+  const reader = (request.body as ReadableStream<Uint8Array>).getReader();
+  let received = 0;
+  let text = '';
+  for (;;) {
+    const { done, value } = await reader.read().catch(brokenOff);
+    if (done) break;
+    received += value.byteLength;
+    if (received > maxBytes) {
+      void readOn(reader);
+      throw tooLarge(maxBytes);
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Most of a body that is read after its answer, in bytes. */
+const MAX_READ_ON_BYTES = 4_194_304;
+
+/** Throws away what is left of a body: `@hono/node-server` does so with one that nobody has begun to read only, and the next request is behind it. */
+async function readOn(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  let left = MAX_READ_ON_BYTES;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      left -= value.byteLength;
+      if (left < 0) return await reader.cancel();
+    }
+  } catch {
+    // Its client has gone.
+  }
+}
+
+function tooLarge(maxBytes: number): HttpError {
+  return new HttpError(413, `Payload Too Large: request body must not exceed ${maxBytes} bytes`);
+}
+
+/** A client that goes away in the middle of its body is nothing for the operator to hear of. */
+function brokenOff(error: unknown): never {
+  throw error instanceof HttpError ? error : new HttpError(400, 'Bad Request: body was broken off');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpError(400, 'Parse error: Invalid JSON', PARSE_ERROR);
+  }
+}

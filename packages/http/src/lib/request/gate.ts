@@ -1,0 +1,127 @@
+import { texts } from '@mcp-session/core/backend';
+import { HttpError } from '../protocol/http-errors.ts';
+import { emptyOf } from '../protocol/buffered-body.ts';
+import { cameOverLoopback, isLoopbackHost } from './loopback.ts';
+
+/** Lets in whatever comes, where it stands in one of the lists. */
+const ANY = '*';
+/** What a page may read of an answer, beyond the headers that it always may (Fetch standard, CORS-safelisted response-header name). */
+const EXPOSED = 'Mcp-Session-Id, Retry-After, WWW-Authenticate';
+const METHODS = 'GET, POST, DELETE';
+/** For how long a browser need not ask again, in seconds. */
+const MAX_AGE_SECONDS = '600';
+
+/** The options that say which requests are let in. */
+export interface GateOptions {
+  readonly allowedHosts?: readonly string[] | undefined;
+  readonly allowedOrigins?: readonly string[] | undefined;
+}
+
+/**
+ * Keeps out what a browser was tricked into sending: pages of other origins, and names that an attacker lets point to this machine (DNS rebinding; MCP 2025-11-25,
+ * basic/transports, Security Warning). Lets the pages in that are listed, and answers their browsers' preflights.
+ */
+export class Gate {
+  readonly #hosts: readonly string[] | undefined;
+  readonly #origins: readonly string[] | undefined;
+
+  /** @throws TypeError or RangeError that names the option. */
+  constructor({ allowedHosts, allowedOrigins }: GateOptions) {
+    this.#hosts = texts('allowedHosts', allowedHosts)?.map(checkedHost);
+    this.#origins = texts('allowedOrigins', allowedOrigins)?.map(checkedOrigin);
+  }
+
+  /** @throws HttpError 403 */
+  check(request: Request): void {
+    const host = request.headers.get('host') ?? new URL(request.url).host;
+    if (!this.#isHostAllowed(request, host)) {
+      const hint = this.#hosts === undefined ? ': behind a proxy on this machine, list it in allowedHosts' : '';
+      throw new HttpError(403, `Invalid Host header: ${host}${hint}`);
+    }
+    const origin = request.headers.get('origin');
+    if (origin !== null && !this.#isOriginAllowed(origin, host))
+      throw new HttpError(403, `Invalid Origin header: ${origin}`);
+    // Browsers send no Origin with a GET of the same origin, nor with those of links and images, and say where these come from.
+    const site = request.headers.get('sec-fetch-site');
+    if (origin === null && (site === 'cross-site' || site === 'same-site') && !this.#origins?.includes(ANY))
+      throw new HttpError(403, `Invalid Sec-Fetch-Site header: ${site}, without Origin`);
+  }
+
+  /** The answer to a browser that asks whether a page may send a request; `undefined`: the request is another one. To be called after `check`. */
+  preflight({ method, headers }: Request): Response | undefined {
+    if (method !== 'OPTIONS' || !headers.has('origin') || !headers.has('access-control-request-method'))
+      return undefined;
+    const answer = emptyOf(204);
+    answer.headers.set('access-control-allow-methods', METHODS);
+    // Whatever it asks for: the page is trusted, and which headers a client sends is its matter.
+    answer.headers.set('access-control-allow-headers', headers.get('access-control-request-headers') ?? '');
+    answer.headers.set('access-control-max-age', MAX_AGE_SECONDS);
+    return answer;
+  }
+
+  /** Lets the page that sent the request read the answer, where it is listed. */
+  open({ headers }: Request, response: Response): Response {
+    const origin = headers.get('origin');
+    if (origin === null || !this.#isListed(origin)) return response;
+    response.headers.set('access-control-allow-origin', origin);
+    response.headers.set('access-control-expose-headers', EXPOSED);
+    response.headers.append('vary', 'Origin');
+    return response;
+  }
+
+  #isHostAllowed(request: Request, host: string): boolean {
+    if (this.#hosts === undefined) return !cameOverLoopback(request) || isLoopbackHost(host);
+    const given = host.toLowerCase();
+    const name = withoutPort(given);
+    return this.#hosts.some((each) => each === ANY || each === given || each === name);
+  }
+
+  #isOriginAllowed(origin: string, host: string): boolean {
+    return this.#origins === undefined ? isOriginOf(origin, host) : this.#isListed(origin);
+  }
+
+  #isListed(origin: string): boolean {
+    return this.#origins?.some((each) => each === ANY || each === origin) ?? false;
+  }
+}
+
+/** Whether a page comes from this host. Its scheme is not compared: behind a proxy that ends TLS, ours is not known. */
+function isOriginOf(origin: string, host: string): boolean {
+  const from = parsed(origin);
+  return (
+    from !== undefined && /^https?:$/.test(from.protocol) && from.host === parsed(`${from.protocol}//${host}`)?.host
+  );
+}
+
+function parsed(url: string): URL | undefined {
+  return URL.canParse(url) ? new URL(url) : undefined;
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d+$/, '');
+}
+
+/** A name or an address, and a port or none. */
+const HOST = /^(?:\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\*]+)(?::\d{1,5})?$/i;
+
+function checkedHost(host: string, index: number): string {
+  if (host === ANY || HOST.test(host)) return host.toLowerCase();
+  throw new RangeError(
+    `Option allowedHosts[${index}] is ${JSON.stringify(host)}, not a host such as "mcp.example.com" or "localhost:3000", or "*" for any`,
+  );
+}
+
+/** A scheme, a host, and a port unless it is the scheme's own: as browsers write it. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\*]+$/;
+
+function checkedOrigin(origin: string, index: number): string {
+  const url = parsed(origin);
+  const isWeb = url !== undefined && /^https?:$/.test(url.protocol);
+  if (origin === ANY || origin === 'null') return origin;
+  if (!origin.includes(ANY) && (isWeb ? url.origin === origin : ORIGIN.test(origin))) return origin;
+  const meant =
+    isWeb && !origin.includes(ANY)
+      ? `; did you mean ${JSON.stringify(url.origin)}?`
+      : ' such as "https://app.example.com", or "*" for any';
+  throw new RangeError(`Option allowedOrigins[${index}] is ${JSON.stringify(origin)}, not an origin${meant}`);
+}

@@ -1,0 +1,52 @@
+import { kindOf } from '@mcp-session/core/backend';
+import type { AuthFacts } from '../session/sdk-adapter.ts';
+
+/** Tells whose a request is. `null` or `undefined`: nobody's. */
+export type PrincipalOf<AuthInfo> = (
+  authInfo: AuthInfo | undefined,
+  request: Request,
+) => string | null | undefined | Promise<string | null | undefined>;
+
+/**
+ * The issuer and subject of the token, from `authInfo.extra` (`iss` and `sub`, as in RFC 7519, or `issuer` and `subject`).
+ *
+ * Never the client id, which all users of one application share, and never the token, which changes when it is refreshed.
+ */
+export function defaultPrincipal(authInfo: AuthFacts | undefined): string | undefined {
+  const issuer = text(authInfo?.extra?.['iss'] ?? authInfo?.extra?.['issuer']);
+  const subject = text(authInfo?.extra?.['sub'] ?? authInfo?.extra?.['subject']);
+  if (issuer === undefined || subject === undefined) return undefined;
+  // The first bar ends the issuer, so that no two pairs make one principal.
+  return `${issuer.replaceAll('%', '%25').replaceAll('|', '%7C')}|${subject}`;
+}
+
+/**
+ * Whose a request is; `null` where it carries no verified identity. Only `null` and `undefined` mean that: a number, an empty text or an object is a mistake,
+ * and a session of nobody can be had by anybody with its id.
+ *
+ * @throws TypeError where it is no text, or where the request is authenticated and nobody can tell who it is. What is wrong with a text, the store says.
+ */
+export async function principalOf<AuthInfo extends AuthFacts>(
+  authInfo: AuthInfo | undefined,
+  request: Request,
+  tell: PrincipalOf<AuthInfo> | undefined,
+): Promise<string | null> {
+  const principal: unknown = tell === undefined ? defaultPrincipal(authInfo) : await tell(authInfo, request);
+  if (principal === null || principal === undefined) {
+    if (authInfo === undefined) return null;
+    throw new TypeError(kindOf(authInfo) === 'a promise' ? NOT_AWAITED : UNTOLD);
+  }
+  if (typeof principal === 'string' && principal !== '') return principal;
+  const given = principal === '' ? 'an empty string' : kindOf(principal);
+  throw new TypeError(
+    `Option principal returned ${given}; return a string, such as String(user.id), or null for nobody`,
+  );
+}
+
+const UNTOLD =
+  'Principal of an authenticated request is unknown: let the token verifier put iss and sub into authInfo.extra, or set the principal option of createSessionHandler';
+const NOT_AWAITED = 'The authInfo of a request is a promise: await it first';
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

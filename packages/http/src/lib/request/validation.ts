@@ -1,0 +1,41 @@
+import { HttpError } from '../protocol/http-errors.ts';
+import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from '../protocol/json-rpc.ts';
+import { LAST_BATCH_REVISION } from '../protocol/revisions.ts';
+import type { Posted } from './body.ts';
+
+/** @throws HttpError 406 unless the client accepts all of these media types. */
+export function checkAccept(request: Request, ...types: readonly string[]): void {
+  const ranges = (request.headers.get('accept') ?? '').split(',').map(mediaRange);
+  for (const type of types) {
+    const group = `${type.split('/', 1)[0] ?? ''}/*`;
+    // The most specific range counts, and a weight of 0 is a no (RFC 9110, sections 12.4.2 and 12.5.1).
+    const range = [type, group, '*/*'].find((name) => ranges.some((each) => each.name === name));
+    if (!ranges.some(({ name, refused }) => name === range && !refused))
+      throw new HttpError(
+        406,
+        `Not Acceptable: Client must accept ${types.length > 1 ? 'both ' : ''}${types.join(' and ')}`,
+      );
+  }
+}
+
+function mediaRange(text: string): { readonly name: string; readonly refused: boolean } {
+  const [name = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
+  return { name, refused: parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) };
+}
+
+/** @throws HttpError 400 where the messages are a batch and the session's revision has none, or two requests of it have one id. */
+export function checkBatch({ messages, batch }: Posted, protocolVersion: string): void {
+  const ids = messages.filter(isRequest).map(({ id }) => id);
+  if (new Set(ids).size < ids.length)
+    throw new HttpError(400, 'Invalid Request: two requests of a batch have the same id', INVALID_REQUEST);
+  if (batch && protocolVersion > LAST_BATCH_REVISION)
+    throw new HttpError(400, `Invalid Request: protocol version ${protocolVersion} has no batches`, INVALID_REQUEST);
+}
+
+/** The `initialize` request of a POST; `undefined`: it holds none. @throws HttpError 400 where it is not alone. */
+export function findInitialize({ messages }: Posted): JsonRpcRequest | undefined {
+  const found = messages.filter(isRequest).find(({ method }) => method === 'initialize');
+  if (found !== undefined && messages.length > 1)
+    throw new HttpError(400, 'Invalid Request: Only one initialization request is allowed', INVALID_REQUEST);
+  return found;
+}

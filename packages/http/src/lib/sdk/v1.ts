@@ -1,0 +1,42 @@
+import type { StateSchemas } from '@mcp-session/core';
+import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import {
+  JSONRPCMessageSchema,
+  type MessageExtraInfo,
+  SUPPORTED_PROTOCOL_VERSIONS,
+} from '@modelcontextprotocol/sdk/types.js';
+import { Handler, type SessionHandler as HandlerOf } from '../handler/handler.ts';
+import { resolveOptions, type SessionHandlerOptions } from '../handler/options.ts';
+import type { SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
+
+export type { AuthInfo };
+
+/** A server of SDK v1: `McpServer`, or the `Server` beneath it. By its form: the class that a CommonJS project imports is another one to TypeScript. */
+export type V1Server = ServerLike;
+
+/** What `createSessionHandler` gives. */
+export type SessionHandler<Auth = AuthInfo> = HandlerOf<Auth>;
+
+const sdk: SdkAdapter = {
+  protocolVersions: SUPPORTED_PROTOCOL_VERSIONS,
+  parseMessage: (value) => JSONRPCMessageSchema.parse(value),
+  connect: (server, transport) => server.connect(transport satisfies Transport as never),
+  messageExtra: ({ request, authInfo, closeStream, closeStandaloneStream }): MessageExtraInfo => ({
+    ...(authInfo !== undefined && { authInfo: authInfo as AuthInfo }),
+    requestInfo: { headers: Object.fromEntries(request.headers), url: new URL(request.url) },
+    ...(closeStream !== undefined && { closeSSEStream: closeStream }),
+    ...(closeStandaloneStream !== undefined && { closeStandaloneSSEStream: closeStandaloneStream }),
+  }),
+};
+
+/**
+ * Makes a handler for servers of SDK v1 (`@modelcontextprotocol/sdk`).
+ *
+ * @throws TypeError or RangeError for an option.
+ */
+export function createSessionHandler<S extends StateSchemas = StateSchemas, Server extends V1Server = V1Server>(
+  options: SessionHandlerOptions<Server, AuthInfo, S>,
+): SessionHandler {
+  return new Handler(sdk, resolveOptions(options));
+}

@@ -1,0 +1,148 @@
+import { SessionError } from '@mcp-session/core';
+import { isNotification, type JsonRpcMessage } from '../protocol/json-rpc.ts';
+import { StandaloneStream } from '../standalone/standalone-stream.ts';
+import type { AnySession } from '../store/session-handle.ts';
+import { Connections } from '../stream/connections.ts';
+import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
+import { type ClientSettings, NO_SETTINGS } from './client-settings.ts';
+import { Inbox } from './inbox.ts';
+import type { NodeContext } from './node-context.ts';
+import type { ServerLike } from './sdk-adapter.ts';
+import { ServerRequestIds } from './server-request-ids.ts';
+import { SessionTransport } from './transport.ts';
+
+export interface LocalSessionContext extends NodeContext {
+  /** Is called once for each session, when it is closed on this node. */
+  readonly onClosed: (local: LocalSession) => void;
+}
+
+/** A session that this node holds: its server, its transport and the connections that its client has open here. */
+export class LocalSession {
+  readonly session: AnySession;
+  readonly transport: SessionTransport;
+  readonly inbox: Inbox;
+  readonly connections: Connections;
+  readonly standalone: StandaloneStream;
+  /** What the server was told of its client's settings. */
+  clientSettings: ClientSettings = NO_SETTINGS;
+  /** Resolves when it has been told all that it was to be told; `undefined`: it has. */
+  settingsApplied: Promise<void> | undefined;
+  readonly #server: ServerLike;
+  readonly #context: LocalSessionContext;
+  #pins = 0;
+  #closing: Promise<void> | undefined;
+  /** When it was last at work, by `performance.now()`. */
+  lastUsedAt: number = performance.now();
+
+  constructor(session: AnySession, server: ServerLike, context: LocalSessionContext) {
+    this.session = session;
+    this.#server = server;
+    this.#context = context;
+    this.connections = new Connections(session, context, {
+      onIdle: () => void this.#renew(),
+      onClosed: () => this.#used(),
+      onSessionEnded: () => void this.close(false),
+    });
+    this.standalone = new StandaloneStream(session, this.connections, context);
+    this.transport = new SessionTransport(session.id, new ServerRequestIds(context.nodeId), {
+      append: (message) => this.#appendStandalone(message),
+      onServerRequest: () => this.inbox.watch(true),
+      // The server may close its transport itself, at any time.
+      onClosed: () => queueMicrotask(() => void this.close()),
+    });
+    this.inbox = new Inbox({
+      ...context,
+      session,
+      transport: this.transport,
+      atWork: () => this.#atWork(),
+      onEnded: () => void this.close(false),
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** True while the session must stay in memory: a request is in flight, a handler is running, or a client is connected. */
+  get busy(): boolean {
+    return this.#pins > 0 || this.connections.size > 0 || this.transport.busy;
+  }
+
+  /** Keeps the session in memory until the returned function is called. */
+  pin(): () => void {
+    this.#pins++;
+    return () => {
+      this.#pins--;
+      this.#used();
+    };
+  }
+
+  /** Whether a handler of this node may still send on the stream. */
+  isRunning(streamId: string): boolean {
+    return this.transport.open.isRunning(streamId);
+  }
+
+  /**
+   * Lets go of the session: closes its connections and its server, whose handlers are aborted. The session itself goes on.
+   *
+   * @param comeBack Whether clients are told when to come back.
+   * @param lastWords Is awaited after the handlers were aborted and before the connections are closed.
+   */
+  close(comeBack = true, lastWords?: () => Promise<void>): Promise<void> {
+    this.#closing ??= this.#close(comeBack, lastWords);
+    return this.#closing;
+  }
+
+  async #close(comeBack: boolean, lastWords: (() => Promise<void>) | undefined): Promise<void> {
+    this.connections.seal();
+    this.standalone.seal();
+    this.#context.onClosed(this);
+    try {
+      await this.#server.close();
+    } catch (error) {
+      this.#context.onError(error);
+    }
+    await this.transport.close();
+    if (lastWords !== undefined) {
+      await lastWords();
+      await this.connections.flush();
+    }
+    this.connections.closeAll(comeBack);
+    await this.standalone.released();
+  }
+
+  /** Stores a message that belongs to no request. */
+  async #appendStandalone(message: JsonRpcMessage): Promise<void> {
+    const { health, onError } = this.#context;
+    try {
+      this.inbox.appended(await health.write(() => this.session.events.append(STANDALONE_STREAM, message)));
+    } catch (error) {
+      if (health.canDoWithout(error) && this.connections.push(STANDALONE_STREAM, message)) return;
+      if (!isNotification(message)) throw error;
+      // Both SDK lines let go of such promises (McpServer.sendToolListChanged), and a rejection that nobody handles ends the process.
+      if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void this.close(false);
+      else onError(error);
+    }
+  }
+
+  #used(): void {
+    this.lastUsedAt = performance.now();
+  }
+
+  #atWork(): () => void {
+    const done = this.#context.lease.begin();
+    return () => {
+      done();
+      this.#used();
+    };
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.session.touch();
+    } catch (error) {
+      if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') await this.close(false);
+      else this.#context.onError(error);
+    }
+  }
+}

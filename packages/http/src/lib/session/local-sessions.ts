@@ -1,0 +1,95 @@
+import type { LocalSession } from './local-session.ts';
+import type { StoreHealth } from '../store/health.ts';
+
+/** How many sessions a node holds, and for how long. */
+export interface LocalBounds {
+  readonly maxLocalSessions: number;
+  readonly localIdleMs: number;
+  /** A session that is let go while requests are served without the store could not come back. */
+  readonly health: Pick<StoreHealth, 'degraded'>;
+}
+
+/**
+ * The sessions that this node holds, in the order of their use. Beyond the bound, and after a while without work, a session is let go; its next request
+ * brings it back. One at work stays, so that there can be more than the bound while more are at work.
+ */
+export class LocalSessions {
+  readonly #bounds: LocalBounds;
+  readonly #held = new Map<string, LocalSession>();
+  readonly #restoring = new Map<string, Promise<LocalSession>>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(bounds: LocalBounds) {
+    this.#bounds = bounds;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  get(id: string): LocalSession | undefined {
+    return this.#held.get(id);
+  }
+
+  all(): LocalSession[] {
+    return [...this.#held.values()];
+  }
+
+  /** Takes a session in, unless it has been let go already: its server can close itself at any time, and nothing would take it out again. */
+  add(local: LocalSession): void {
+    if (local.closed) return;
+    const { id } = local.session;
+    this.#held.set(id, local);
+    this.#evictBeyondBound(local);
+    this.#schedule();
+  }
+
+  /** Takes a session out, when it is closed. */
+  remove(local: LocalSession): void {
+    const { id } = local.session;
+    if (this.#held.get(id) === local) this.#held.delete(id);
+  }
+
+  /** The session with this id, restored if need be; requests that come at the same time restore it once. */
+  async getOrRestore(id: string, restore: () => Promise<LocalSession>): Promise<LocalSession> {
+    const held = this.#held.get(id);
+    if (held !== undefined) {
+      this.#held.delete(id);
+      this.#held.set(id, held);
+      return held;
+    }
+    let restoring = this.#restoring.get(id);
+    if (restoring === undefined) {
+      restoring = restore().finally(() => this.#restoring.delete(id));
+      this.#restoring.set(id, restoring);
+    }
+    return restoring;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #evictBeyondBound(newest: LocalSession): void {
+    let excess = this.#held.size - this.#bounds.maxLocalSessions;
+    for (const local of this.#held.values()) {
+      if (excess <= 0) return;
+      if (local.busy || local === newest) continue;
+      excess--;
+      void local.close();
+    }
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        const bound = this.#bounds.health.degraded ? 0 : performance.now() - this.#bounds.localIdleMs;
+        for (const local of this.#held.values()) if (!local.busy && local.lastUsedAt <= bound) void local.close();
+        if (this.#held.size > 0) this.#schedule();
+      },
+      Math.ceil(this.#bounds.localIdleMs / 2),
+    ).unref();
+  }
+}

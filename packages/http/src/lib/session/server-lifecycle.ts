@@ -1,0 +1,212 @@
+import { type JsonValue, type ProtocolFacts, SessionError } from '@mcp-session/core';
+import { kindOf } from '@mcp-session/core/backend';
+import { HttpError, RETRY_AFTER, sessionMoves } from '../protocol/http-errors.ts';
+import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcResponse } from '../protocol/json-rpc.ts';
+import { TimeLimit } from '../runtime/time-limit.ts';
+import type { AnySession, AnyStore } from '../store/session-handle.ts';
+import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
+import { settingsOf } from './client-settings.ts';
+import { LocalSession, type LocalSessionContext } from './local-session.ts';
+import { replay, tell } from './retelling.ts';
+import type { Caller, SdkAdapter, ServerLike } from './sdk-adapter.ts';
+
+/** Bytes of the parameters of `initialize`: half of what a session's facts may have, so that there is room for what comes later. */
+const MAX_PARAMS_BYTES = 131_072;
+
+/** Makes the servers of an application, with the types of the SDK line and of its state bound. */
+export interface ServerFactory {
+  create(session: AnySession, restored: boolean, caller: Caller): Promise<ServerLike>;
+  /** A server was restored, and its request is about to be handled. */
+  restored(session: AnySession, server: ServerLike): Promise<void>;
+}
+
+/** What the making of servers needs besides. */
+export interface LifecycleContext extends LocalSessionContext {
+  readonly store: AnyStore;
+  readonly servers: ServerFactory;
+  readonly generateSessionId: (() => string) | undefined;
+  readonly setupTimeoutMs: number;
+}
+
+interface ConnectedServer {
+  readonly server: ServerLike;
+  readonly local: LocalSession;
+}
+
+/** Begins sessions and brings them back: makes a server, connects it, and has it initialized, with the SDK's public API alone. */
+export class ServerLifecycle {
+  readonly #sdk: SdkAdapter;
+  readonly #context: LifecycleContext;
+  /** Each that was connected. */
+  readonly #servers = new WeakSet<ServerLike>();
+
+  constructor(sdk: SdkAdapter, context: LifecycleContext) {
+    this.#sdk = sdk;
+    this.#context = context;
+  }
+
+  /**
+   * Begins a session with a client's `initialize` request.
+   *
+   * @returns The server's response, and the session that this node holds; `local` is `undefined` where the server refused.
+   */
+  async begin(
+    initialize: JsonRpcRequest,
+    principal: string | null,
+    caller: Caller,
+  ): Promise<{ readonly response: JsonRpcResponse; readonly local: LocalSession | undefined }> {
+    const session = await this.#create(initialize, principal);
+    const limit = this.#limit();
+    let connecting: Promise<ConnectedServer> | undefined;
+    try {
+      // Gives the standalone stream a beginning, so that every client has a cursor from the first moment on.
+      const standaloneCursor = await session.events.append(STANDALONE_STREAM, {});
+      connecting = this.#connect(session, false, caller);
+      const { local } = await limit.within(connecting);
+      local.inbox.appended(standaloneCursor);
+      const response = await limit.within(local.transport.call(initialize, this.#extra(caller)));
+      const result = response.result as
+        | { readonly protocolVersion?: unknown; readonly capabilities?: unknown }
+        | undefined;
+      if (typeof result?.protocolVersion !== 'string') {
+        await this.#discard(session, connecting);
+        return { response, local: undefined };
+      }
+      const { protocolVersion } = result;
+      const serverCapabilities = asJson(result.capabilities ?? {});
+      await session.updateProtocol((facts) => ({ ...facts, protocolVersion, serverCapabilities, standaloneCursor }));
+      return { response, local };
+    } catch (error) {
+      await this.#discard(session, connecting);
+      throw error;
+    } finally {
+      limit.end();
+    }
+  }
+
+  /** Brings back a session that was begun by another instance. */
+  async restore(session: AnySession, caller: Caller): Promise<LocalSession> {
+    const limit = this.#limit();
+    const connecting = this.#connect(session, true, caller);
+    try {
+      const { local, server } = await limit.within(connecting);
+      await limit.within(local.inbox.skip());
+      await limit.within(local.transport.quiet.during(() => replay(local, this.#extra(caller), this.#context.onError)));
+      await limit.within(this.#context.servers.restored(session, server));
+      // Restoring it again would go the same way.
+      if (local.transport.closed)
+        throw new HttpError(500, 'Server closed itself while it was restored', INTERNAL_ERROR);
+      return local;
+    } catch (error) {
+      this.#letGo(connecting);
+      throw error;
+    } finally {
+      limit.end();
+    }
+  }
+
+  async #create(initialize: JsonRpcRequest, principal: string | null): Promise<AnySession> {
+    const { store, generateSessionId } = this.#context;
+    const id = generateSessionId?.();
+    const initializeParams = asJson(initialize.params ?? {}, MAX_PARAMS_BYTES);
+    return store.create({ ...(id !== undefined && { id }), principal, protocol: { initializeParams } });
+  }
+
+  async #connect(session: AnySession, restored: boolean, caller: Caller): Promise<ConnectedServer> {
+    const server = await this.#context.servers.create(session, restored, caller);
+    this.#checkServer(server);
+    const local = new LocalSession(session, server, this.#context);
+    await this.#sdk.connect(server, local.transport);
+    return { local, server };
+  }
+
+  /** @throws TypeError where `createServer` gave none, or one that serves another session: its answers would go there. */
+  #checkServer(server: unknown): asserts server is ServerLike {
+    const { connect } = (server ?? {}) as { readonly connect?: unknown };
+    if (typeof connect !== 'function')
+      throw new TypeError(`Option createServer returned ${kindOf(server)}; return the McpServer of the session`);
+    if (this.#servers.has(server as ServerLike))
+      throw new TypeError('Option createServer returned the same server again; make a new one each time it is called');
+    this.#servers.add(server as ServerLike);
+  }
+
+  /** Tells a server what its client has told servers of the same session on other nodes. */
+  async catchUp(local: LocalSession, facts: ProtocolFacts, caller: Caller): Promise<void> {
+    const latest = settingsOf(facts);
+    if (latest.version > local.clientSettings.version) {
+      const known = local.clientSettings;
+      local.clientSettings = latest;
+      const before = local.settingsApplied;
+      const told = local.transport.quiet.during(async () => {
+        await before;
+        await tell(local.transport, known, latest, this.#extra(caller), this.#context.onError);
+      });
+      local.settingsApplied = told;
+      void this.#forgetWhenTold(local, told);
+    }
+    if (local.settingsApplied === undefined) return;
+    const limit = this.#limit();
+    try {
+      await limit.within(local.settingsApplied);
+    } catch (error) {
+      // It would keep the next request waiting as well.
+      void local.close();
+      throw error;
+    } finally {
+      limit.end();
+    }
+    if (local.closed) throw sessionMoves();
+  }
+
+  async #discard(session: AnySession, connecting: Promise<ConnectedServer> | undefined): Promise<void> {
+    if (connecting !== undefined) this.#letGo(connecting);
+    // Nobody was told its id, so that it need not stay taken: a refused request must not leave a tombstone.
+    await session.end({ keepId: false }).catch(this.#context.onError);
+  }
+
+  async #forgetWhenTold(local: LocalSession, told: Promise<void>): Promise<void> {
+    try {
+      await told;
+      if (local.settingsApplied === told) local.settingsApplied = undefined;
+    } catch {
+      // The request that waits for it fails.
+    }
+  }
+
+  /** Lets go of a server that is not wanted any more, also when it is made only later. */
+  #letGo(connecting: Promise<ConnectedServer>): void {
+    // The request that waited for it has reported why it failed.
+    connecting
+      .then(
+        ({ local }) => local.close(),
+        () => undefined,
+      )
+      .catch(this.#context.onError);
+  }
+
+  #limit(): TimeLimit {
+    const { setupTimeoutMs, onError } = this.#context;
+    return new TimeLimit(setupTimeoutMs, () => {
+      onError(new Error(`Server of a session was not ready within setupTimeoutMs, ${setupTimeoutMs} ms`));
+      return new HttpError(503, 'Server was not ready in time', INTERNAL_ERROR, RETRY_AFTER);
+    });
+  }
+
+  #extra({ request, authInfo }: Caller): unknown {
+    return this.#sdk.messageExtra({ request, authInfo, closeStream: undefined, closeStandaloneStream: undefined });
+  }
+}
+
+/** The value as it goes over the wire: without what JSON does not hold. */
+function asJson(value: object, maxBytes = Number.POSITIVE_INFINITY): JsonValue {
+  try {
+    const text = JSON.stringify(value);
+    if (Buffer.byteLength(text) > maxBytes)
+      throw new SessionError('PROFILE_TOO_LARGE', `Parameters of initialize exceed ${maxBytes} bytes`);
+    return JSON.parse(text) as JsonValue;
+  } catch (error) {
+    if (error instanceof SessionError) throw error;
+    // It came as JSON, so what cannot be written again is nested deeper than the stack.
+    throw new HttpError(400, 'Invalid Request: message is nested too deeply', INVALID_REQUEST);
+  }
+}

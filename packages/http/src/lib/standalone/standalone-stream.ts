@@ -1,0 +1,213 @@
+import { type ProtocolFacts, SessionError } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { NodeLease } from '../cluster/lease.ts';
+import { sessionMoves } from '../protocol/http-errors.ts';
+import type { AnySession } from '../store/session-handle.ts';
+import type { Bounds } from '../stream/bounds.ts';
+import type { Connections } from '../stream/connections.ts';
+import { takenBy } from '../stream/markers.ts';
+import { verifyCursor } from '../stream/request-status.ts';
+import { openingFrames } from '../stream/sse.ts';
+import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
+import { type StandaloneCursor, wireId } from './cursor.ts';
+import { DeliveryTracker } from './delivery.ts';
+import type { Span } from './generations.ts';
+import {
+  type Claim,
+  claimOwnership,
+  ClaimWait,
+  type Delivery,
+  evictOwner,
+  type OwnedBy,
+  releaseOwnership,
+  streamAlreadyOpen,
+} from './ownership.ts';
+
+/** A node's sign of life, see `NodeLease`. */
+export type Lease = Pick<NodeLease, 'begin' | 'runsUntil'>;
+
+export interface StandaloneContext {
+  readonly nodeId: string;
+  readonly lease: Lease;
+  readonly bounds: Bounds;
+  readonly keepAliveMs: number;
+  readonly retryIntervalMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A GET for the standalone stream. */
+export interface StandaloneGet {
+  readonly request: Request;
+  /** When its token expires, in Unix seconds; `undefined`: never. */
+  readonly expiresAt: number | undefined;
+  /** The protocol revision that governs it. */
+  readonly revision: string;
+  /** The session's facts as they are now, and reads them again. */
+  readonly facts: ProtocolFacts;
+  readonly readFacts: () => Promise<ProtocolFacts>;
+}
+
+/** The standalone stream of a session, as one node opens it for the session's client. */
+export class StandaloneStream {
+  readonly #session: AnySession;
+  readonly #connections: Connections;
+  readonly #context: StandaloneContext;
+  readonly #releases = new Set<Promise<void>>();
+  /** Claims and releases of this node run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(session: AnySession, connections: Connections, context: StandaloneContext) {
+    this.#session = session;
+    this.#connections = connections;
+    this.#context = context;
+  }
+
+  /**
+   * Opens a connection, and waits for the stream while another node may still own it.
+   *
+   * @param cursor Where the client is; `undefined`: it does not say.
+   * @throws HttpError 409 where the stream is open elsewhere.
+   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`
+   */
+  async open(get: StandaloneGet, cursor: StandaloneCursor | undefined): Promise<Response> {
+    if (cursor !== undefined) await verifyCursor(this.#session, cursor.id, STANDALONE_STREAM);
+    const done = this.#context.bounds.waits(this.#session.id);
+    if (done === undefined) throw streamAlreadyOpen();
+    try {
+      return await this.#waitToOpen(get, cursor);
+    } finally {
+      done();
+    }
+  }
+
+  /** Closes the stream's connection on whichever node it is, so that the client comes back for the rest. */
+  evict(): void {
+    if (this.#connections.has(STANDALONE_STREAM)) this.#connections.close(STANDALONE_STREAM);
+    else evictOwner(this.#session, this.#context.nodeId).catch((error: unknown) => this.#report(error));
+  }
+
+  /** No connection is opened any more. */
+  seal(): void {
+    this.#closed = true;
+  }
+
+  /** Resolves when the connections that were closed have given the stream back. */
+  async released(): Promise<void> {
+    await Promise.all(this.#releases);
+  }
+
+  async #waitToOpen(get: StandaloneGet, cursor: StandaloneCursor | undefined): Promise<Response> {
+    const wait = new ClaimWait();
+    const { signal } = get.request;
+    for (let { facts } = get; ; facts = await get.readFacts()) {
+      const opened = await this.#serialize(() => this.#tryOpen(get, facts, cursor));
+      if (opened instanceof Response) return opened;
+      const ms = wait.lookAgainAfter(opened);
+      await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) throw streamAlreadyOpen();
+      if (this.#closed) throw sessionMoves();
+    }
+  }
+
+  async #tryOpen(
+    get: StandaloneGet,
+    facts: ProtocolFacts,
+    cursor: StandaloneCursor | undefined,
+  ): Promise<Response | OwnedBy> {
+    const claimant = { facts, cursor, isOpen: () => this.#connections.has(STANDALONE_STREAM) };
+    const claimed = await claimOwnership(this.#session, claimant, this.#context);
+    if ('heldBy' in claimed) return claimed.heldBy;
+    if ('span' in claimed) return this.#openSpan(get, claimed.span);
+    const { claim } = claimed;
+    const done = this.#context.lease.begin();
+    try {
+      const after = claimed.after === cursor?.id ? cursor?.id : await this.#startAfter(claimed.after);
+      return this.#openOwned(get, claim, after, done);
+    } catch (error) {
+      done();
+      await releaseOwnership(this.#session, claim);
+      throw error;
+    }
+  }
+
+  /** What is left of an earlier generation, on a connection of its own. */
+  #openSpan({ request, revision, expiresAt }: StandaloneGet, { generation, after, until }: Span): Response {
+    const opening = openingFrames(wireId(after, generation), revision, this.#context.retryIntervalMs);
+    const { response } = this.#connections.open({
+      streamId: STANDALONE_STREAM,
+      place: `${STANDALONE_STREAM} ${generation}`,
+      opening,
+      after,
+      until,
+      toWireId: (id) => wireId(id, generation),
+      request,
+      expiresAt,
+    });
+    return response;
+  }
+
+  #openOwned(
+    { request, revision, expiresAt }: StandaloneGet,
+    claim: Claim,
+    after: string | undefined,
+    done: () => void,
+  ): Response {
+    const { keepAliveMs, retryIntervalMs, onError } = this.#context;
+    const { generation, n } = claim;
+    const tracker = new DeliveryTracker(this.#session, claim, after, keepAliveMs, onError);
+    const opening = openingFrames(
+      after === undefined ? undefined : wireId(after, generation),
+      revision,
+      retryIntervalMs,
+    );
+    const onClosed = (): void => {
+      done();
+      this.#release(claim, tracker.delivery);
+    };
+    const { response } = this.#connections.open({
+      streamId: STANDALONE_STREAM,
+      opening,
+      after,
+      endsConnection: (marker) => takenBy(marker) > n,
+      toWireId: (id) => wireId(id, generation),
+      request,
+      expiresAt,
+      onSent: (id) => tracker.written(id),
+      onIdle: () => tracker.tick(),
+      onClosed,
+    });
+    return response;
+  }
+
+  /** Where what follows the delivered event was trimmed, the operator hears of it and the client gets what is left: it asked for no more. */
+  async #startAfter(delivered: string | undefined): Promise<string | undefined> {
+    if (delivered === undefined) return undefined;
+    try {
+      await verifyCursor(this.#session, delivered, STANDALONE_STREAM);
+      return delivered;
+    } catch (error) {
+      if (!(error instanceof SessionError) || error.code !== 'EVENTS_TRIMMED') throw error;
+      this.#context.onError(error);
+      return undefined;
+    }
+  }
+
+  #release(claim: Claim, delivery: Delivery): void {
+    // Serialized, so that the next owner sees the delivery position that this one has stored.
+    const release = this.#serialize(() => releaseOwnership(this.#session, claim, delivery))
+      .catch((error: unknown) => this.#report(error))
+      .finally(() => this.#releases.delete(release));
+    this.#releases.add(release);
+  }
+
+  #serialize<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work, work);
+    this.#last = done;
+    return done;
+  }
+
+  #report(error: unknown): void {
+    if (!(error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) this.#context.onError(error);
+  }
+}

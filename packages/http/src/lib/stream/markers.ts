@@ -1,0 +1,61 @@
+import { isMessage, isRequestId, isResponse, type RequestId } from '../protocol/json-rpc.ts';
+
+// Markers are events that the nodes leave for each other in a stream. None of them is sent to a client.
+
+/** The first event of a request's stream: the ids of its requests. The event's id is the client's first cursor. */
+interface Opened {
+  readonly opened: readonly RequestId[];
+}
+
+/** Takes the place of a response: the client cancelled the request and is owed none. */
+interface Ended {
+  readonly ended: RequestId;
+}
+
+/** The handler of a request closed the connections that its stream had at this moment, on every node. */
+interface Closed {
+  readonly closed: true;
+}
+
+/** Another connection took over the standalone stream: earlier ones end here. */
+interface Taken {
+  readonly listener: number;
+}
+
+export function openedMarker(ids: readonly RequestId[]): Opened {
+  return { opened: ids };
+}
+
+export function endedMarker(id: RequestId): Ended {
+  return { ended: id };
+}
+
+export function closedMarker(): Closed {
+  return { closed: true };
+}
+
+export function takenMarker(epoch: number): Taken {
+  return { listener: epoch };
+}
+
+/** The requests for which a stream was opened; `undefined` unless the event is an opened marker. */
+export function openedBy(message: unknown): readonly RequestId[] | undefined {
+  return (message as Partial<Opened> | null)?.opened;
+}
+
+/** The request that an event settles, by a response or an ended marker; `undefined`: none. */
+export function settledBy(message: unknown): RequestId | undefined {
+  if (isMessage(message)) return isResponse(message) ? message.id : undefined;
+  const ended = (message as Partial<Ended> | null)?.ended;
+  return isRequestId(ended) ? ended : undefined;
+}
+
+export function isClosedMarker(message: unknown): boolean {
+  return (message as Partial<Closed> | null)?.closed === true;
+}
+
+/** The epoch of the connection that took over the standalone stream; 0 unless the event is a taken marker. */
+export function takenBy(message: unknown): number {
+  const epoch = (message as Partial<Taken> | null)?.listener;
+  return typeof epoch === 'number' ? epoch : 0;
+}
