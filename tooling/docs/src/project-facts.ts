@@ -42,3 +42,18 @@ export function headingNames(text: string): string[] {
 export function rowNames(text: string): string[] {
   return [...text.matchAll(/^\| `([^`]+)` +\|/gm)].map((match) => match[1] ?? '');
 }
+
+/** The numbers of the rules that the titles of the HTTP package's tests cite, as in "rules 13 and 16: …". */
+export function citedRules(): number[] {
+  const titles = globSync('packages/http/test/**/*.test.ts', { cwd: root }).flatMap((path) =>
+    [...readFileSync(join(root, path), 'utf8').matchAll(/['"`]rules? (\d+(?: and \d+)?):/g)].map(
+      ([, list = '']) => list,
+    ),
+  );
+  return [...new Set(titles.flatMap((list) => list.split(' and ').map(Number)))].toSorted((a, b) => a - b);
+}
+
+/** The numbers in the first column of a document's tables. */
+export function ruleNumbers(text: string): number[] {
+  return [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, number]) => Number(number));
+}

@@ -6,6 +6,7 @@ import { requirements } from '@mcp-session/conformance';
 import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkTypes, fileOf, projectOf, runTests, writeBlocks } from '../src/check-types.ts';
+import { contractPage } from '../src/contract.ts';
 import { commandProblems, type CommandFacts } from '../src/commands.ts';
 import {
   blocksOf,
@@ -19,7 +20,7 @@ import {
 import { foreignNames } from '../src/foreign-names.ts';
 import { machinePaths, privateHosts } from '../src/machines.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
-import { errorCodes, headingNames, optionNames, rowNames } from '../src/project-facts.ts';
+import { citedRules, errorCodes, headingNames, optionNames, rowNames, ruleNumbers } from '../src/project-facts.ts';
 
 const all = documents();
 const everyDocument = all.map((document) => [document.path, document] as const);
@@ -78,8 +79,21 @@ describe('documents', () => {
     expect(optionNames(folder).filter((name) => !new RegExp(`\\b${name}\\b`).test(readme))).toEqual([]);
   });
 
-  it('explain every promise of the kit and no other', () => {
-    expect(rowNames(textOf('docs/reference/contract.md')).toSorted()).toEqual(Object.keys(requirements).toSorted());
+  it('have the contract as the kit words it: "npx -y pnpm@12 contract" writes it', () => {
+    expect(textOf('docs/reference/contract.md')).toBe(contractPage());
+    expect(rowNames(contractPage()).toSorted()).toEqual(Object.keys(requirements).toSorted());
+  });
+});
+
+describe('the HTTP rules', () => {
+  const rules = ruleNumbers(textOf('docs/http-rules.md'));
+
+  it('are numbered from 1', () => {
+    expect(rules).toEqual(Array.from({ length: rules.length }, (_, index) => index + 1));
+  });
+
+  it('are those that the titles of tests cite, but for rule 12, which core proves', () => {
+    expect(citedRules()).toEqual(rules.filter((rule) => rule !== 12));
   });
 });
 

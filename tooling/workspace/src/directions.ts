@@ -124,10 +124,9 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   // Its dev dependencies are what the code blocks of the documents import.
   'tooling/docs': {
-    source: ['@mcp-session-tooling/workspace', 'vite'],
+    source: ['@mcp-session-tooling/workspace', 'vite', kit],
     test: [
       core,
-      kit,
       harness,
       '@mcp-session/http',
       '@mcp-session/sqlite',
