@@ -13,6 +13,18 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
   'packages/conformance': [['requirements'], ['*'], ['cases'], ['generated'], ['cases.ts'], ['describe.ts']],
   'packages/sqlite': [['client'], ['*'], ['sessions'], ['events', 'state'], ['backend.ts'], ['create-store.ts']],
   'packages/postgres': [['*'], ['events'], ['sessions'], ['state'], ['backend.ts'], ['create-store.ts']],
+  'packages/http': [
+    ['runtime'],
+    ['protocol'],
+    ['store'],
+    ['stream'],
+    ['cluster'],
+    ['standalone'],
+    ['session'],
+    ['request'],
+    ['handler'],
+    ['sdk', 'adapters'],
+  ],
   'packages/dynamodb': [['*'], ['state'], ['ttl-maintenance.ts'], ['sweep.ts'], ['backend.ts'], ['create-store.ts']],
 };
 
