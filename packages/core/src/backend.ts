@@ -1,3 +1,16 @@
+export type { Capabilities, SessionBackend } from './lib/contract/backend.ts';
+export { judgeCommit, type CommitVerdict, type StateTotals } from './lib/contract/commits.ts';
+export {
+  FORGET_EVERY,
+  LEAST_MAX_BYTES,
+  MAX_COMMIT_WRITES,
+  MAX_KEY_BYTES,
+  passes,
+  REMEMBERED_TOKENS,
+  REMEMBERED_TRIMS,
+} from './lib/contract/limits.ts';
+export { exceeds, takePage, takeSessions } from './lib/contract/paging.ts';
+export type * from './lib/contract/rows.ts';
 export {
   callable,
   checkOptions,
@@ -12,3 +25,5 @@ export {
   type OptionNames,
 } from './lib/option-checks.ts';
 export { sessionStoreOptions, storeOptionsOf } from './lib/options.ts';
+export { KeyedLock } from './lib/runtime/keyed-lock.ts';
+export { createSessionStore } from './lib/store.ts';

@@ -1,4 +1,3 @@
-export type { Capabilities, SessionBackend } from './lib/backend.ts';
 export {
   EventsTrimmedError,
   SessionError,
@@ -15,7 +14,6 @@ export type { Observer, Operation, OperationName } from './lib/operations.ts';
 export type { RetentionOptions, SessionStoreOptions, StateLimitOptions, SweepOptions } from './lib/options.ts';
 export type { Metadata, ProtocolFacts } from './lib/profile.ts';
 export { REMOVE } from './lib/removal.ts';
-export type * from './lib/rows.ts';
 export type { Session } from './lib/session.ts';
 export type { SessionState, StateEntry } from './lib/state.ts';
 export type {
@@ -34,4 +32,4 @@ export type {
   GetSessionOptions,
   ListSessionsOptions,
 } from './lib/store-options.ts';
-export { createSessionStore, type SessionList, type SessionStore } from './lib/store.ts';
+export type { SessionList, SessionStore } from './lib/store.ts';

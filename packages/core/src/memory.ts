@@ -1,4 +1,4 @@
-import type { SessionBackend } from './lib/backend.ts';
+import type { SessionBackend } from './lib/contract/backend.ts';
 import { MemoryBackend, type MemoryBackendOptions } from './lib/memory/backend.ts';
 import { checkOptions, positive, type OptionNames } from './lib/option-checks.ts';
 import { sessionStoreOptions, storeOptionsOf, type SessionStoreOptions } from './lib/options.ts';

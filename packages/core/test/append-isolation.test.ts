@@ -1,4 +1,5 @@
-import { SessionError, type AppendOutcome, type Session, type SessionBackend } from '@mcp-session/core';
+import { SessionError, type Session } from '@mcp-session/core';
+import type { AppendOutcome, SessionBackend } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect } from './support/errors.ts';
 import { gate, type Overrides } from './support/intercept.ts';

@@ -1,4 +1,4 @@
-import type { AppendRequest, SessionBackend } from '@mcp-session/core';
+import type { AppendRequest, SessionBackend } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect } from './support/errors.ts';
 import { gate, type Overrides } from './support/intercept.ts';

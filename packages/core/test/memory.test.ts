@@ -1,4 +1,5 @@
-import { REMOVE, type SessionBackend } from '@mcp-session/core';
+import { REMOVE } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect, errorOf } from './support/errors.ts';

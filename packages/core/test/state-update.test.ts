@@ -1,4 +1,5 @@
-import { REMOVE, type StateCommit } from '@mcp-session/core';
+import { REMOVE } from '@mcp-session/core';
+import type { StateCommit } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { codeOf, errorOf } from './support/errors.ts';

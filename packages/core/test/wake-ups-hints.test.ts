@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { SessionBackend, SessionEvent } from '@mcp-session/core';
-import { SessionError } from '@mcp-session/core';
+import { SessionError, type SessionEvent } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished, vi, type MockInstance } from 'vitest';
 import { Operations } from '../src/lib/operations.ts';

@@ -1,5 +1,5 @@
-import type { SessionBackend, SessionEvent } from '@mcp-session/core';
-import { SessionError } from '@mcp-session/core';
+import { SessionError, type SessionEvent } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Overrides } from './support/intercept.ts';

@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { beforeEach, expect, it } from 'vitest';
 import { openBehindProxy } from './support/open.ts';
 import type { Proxy } from './support/proxy.ts';

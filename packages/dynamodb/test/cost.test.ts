@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openBehindProxy } from './support/open.ts';
 import { operations, units } from './support/counting.ts';

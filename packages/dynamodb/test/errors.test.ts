@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { SessionError, type SessionBackend } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createDynamoDbBackend, createDynamoDbStore, type DynamoDbStoreOptions } from '@mcp-session/dynamodb';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';

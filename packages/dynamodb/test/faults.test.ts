@@ -1,4 +1,5 @@
-import { createSessionStore, type SessionBackend, type SessionError } from '@mcp-session/core';
+import type { SessionError } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { expect, it } from 'vitest';
 import { openBehindProxy } from './support/open.ts';
 import type { Fault } from './support/proxy.ts';

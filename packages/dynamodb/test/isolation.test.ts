@@ -1,4 +1,5 @@
-import { createSessionStore, type SessionEvent, type SessionStore } from '@mcp-session/core';
+import type { SessionEvent, SessionStore } from '@mcp-session/core';
+import { createSessionStore } from '@mcp-session/core/backend';
 import { createDynamoDbStore } from '@mcp-session/dynamodb';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openBehindProxy } from './support/open.ts';

@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createDynamoDbBackend } from '@mcp-session/dynamodb';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { openBehindProxy } from './support/open.ts';

@@ -1,4 +1,5 @@
-import { createSessionStore, type SessionEvent } from '@mcp-session/core';
+import type { SessionEvent } from '@mcp-session/core';
+import { createSessionStore } from '@mcp-session/core/backend';
 import { createDynamoDbStore } from '@mcp-session/dynamodb';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';

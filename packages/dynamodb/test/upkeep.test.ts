@@ -1,5 +1,5 @@
 import { DeleteItemCommand, DynamoDBClient, QueryCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createDynamoDbBackend } from '@mcp-session/dynamodb';
 import { beforeEach, expect, inject, it, onTestFinished } from 'vitest';
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';

@@ -1,4 +1,5 @@
-import { createSessionStore, type SessionBackend, type SessionStore } from '@mcp-session/core';
+import type { SessionStore } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import type { McpSubscription } from '@modelcontextprotocol/client';
 import { spawn } from 'node:child_process';

@@ -1,4 +1,5 @@
-import { createSessionStore, type SessionBackend, SessionError, type SessionErrorCode } from '@mcp-session/core';
+import { SessionError, type SessionErrorCode } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import type { StoreStatus } from '../src/v1.ts';

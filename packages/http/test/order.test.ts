@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createSessionStore } from '@mcp-session/core';
+import { createSessionStore } from '@mcp-session/core/backend';
 import { failingBackend } from './support/failing-backend.ts';
 import { start } from './support/harness.ts';
 import type { Json, ServerPort } from './support/line.ts';

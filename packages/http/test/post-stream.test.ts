@@ -1,4 +1,4 @@
-import { type Capabilities, createSessionStore } from '@mcp-session/core';
+import { createSessionStore, type Capabilities } from '@mcp-session/core/backend';
 import { once } from 'node:events';
 import { connect as connectSocket } from 'node:net';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import { createSessionStore } from '@mcp-session/core';
+import { createSessionStore } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { failingBackend } from './support/failing-backend.ts';
 import { eventually, gate, start } from './support/harness.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { expect, it } from 'vitest';
 import { append, connect, createSession, newBackend, newSchema, openBackend, untilWaiting } from './support/schemas.ts';
 

@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createPostgresStore } from '@mcp-session/postgres';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Proxy } from './support/proxy.ts';

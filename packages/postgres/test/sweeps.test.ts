@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createPostgresStore } from '@mcp-session/postgres';
 import type { Sql } from 'postgres';
 import { expect, it, onTestFinished } from 'vitest';

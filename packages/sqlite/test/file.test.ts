@@ -1,7 +1,7 @@
 import { Child } from '@mcp-session-tooling/vitest/child';
 import { readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';

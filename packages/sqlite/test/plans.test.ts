@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { expect, it, onTestFinished } from 'vitest';

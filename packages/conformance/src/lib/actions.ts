@@ -12,7 +12,7 @@ import type {
   StateRow,
   StateWrite,
   TrimBound,
-} from '@mcp-session/core';
+} from '@mcp-session/core/backend';
 import { randomBytes } from 'node:crypto';
 import { holds, present } from './findings.ts';
 

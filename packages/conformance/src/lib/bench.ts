@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { randomUUID } from 'node:crypto';
 import { HOUR, newSession, NOW } from './actions.ts';
 import { BrokenPromiseError, defineFresh, type Case, type CaseContext } from './case.ts';

@@ -1,4 +1,4 @@
-import type { Capabilities, NewSession, SessionBackend } from '@mcp-session/core';
+import type { Capabilities, NewSession, SessionBackend } from '@mcp-session/core/backend';
 import { Finding, tellError } from './findings.ts';
 import type { Peer, ProcessPeer } from './peer.ts';
 import { requirements, type RequirementId } from './requirements.ts';

@@ -1,5 +1,5 @@
 // The second process of the kit. Started by peer.ts, it opens the storage by the module that the test names and then does what it is told.
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { tellError } from './findings.ts';
 import { perform } from './orders.ts';
 import type { FromChild, ToChild } from './peer.ts';

@@ -1,4 +1,4 @@
-import type { EventRow } from '@mcp-session/core';
+import type { EventRow } from '@mcp-session/core/backend';
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, NOW, range, readPage, seqs, walkEvents } from './actions.ts';
 import { runCase } from './bench.ts';

@@ -1,5 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
-import { createSessionStore } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { appendAll, event, range, request } from './actions.ts';
 
 /** Methods of a backend that a peer can be told to call. */

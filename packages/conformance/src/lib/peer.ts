@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Finding } from './findings.ts';

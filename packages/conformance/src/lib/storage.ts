@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 
 /** How a real second process opens the storage of a test. */
 export interface SecondProcess {

@@ -1,4 +1,4 @@
-import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core';
+import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core/backend';
 import { NOW } from './actions.ts';
 import { compareBytes, Finding, holds, same } from './findings.ts';
 

@@ -1,4 +1,5 @@
-import { SessionError, type AppendRequest, type SessionBackend } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import type { AppendRequest, SessionBackend } from '@mcp-session/core/backend';
 import { answersOf } from '../../src/lib/actions.ts';
 import { gap, inMemory, inStorage, mangled, type PlantedBug } from './bug.ts';
 

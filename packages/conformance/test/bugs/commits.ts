@@ -1,4 +1,4 @@
-import type { SessionBackend, StateCommit } from '@mcp-session/core';
+import type { SessionBackend, StateCommit } from '@mcp-session/core/backend';
 
 /** A commit whose writes are others. */
 export function changed(

@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gap, inHandles, inMemory, type PlantedBug } from './bug.ts';
 

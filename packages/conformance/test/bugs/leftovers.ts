@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { memoryRows } from '../support/memory-rows.ts';
 import { gap, inMemory, inStorage, type PlantedBug } from './bug.ts';
 

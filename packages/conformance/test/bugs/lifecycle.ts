@@ -1,4 +1,5 @@
-import { SessionError, type SessionBackend } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { answersOf } from '../../src/lib/actions.ts';

@@ -1,4 +1,4 @@
-import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core';
+import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core/backend';
 import { inHandles, inMemory, type PlantedBug } from './bug.ts';
 
 export const listingBugs: readonly PlantedBug[] = [

@@ -1,4 +1,4 @@
-import type { EventPage, EventQuery, SessionBackend } from '@mcp-session/core';
+import type { EventPage, EventQuery, SessionBackend } from '@mcp-session/core/backend';
 import type { Bug } from '../support/plant.ts';
 
 /** A backend whose pages read other than they are. */

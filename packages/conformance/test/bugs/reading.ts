@@ -1,4 +1,4 @@
-import type { EventQuery, SessionBackend } from '@mcp-session/core';
+import type { EventQuery, SessionBackend } from '@mcp-session/core/backend';
 import { inMemory, type PlantedBug } from './bug.ts';
 import { paged } from './pages.ts';
 

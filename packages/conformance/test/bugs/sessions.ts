@@ -1,4 +1,4 @@
-import type { SessionBackend, SessionRow } from '@mcp-session/core';
+import type { SessionBackend, SessionRow } from '@mcp-session/core/backend';
 import { gap, inMemory, mangled, type PlantedBug } from './bug.ts';
 
 const LATE = Number.MAX_SAFE_INTEGER;

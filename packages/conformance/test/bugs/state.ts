@@ -1,4 +1,5 @@
-import { SessionError, type StateRow } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import type { StateRow } from '@mcp-session/core/backend';
 import { gap, inMemory, mangled, type PlantedBug } from './bug.ts';
 import { changed, oneByOne } from './commits.ts';
 

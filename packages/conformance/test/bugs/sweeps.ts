@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { inMemory, type PlantedBug } from './bug.ts';
 
 const LATE = Number.MAX_SAFE_INTEGER;

@@ -1,4 +1,4 @@
-import type { AppendRequest, AppendResult, SessionBackend } from '@mcp-session/core';
+import type { AppendRequest, AppendResult, SessionBackend } from '@mcp-session/core/backend';
 import { randomUUID } from 'node:crypto';
 import { answersOf } from '../../src/lib/actions.ts';
 import { gap, inHandles, inMemory, type PlantedBug } from './bug.ts';

@@ -1,4 +1,4 @@
-import type { SessionBackend, TrimBound } from '@mcp-session/core';
+import type { SessionBackend, TrimBound } from '@mcp-session/core/backend';
 import { setTimeout as wait } from 'node:timers/promises';
 import { inMemory, inStorage, type PlantedBug } from './bug.ts';
 import { paged } from './pages.ts';

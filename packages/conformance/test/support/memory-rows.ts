@@ -1,5 +1,5 @@
 import type { StoredRow } from '@mcp-session/conformance';
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import type { Wrong } from './plant.ts';
 
 /** What is read of the backend in memory: its own type is private to core. */

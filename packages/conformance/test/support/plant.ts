@@ -1,5 +1,5 @@
 import type { StoredRow } from '@mcp-session/conformance';
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 
 /** What a bug replaces: methods, and what is stored, which the backend in memory shows under this name. */
 export interface Wrong extends Partial<SessionBackend> {

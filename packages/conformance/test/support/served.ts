@@ -1,4 +1,5 @@
-import { SessionError, type Capabilities, type SessionBackend } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import type { Capabilities, SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { connect } from 'node:net';
 import { bugs } from '../bugs/index.ts';

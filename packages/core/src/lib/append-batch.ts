@@ -1,6 +1,6 @@
-import type { Capabilities } from './backend.ts';
+import type { Capabilities } from './contract/backend.ts';
 import { newToken } from './ids.ts';
-import type { AppendRequest, NewEvent } from './rows.ts';
+import type { AppendRequest, NewEvent } from './contract/rows.ts';
 
 /** Bytes of one batch, unless a single event is larger. */
 const MAX_BATCH_BYTES = 1_048_576;

@@ -2,11 +2,11 @@
 import { setImmediate } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { takeBatch, WAITING_BYTES, type Line, type Part } from './append-batch.ts';
-import type { Capabilities } from './backend.ts';
+import type { Capabilities } from './contract/backend.ts';
 import { SessionError } from './errors.ts';
 import { notFound } from './session-context.ts';
 import type { Operations } from './operations.ts';
-import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from './rows.ts';
+import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from './contract/rows.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /** Lines of sessions that are kept although nothing waits in them: making one anew for each append of a quiet session costs more than the look-up. */

@@ -1,7 +1,7 @@
 import { EventsTrimmedError } from './errors.ts';
 import { invalidCursor, parseEventId, type EventPosition } from './event-id.ts';
 import { checkStreamId } from './ids.ts';
-import type { EventPage } from './rows.ts';
+import type { EventPage } from './contract/rows.ts';
 import type { SessionContext } from './session-context.ts';
 
 const PAGE_EVENTS = 1_000;

@@ -1,4 +1,4 @@
-import type { EventRow } from './rows.ts';
+import type { EventRow } from './contract/rows.ts';
 
 /**
  * Gives the events of pages one by one. It does what a generator over them would, but what a page holds it gives at once: a generator waits for each value

@@ -1,7 +1,7 @@
 import { SessionError } from './errors.ts';
 import type { TailOptions } from './event-options.ts';
 import { readPages } from './event-pages.ts';
-import type { EventRow } from './rows.ts';
+import type { EventRow } from './contract/rows.ts';
 import type { SessionContext } from './session-context.ts';
 import type { WakeUp } from './wake-ups.ts';
 

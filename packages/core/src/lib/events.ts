@@ -17,7 +17,7 @@ import { checkStreamId, utf8Bytes } from './ids.ts';
 import { decode, encodeMessage } from './json.ts';
 import { positive } from './option-checks.ts';
 import { TRIM_STEP } from './retention.ts';
-import type { EventRow } from './rows.ts';
+import type { EventRow } from './contract/rows.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** An event of a session's log. */

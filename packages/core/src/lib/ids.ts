@@ -1,4 +1,5 @@
 import { v7 } from 'uuid';
+import { MAX_KEY_BYTES } from './contract/limits.ts';
 import { SessionError } from './errors.ts';
 import { kindOf } from './option-checks.ts';
 
@@ -8,7 +9,6 @@ export const DEFAULT_KIND = 'session';
 const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
 const KIND = /^[a-z][a-z0-9_-]{0,63}$/;
 const MAX_PRINCIPAL_BYTES = 1_024;
-const MAX_KEY_BYTES = 255;
 
 /**
  * A new UUID v7 whose 74 random bits all come from the system's secure generator.

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { SessionBackend } from './backend.ts';
+import type { SessionBackend } from './contract/backend.ts';
 import { SessionError, type SessionErrorCode } from './errors.ts';
 import { EventLoopTurn } from './event-loop.ts';
 import { Rests } from './rests.ts';

@@ -1,4 +1,4 @@
-import type { Capabilities } from './backend.ts';
+import type { Capabilities } from './contract/backend.ts';
 import type { Observer } from './operations.ts';
 import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from './option-checks.ts';
 import { isPlainObject } from './plain.ts';

@@ -1,7 +1,7 @@
 import { Looks } from './looks.ts';
 import type { Operations } from './operations.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { AppendResult, TrimBound } from './rows.ts';
+import type { AppendResult, TrimBound } from './contract/rows.ts';
 
 /** Events that one step of a trim removes at the most. */
 export const TRIM_STEP = 1_000;

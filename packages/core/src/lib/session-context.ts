@@ -1,10 +1,10 @@
 import { SessionError } from './errors.ts';
 import type { AppendQueue } from './append-queue.ts';
-import type { SessionBackend } from './backend.ts';
+import type { SessionBackend } from './contract/backend.ts';
 import type { Operations, OperationName } from './operations.ts';
 import { defaultTouchIntervalMs, type ResolvedOptions } from './options.ts';
-import type { SessionRow } from './rows.ts';
-import type { Serial } from './serial.ts';
+import type { SessionRow } from './contract/rows.ts';
+import type { KeyedLock } from './runtime/keyed-lock.ts';
 import type { WakeUps } from './wake-ups.ts';
 
 /** What all sessions of a store share. */
@@ -14,7 +14,7 @@ export interface Shared {
   readonly options: ResolvedOptions;
   readonly appends: AppendQueue;
   readonly wakeUps: WakeUps;
-  readonly updates: Serial;
+  readonly updates: KeyedLock;
 }
 
 /** How long a session lives: the store's options, or its own. */

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError } from './errors.ts';
 import { SessionEvents } from './events.ts';
 import { decodeProfile, encodeProfile, type Metadata, type Profile, type ProtocolFacts } from './profile.ts';
-import type { SessionRow } from './rows.ts';
+import type { SessionRow } from './contract/rows.ts';
 import { SessionContext, type Shared } from './session-context.ts';
 import { SessionState } from './state.ts';
 import { checkEnding, type EndSessionOptions } from './store-options.ts';
@@ -130,24 +130,18 @@ export class Session<S = AnySchemas> {
 
   async #updateProfile(change: (profile: Profile) => Profile): Promise<Profile> {
     const { operations, updates } = this.#shared;
-    return operations.run(async () => {
-      // In one process they stand in line, as updates of a key of the state do, whose names hold a space.
-      const turn = updates.enter(this.id);
-      if (turn !== undefined) await turn;
-      try {
-        for (let attempt = 1; attempt <= MAX_PROFILE_ATTEMPTS; attempt++) {
-          // From the text each time: neither what `change` does to it nor what was done to what this handle showed may be stored unasked.
-          if (await this.#tryProfile(change(decodeProfile(this.#profileText)))) return this.#profile;
-          if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
-        }
-      } finally {
-        updates.leave(this.id);
-      }
-      throw new SessionError(
-        'PROFILE_CONFLICT',
-        `Profile was changed by others ${MAX_PROFILE_ATTEMPTS} times in a row`,
-        { retryable: true },
-      );
+    // In one process they run one after another, as updates of a key of the state do, whose names hold a space.
+    return operations.run(() => updates.run(this.id, () => this.#changeProfile(change)));
+  }
+
+  async #changeProfile(change: (profile: Profile) => Profile): Promise<Profile> {
+    for (let attempt = 1; attempt <= MAX_PROFILE_ATTEMPTS; attempt++) {
+      // Decode a fresh copy per attempt, so that mutations of a previous attempt, or of `session.metadata`, are never written.
+      if (await this.#tryProfile(change(decodeProfile(this.#profileText)))) return this.#profile;
+      if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
+    }
+    throw new SessionError('PROFILE_CONFLICT', `Profile was changed by others ${MAX_PROFILE_ATTEMPTS} times in a row`, {
+      retryable: true,
     });
   }
 

@@ -4,7 +4,7 @@ import { decode, encodeExact } from './json.ts';
 import { kindOf } from './option-checks.ts';
 import type { ResolvedOptions } from './options.ts';
 import { REMOVE } from './removal.ts';
-import type { StateRow, StateWrite } from './rows.ts';
+import type { StateRow, StateWrite } from './contract/rows.ts';
 import { validate, type StandardSchema } from './state-schema.ts';
 
 /** Turns values into checked writes and rows into values, by the store's schemas and limits. */

@@ -1,10 +1,9 @@
 import { SessionError } from './errors.ts';
 import { kindOf } from './option-checks.ts';
 import { isPlainObject } from './plain.ts';
-import type { StateWrite } from './rows.ts';
+import { MAX_COMMIT_WRITES } from './contract/limits.ts';
+import type { StateWrite } from './contract/rows.ts';
 
-/** Most keys of one patch, on every backend. */
-const MAX_PATCH_KEYS = 64;
 /** Most bytes of a patch of several keys, on every backend: what a DynamoDB transaction surely holds. */
 const MAX_PATCH_BYTES = 2_097_152;
 
@@ -15,8 +14,8 @@ const MAX_PATCH_BYTES = 2_097_152;
  */
 export function changesOf(changes: object): ReadonlyMap<string, unknown> {
   const pairs = new Map(pairsOf(changes));
-  if (pairs.size > MAX_PATCH_KEYS)
-    throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_PATCH_KEYS} keys`);
+  if (pairs.size > MAX_COMMIT_WRITES)
+    throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_COMMIT_WRITES} keys`);
   return pairs;
 }
 

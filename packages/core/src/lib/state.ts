@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { StateConflictError } from './errors.ts';
 import { synchronous } from './synchronous.ts';
 import type { REMOVE } from './removal.ts';
-import type { StateResult, StateRow, StateWrite } from './rows.ts';
+import type { StateResult, StateRow, StateWrite } from './contract/rows.ts';
 import type { SessionContext } from './session-context.ts';
 import { checkVersion, limitError, removal, sorted, StateCodec } from './state-codec.ts';
 import { changesOf, checkPatchBytes } from './state-patch.ts';
@@ -109,19 +109,11 @@ export class SessionState<S> {
     this.#codec.checkDeclared(key);
     const { operations, updates } = this.#session.shared;
     const name = `${this.#session.id} ${key}`;
-    operations.begin();
-    try {
-      // In one process updates of a key stand in line: they would only lose against each other.
-      const turn = updates.enter(name);
-      if (turn !== undefined) await turn;
-      try {
-        return (await this.#update(key, change as (current: unknown) => unknown)) as StateOutput<S, K> | undefined;
-      } finally {
-        updates.leave(name);
-      }
-    } finally {
-      operations.end();
-    }
+    // In one process, updates of a key run one after another: they would only lose against each other.
+    const value = await operations.run(() =>
+      updates.run(name, () => this.#update(key, change as (current: unknown) => unknown)),
+    );
+    return value as StateOutput<S, K> | undefined;
   }
 
   /**

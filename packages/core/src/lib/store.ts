@@ -1,5 +1,5 @@
 import { AppendQueue } from './append-queue.ts';
-import type { Capabilities, SessionBackend } from './backend.ts';
+import type { Capabilities, SessionBackend } from './contract/backend.ts';
 import { SessionError } from './errors.ts';
 import { checkSessionId, isSessionId, newSessionId } from './ids.ts';
 import { Operations } from './operations.ts';
@@ -7,8 +7,8 @@ import { optional, positive } from './option-checks.ts';
 import { resolveOptions, type SessionStoreOptions } from './options.ts';
 import { encodeProfile } from './profile.ts';
 import { Retention } from './retention.ts';
-import type { SessionRow } from './rows.ts';
-import { Serial } from './serial.ts';
+import type { SessionRow } from './contract/rows.ts';
+import { KeyedLock } from './runtime/keyed-lock.ts';
 import { expiryOf, type Shared } from './session-context.ts';
 import { Session } from './session.ts';
 import type { AnySchemas, StateSchemas } from './state-schema.ts';
@@ -48,7 +48,7 @@ export class SessionStore<S extends StateSchemas = AnySchemas> {
       wakeUps.moved(request.sessionId, result.firstSeq + request.events.length - 1);
       return retention.enforce(request.sessionId, result);
     });
-    this.#shared = { backend, operations, options: resolved, appends, wakeUps, updates: new Serial() };
+    this.#shared = { backend, operations, options: resolved, appends, wakeUps, updates: new KeyedLock() };
     this.#sweeper =
       resolved.sweep === false ? undefined : new Sweeper(resolved.sweep.intervalMs, () => this.#sweep(false));
   }

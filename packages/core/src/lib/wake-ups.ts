@@ -1,4 +1,4 @@
-import type { SessionBackend } from './backend.ts';
+import type { SessionBackend } from './contract/backend.ts';
 import { SessionError } from './errors.ts';
 import type { Operations } from './operations.ts';
 import { SessionWaiters, type Tail, type Waiter } from './session-waiters.ts';

@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 
 /** Members of a backend to put in place of its own; one that is `undefined` is taken away. */
 export type Overrides = { readonly [K in keyof SessionBackend]?: SessionBackend[K] | undefined };

@@ -1,6 +1,5 @@
-import type { Operation, OperationName, SessionBackend, SessionStore, SessionStoreOptions } from '@mcp-session/core';
-import type { StateSchemas } from '@mcp-session/core';
-import { createSessionStore } from '@mcp-session/core';
+import type { Operation, OperationName, SessionStore, SessionStoreOptions, StateSchemas } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { onTestFinished } from 'vitest';
 import { intercept, type Overrides } from './intercept.ts';

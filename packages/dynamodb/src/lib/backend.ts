@@ -4,8 +4,8 @@ import type {
   Capabilities,
   EventPage,
   EventQuery,
-  Head,
   NewSession,
+  PolledHead,
   ProfileChange,
   ProfileResult,
   SessionAsker,
@@ -19,7 +19,7 @@ import type {
   StateRow,
   SweepResult,
   TrimBound,
-} from '@mcp-session/core';
+} from '@mcp-session/core/backend';
 import { Background } from './background.ts';
 import type { Connection } from './connection.ts';
 import { EventReader } from './events/read.ts';
@@ -154,7 +154,7 @@ export class DynamoDbBackend implements SessionBackend {
     return this.#trims.trim(sessionId, bound, now);
   }
 
-  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
     return this.#sessions.readHeads(ids, now);
   }
 

@@ -1,5 +1,11 @@
-import { createSessionStore, type SessionBackend, type SessionStore, type StateSchemas } from '@mcp-session/core';
-import { checkOptions, sessionStoreOptions, storeOptionsOf } from '@mcp-session/core/backend';
+import type { SessionStore, StateSchemas } from '@mcp-session/core';
+import {
+  checkOptions,
+  createSessionStore,
+  sessionStoreOptions,
+  storeOptionsOf,
+  type SessionBackend,
+} from '@mcp-session/core/backend';
 import { DynamoDbBackend } from './backend.ts';
 import { open } from './open.ts';
 import { backendOptions, resolveOptions, type DynamoDbBackendOptions, type DynamoDbStoreOptions } from './options.ts';

@@ -1,5 +1,5 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
-import type { SweepResult } from '@mcp-session/core';
+import type { SweepResult } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { Change, keyOf, number, text, type Item, type ItemKey } from './items.ts';
 import {

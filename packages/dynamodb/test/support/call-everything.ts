@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 
 const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;

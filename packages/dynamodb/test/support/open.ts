@@ -1,5 +1,5 @@
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createDynamoDbBackend, type DynamoDbBackendOptions } from '@mcp-session/dynamodb';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { inject, onTestFinished } from 'vitest';

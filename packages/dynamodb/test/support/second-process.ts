@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createDynamoDbBackend } from '@mcp-session/dynamodb';
 import { optionsOf, type StorageArgument } from './storage.ts';
 

@@ -1,9 +1,5 @@
-import {
-  type Capabilities,
-  createSessionStore,
-  type SessionBackend,
-  type SessionStoreOptions,
-} from '@mcp-session/core';
+import type { SessionStoreOptions } from '@mcp-session/core';
+import { createSessionStore, type Capabilities, type SessionBackend } from '@mcp-session/core/backend';
 import type { StoreStatus } from '../../src/v1.ts';
 import { type FailingBackend, failingBackend } from './failing-backend.ts';
 import { eventually, type Harness, start } from './harness.ts';

@@ -1,4 +1,5 @@
-import { type Capabilities, SessionError, type SessionBackend, type SessionErrorOptions } from '@mcp-session/core';
+import { SessionError, type SessionErrorOptions } from '@mcp-session/core';
+import type { Capabilities, SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 
 /** The backend in memory, and a switch that makes some of its methods fail as a database does that is gone. */

@@ -1,11 +1,12 @@
+import { SessionError } from '@mcp-session/core';
 import type {
   AppendOutcome,
   AppendRequest,
   Capabilities,
   EventPage,
   EventQuery,
-  Head,
   NewSession,
+  PolledHead,
   ProfileChange,
   ProfileResult,
   SessionAsker,
@@ -19,8 +20,7 @@ import type {
   StateRow,
   SweepResult,
   TrimBound,
-} from '@mcp-session/core';
-import { SessionError } from '@mcp-session/core';
+} from '@mcp-session/core/backend';
 import { Appends } from './events/append.ts';
 import type { Client } from './client.ts';
 import { Connection } from './connection.ts';
@@ -138,7 +138,7 @@ export class PostgresBackend implements SessionBackend {
     return this.#open(() => this.#trims.trim(sessionId, bound, now));
   }
 
-  readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
+  readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
     return this.#open(() => this.#sessions.readHeads(ids, now));
   }
 

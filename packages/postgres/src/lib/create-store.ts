@@ -1,5 +1,5 @@
-import { createSessionStore, type SessionBackend, type SessionStore, type StateSchemas } from '@mcp-session/core';
-import { storeOptionsOf } from '@mcp-session/core/backend';
+import type { SessionStore, StateSchemas } from '@mcp-session/core';
+import { createSessionStore, storeOptionsOf, type SessionBackend } from '@mcp-session/core/backend';
 import { PostgresBackend } from './backend.ts';
 import { borrow } from './client.ts';
 import { loadDriver } from './client/driver.ts';

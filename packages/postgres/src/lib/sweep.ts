@@ -1,4 +1,4 @@
-import type { SweepResult } from '@mcp-session/core';
+import type { SweepResult } from '@mcp-session/core/backend';
 import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from './connection.ts';
 import { table, type Int8, type OwnedTable } from './schema.ts';

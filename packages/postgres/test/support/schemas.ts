@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { SessionBackend, SessionStore } from '@mcp-session/core';
+import type { SessionStore } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createTestSchema, type TestSchema } from '@mcp-session-tooling/databases';
 import {
   createPostgresBackend,

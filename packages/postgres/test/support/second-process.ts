@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createPostgresBackend, type PostgresBackendOptions } from '@mcp-session/postgres';
 
 /** Opens the schema of a test in a process of its own. */

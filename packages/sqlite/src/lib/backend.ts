@@ -4,8 +4,8 @@ import type {
   Capabilities,
   EventPage,
   EventQuery,
-  Head,
   NewSession,
+  PolledHead,
   ProfileChange,
   ProfileResult,
   SessionAsker,
@@ -19,7 +19,7 @@ import type {
   StateRow,
   SweepResult,
   TrimBound,
-} from '@mcp-session/core';
+} from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
 import { Events } from './events/append.ts';
@@ -139,7 +139,7 @@ export class SqliteBackend implements SessionBackend {
     return this.#run(() => this.#trims.trim(sessionId, bound, now));
   }
 
-  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
     return this.#run(() => this.#sessions.readHeads(ids, now));
   }
 

@@ -1,5 +1,5 @@
-import { createSessionStore, type SessionBackend, type SessionStore, type StateSchemas } from '@mcp-session/core';
-import { storeOptionsOf } from '@mcp-session/core/backend';
+import type { SessionStore, StateSchemas } from '@mcp-session/core';
+import { createSessionStore, storeOptionsOf, type SessionBackend } from '@mcp-session/core/backend';
 import { SqliteBackend } from './backend.ts';
 import { translateError } from './errors.ts';
 import { open } from './client.ts';

@@ -1,4 +1,4 @@
-import type { SweepResult } from '@mcp-session/core';
+import type { SweepResult } from '@mcp-session/core/backend';
 import { sql } from 'kysely';
 import type { Connection, Statement } from './connection.ts';
 

@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 
 /** Opens the file of a test in a process of its own. */

@@ -1,10 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import {
-  createSessionStore,
-  type SessionBackend,
-  type SessionStore,
-  type SessionStoreOptions,
-} from '@mcp-session/core';
+import type { SessionStore, SessionStoreOptions } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createDynamoDbBackend } from '@mcp-session/dynamodb';
 import { createPostgresBackend } from '@mcp-session/postgres';
 import { createSqliteBackend } from '@mcp-session/sqlite';

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AppendResult, SessionBackend, StateCommit, StateRow } from '@mcp-session/core';
+import type { AppendResult, SessionBackend, StateCommit, StateRow } from '@mcp-session/core/backend';
 
 /** The methods that a bug replaces, made from the backend that does them right. */
 type Bug = (right: SessionBackend) => Partial<SessionBackend>;

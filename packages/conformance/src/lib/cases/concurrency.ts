@@ -1,4 +1,4 @@
-import type { EventRow } from '@mcp-session/core';
+import type { EventRow } from '@mcp-session/core/backend';
 import { appendAll, append, event, NOW, range, readPage, request, seqs, track, trim, walkEvents } from '../actions.ts';
 import { define, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';

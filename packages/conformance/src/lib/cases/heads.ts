@@ -1,4 +1,4 @@
-import type { Head } from '@mcp-session/core';
+import type { PolledHead } from '@mcp-session/core/backend';
 import { append, HOUR, NOW, trim } from '../actions.ts';
 import { define, type Case } from '../case.ts';
 import { same } from '../findings.ts';
@@ -15,7 +15,7 @@ export const headCases: readonly Case[] = [
     await trim(t.backend, full, { maxEvents: 0 });
     await append(t.backend, expired, 's', ['1']);
     await t.backend.endSession(ended, NOW + HOUR, NOW);
-    const live: readonly (readonly [string, Head])[] = [
+    const live: readonly (readonly [string, PolledHead])[] = [
       [empty, { lastSeq: 0, expiresAt: NOW + HOUR }],
       [full, { lastSeq: 3, expiresAt: NOW + HOUR }],
     ];

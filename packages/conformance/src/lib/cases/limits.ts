@@ -1,4 +1,4 @@
-import type { StateLimits, StateResult, StateWrite } from '@mcp-session/core';
+import type { StateLimits, StateResult, StateWrite } from '@mcp-session/core/backend';
 import { commit, NOW, range, readAll, UNLIMITED, write } from '../actions.ts';
 import { define, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';

@@ -1,4 +1,4 @@
-import type { SessionQuery, SessionRow } from '@mcp-session/core';
+import type { SessionQuery, SessionRow } from '@mcp-session/core/backend';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, HOUR, newSession, NOW } from '../actions.ts';

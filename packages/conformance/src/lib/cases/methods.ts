@@ -1,4 +1,4 @@
-import type { SessionBackend } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { appendAll, event, HOUR, NOW, request, UNLIMITED, write } from '../actions.ts';
 
 /** A call of one method for one session, and what it answers where the session is not live. */

@@ -1,4 +1,4 @@
-import type { EventRow, SessionRow, StateRow } from '@mcp-session/core';
+import type { EventRow, SessionRow, StateRow } from '@mcp-session/core/backend';
 
 // Rows may carry more than the contract names: only what it names is compared.
 

@@ -1,4 +1,4 @@
-import type { SessionRow } from '@mcp-session/core';
+import type { SessionRow } from '@mcp-session/core/backend';
 import { append, commit, HOUR, newSession, NOW, readAll, readPage, write } from '../actions.ts';
 import { define, type Case } from '../case.ts';
 import { holds, present, same } from '../findings.ts';

@@ -1,10 +1,5 @@
-import {
-  createSessionStore,
-  type Session,
-  type SessionBackend,
-  type SessionEvent,
-  type SessionStore,
-} from '@mcp-session/core';
+import type { Session, SessionEvent, SessionStore } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createEventStore } from '@mcp-session/core/event-store';
 import { NOW, range } from '../actions.ts';
 import { define, type Case } from '../case.ts';

@@ -1,4 +1,4 @@
-import type { AppendRequest, SessionBackend } from '@mcp-session/core';
+import type { AppendRequest, SessionBackend } from '@mcp-session/core/backend';
 import { appendAll, event, newSession, UNLIMITED, walkEvents, write } from '../actions.ts';
 import { eventRow, sessionRow, stateRow } from '../cases/rows.ts';
 import { compareBytes } from '../findings.ts';

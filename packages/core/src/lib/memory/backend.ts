@@ -1,6 +1,6 @@
-import type { Capabilities, SessionBackend } from '../backend.ts';
+import type { Capabilities, SessionBackend } from '../contract/backend.ts';
 import { SessionError } from '../errors.ts';
-import type * as rows from '../rows.ts';
+import type * as rows from '../contract/rows.ts';
 import { appendEvents, readEvents, readHeads } from './events.ts';
 import { Records } from './records.ts';
 import { countSessions, createSession, endSession, isOf, listSessions, sweep, updateSession } from './sessions.ts';
@@ -102,7 +102,7 @@ export class MemoryBackend implements SessionBackend {
     return trimEvents(this.#open, sessionId, bound, now);
   }
 
-  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, rows.Head>> {
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, rows.PolledHead>> {
     return readHeads(this.#open, ids, now);
   }
 

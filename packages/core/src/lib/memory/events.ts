@@ -1,9 +1,8 @@
-import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, Head } from '../rows.ts';
+import { passes, REMEMBERED_TOKENS } from '../contract/limits.ts';
+import { takePage } from '../contract/paging.ts';
+import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, PolledHead } from '../contract/rows.ts';
 import { eventBytes, firstAfter, type MemoryEvent, type MemorySession, type Records } from './records.ts';
 import { giveOldest, type Need } from './trim.ts';
-
-/** Tokens are remembered at least while their events are among so many newest. */
-const REMEMBERED_EVENTS = 1_000;
 
 export function appendEvents(
   records: Records,
@@ -19,18 +18,14 @@ export function appendEvents(
 }
 
 export function readEvents(records: Records, query: EventQuery, now: number): EventPage | undefined {
-  const { sessionId, streamId, afterSeq, limit, maxBytes } = query;
+  const { sessionId, streamId, afterSeq } = query;
   const session = records.live(sessionId, now);
   if (session === undefined) return undefined;
   const log = streamId === undefined ? session.events : (session.streams.get(streamId) ?? []);
-  const events =
-    afterSeq === undefined
-      ? takeNewest(log, limit, maxBytes)
-      : takeOldest(log, firstAfter(log, afterSeq), limit, maxBytes);
+  const { events, more } = afterSeq === undefined ? takeNewest(log, query) : takeOldest(log, afterSeq, query);
   return {
     events: events.map(toRow),
-    more:
-      afterSeq !== undefined && (events.at(-1)?.seq ?? 0) < (log.at(-1)?.seq ?? 0) && (log.at(-1)?.seq ?? 0) > afterSeq,
+    more,
     lastSeq: session.row.lastSeq,
     trimmedSeq:
       streamId === undefined
@@ -40,8 +35,8 @@ export function readEvents(records: Records, query: EventQuery, now: number): Ev
   };
 }
 
-export function readHeads(records: Records, ids: readonly string[], now: number): ReadonlyMap<string, Head> {
-  const heads = new Map<string, Head>();
+export function readHeads(records: Records, ids: readonly string[], now: number): ReadonlyMap<string, PolledHead> {
+  const heads = new Map<string, PolledHead>();
   for (const id of ids) {
     const session = records.live(id, now);
     if (session !== undefined) heads.set(id, { lastSeq: session.row.lastSeq, expiresAt: session.row.expiresAt });
@@ -96,8 +91,7 @@ function knownSeq({ tokens, olderTokens }: MemorySession, token: string): number
 
 /** A thousand at a time, before the first token that ends in the next thousand of events is set: removing them one by one costs more than looking for them. */
 function forgetTokens(session: MemorySession, firstSeq: number): void {
-  const { lastSeq } = session.row;
-  if (Math.floor(lastSeq / REMEMBERED_EVENTS) === Math.floor((firstSeq - 1) / REMEMBERED_EVENTS)) return;
+  if (!passes(REMEMBERED_TOKENS, firstSeq - 1, session.row.lastSeq)) return;
   session.olderTokens = session.tokens;
   session.tokens = new Map();
 }
@@ -106,27 +100,20 @@ function firstSeq(session: MemorySession): number {
   return session.row.lastSeq - session.events.length + 1;
 }
 
-function takeOldest(
-  log: readonly MemoryEvent[],
-  start: number,
-  limit: number,
-  maxBytes: number,
-): readonly MemoryEvent[] {
-  let end = start;
-  for (let bytes = 0; end < log.length && end - start < limit; end++) {
-    bytes += log[end]?.bytes ?? 0;
-    if (bytes > maxBytes && end > start) break;
-  }
-  return log.slice(start, end);
+interface Taken {
+  readonly events: readonly MemoryEvent[];
+  readonly more: boolean;
 }
 
-function takeNewest(log: readonly MemoryEvent[], limit: number, maxBytes: number): readonly MemoryEvent[] {
-  let start = log.length;
-  for (let bytes = 0; start > 0 && log.length - start < limit; start--) {
-    bytes += log[start - 1]?.bytes ?? 0;
-    if (bytes > maxBytes && start < log.length) break;
-  }
-  return log.slice(start);
+function takeOldest(log: readonly MemoryEvent[], afterSeq: number, query: EventQuery): Taken {
+  const start = firstAfter(log, afterSeq);
+  const { rows: events, more } = takePage(log.slice(start, start + query.limit + 1), query);
+  return { events, more };
+}
+
+function takeNewest(log: readonly MemoryEvent[], query: EventQuery): Taken {
+  const { rows } = takePage(log.slice(-query.limit).toReversed(), query);
+  return { events: rows.toReversed(), more: false };
 }
 
 function toRow({ seq, streamId, message, createdAt }: EventRow): EventRow {

@@ -1,9 +1,7 @@
 import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../ids.ts';
-import type { EventRow, SessionRow, StateRow } from '../rows.ts';
+import type { EventRow, SessionRow, StateRow } from '../contract/rows.ts';
 
-/** Streams of a session whose trims are remembered. */
-export const MAX_TRIMMED_STREAMS = 10_000;
 /** Most ids of ended sessions that are kept. Those that ended first go first. */
 const MAX_TOMBSTONES = 100_000;
 /** Rough bytes of memory of a record besides its texts. */

@@ -1,3 +1,4 @@
+import { takeSessions } from '../contract/paging.ts';
 import { utf8Bytes } from '../ids.ts';
 import type {
   NewSession,
@@ -9,7 +10,7 @@ import type {
   SessionQuery,
   SessionRow,
   SweepResult,
-} from '../rows.ts';
+} from '../contract/rows.ts';
 import {
   eventBytes,
   renew,
@@ -82,9 +83,8 @@ export function listSessions(records: Records, query: SessionPageQuery, now: num
   const rows = matching(records, query, now)
     .filter((row) => afterId === undefined || row.id > afterId)
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const page = rows.slice(0, limit).map((row) => ({ ...row }));
-  const more = rows.length > limit;
-  return { rows: page, more, nextAfterId: more ? page.at(-1)?.id : undefined };
+  const page = takeSessions(rows, limit);
+  return { ...page, rows: page.rows.map((row) => ({ ...row })) };
 }
 
 export function countSessions(records: Records, query: SessionQuery, now: number): number {

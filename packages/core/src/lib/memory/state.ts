@@ -1,4 +1,5 @@
-import type { StateCommit, StateResult, StateRow } from '../rows.ts';
+import { judgeCommit } from '../contract/commits.ts';
+import type { StateCommit, StateResult, StateRow } from '../contract/rows.ts';
 import { renew, stateBytes, type Records } from './records.ts';
 import { giveOldest } from './trim.ts';
 
@@ -19,42 +20,32 @@ export function readState(
   return rows;
 }
 
-export function commitState(
-  records: Records,
-  { sessionId, writes, limits, expiresAt }: StateCommit,
-  now: number,
-): StateResult | undefined {
+export function commitState(records: Records, commit: StateCommit, now: number): StateResult | undefined {
+  const { sessionId, writes, expiresAt } = commit;
   const session = records.live(sessionId, now);
   if (session === undefined) return undefined;
-  const existed: boolean[] = [];
-  let addedKeys = 0;
-  let addedBytes = 0;
-  let storedBytes = 0;
-  for (const write of writes) {
-    const { key, value, bytes, expectedVersion } = write;
-    const current = session.state.get(key);
-    if (expectedVersion !== undefined && expectedVersion !== (current?.version ?? 0))
-      return { status: 'conflict', key, current: current && toRow(current) };
-    existed.push(current !== undefined);
-    addedKeys += Number(value !== undefined) - Number(current !== undefined);
-    addedBytes += bytes - (current?.bytes ?? 0);
-    storedBytes += (value === undefined ? 0 : stateBytes(write)) - (current === undefined ? 0 : stateBytes(current));
+  const before = writes.map(({ key }) => session.state.get(key));
+  const verdict = judgeCommit(commit, before, { keys: session.state.size, bytes: session.stateBytes });
+  if (verdict.status === 'limit') return verdict;
+  if (verdict.status === 'conflict') {
+    const current = session.state.get(verdict.key);
+    return { ...verdict, current: current && toRow(current) };
   }
-  if (addedKeys > 0 && session.state.size + addedKeys > limits.maxKeys) return { status: 'limit', limit: 'maxKeys' };
-  if (addedBytes > 0 && session.stateBytes + addedBytes > limits.maxBytes)
-    return { status: 'limit', limit: 'maxBytes' };
 
+  let storedBytes = 0;
+  for (const write of writes) storedBytes += write.value === undefined ? 0 : stateBytes(write);
+  for (const current of before) storedBytes -= current === undefined ? 0 : stateBytes(current);
   const missing = records.missing(storedBytes, now);
   if (missing > 0) giveOldest(records, [{ session, bytes: storedBytes }], missing);
   records.reserve(storedBytes, now);
   const version = ++session.stateVersion;
-  session.stateBytes += addedBytes;
+  session.stateBytes = verdict.totals.bytes;
   for (const { key, value, bytes } of writes) {
     if (value === undefined) session.state.delete(key);
     else session.state.set(key, { key, value, version, bytes });
   }
   if (expiresAt !== undefined) renew(session, expiresAt, now);
-  return { status: 'committed', version, existed };
+  return { status: 'committed', version, existed: before.map((current) => current !== undefined) };
 }
 
 export function clearState(

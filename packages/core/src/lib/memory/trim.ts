@@ -1,13 +1,7 @@
-import type { TrimBound } from '../rows.ts';
-import {
-  eventBytes,
-  firstAfter,
-  MAX_TRIMMED_STREAMS,
-  trimmedBytes,
-  type MemoryEvent,
-  type MemorySession,
-  type Records,
-} from './records.ts';
+import { REMEMBERED_TRIMS } from '../contract/limits.ts';
+import { exceeds } from '../contract/paging.ts';
+import type { TrimBound } from '../contract/rows.ts';
+import { eventBytes, firstAfter, trimmedBytes, type MemoryEvent, type MemorySession, type Records } from './records.ts';
 
 /** Where there was no room, this part of a log goes at once, so that not each write that follows has to make some. */
 const GIVEN_PART = 0.1;
@@ -24,7 +18,7 @@ export function trimEvents(records: Records, sessionId: string, bound: TrimBound
   let count = 0;
   for (let bytes = session.eventBytes; count < bound.limit; count++) {
     const event = session.events[count];
-    if (event === undefined || !exceeds(bound, event, session.events.length - count, bytes)) break;
+    if (event === undefined || !exceeds(bound, event, { events: session.events.length - count, bytes })) break;
     bytes -= event.bytes;
   }
   removeOldest(records, session, count);
@@ -57,15 +51,6 @@ function freedBytes({ events }: MemorySession, index: number): number {
   return event === undefined ? 0 : eventBytes(event) - trimmedBytes(event.streamId);
 }
 
-function exceeds(bound: TrimBound, event: MemoryEvent, events: number, bytes: number): boolean {
-  return (
-    (bound.maxEvents !== undefined && events > bound.maxEvents) ||
-    (bound.maxBytes !== undefined && bytes > bound.maxBytes) ||
-    (bound.createdBefore !== undefined && event.createdAt < bound.createdBefore) ||
-    (bound.throughSeq !== undefined && event.seq <= bound.throughSeq)
-  );
-}
-
 function removeOldest(records: Records, session: MemorySession, count: number): void {
   const removed = session.events.splice(0, count);
   for (const event of removed) {
@@ -86,7 +71,7 @@ function remember(records: Records, session: MemorySession, removed: readonly Me
     session.trimmed.set(streamId, seq);
   }
   for (const [oldest, seq] of session.trimmed) {
-    if (session.trimmed.size <= MAX_TRIMMED_STREAMS) return;
+    if (session.trimmed.size <= REMEMBERED_TRIMS) return;
     session.trimmed.delete(oldest);
     records.release(trimmedBytes(oldest));
     session.forgottenSeq = Math.max(session.forgottenSeq, seq);

@@ -1,5 +1,6 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
-import { SessionError, type AppendOutcome, type AppendRequest, type AppendResult } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
+import type { AppendOutcome, AppendRequest, AppendResult } from '@mcp-session/core/backend';
 import { lost, type Connection } from '../connection.ts';
 import { Change, number, readNumber, split, text, type Item } from '../items.ts';
 import {

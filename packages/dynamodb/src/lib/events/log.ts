@@ -1,4 +1,4 @@
-import type { EventRow } from '@mcp-session/core';
+import type { EventRow } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import { number, readNumber, readText, text, type Item } from '../items.ts';
 import { digits, parseStreamSeq, STREAM_INDEX } from '../schema.ts';

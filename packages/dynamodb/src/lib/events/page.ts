@@ -1,4 +1,4 @@
-import type { EventPage, EventQuery } from '@mcp-session/core';
+import type { EventPage, EventQuery } from '@mcp-session/core/backend';
 import { readNumber, readText, type Item } from '../items.ts';
 import { parseStreamSeq, type Head } from '../schema.ts';
 import { take, type StoredEvent } from './log.ts';

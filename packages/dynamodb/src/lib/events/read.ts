@@ -1,4 +1,4 @@
-import type { EventPage, EventQuery } from '@mcp-session/core';
+import type { EventPage, EventQuery } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import { PageBuilder, trimmedOf, type Room, type Surroundings } from './page.ts';
 import { isGone } from './gaps.ts';

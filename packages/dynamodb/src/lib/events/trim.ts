@@ -1,5 +1,5 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
-import type { TrimBound } from '@mcp-session/core';
+import type { TrimBound } from '@mcp-session/core/backend';
 import type { Background } from '../background.ts';
 import { lost, type Connection } from '../connection.ts';
 import { Change, keyOf, number, readNumber, text, type Item } from '../items.ts';

@@ -1,4 +1,4 @@
-import type { SessionPage, SessionPageQuery, SessionQuery } from '@mcp-session/core';
+import type { SessionPage, SessionPageQuery, SessionQuery } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import { keyOf, text, type Item } from '../items.ts';
 import { headKey, isLive, KIND_INDEX, ownerOf, PRINCIPAL_INDEX, profileKey, toHead } from '../schema.ts';

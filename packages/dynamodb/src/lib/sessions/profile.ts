@@ -1,4 +1,4 @@
-import type { NewSession, SessionAsker, SessionRow } from '@mcp-session/core';
+import type { NewSession, SessionAsker, SessionRow } from '@mcp-session/core/backend';
 import { number, readNumber, readText, text, type Item } from '../items.ts';
 import { dataTtl, PROFILE, type Head } from '../schema.ts';
 

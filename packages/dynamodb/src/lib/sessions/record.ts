@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type {
-  Head as PolledHead,
   NewSession,
+  PolledHead,
   ProfileChange,
   ProfileResult,
   SessionAsker,
   SessionRow,
-} from '@mcp-session/core';
+} from '@mcp-session/core/backend';
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { lost, type Connection } from '../connection.ts';
 import { Change, keyOf, number, text, type Item } from '../items.ts';

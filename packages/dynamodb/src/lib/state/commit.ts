@@ -1,4 +1,4 @@
-import type { StateCommit, StateLimits, StateResult, StateRow, StateWrite } from '@mcp-session/core';
+import type { StateCommit, StateLimits, StateResult, StateRow, StateWrite } from '@mcp-session/core/backend';
 import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { lost, type Connection } from '../connection.ts';
 import { number, split } from '../items.ts';

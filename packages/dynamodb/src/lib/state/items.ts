@@ -1,5 +1,5 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
-import type { StateWrite } from '@mcp-session/core';
+import type { StateWrite } from '@mcp-session/core/backend';
 import { Change, number, readNumber, readText, text, type Item } from '../items.ts';
 import { stateKey, type Head } from '../schema.ts';
 import type { KnownKey } from '../head-cache.ts';

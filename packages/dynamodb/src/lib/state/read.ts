@@ -1,4 +1,4 @@
-import type { StateRow } from '@mcp-session/core';
+import type { StateRow } from '@mcp-session/core/backend';
 import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { lost, type Connection } from '../connection.ts';
 import { changesTooFast } from '../errors.ts';

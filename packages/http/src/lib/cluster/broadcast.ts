@@ -1,4 +1,4 @@
-import { type ListSessionsOptions, SessionError } from '@mcp-session/core';
+import { SessionError, type ListSessionsOptions } from '@mcp-session/core';
 import { checkOptions, type OptionNames } from '@mcp-session/core/backend';
 import type { JsonRpcNotification } from '../protocol/json-rpc.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';

@@ -1,6 +1,6 @@
 import { SessionError } from '@mcp-session/core';
+import { callable, checkOptions, text, type OptionNames } from '@mcp-session/core/backend';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
-import { callable, checkOptions, type OptionNames, text } from '@mcp-session/core/backend';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { checkStore } from '../store/check-store.ts';

@@ -1,5 +1,5 @@
 import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
-import { callable, checkOptions, kindOf, oneOf, type OptionNames, positive, whole } from '@mcp-session/core/backend';
+import { callable, checkOptions, kindOf, oneOf, positive, whole, type OptionNames } from '@mcp-session/core/backend';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
 import { Gate } from '../request/gate.ts';
 import { principalOf, type PrincipalOf } from '../request/principal.ts';

@@ -1,4 +1,4 @@
-import { type JsonValue, type ProtocolFacts, SessionError } from '@mcp-session/core';
+import { SessionError, type JsonValue, type ProtocolFacts } from '@mcp-session/core';
 import { kindOf } from '@mcp-session/core/backend';
 import { HttpError, RETRY_AFTER, sessionMoves } from '../protocol/http-errors.ts';
 import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcResponse } from '../protocol/json-rpc.ts';

@@ -1,4 +1,4 @@
-import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from '@mcp-session/core';
+import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from '@mcp-session/core/backend';
 import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { isDuplicate } from '../errors.ts';

@@ -1,4 +1,4 @@
-import type { EventPage, EventQuery, EventRow } from '@mcp-session/core';
+import type { EventPage, EventQuery, EventRow } from '@mcp-session/core/backend';
 import { sql } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { table, type Int8 } from '../schema.ts';

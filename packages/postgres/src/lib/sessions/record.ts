@@ -1,6 +1,6 @@
 import type {
-  Head,
   NewSession,
+  PolledHead,
   ProfileChange,
   ProfileResult,
   SessionAsker,
@@ -8,7 +8,7 @@ import type {
   SessionPageQuery,
   SessionQuery,
   SessionRow,
-} from '@mcp-session/core';
+} from '@mcp-session/core/backend';
 import { sql, type ExpressionBuilder, type RawBuilder, type Selectable } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { textArray } from '../literals.ts';
@@ -64,7 +64,7 @@ export class Sessions {
     return Number(row?.count);
   }
 
-  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>> {
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
     const rows = await this.#statements.heads({ ids: textArray(ids), now });
     return new Map(rows.map((row) => [row.id, { lastSeq: Number(row.last_seq), expiresAt: Number(row.expires_at) }]));
   }

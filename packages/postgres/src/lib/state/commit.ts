@@ -1,4 +1,4 @@
-import type { StateCommit, StateResult, StateRow } from '@mcp-session/core';
+import type { StateCommit, StateResult, StateRow } from '@mcp-session/core/backend';
 import { sql } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { numberArray, textArrayWithGaps, utf8, utf8Array } from '../literals.ts';

@@ -1,4 +1,4 @@
-import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow } from '@mcp-session/core';
+import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow } from '@mcp-session/core/backend';
 import type { Connection, Statement } from '../connection.ts';
 import { renewal, type Renewal } from '../sessions/renewal.ts';
 import type { LiveSession, Sessions } from '../sessions/record.ts';

@@ -1,4 +1,4 @@
-import type { TrimBound } from '@mcp-session/core';
+import type { TrimBound } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import type { LiveSession, Sessions } from '../sessions/record.ts';
 

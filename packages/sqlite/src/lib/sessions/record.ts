@@ -1,6 +1,6 @@
 import type {
-  Head,
   NewSession,
+  PolledHead,
   ProfileChange,
   ProfileResult,
   SessionAsker,
@@ -8,7 +8,7 @@ import type {
   SessionPageQuery,
   SessionQuery,
   SessionRow,
-} from '@mcp-session/core';
+} from '@mcp-session/core/backend';
 import type { Selectable } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { isLive, renewal, type Renewal } from './renewal.ts';
@@ -84,9 +84,9 @@ export class Sessions {
     return this.#listing(principal).count.get({ kind, principal: principal ?? null, now })?.count ?? 0;
   }
 
-  readHeads(ids: readonly string[], now: number): ReadonlyMap<string, Head> {
+  readHeads(ids: readonly string[], now: number): ReadonlyMap<string, PolledHead> {
     return this.#connection.read(() => {
-      const heads = new Map<string, Head>();
+      const heads = new Map<string, PolledHead>();
       for (const id of ids) {
         const session = this.live(id, now);
         if (session !== undefined) heads.set(id, { lastSeq: session.last_seq, expiresAt: session.expires_at });

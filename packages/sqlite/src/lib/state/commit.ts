@@ -1,4 +1,4 @@
-import type { StateCommit, StateResult, StateRow, StateWrite } from '@mcp-session/core';
+import type { StateCommit, StateResult, StateRow, StateWrite } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import { isLive, renewal, type Renewal } from '../sessions/renewal.ts';
 import type { LiveSession, Sessions } from '../sessions/record.ts';

@@ -1,4 +1,4 @@
-import type { SessionError } from './errors.ts';
+import type { SessionError } from '../errors.ts';
 
 /**
  * A session as a backend stores it.
@@ -234,7 +234,7 @@ export interface TrimBound {
 }
 
 /** Where a session's log stands. */
-export interface Head {
+export interface PolledHead {
   readonly lastSeq: number;
   readonly expiresAt: number;
 }

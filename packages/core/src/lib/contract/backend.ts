@@ -3,8 +3,8 @@ import type {
   AppendRequest,
   EventPage,
   EventQuery,
-  Head,
   NewSession,
+  PolledHead,
   ProfileChange,
   ProfileResult,
   SessionAsker,
@@ -196,7 +196,7 @@ export interface SessionBackend {
    *
    * @returns Those that are live at `now`.
    */
-  readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, Head>>;
+  readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>>;
 
   /**
    * A number that has changed when another process may have written since it was last read; it takes microseconds and no lock.
