@@ -39,8 +39,8 @@ export const everybody: readonly string[] = [
 const backend = (...drivers: string[]): Direction => ({ source: [core, ...drivers], test: [kit, harness] });
 
 /**
- * The arrows of docs/internals/architecture.md. A package that has no entry here fails the test, so a new one
- * is a decision.
+ * The arrows of docs/internals/architecture.md. A package that has no entry here fails the test, so
+ * a new one is a decision.
  */
 export const directions: Readonly<Record<string, Direction>> = {
   'packages/core': { source: ['uuid'], types: ['@standard-schema/spec'], test: ['zod', 'valibot', 'fast-check', sdks] },
