@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { allAddresses } from '../support/addresses.ts';
+import { eventually, gate } from '../support/harness.ts';
+import type { Tool } from '../support/line.ts';
+import { lines } from '../support/lines.ts';
+import { type Node, startNodes } from '../support/nodes.ts';
+
+const TTL_MS = 60_000;
+const ENDINGS = ['DELETE', 'end by the application', 'expiry'] as const;
+
+describe.each(
+  lines.flatMap((line) =>
+    allAddresses.map(([backend, newAddress]) => ({ line, name: line.name, backend, newAddress })),
+  ),
+)('the end of a session on several nodes, SDK $name on $backend', { timeout: 30_000 }, ({ line, newAddress }) => {
+  it.each(ENDINGS)('rule 4: %s aborts handlers and closes streams on every node', async (ending) => {
+    let now = Date.now();
+    const aborted: number[] = [];
+    const begun = [gate(), gate()];
+    const endless: Tool = async ({ node }, { signal }) => {
+      const abort = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      begun[Number(node)]?.open();
+      await abort;
+      aborted.push(Number(node));
+      return 'too late';
+    };
+    const nodes = await startNodes(line, 4, {
+      newAddress,
+      store: { ttlMs: TTL_MS, clock: () => now },
+      serve: () => ({ tools: { endless } }),
+    });
+    const [a] = nodes as [Node];
+    const client = a.raw();
+    const id = await client.begin();
+    const clients = nodes.map((node) => node.raw(client.headers));
+    const call = await clients[0]?.callTool('endless', { node: 0 });
+    // The second node runs a request whose client has gone, to the third one, which runs none.
+    const left = await clients[1]?.callTool('endless', { node: 1 });
+    const cursor = (await left?.sse.next())?.id;
+    await left?.cancel();
+    const resumed = await clients[2]?.get({ 'last-event-id': cursor });
+    const listening = await clients[2]?.get();
+    await Promise.all(begun.map(({ passed }) => passed));
+    // The fourth node holds nothing of it.
+    if (ending === 'DELETE') expect((await clients[3]?.delete())?.status).toBe(204);
+    else if (ending === 'expiry') now += TTL_MS;
+    else expect(await (await nodes[3]?.store.get(id))?.end()).toBe(true);
+    for (const open of [call, resumed, listening])
+      expect((await open?.sse.rest())?.filter(({ data }) => data)).toEqual([]);
+    await eventually(() => aborted.length === 2);
+    // Each node that has something of it at work finds out by itself.
+    await eventually(() => nodes.every(({ handler }) => handler.localSessions === 0));
+    for (const each of clients) expect((await each.callTool('endless')).status).toBe(404);
+    expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+});

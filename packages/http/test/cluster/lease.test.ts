@@ -1,0 +1,41 @@
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { expect, it, onTestFinished } from 'vitest';
+import { NodeLease } from '../../src/lib/cluster/lease.ts';
+import { eventually } from '../support/harness.ts';
+
+const WEEK_MS = 7 * 86_400_000;
+
+it('a node that had no work for longer than its record is kept makes a new one', async () => {
+  let now = 1_000_000;
+  const store = await createMemoryStore({ sweep: false, clock: () => now });
+  onTestFinished(() => store.close());
+  const errors: unknown[] = [];
+  const lease = new NodeLease(store, 'a', 30, (error) => void errors.push(error));
+  onTestFinished(() => lease.close());
+  const renewed = async () => (await store.get('node-a', { kind: 'node' })) !== undefined;
+
+  const end = lease.begin();
+  await eventually(renewed);
+  end();
+  now += WEEK_MS;
+  await store.sweep();
+  expect(await renewed()).toBe(false);
+
+  lease.begin();
+  await eventually(renewed);
+  expect(await lease.runsUntil('a', undefined)).toBeGreaterThan(Date.now() - 30);
+  expect(errors).toMatchObject([{ code: 'SESSION_NOT_FOUND' }]);
+});
+
+it('a node whose record was made without its hearing of it goes on with that one', async () => {
+  const store = await createMemoryStore({ sweep: false });
+  onTestFinished(() => store.close());
+  // As it is when the database commits and the answer is lost.
+  await store.create({ id: 'node-a', kind: 'node', protocol: { leaseUntil: 1 } });
+  const errors: unknown[] = [];
+  const lease = new NodeLease(store, 'a', 30, (error) => void errors.push(error));
+  onTestFinished(() => lease.close());
+  lease.begin();
+  await eventually(async () => (await lease.runsUntil('a', undefined)) > 1);
+  expect(errors).toEqual([]);
+});

@@ -1,0 +1,57 @@
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { LocalSession } from '../../src/lib/session/local-session.ts';
+import { StoreHealth } from '../../src/lib/store/health.ts';
+import { SessionTransport } from '../../src/lib/session/transport.ts';
+import { Bounds } from '../../src/lib/stream/bounds.ts';
+import { ServerRequestIds } from '../../src/lib/session/server-request-ids.ts';
+
+describe('requests at work', () => {
+  it('keep the lease, also one that begins in the moment in which the last one ends', async () => {
+    const store = await createMemoryStore();
+    onTestFinished(() => store.close());
+    const session = await store.create();
+    for (let turns = 0; turns < 12; turns++) {
+      let leases = 0;
+      const quiet = (): void => undefined;
+      const health = new StoreHealth(false, quiet, quiet);
+      const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
+      const bounds = new Bounds({ maxOpenRequests: 9, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 9 });
+      const context = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, bounds };
+      const server = { connect: async () => undefined, close: (): Promise<void> => transport.close() };
+      const local = new LocalSession(session, server, { ...context, onClosed: quiet, onError: quiet });
+      const { transport } = local;
+      const begin = (id: number): void => {
+        const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined };
+        transport.request({ jsonrpc: '2.0', id, method: 'test' }, stream, undefined, () => undefined);
+        local.inbox.watch();
+      };
+      begin(1);
+      const sent = transport.send({ jsonrpc: '2.0', id: 1, result: {} });
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      begin(2);
+      await sent;
+      await new Promise(setImmediate);
+      expect([turns, leases]).toEqual([turns, 1]);
+      await local.close();
+      await new Promise(setImmediate);
+      expect(leases).toBe(0);
+    }
+  });
+
+  it('are let go of when what the application does at the close of its server throws', async () => {
+    const store = await createMemoryStore();
+    onTestFinished(() => store.close());
+    let ended = 0;
+    const transport = new SessionTransport('id', new ServerRequestIds('0123456789abcdef'), {
+      append: async () => undefined,
+      onServerRequest: () => undefined,
+      onClosed: () => void ended++,
+    });
+    transport.onclose = () => {
+      throw new Error('thrown by the application');
+    };
+    await expect(transport.close()).rejects.toThrow('thrown by the application');
+    expect(ended).toBe(1);
+  });
+});

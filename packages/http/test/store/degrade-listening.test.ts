@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { ALL, dataOf, startDegrading } from '../support/degrading.ts';
+import { eventually } from '../support/harness.ts';
+import { lines } from '../support/lines.ts';
+
+describe.each(lines)('listening while the store fails, with onStoreError: degrade, SDK $name', (line) => {
+  it('a standalone stream stays open, and says nothing twice or in another order', async () => {
+    const { client, say, fail, heal, statuses, untilStored } = await startDegrading(line);
+    const { sse } = await client.get();
+    await say(1);
+    const first = await sse.message();
+    fail(ALL);
+    for (const data of [2, 3]) await say(data);
+    const unstored = [await sse.message(), await sse.message()];
+    expect(unstored.map(({ id, message }) => [id, dataOf(message)])).toEqual([
+      ['', 2],
+      ['', 3],
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    heal();
+    await untilStored();
+    await say(4);
+    const fourth = await sse.message();
+    expect(dataOf(fourth.message)).toBe(4);
+    expect(fourth.id).not.toBe('');
+    expect(statuses.map(({ failing }) => failing)).toEqual([true, false]);
+    await sse.cancel();
+    // What was never stored is not there for one who comes back.
+    const resumed = await client.get({ 'last-event-id': first.id });
+    expect(dataOf((await resumed.sse.message()).message)).toBe(4);
+    await resumed.cancel();
+  });
+
+  it('a connection whose log cannot be read for a while goes on where it was', async () => {
+    const { client, say, fail, heal, errors } = await startDegrading(line);
+    const { sse } = await client.get();
+    fail(ALL.filter((name) => name.startsWith('read')));
+    await say(1);
+    await eventually(() => errors.length === 1);
+    await say(2);
+    heal();
+    for (const data of [1, 2]) {
+      const { id, message } = await sse.message();
+      expect([id === '', dataOf(message)]).toEqual([false, data]);
+    }
+    await sse.cancel();
+  });
+
+  it('nothing is let go of that could not come back: no idle session, and no stream that a handler would have come back to', async () => {
+    const { raw, client, handler, fail, heal, servers, say, untilStored } = await startDegrading(
+      line,
+      {
+        echo: () => 'x',
+        poll: (_, { closeStandaloneStream }) => {
+          closeStandaloneStream();
+          return 'x';
+        },
+      },
+      { localIdleMs: 300 },
+    );
+    const listener = raw();
+    await listener.begin();
+    const { sse } = await listener.get();
+    const listening = servers.at(-1);
+    // So that it is not idle for long when the store fails, however slow the machine is.
+    await (await client.callTool('echo')).sse.rest();
+    fail(ALL);
+    expect((await listener.callTool('poll')).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await say(1, listening);
+    expect(dataOf((await sse.message()).message)).toBe(1);
+    expect((await client.callTool('echo')).status).toBe(200);
+    heal();
+    await untilStored();
+    // Whether the store can be read as well is known when it is read again.
+    await eventually(async () => (await listener.callTool('echo')).status === 200 && handler.localSessions === 1);
+    await sse.cancel();
+  });
+});

@@ -1,0 +1,143 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { gate, start } from '../support/harness.ts';
+import type { Json, Line, TestAuth, Tool } from '../support/line.ts';
+import { lines } from '../support/lines.ts';
+import { SseReader } from '../support/raw.ts';
+import { whenExpired } from '../../src/lib/stream/token-expiry.ts';
+
+/** How long a token is good for here: what is promised at the least. */
+const TOKEN_MS = 1_000;
+
+const log = (data: unknown): Json => ({
+  jsonrpc: '2.0',
+  method: 'notifications/message',
+  params: { level: 'info', data },
+});
+
+/** A session of a client whose tokens expire soon. */
+async function begin(
+  line: Line,
+  tool: Tool,
+  revision?: string,
+): Promise<{
+  readonly say: (data: unknown) => Promise<unknown>;
+  readonly get: (cursor?: string) => Promise<SseReader>;
+  readonly call: () => Promise<SseReader>;
+  readonly errors: readonly unknown[];
+}> {
+  const { store, handler, url, raw, errors } = await start(line, { tools: { tool }, principal: () => 'me' });
+  const client = raw();
+  const session = await store.get(await client.begin(revision), { principal: 'me' });
+  const send = async (init: RequestInit): Promise<SseReader> => {
+    const expiresAt = (Date.now() + TOKEN_MS) / 1_000;
+    const authInfo: TestAuth & { expiresAt: number } = { token: 't', clientId: 'c', scopes: [], expiresAt };
+    const response = await handler.fetch(new Request(url, init), { authInfo });
+    expect(response.status).toBe(200);
+    return new SseReader(response.body as ReadableStream<Uint8Array>);
+  };
+  const accept = 'application/json, text/event-stream';
+  const headers = (): Record<string, string> => ({ ...client.headers, accept, 'content-type': 'application/json' });
+  return {
+    errors,
+    say: async (data) => session?.events.append('_GET_stream', log(data)),
+    get: (cursor) => send({ headers: { ...headers(), ...(cursor !== undefined && { 'last-event-id': cursor }) } }),
+    call: () => send({ method: 'POST', headers: headers(), body: JSON.stringify(client.toolCall('tool')) }),
+  };
+}
+
+/** Reads until the server ends the response. */
+async function toEnd(
+  sse: SseReader,
+): Promise<{ readonly said: unknown[]; readonly cursor: string; readonly retry: number | undefined }> {
+  const frames = await sse.rest();
+  const messages = frames
+    .filter(({ data }) => data)
+    .map(({ data }) => JSON.parse(data ?? '') as { params?: Json; id?: unknown });
+  return {
+    said: messages.map(({ params, id }) => params?.['data'] ?? id),
+    cursor: frames.findLast(({ id }) => id !== undefined)?.id ?? '',
+    retry: frames.at(-1)?.retry,
+  };
+}
+
+describe.each(lines)('a token that expires, SDK $name', (line) => {
+  it('ends the streams that it has opened, and nothing is lost to the client that comes back with a new one', async () => {
+    const answer = gate();
+    const { say, get, call, errors } = await begin(line, async (_, { notify }) => {
+      await notify('notifications/message', { level: 'info', data: 'working' });
+      await answer.passed;
+      return 'answered';
+    });
+    const [listening, calling] = [await get(), await call()];
+    await say(1);
+    const [heard, worked] = await Promise.all([toEnd(listening), toEnd(calling)]);
+    expect([heard, worked]).toMatchObject([
+      { said: [1], retry: 1_000 },
+      { said: ['working'], retry: 1_000 },
+    ]);
+    await say(2);
+    const [again, resumed] = [await get(heard.cursor), await get(worked.cursor)];
+    // It goes on with each token, and ends with each.
+    const [more, still] = await Promise.all([toEnd(again), toEnd(resumed)]);
+    expect([more, still]).toMatchObject([
+      { said: [2], retry: 1_000 },
+      { said: [], retry: 1_000 },
+    ]);
+    answer.open();
+    expect((await toEnd(await get(worked.cursor))).said).toEqual([1]);
+    expect(errors).toEqual([]);
+  });
+
+  it('leaves the call of a client that could not come back its connection', async () => {
+    const { call } = await begin(
+      line,
+      async () => {
+        await pause(TOKEN_MS + 300);
+        return 'answered';
+      },
+      '2025-06-18',
+    );
+    expect((await toEnd(await call())).said).toEqual([1]);
+  });
+});
+
+describe('whenExpired', () => {
+  const ends = (expiresAt: number | undefined, health = { degraded: false }): { count: number; off: () => void } => {
+    const state = { count: 0, off: (): void => undefined };
+    state.off = whenExpired(expiresAt, health, () => state.count++);
+    return state;
+  };
+
+  it('ends at the second that the token says, a second after now at the least, and never where it says none', () => {
+    vi.useFakeTimers({ now: 1_000_000_000_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    const [inTwo, past, off] = [ends(1_000_000_002), ends(5), ends(1_000_000_001)];
+    const never = [ends(undefined), ends(Number.NaN), ends(Number.POSITIVE_INFINITY)];
+    // Longer than a timer of Node can wait.
+    const month = ends(1_000_000_000 + 30 * 86_400);
+    off.off();
+    vi.advanceTimersByTime(999);
+    expect([inTwo, past].map(({ count }) => count)).toEqual([0, 0]);
+    vi.advanceTimersByTime(1);
+    expect([inTwo, past].map(({ count }) => count)).toEqual([0, 1]);
+    vi.advanceTimersByTime(1_000);
+    expect(inTwo.count).toBe(1);
+    vi.advanceTimersByTime(30 * 86_400_000 - 2_001);
+    expect(month.count).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect([month, off, ...never].map(({ count }) => count)).toEqual([1, 0, 0, 0, 0]);
+  });
+
+  it('waits while requests do without the store', () => {
+    vi.useFakeTimers({ now: 0 });
+    onTestFinished(() => void vi.useRealTimers());
+    const health = { degraded: true };
+    const stream = ends(2, health);
+    vi.advanceTimersByTime(10_000);
+    expect(stream.count).toBe(0);
+    health.degraded = false;
+    vi.advanceTimersByTime(1_000);
+    expect(stream.count).toBe(1);
+  });
+});
