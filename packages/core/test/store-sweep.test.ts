@@ -173,12 +173,25 @@ describe('the sweeper', () => {
 
 describe('rests', () => {
   it('end at once when they are closed, and none begins any more', async () => {
-    const rests = new Rests();
+    const rests = new Rests({ blocksThread: false });
     const hourAgo = performance.now() - 3_600_000;
     const resting = [rests.after(hourAgo), rests.after(hourAgo, false)];
 
     rests.close();
 
     expect(await Promise.all([...resting, rests.after(hourAgo)])).toHaveLength(3);
+  });
+
+  it.each([
+    ['as long as the step', false, 40, 40],
+    ['two milliseconds at least', false, 0, 2],
+    ['longer than the time between two looks at a lock, where a driver blocks its thread', true, 0, 25],
+  ])('are %s', async (_, blocksThread, stepMs, restMs) => {
+    const rests = new Rests({ blocksThread });
+    const startedAt = performance.now();
+
+    await rests.after(startedAt - stepMs);
+
+    expect(performance.now() - startedAt).toBeGreaterThan(restMs - 1);
   });
 });

@@ -74,10 +74,13 @@ it('no item of a session that goes on for a year comes close to its time to live
   await commit(NOW, 'a', '1');
   await append(NOW);
   for (let now = NOW; now < NOW + 365 * DAY; now += DAY) {
-    await backend.touchSession('s', now + 2 * DAY, now);
     if ((now - NOW) % (10 * DAY) === 0) await append(now);
-    // No write waits for it.
-    await expect.poll(earliestTtl, { interval: 5, timeout: 10_000 }).toBeGreaterThan(now + 10 * DAY);
+    const touch = async (): Promise<number> => {
+      await backend.touchSession('s', now + 2 * DAY, now);
+      return earliestTtl();
+    };
+    // No write waits for it, and where it has failed the next write begins it again.
+    await expect.poll(touch, { interval: 5, timeout: 20_000 }).toBeGreaterThan(now + 10 * DAY);
   }
 });
 

@@ -1,5 +1,6 @@
 import { Child } from '@mcp-session-tooling/vitest/child';
 import { createSqliteStore } from '@mcp-session/sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { newFile } from './support/files.ts';
 
@@ -55,3 +56,43 @@ it('a tail in another process has an event within 100 ms', { timeout: 60_000 }, 
   await child.succeed();
   expect(rounds.filter(isQuick), `Each round: ${JSON.stringify(rounds)}`).toHaveLength(1);
 });
+
+it(
+  'a sweep of a backlog in another process holds an append up for less than 100 ms',
+  { timeout: 120_000 },
+  async () => {
+    const path = await newFile();
+    const store = await createSqliteStore({ path, sweep: false });
+    onTestFinished(() => store.close());
+    const session = await store.create();
+    const message = { text: 'x'.repeat(200) };
+
+    // Noise of the machine can only be met by measuring again. A sweep that leaves no room does so each time.
+    const rounds: number[] = [];
+    while (rounds.length < 5 && !rounds.some((worst) => worst < 100)) {
+      const backlog = await Promise.all(Array.from({ length: 50 }, () => store.create({ ttlMs: 60_000 })));
+      for (const { events } of backlog)
+        await Promise.all(Array.from({ length: 1_000 }, () => events.append('s', message)));
+      await Promise.all(backlog.map((each) => each.end({ keepId: false })));
+      const sweeper = new Child(new URL('support/sweep-when-told.ts', import.meta.url), [path]);
+      expect(await sweeper.line()).toBe('ready');
+      const waitsMs: number[] = [];
+      let swept: string | undefined;
+      sweeper.tell('sweep');
+      const end = sweeper.line().then((line) => (swept = line));
+      while (swept === undefined) {
+        const startedAt = performance.now();
+        await session.events.append('s', 1);
+        waitsMs.push(performance.now() - startedAt);
+        await wait(5);
+      }
+      await end;
+      await sweeper.succeed();
+      expect(swept).toBe('50');
+      // Enough of the sweep was beside an append.
+      expect(waitsMs.length).toBeGreaterThan(20);
+      rounds.push(Math.max(...waitsMs));
+    }
+    expect(Math.min(...rounds), `Longest of each round, in ms: ${JSON.stringify(rounds)}`).toBeLessThan(100);
+  },
+);

@@ -30,7 +30,7 @@ export class Operations {
   readonly #observe: Observer | undefined;
   #underWay = 0;
   /** Between the steps of long work. */
-  readonly rests: Rests = new Rests();
+  readonly rests: Rests;
   readonly #turn: EventLoopTurn = new EventLoopTurn();
   #closed = false;
   #onIdle: (() => void) | undefined;
@@ -38,6 +38,7 @@ export class Operations {
   constructor(backend: SessionBackend, observe: Observer | undefined) {
     this.#backend = backend;
     this.#observe = observe;
+    this.rests = new Rests(backend.capabilities);
   }
 
   get closed(): boolean {
