@@ -23,7 +23,7 @@ export {
   texts,
   whole,
   type OptionNames,
-} from './lib/option-checks.ts';
+} from './lib/values/option-checks.ts';
 export { sessionStoreOptions, storeOptionsOf } from './lib/options.ts';
 export { KeyedLock } from './lib/runtime/keyed-lock.ts';
 export { createSessionStore } from './lib/store.ts';

@@ -1,6 +1,6 @@
-import type { SessionEvent, SessionEvents } from './lib/events.ts';
-import { invalidCursor } from './lib/event-id.ts';
-import { isPlainObject } from './lib/plain.ts';
+import type { SessionEvent, SessionEvents } from './lib/events/events.ts';
+import { invalidCursor } from './lib/events/event-id.ts';
+import { isPlainObject } from './lib/values/plain.ts';
 
 /**
  * What the transports of both official SDK lines ask of an event store, by structure: it fits the `EventStore` of `@modelcontextprotocol/sdk` 1.x

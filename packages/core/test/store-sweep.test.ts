@@ -1,7 +1,7 @@
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, vi } from 'vitest';
-import { Rests } from '../src/lib/rests.ts';
-import { Sweeper } from '../src/lib/sweeper.ts';
+import { Rests } from '../src/lib/runtime/rests.ts';
+import { Sweeper } from '../src/lib/runtime/sweeper.ts';
 import { errorOf } from './support/errors.ts';
 import { open } from './support/open.ts';
 

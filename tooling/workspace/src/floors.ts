@@ -9,7 +9,20 @@ import type { Import } from './imports.ts';
  * its own here. A package whose `src/lib` has folders must have an entry.
  */
 export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  'packages/core': [['plain.ts'], ['json-faults.ts'], ['errors.ts'], ['contract', 'runtime'], ['*'], ['memory']],
+  'packages/core': [
+    ['errors.ts'],
+    ['contract'],
+    ['values'],
+    ['runtime'],
+    ['options.ts'],
+    ['append', 'wake-ups'],
+    ['session'],
+    ['events', 'state'],
+    ['call-options.ts'],
+    ['session.ts'],
+    ['store.ts'],
+    ['memory'],
+  ],
   'packages/conformance': [['requirements'], ['*'], ['cases'], ['generated'], ['cases.ts'], ['describe.ts']],
   'packages/sqlite': [['client'], ['*'], ['sessions'], ['events', 'state'], ['backend.ts'], ['create-store.ts']],
   'packages/postgres': [['*'], ['events'], ['sessions'], ['state'], ['backend.ts'], ['create-store.ts']],

@@ -1,5 +1,3 @@
-import { formatPath } from './json-faults.ts';
-
 /**
  * Every code that a {@link SessionError} can carry. Codes are stable: a release that changes what one means is a major one.
  * `docs/reference/errors.md` has a section for each.
@@ -143,4 +141,21 @@ function messageOf(key: string, which: 'given' | 'stored', issues: StateValidati
 function stepOf(step: unknown): string | number {
   const key = typeof step === 'object' && step !== null ? (step as { readonly key?: unknown }).key : step;
   return typeof key === 'number' ? key : String(key);
+}
+
+/** A place in a value as code would name it, `user.items[2]["first name"]`, cut where it is long. Names that no code has, such as addresses, stay out. */
+export function formatPath(path: readonly (string | number)[]): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^[A-Za-z_$][\w$]{0,39}$/.test(step)) text += text === '' ? step : `.${step}`;
+    else text += /^[\w$ -]{1,40}$/.test(step) ? `["${step}"]` : '["…"]';
+    if (text.length > 100) return `${text.slice(0, 100)}…`;
+  }
+  return text;
+}
+
+/** The same words whatever the reason, so that nobody learns which. */
+export function notFound(): SessionError {
+  return new SessionError('SESSION_NOT_FOUND', 'Session is unknown, has expired or was ended');
 }

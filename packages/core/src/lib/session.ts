@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError } from './errors.ts';
-import { SessionEvents } from './events.ts';
-import { decodeProfile, encodeProfile, type Metadata, type Profile, type ProtocolFacts } from './profile.ts';
+import { SessionEvents } from './events/events.ts';
+import { decodeProfile, encodeProfile, type Metadata, type Profile, type ProtocolFacts } from './session/profile.ts';
 import type { SessionRow } from './contract/rows.ts';
-import { SessionContext, type Shared } from './session-context.ts';
-import { SessionState } from './state.ts';
-import { checkEnding, type EndSessionOptions } from './store-options.ts';
-import { synchronous } from './synchronous.ts';
-import type { AnySchemas } from './state-schema.ts';
+import { SessionContext, type Shared } from './session/context.ts';
+import { SessionState } from './state/state.ts';
+import { checkEnding, type EndSessionOptions } from './call-options.ts';
+import { synchronous } from './runtime/synchronous.ts';
+import type { AnySchemas } from './values/standard-schema.ts';
 
 /** How often a change of the profile may lose against other processes. */
 const MAX_PROFILE_ATTEMPTS = 50;

@@ -1,26 +1,26 @@
-import { AppendQueue } from './append-queue.ts';
+import { AppendQueue } from './append/append-queue.ts';
 import type { Capabilities, SessionBackend } from './contract/backend.ts';
 import { SessionError } from './errors.ts';
-import { checkSessionId, isSessionId, newSessionId } from './ids.ts';
-import { Operations } from './operations.ts';
-import { optional, positive } from './option-checks.ts';
+import { checkSessionId, isSessionId, newSessionId } from './values/ids.ts';
+import { Operations } from './runtime/operations.ts';
+import { optional, positive } from './values/option-checks.ts';
 import { resolveOptions, type SessionStoreOptions } from './options.ts';
-import { encodeProfile } from './profile.ts';
-import { Retention } from './retention.ts';
+import { encodeProfile } from './session/profile.ts';
+import { Retention } from './append/retention.ts';
 import type { SessionRow } from './contract/rows.ts';
 import { KeyedLock } from './runtime/keyed-lock.ts';
-import { expiryOf, type Shared } from './session-context.ts';
+import { expiryOf, type Shared } from './session/context.ts';
 import { Session } from './session.ts';
-import type { AnySchemas, StateSchemas } from './state-schema.ts';
+import type { AnySchemas, StateSchemas } from './values/standard-schema.ts';
 import {
   checkAsked,
   type CountSessionsOptions,
   type CreateSessionOptions,
   type GetSessionOptions,
   type ListSessionsOptions,
-} from './store-options.ts';
-import { LEAST_ROWS, nextRows, Sweeper } from './sweeper.ts';
-import { WakeUps } from './wake-ups.ts';
+} from './call-options.ts';
+import { LEAST_ROWS, nextRows, Sweeper } from './runtime/sweeper.ts';
+import { WakeUps } from './wake-ups/wake-ups.ts';
 
 /** A page of sessions in the byte order of their ids; for generated ids that is the order of their creation. */
 export interface SessionList<S> {

@@ -1,5 +1,5 @@
 import { SessionError } from '../errors.ts';
-import { utf8Bytes } from '../ids.ts';
+import { utf8Bytes } from '../values/ids.ts';
 import type { EventRow, SessionRow, StateRow } from '../contract/rows.ts';
 
 /** Most ids of ended sessions that are kept. Those that ended first go first. */

@@ -1,5 +1,5 @@
 import { takeSessions } from '../contract/paging.ts';
-import { utf8Bytes } from '../ids.ts';
+import { utf8Bytes } from '../values/ids.ts';
 import type {
   NewSession,
   ProfileChange,

@@ -1,0 +1,55 @@
+import { Looks } from './looks.ts';
+import type { Operations } from '../runtime/operations.ts';
+import type { ResolvedOptions } from '../options.ts';
+import type { AppendResult, TrimBound } from '../contract/rows.ts';
+
+/** Events that one step of a trim removes at the most. */
+export const TRIM_STEP = 1_000;
+
+/** Trims logs as events come in: when one has outgrown a bound by a tenth, down to that bound, so that most appends cost nothing more. */
+export class Retention {
+  readonly #operations: Operations;
+  readonly #bounds: ResolvedOptions['retention'];
+  readonly #clock: () => number;
+  /** Looks at the age of events; `undefined`: any is good. */
+  readonly #looks: Looks | undefined;
+
+  constructor(operations: Operations, bounds: ResolvedOptions['retention'], clock: () => number) {
+    this.#operations = operations;
+    this.#bounds = bounds;
+    this.#clock = clock;
+    this.#looks = bounds.maxAgeMs === undefined ? undefined : new Looks(bounds.maxAgeMs / 10);
+  }
+
+  /** @returns `undefined` where there is nothing to do. */
+  enforce(sessionId: string, { retainedEvents, retainedBytes }: AppendResult): Promise<void> | undefined {
+    const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
+    const outgrown = retainedEvents > maxEvents * 1.1 || retainedBytes > maxBytes * 1.1;
+    return outgrown || maxAgeMs !== undefined ? this.#enforce(sessionId, outgrown) : undefined;
+  }
+
+  async #enforce(sessionId: string, outgrown: boolean): Promise<void> {
+    try {
+      const now = this.#clock();
+      const isDue = this.#looks?.isDue(sessionId, now) === true;
+      if (!outgrown && !isDue) return;
+      const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
+      const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
+      const bound = { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
+      await this.#operations.run(() => this.#trim(sessionId, bound));
+    } catch {
+      // The append itself has been committed. The observer has seen this failure, and the next append tries again.
+      this.#looks?.forget(sessionId);
+    }
+  }
+
+  async #trim(sessionId: string, bound: TrimBound): Promise<void> {
+    for (;;) {
+      const startedAt = performance.now();
+      const now = this.#clock();
+      const removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
+      if (removed !== TRIM_STEP) return;
+      await this.#operations.rests.after(startedAt);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { checkKind, checkPrincipal, DEFAULT_KIND } from './values/ids.ts';
+import { checkOptions, flag, type OptionNames } from './values/option-checks.ts';
+import type { Metadata, ProtocolFacts } from './session/profile.ts';
+
+/** A session to create. */
+export interface CreateSessionOptions {
+  /** Default: a new UUID v7 from a secure generator. Never an id that a client chose. */
+  readonly id?: string;
+  /** What the session is used for: a lower-case word. Default: `session`. */
+  readonly kind?: string;
+  /** Whom the session belongs to, from a verified identity. Default: `null`, whoever has the id. Given as `undefined`, it is a mistake. */
+  readonly principal?: string | null;
+  /** Default: none. */
+  readonly metadata?: Metadata;
+  /** Default: none. */
+  readonly protocol?: ProtocolFacts;
+  /** Default: the store's `ttlMs`, as it is whenever the session is used. */
+  readonly ttlMs?: number;
+  /** Default: the store's `maxLifetimeMs`, as it is whenever the session is used. */
+  readonly maxLifetimeMs?: number;
+}
+
+/** Who asks for a session. */
+export interface GetSessionOptions {
+  /** The principal that asks. Default: `null`, nobody: only sessions without a principal are found. Given as `undefined`, it is a mistake. */
+  readonly principal?: string | null;
+  /** The kind that is asked for; another kind is as good as unknown. Default: `session`. */
+  readonly kind?: string;
+}
+
+/** Which sessions to count. */
+export interface CountSessionsOptions {
+  /** Default: `session`. */
+  readonly kind?: string;
+  /** `null`: only those without a principal. Where it is left out: anybody's. Given as `undefined`, it is a mistake. */
+  readonly principal?: string | null;
+}
+
+/** Which sessions to list. */
+export interface ListSessionsOptions extends CountSessionsOptions {
+  /** `nextCursor` of the page before. Default: `undefined`, the first page. */
+  readonly cursor?: string | undefined;
+  /** Most sessions of the page, 1 to 1,000. Default: `100`. */
+  readonly limit?: number;
+}
+
+/** How to end a session. */
+export interface EndSessionOptions {
+  /** Whether its id stays taken for `tombstoneMs`. `false`: for a session whose id nobody was told. Default: `true`. */
+  readonly keepId?: boolean;
+}
+
+const PRINCIPAL_KIND: OptionNames<GetSessionOptions> = {
+  principal: ['owner', 'user', 'userId', 'subject', 'sub'],
+  kind: ['type'],
+};
+const CREATE: OptionNames<CreateSessionOptions> = {
+  ...PRINCIPAL_KIND,
+  id: ['sessionId'],
+  metadata: ['meta', 'data'],
+  protocol: [],
+  ttlMs: ['ttl', 'expiresIn'],
+  maxLifetimeMs: ['lifetime'],
+};
+const LIST: OptionNames<ListSessionsOptions> = {
+  ...PRINCIPAL_KIND,
+  cursor: ['after', 'nextCursor', 'page'],
+  limit: ['pageSize', 'max'],
+};
+const END: OptionNames<EndSessionOptions> = { keepId: ['tombstone'] };
+const KNOWN = { create: CREATE, get: PRINCIPAL_KIND, list: LIST, count: PRINCIPAL_KIND };
+
+/**
+ * Checks the names of a method's options, and those that all of them have.
+ *
+ * @returns The principal as it was given; `undefined`: it was left out.
+ * @throws TypeError. SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`.
+ */
+export function checkAsked(
+  options: CountSessionsOptions,
+  method: 'create' | 'get' | 'list' | 'count',
+): { readonly kind: string; readonly principal: string | null | undefined } {
+  checkOptions(options, KNOWN[method], method);
+  const { kind = DEFAULT_KIND, principal } = options;
+  // Often a lookup that found nobody. Taken for the option left out, it would stand for everybody or for nobody.
+  if (principal === undefined && 'principal' in options)
+    throw new TypeError(`Option principal of ${method} is undefined; give null for nobody, or leave it out`);
+  checkKind(kind);
+  if (principal !== undefined && principal !== null) checkPrincipal(principal);
+  return { kind, principal };
+}
+
+/** @returns Whether the id stays taken. */
+export function checkEnding(options: EndSessionOptions): boolean {
+  checkOptions(options, END, 'end');
+  return flag('keepId', options.keepId, true);
+}

@@ -1,0 +1,80 @@
+import { EventsTrimmedError } from '../errors.ts';
+import { invalidCursor, parseEventId, type EventPosition } from './event-id.ts';
+import { checkStreamId } from '../values/ids.ts';
+import type { EventPage } from '../contract/rows.ts';
+import type { SessionContext } from '../session/context.ts';
+
+const PAGE_EVENTS = 1_000;
+export const PAGE_BYTES = 1_048_576;
+
+/** Where to start reading, and which stream. */
+export interface PagesQuery {
+  readonly after?: string | undefined;
+  readonly streamId?: string | undefined;
+}
+
+/**
+ * Reads pages after a cursor, for ever: an empty one says that there is nothing more for now. A gap is an error, never a shorter answer.
+ *
+ * Without a cursor the reader has asked for what is kept, and retention may cut the log while it reads. As long as it was given nothing, what was there
+ * at its start and is gone was not promised to it, and it goes on from the new horizon. After the first event each one that follows is promised.
+ *
+ * @param follow Whether what is appended after the start is promised as well.
+ * @throws EventsTrimmedError
+ * @throws SessionError `INVALID_CURSOR`, `INVALID_STREAM_ID`, `SESSION_NOT_FOUND`
+ */
+export async function* readPages(
+  session: SessionContext,
+  tag: string,
+  { after, streamId }: PagesQuery,
+  follow: boolean,
+): AsyncGenerator<EventPage, never, undefined> {
+  if (streamId !== undefined) checkStreamId(streamId);
+  const cursor = after === undefined ? undefined : cursorOf(tag, after, streamId);
+  let afterSeq = cursor?.seq ?? 0;
+  // What is gone up to here was not promised, also where it follows `afterSeq`.
+  let unpromisedSeq = 0;
+  for (let first = true; ; first = false) {
+    const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
+    session.shared.operations.checkOpen();
+    const page = session.alive(await session.read('readEvents', (backend, now) => backend.readEvents(query, now)));
+    if (first && cursor !== undefined) verify(page, cursor, after);
+    else if (first) unpromisedSeq = follow ? page.lastSeq : Infinity;
+    else if (page.trimmedSeq > Math.max(afterSeq, unpromisedSeq))
+      throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
+    if (page.events.length > 0) unpromisedSeq = 0;
+    // All up to `lastSeq` was looked at, also where it is of other streams: commit order is the order of the numbers.
+    afterSeq = page.more ? (page.events.at(-1)?.seq ?? afterSeq) : Math.max(page.lastSeq, afterSeq);
+    yield page;
+  }
+}
+
+/** @throws SessionError `INVALID_CURSOR` where the id is none of the session, or of another stream than the given one. */
+export function cursorOf(tag: string, id: string, streamId: string | undefined): EventPosition {
+  const position = parseEventId(tag, id);
+  if (position === undefined || (streamId !== undefined && streamId !== position.streamId)) throw invalidCursor(id);
+  return position;
+}
+
+/** @throws SessionError `INVALID_CURSOR` where the session has no such event and had none, as far as its log can tell. */
+export async function checkIssued(
+  session: SessionContext,
+  cursor: EventPosition,
+  id: string | undefined,
+): Promise<void> {
+  const query = { sessionId: session.id, streamId: cursor.streamId, afterSeq: cursor.seq, limit: 1, maxBytes: 1 };
+  const page = session.alive(await session.read('readEvents', (backend, now) => backend.readEvents(query, now)));
+  if (!wasIssued(page, cursor)) throw invalidCursor(id);
+}
+
+/** Tells a cursor that was issued from one that was not, and a complete replay from one with a gap. */
+function verify(page: EventPage, cursor: EventPosition, id: string | undefined): void {
+  if (!wasIssued(page, cursor)) throw invalidCursor(id);
+  if (page.afterStreamId === undefined && page.trimmedSeq > cursor.seq)
+    throw new EventsTrimmedError(cursor.seq, page.trimmedSeq);
+}
+
+function wasIssued(page: EventPage, { seq, streamId }: EventPosition): boolean {
+  // Where the event itself was trimmed, at least its number must have been trimmed from what was asked for.
+  return page.afterStreamId === undefined ? page.trimmedSeq >= seq : page.afterStreamId === streamId;
+}

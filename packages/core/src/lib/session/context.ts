@@ -1,0 +1,126 @@
+import { notFound } from '../errors.ts';
+import type { AppendQueue } from '../append/append-queue.ts';
+import type { SessionBackend } from '../contract/backend.ts';
+import type { Operations, OperationName } from '../runtime/operations.ts';
+import { defaultTouchIntervalMs, type ResolvedOptions } from '../options.ts';
+import type { SessionRow } from '../contract/rows.ts';
+import type { KeyedLock } from '../runtime/keyed-lock.ts';
+import type { WakeUps } from '../wake-ups/wake-ups.ts';
+
+/** What all sessions of a store share. */
+export interface Shared {
+  readonly backend: SessionBackend;
+  readonly operations: Operations;
+  readonly options: ResolvedOptions;
+  readonly appends: AppendQueue;
+  readonly wakeUps: WakeUps;
+  readonly updates: KeyedLock;
+}
+
+/** How long a session lives: the store's options, or its own. */
+export interface Lifetime {
+  readonly ttlMs: number;
+  readonly maxLifetimeMs: number | undefined;
+}
+
+export function expiryOf({ ttlMs, maxLifetimeMs }: Lifetime, createdAt: number, now: number): number {
+  return Math.min(now + ttlMs, createdAt + (maxLifetimeMs ?? Infinity), Number.MAX_SAFE_INTEGER);
+}
+
+/** One session as its parts (state, events) use it: its id, its renewal, and calls that fail when it is gone. */
+export class SessionContext {
+  readonly shared: Shared;
+  readonly id: string;
+  readonly createdAt: number;
+  readonly #lifetime: Lifetime;
+  readonly #touchIntervalMs: number;
+  touchedAt: number;
+  expiresAt: number;
+
+  constructor(shared: Shared, row: SessionRow, lifetime: Lifetime) {
+    this.shared = shared;
+    this.id = row.id;
+    this.createdAt = row.createdAt;
+    this.#lifetime = lifetime;
+    const { ttlMs, touchIntervalMs } = shared.options;
+    // A session with a shorter life of its own would expire between two touches of the store's interval.
+    this.#touchIntervalMs =
+      lifetime.ttlMs === ttlMs ? touchIntervalMs : Math.min(touchIntervalMs, defaultTouchIntervalMs(lifetime.ttlMs));
+    this.touchedAt = row.touchedAt;
+    this.expiresAt = row.expiresAt;
+  }
+
+  get now(): number {
+    return this.shared.options.clock();
+  }
+
+  /** When the session expires if it is used now. */
+  expiryAt(now: number): number {
+    return expiryOf(this.#lifetime, this.createdAt, now);
+  }
+
+  /** Notes that a write has renewed the session. */
+  renewed(now: number): void {
+    this.touchedAt = Math.max(this.touchedAt, now);
+    this.expiresAt = Math.max(this.expiresAt, this.expiryAt(now));
+  }
+
+  /**
+   * Makes one read, and beside it a touch if the last one is long enough ago.
+   *
+   * @returns What the backend said, for {@link alive}: the caller waits for it anyway, so that a promise in between would only cost time.
+   */
+  read<T>(
+    name: OperationName,
+    call: (backend: SessionBackend, now: number) => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const { now } = this;
+    const result = this.shared.operations.call(name, call, now);
+    return this.#touchIsDue(now) ? this.#touchBeside(result, now) : result;
+  }
+
+  async #touchBeside<T>(result: Promise<T | undefined>, now: number): Promise<T | undefined> {
+    const renewed = this.renewIfDue(now);
+    const value = await result;
+    return (await renewed) ? value : undefined;
+  }
+
+  /**
+   * As {@link touchIfDue}, beside something that is of use without it: a database that is full or cannot be written to still answers reads. The observer
+   * has seen the failure, and the next use tries again.
+   *
+   * @returns `false` only where the touch has found no live session.
+   */
+  renewIfDue(now: number): Promise<boolean> {
+    return this.touchIfDue(now).catch(() => true);
+  }
+
+  /** @returns Whether the session is live as far as was looked: `true` where no touch was due. */
+  async touchIfDue(now: number): Promise<boolean> {
+    if (!this.#touchIsDue(now)) return true;
+    const before = this.touchedAt;
+    // Noted before the call, so that reads at the same time do not all touch.
+    this.touchedAt = now;
+    try {
+      const live = await this.shared.operations.call('touchSession', (backend) =>
+        backend.touchSession(this.id, this.expiryAt(now), now),
+      );
+      if (live) this.renewed(now);
+      else this.touchedAt = before;
+      return live;
+    } catch (error) {
+      this.touchedAt = before;
+      throw error;
+    }
+  }
+
+  #touchIsDue(now: number): boolean {
+    return now - this.touchedAt >= this.#touchIntervalMs;
+  }
+
+  /** @throws SessionError `SESSION_NOT_FOUND` where the backend found no live session. */
+  alive<T>(result: T | undefined): T {
+    if (result === undefined) throw notFound();
+    return result;
+  }
+}

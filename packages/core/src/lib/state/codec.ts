@@ -1,0 +1,95 @@
+import { SessionError } from '../errors.ts';
+import { checkStateKey, quote, utf8Bytes } from '../values/ids.ts';
+import { decode, encodeExact } from '../values/json.ts';
+import { kindOf } from '../values/option-checks.ts';
+import type { ResolvedOptions } from '../options.ts';
+import { REMOVE } from './removal.ts';
+import type { StateRow, StateWrite } from '../contract/rows.ts';
+import { validate, type StandardSchema } from '../values/standard-schema.ts';
+
+/** Turns values into checked writes and rows into values, by the store's schemas and limits. */
+export class StateCodec {
+  readonly #schemas: ResolvedOptions['state'];
+  readonly #maxValueBytes: number;
+
+  constructor({ state, stateLimits }: ResolvedOptions) {
+    this.#schemas = state;
+    this.#maxValueBytes = stateLimits.maxValueBytes;
+  }
+
+  isDeclared(key: string): boolean {
+    return this.#schemas === undefined || Object.hasOwn(this.#schemas, key);
+  }
+
+  /** @throws SessionError `INVALID_STATE_KEY`, `STATE_KEY_UNDECLARED` */
+  checkDeclared(key: string): StandardSchema | undefined {
+    checkStateKey(key);
+    if (this.isDeclared(key)) return this.#schemas?.[key];
+    throw new SessionError('STATE_KEY_UNDECLARED', `State key ${quote(key)} is not declared in the option state`);
+  }
+
+  /**
+   * Checks and encodes a write.
+   *
+   * @returns A promise only where the key has a schema: waiting for nothing would cost as much as a call to a database in memory.
+   */
+  encode(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
+    const schema = this.checkDeclared(key);
+    if (value === undefined)
+      throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined; give null, or remove the key`);
+    const text = encodeExact(
+      value,
+      () => `Value of state key ${quote(key)}`,
+      (written) => this.#checkSize(key, written),
+    );
+    const write = { key, value: text, bytes: utf8Bytes(key) + utf8Bytes(text), expectedVersion };
+    return schema === undefined ? write : validate(schema, key, JSON.parse(text), 'given').then(() => write);
+  }
+
+  /** As {@link encode}, and {@link REMOVE} removes the key, which is allowed for any. */
+  encodeChange(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
+    return value === REMOVE ? removal(key, expectedVersion) : this.encode(key, value, expectedVersion);
+  }
+
+  /** @returns The value; a promise of it where the key has a schema, as {@link encode}. */
+  parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): unknown {
+    const value = decode(text, 'state value');
+    const schema = this.#schemas === undefined ? undefined : this.checkDeclared(key);
+    return schema === undefined ? value : validate(schema, key, value, 'stored');
+  }
+
+  #checkSize(key: string, text: string): void {
+    const bytes = utf8Bytes(text);
+    if (bytes > this.#maxValueBytes)
+      throw new SessionError(
+        'STATE_VALUE_TOO_LARGE',
+        `Value of ${bytes} bytes of state key ${quote(key)} exceeds the ${this.#maxValueBytes} bytes of the option stateLimits.maxValueBytes`,
+      );
+  }
+}
+
+/** @throws RangeError */
+export function checkVersion(expectedVersion: number): void {
+  if (Number.isSafeInteger(expectedVersion) && expectedVersion >= 0) return;
+  const given = typeof expectedVersion === 'number' ? expectedVersion : kindOf(expectedVersion);
+  throw new RangeError(`Expected version is ${given}, not a whole number from 0`);
+}
+
+export function removal(key: string, expectedVersion: number | undefined): StateWrite {
+  return { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion };
+}
+
+/** In the order of their UTF-16 code units. */
+export function sorted(rows: readonly StateRow[]): StateRow[] {
+  return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Of a write that would go past a limit of the session. */
+export function limitError(limit: 'maxKeys' | 'maxBytes', limits: ResolvedOptions['stateLimits']): SessionError {
+  return new SessionError(
+    'STATE_LIMIT_EXCEEDED',
+    limit === 'maxKeys'
+      ? `State would exceed the ${limits.maxKeys} keys of the option stateLimits.maxKeys`
+      : `State would exceed the ${limits.maxTotalBytes} bytes of the option stateLimits.maxTotalBytes`,
+  );
+}

@@ -1,0 +1,121 @@
+import { v7 } from 'uuid';
+import { MAX_KEY_BYTES } from '../contract/limits.ts';
+import { SessionError } from '../errors.ts';
+import { kindOf } from './option-checks.ts';
+
+/** Kind of a session that was created without one. */
+export const DEFAULT_KIND = 'session';
+
+const VISIBLE_ASCII = /^[\x21-\x7e]{1,255}$/;
+const KIND = /^[a-z][a-z0-9_-]{0,63}$/;
+const MAX_PRINCIPAL_BYTES = 1_024;
+
+/**
+ * A new UUID v7 whose 74 random bits all come from the system's secure generator.
+ *
+ * The random bytes are given on purpose: without them `uuid` counts up within a millisecond, so that one id tells its neighbour. So is `seq`,
+ * the upper 32 of the 74 bits: `uuid` would draw 31 and leave the first one 0 (uuid 14, v7.js, v7Sequence).
+ */
+export function newSessionId(now: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(20));
+  const seq = new DataView(random.buffer).getUint32(16);
+  return v7({ msecs: now, random, seq });
+}
+
+const TOKENS = 32;
+const TOKEN_LENGTH = 22;
+/** Four characters of base64url for three bytes: each token begins at a whole one, and the last two are not used. */
+const TOKEN_STRIDE = 24;
+const randomPool = Buffer.alloc((TOKENS * TOKEN_STRIDE * 3) / 4);
+let tokens = '';
+let tokensUsed = 0;
+
+/**
+ * A new token of an append: 132 random bits as 22 characters of base64url.
+ *
+ * Asking the system's generator costs more than the rest of a small append, so it is asked for 32 tokens at a time. Not for more: a piece of a
+ * text keeps all of it in memory, and tokens are remembered.
+ */
+export function newToken(): string {
+  if (tokensUsed === tokens.length) {
+    crypto.getRandomValues(randomPool);
+    tokens = randomPool.toString('base64url');
+    tokensUsed = 0;
+  }
+  tokensUsed += TOKEN_STRIDE;
+  return tokens.slice(tokensUsed - TOKEN_STRIDE, tokensUsed - TOKEN_STRIDE + TOKEN_LENGTH);
+}
+
+export function utf8Bytes(text: string): number {
+  return Buffer.byteLength(text, 'utf8');
+}
+
+/** Whether any session can have this id (MCP 2025-11-25, basic/transports, Session Management: visible ASCII only). */
+export function isSessionId(id: unknown): boolean {
+  return typeof id === 'string' && VISIBLE_ASCII.test(id);
+}
+
+export function isStreamId(streamId: unknown): boolean {
+  return typeof streamId === 'string' && VISIBLE_ASCII.test(streamId);
+}
+
+export function checkSessionId(id: string): string {
+  if (!isSessionId(id))
+    throw new SessionError('INVALID_SESSION_ID', `Session id ${quote(id)} is not 1 to 255 visible ASCII characters`);
+  return id;
+}
+
+export function checkKind(kind: string): string {
+  if (typeof kind !== 'string' || !KIND.test(kind))
+    throw new SessionError('INVALID_KIND', `Kind ${quote(kind)} does not match ${KIND.source}`);
+  return kind;
+}
+
+export function checkPrincipal(principal: string): string {
+  const fault = faultOfPrincipal(principal);
+  // The principal itself stays out of the message: it tells who somebody is.
+  if (fault !== undefined)
+    throw new SessionError(
+      'INVALID_PRINCIPAL',
+      `Principal ${fault}; give a text of 1 to ${MAX_PRINCIPAL_BYTES} bytes, or null for nobody`,
+    );
+  return principal;
+}
+
+function faultOfPrincipal(principal: unknown): string | undefined {
+  if (typeof principal !== 'string') return `is ${kindOf(principal)}`;
+  if (principal === '') return 'is empty';
+  if (!principal.isWellFormed()) return 'is not well-formed Unicode';
+  if (principal.includes('\0')) return 'holds U+0000';
+  return isLonger(principal, MAX_PRINCIPAL_BYTES) ? 'is too long' : undefined;
+}
+
+export function checkStreamId(streamId: string): string {
+  if (!isStreamId(streamId))
+    throw new SessionError(
+      'INVALID_STREAM_ID',
+      `Stream id ${quote(streamId)} is not 1 to 255 visible ASCII characters`,
+    );
+  return streamId;
+}
+
+export function checkStateKey(key: string): string {
+  if (typeof key !== 'string' || key === '' || !key.isWellFormed() || isLonger(key, MAX_KEY_BYTES)) {
+    throw new SessionError(
+      'INVALID_STATE_KEY',
+      `State key ${quote(key)} is not a text of 1 to ${MAX_KEY_BYTES} bytes of well-formed UTF-8`,
+    );
+  }
+  return key;
+}
+
+/** Counts only what may be too long: no UTF-16 code unit makes more than three bytes. */
+function isLonger(text: string, maxBytes: number): boolean {
+  return text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes;
+}
+
+/** A value from outside as it may stand in a message: quoted, escaped, and cut. */
+export function quote(value: unknown): string {
+  if (typeof value !== 'string') return `(${kindOf(value)})`;
+  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+}

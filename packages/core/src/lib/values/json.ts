@@ -1,0 +1,87 @@
+import { formatPath, SessionError } from '../errors.ts';
+import { findFault } from './json-faults.ts';
+
+/** A value that JSON can hold. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/**
+ * Encodes a value that must come back as it was given, but that `undefined` is treated as `JSON.stringify` does: a property is left out, and in an array it
+ * becomes `null`. What else JSON would drop or change is refused: functions, symbols, BigInt, NaN, infinities, cycles, and objects of classes such as `Date`.
+ *
+ * @param subject Names the value in the error. A function, since it is seldom needed.
+ * @param checkSize Refuses a text that is too large, before the value is gone through.
+ * @throws SessionError `NOT_JSON`
+ */
+export function encodeExact(value: unknown, subject: () => string, checkSize: (text: string) => void): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw notJson(value, subject, true, cause);
+  }
+  if (text === undefined) throw notJson(value, subject, false, undefined);
+  checkSize(text);
+  if (!isExact(value)) throw notJson(value, subject, false, undefined);
+  return text;
+}
+
+/**
+ * Encodes a message as it would go over the wire: properties that are `undefined` are left out, as `JSON.stringify` does.
+ *
+ * @throws SessionError `NOT_JSON` where there is nothing to write, a cycle, or a BigInt.
+ */
+export function encodeMessage(message: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(message);
+  } catch (cause) {
+    throw new SessionError(
+      'NOT_JSON',
+      'Message cannot be written as JSON; it holds a cycle, a BigInt, or an object that fails when it is read',
+      { cause },
+    );
+  }
+  if (text === undefined)
+    throw new SessionError('NOT_JSON', `Message of type ${typeof message} cannot be written as JSON`);
+  return text;
+}
+
+/** @throws SessionError `STORE_CORRUPT` where the stored text is not JSON, which only another program can have written. */
+export function decode(text: string, subject: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SessionError('STORE_CORRUPT', `Stored ${subject} is not JSON`, { cause });
+  }
+}
+
+/** Of a value that was written, which holds no cycle, so that nothing need be remembered on the way. */
+function isExact(value: unknown): boolean {
+  try {
+    return findFault(value) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Says what in the value cannot be held, where it is, and what to do: never the value. */
+function notJson(value: unknown, subject: () => string, cyclic: boolean, cause: unknown): SessionError {
+  const options = cause === undefined ? {} : { cause };
+  let fault;
+  try {
+    fault = findFault(value, 1, cyclic ? new Set() : undefined);
+  } catch {
+    // A getter or a proxy that throws. What it threw is the cause.
+  }
+  if (fault === undefined) {
+    const what = value === undefined ? 'is undefined; give null' : 'cannot be read';
+    return new SessionError('NOT_JSON', `${subject()} ${what}`, options);
+  }
+  const where = fault.path.length === 0 ? '' : ` at ${formatPath(fault.path.toReversed())}`;
+  const verb = where === '' ? 'is' : 'holds';
+  return new SessionError(
+    'NOT_JSON',
+    `${subject()} ${verb} what JSON cannot hold: ${fault.found}${where}; ${fault.remedy}`,
+    options,
+  );
+}

@@ -1,0 +1,208 @@
+import type { SessionBackend } from '../contract/backend.ts';
+import { SessionError } from '../errors.ts';
+import type { Operations } from '../runtime/operations.ts';
+import { SessionWaiters, type Tail, type Waiter } from './session-waiters.ts';
+
+/** Where nothing has changed, heads are read this often all the same: a session may have expired, which no write shows. */
+const EXPIRY_POLL_MS = 1_000;
+
+/** One tail that may have to wait. */
+export interface WakeUp {
+  /**
+   * Resolves when the session may hold an event after this number, may have ended, the signal is aborted, or the store closes.
+   * It can resolve for nothing.
+   *
+   * @throws SessionError where looking for new events failed and trying again is of no use.
+   */
+  wait(afterSeq: number, signal: AbortSignal | undefined): Promise<void>;
+  /** Ends a wait, which resolves; for nothing if there is none. */
+  stop(): void;
+  dispose(): void;
+}
+
+/**
+ * Wakes tails: at once for what this process appended, by the backend's hints, and by one poll for all waiting tails together. Events are never
+ * taken from a wake-up, only read from the store, so that one may be lost, doubled or early.
+ */
+export class WakeUps {
+  readonly #backend: SessionBackend;
+  readonly #operations: Operations;
+  readonly #clock: () => number;
+  readonly #sessions = new Map<string, SessionWaiters>();
+  #waiting = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #pollAt = 0;
+  #leastDelayMs: number;
+  #changeMarker: number | undefined;
+  #headsReadAt = 0;
+  #stopHints: Promise<() => Promise<void>> | undefined;
+  #closed = false;
+
+  constructor(backend: SessionBackend, operations: Operations, clock: () => number) {
+    this.#backend = backend;
+    this.#operations = operations;
+    this.#clock = clock;
+    this.#leastDelayMs = backend.capabilities.poll.minMs;
+  }
+
+  /** Notes that this process appended, or ended the session where `lastSeq` is `undefined`. */
+  moved(sessionId: string, lastSeq: number | undefined): void {
+    const session = this.#sessions.get(sessionId);
+    if (lastSeq === undefined) session?.hint();
+    else session?.moved(lastSeq);
+  }
+
+  /** To be called before the first read, so that nothing falls between reading and waiting. */
+  register(sessionId: string): WakeUp {
+    let session = this.#sessions.get(sessionId);
+    if (session === undefined) this.#sessions.set(sessionId, (session = new SessionWaiters()));
+    const tail: Tail = { waiter: undefined, hinted: false };
+    session.tails.add(tail);
+    this.#watchForHints();
+    return {
+      wait: (afterSeq, signal) => this.#wait(session, tail, afterSeq, signal),
+      stop: () => tail.waiter?.wake(),
+      dispose: () => {
+        session.tails.delete(tail);
+        if (session.tails.size === 0) this.#sessions.delete(sessionId);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const session of this.#sessions.values()) session.wake();
+    // A watch that could not be begun has nothing to stop; polling stood in for it.
+    const stop = await this.#stopHints?.catch(() => undefined);
+    await stop?.();
+  }
+
+  #wait(session: SessionWaiters, tail: Tail, afterSeq: number, signal: AbortSignal | undefined): Promise<void> {
+    const { hinted } = tail;
+    tail.hinted = false;
+    if (this.#closed || hinted || session.lastSeq > afterSeq || signal?.aborted === true) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        afterSeq,
+        wake: (error) => {
+          if (!session.waiters.delete(waiter)) return;
+          this.#waiting--;
+          tail.waiter = undefined;
+          signal?.removeEventListener('abort', onAbort);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      };
+      const onAbort = (): void => waiter.wake();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      session.waiters.add(waiter);
+      this.#waiting++;
+      tail.waiter = waiter;
+      session.waits(this.#leastDelayMs);
+      this.#schedulePoll(session.pollAt);
+    });
+  }
+
+  #watchForHints(): void {
+    if (this.#backend.watch === undefined) return;
+    this.#stopHints ??= this.#operations.call(
+      'watch',
+      async (backend) => (await backend.watch?.((sessionId) => this.#sessions.get(sessionId)?.hint())) ?? noStop,
+    );
+    // Hints only make tails quicker. Where they cannot be had, polling finds everything all the same, and the next tail tries again.
+    this.#stopHints?.catch(() => (this.#stopHints = undefined));
+  }
+
+  #schedulePoll(pollAt: number): void {
+    if (this.#closed || this.#waiting === 0) return;
+    // One that has just begun to wait brings a poll forward that the idle ones had put off.
+    if (this.#timer !== undefined && this.#pollAt <= pollAt) return;
+    clearTimeout(this.#timer);
+    this.#pollAt = pollAt;
+    const delayMs = pollAt - performance.now();
+    this.#timer = setTimeout(() => {
+      void this.#poll().finally(() => {
+        this.#timer = undefined;
+        this.#schedulePoll(Math.max(this.#nextPollAt(), performance.now() + this.#leastDelayMs));
+      });
+    }, delayMs).unref();
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#waiting === 0) return;
+    const { poll } = this.#backend.capabilities;
+    const { minMs, maxMs } = poll;
+    const startedAt = performance.now();
+    let asked: (readonly [id: string, session: SessionWaiters])[] = [];
+    try {
+      if (this.#mayHaveChanged()) {
+        // With them those that would be asked about next: half of the shortest delay makes none slower.
+        asked = [...this.#sessions].filter(
+          ([, { waiters, pollAt }]) => waiters.size > 0 && (this.#hasMarker || pollAt <= startedAt + minMs / 2),
+        );
+        for (const [, session] of asked) session.askedAbout(poll);
+        await this.#wakeWhatMoved(asked);
+      }
+      // However many tails wait, polling takes a fifth of the time at the most.
+      this.#leastDelayMs = Math.max(minMs, 4 * (performance.now() - startedAt));
+    } catch (error) {
+      this.#changeMarker = undefined;
+      this.#leastDelayMs = maxMs;
+      if (error instanceof SessionError && (error.retryable || error.code === 'STORE_CLOSED')) return;
+      const failure =
+        error instanceof Error
+          ? error
+          : new SessionError('STORE_FAILED', 'Looking for new events failed', { cause: error });
+      for (const session of this.#sessions.values()) session.wake(failure);
+    }
+  }
+
+  /** A marker is asked each time: it costs next to nothing, and tells nothing of whose the change is. */
+  get #hasMarker(): boolean {
+    return this.#backend.readChangeMarker !== undefined;
+  }
+
+  #nextPollAt(): number {
+    if (this.#hasMarker) return 0;
+    let next = Infinity;
+    for (const { waiters, pollAt } of this.#sessions.values()) if (waiters.size > 0 && pollAt < next) next = pollAt;
+    return next;
+  }
+
+  #mayHaveChanged(): boolean {
+    const marker = this.#readChangeMarker();
+    const changed = marker === undefined || marker !== this.#changeMarker;
+    this.#changeMarker = marker;
+    // The change may be of a session that is not asked about now, because its tails are reading. It shows no second time.
+    if (changed && marker !== undefined) for (const session of this.#sessions.values()) session.hintReaders();
+    const now = performance.now();
+    if (!changed && now - this.#headsReadAt < EXPIRY_POLL_MS) return false;
+    this.#headsReadAt = now;
+    return true;
+  }
+
+  #readChangeMarker(): number | undefined {
+    try {
+      return this.#backend.readChangeMarker?.();
+    } catch (error) {
+      if (error instanceof SessionError) throw error;
+      throw new SessionError('STORE_FAILED', `${this.#backend.name} failed in readChangeMarker`, { cause: error });
+    }
+  }
+
+  async #wakeWhatMoved(asked: readonly (readonly [id: string, session: SessionWaiters])[]): Promise<void> {
+    if (asked.length === 0) return;
+    const ids = asked.map(([id]) => id);
+    const now = this.#clock();
+    this.#operations.checkOpen();
+    const heads = await this.#operations.call('readHeads', (backend) => backend.readHeads(ids, now));
+    for (const [id, session] of asked) {
+      const head = heads.get(id);
+      if (head === undefined) session.wake();
+      else session.moved(head.lastSeq);
+    }
+  }
+}
+
+async function noStop(): Promise<void> {}

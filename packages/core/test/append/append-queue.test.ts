@@ -1,0 +1,248 @@
+import type { AppendRequest, SessionBackend } from '@mcp-session/core/backend';
+import { describe, expect, it } from 'vitest';
+import { codeOf, collect } from '../support/errors.ts';
+import { gate, type Overrides } from '../support/intercept.ts';
+import { open } from '../support/open.ts';
+import { WaitingRoom } from '../../src/lib/append/waiting-room.ts';
+
+type Batch = readonly AppendRequest[];
+
+/** Notes each batch as the messages of each of its requests. */
+function noting(batches: string[][][], before: (batch: Batch) => Promise<void> = () => Promise.resolve()) {
+  return (inner: SessionBackend): Overrides => ({
+    async appendEvents(batch, now) {
+      batches.push(batch.map(({ events }) => events.map(({ message }) => message)));
+      await before(batch);
+      return inner.appendEvents(batch, now);
+    },
+  });
+}
+
+describe('appends', () => {
+  it('of one tick go in one call, in order, and a lone one goes at once', async () => {
+    const batches: string[][][] = [];
+    const { store } = await open({}, noting(batches));
+    const [a, b] = [await store.create(), await store.create()];
+
+    await Promise.all([a.events.append('s', 1), b.events.append('s', 2), a.events.append('t', 3)]);
+    await a.events.append('s', 4);
+
+    expect(batches).toEqual([[['1', '3'], ['2']], [['4']]]);
+  });
+
+  it.each([
+    { blocksThread: true, first: [['1', '3'], ['2']] },
+    { blocksThread: false, first: [['1']] },
+  ])('of one turn of the event loop go in one call where a commit blocks: $blocksThread', async (each) => {
+    const { blocksThread, first } = each;
+    const batches: string[][][] = [];
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, blocksThread },
+      ...noting(batches)(inner),
+    }));
+    const [a, b] = [await store.create(), await store.create()];
+
+    const dones = await new Promise<Promise<string>[]>((resolve) => {
+      const all: Promise<string>[] = [];
+      // Callbacks of one turn, as those of sockets that are ready together: between them the promises that can go on do.
+      setImmediate(() => all.push(a.events.append('s', 1)));
+      setImmediate(() => all.push(b.events.append('s', 2)));
+      setImmediate(() => resolve([...all, a.events.append('t', 3)]));
+    });
+    await Promise.all(dones);
+
+    expect(batches[0]).toEqual(first);
+  });
+
+  it('that come while a call runs go together in the next', async () => {
+    const { opened, open: goOn } = gate();
+    const batches: string[][][] = [];
+    const { store } = await open(
+      {},
+      noting(batches, () => opened),
+    );
+    const { events } = await store.create();
+
+    const first = events.append('s', 1);
+    await Promise.resolve();
+    const rest = Array.from({ length: 5 }, (_, n) => events.append('s', n + 2));
+    goOn();
+    await Promise.all([first, ...rest]);
+
+    expect(batches).toEqual([[['1']], [['2', '3', '4', '5', '6']]]);
+  });
+
+  it('of one session are never in two calls at once, those of others are, as far as the backend finds useful', async () => {
+    const running = new Map<string, number>();
+    let most = 0;
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, concurrentBatches: 3, maxBatchEvents: 2 },
+      async appendEvents(batch, now) {
+        expect(batch.reduce((sum, { events }) => sum + events.length, 0)).toBeLessThanOrEqual(2);
+        for (const { sessionId } of batch) {
+          expect(running.get(sessionId) ?? 0).toBe(0);
+          running.set(sessionId, 1);
+        }
+        most = Math.max(most, [...running.values()].filter((count) => count > 0).length);
+        await new Promise((done) => setImmediate(done));
+        for (const { sessionId } of batch) running.set(sessionId, 0);
+        return inner.appendEvents(batch, now);
+      },
+    }));
+    const sessions = [await store.create(), await store.create()];
+
+    await Promise.all(sessions.flatMap(({ events }) => Array.from({ length: 9 }, (_, n) => events.append('s', n))));
+
+    expect(most).toBe(2);
+    for (const { events } of sessions)
+      expect((await collect(events.replay())).map(({ message }) => message)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('of one session keep their order however many sessions append meanwhile', async () => {
+    const { opened, open: goOn } = gate();
+    const batches: string[][][] = [];
+    const { store } = await open({}, (inner) => ({
+      ...noting(batches, (batch) => (batch[0]?.events[0]?.message === '1' ? opened : Promise.resolve()))(inner),
+      capabilities: { ...inner.capabilities, concurrentBatches: 2 },
+    }));
+    const busy = await store.create();
+    const first = busy.events.append('s', 1);
+    await Promise.resolve();
+
+    // More than are remembered while nothing of theirs waits.
+    for (let session = 0; session < 2_500; session++) await (await store.create()).events.append('s', 'other');
+    const second = busy.events.append('s', 2);
+    await (await store.create()).events.append('s', 'other');
+
+    expect(batches.flat(2)).not.toContain('2');
+    goOn();
+    expect(await Promise.all([first, second])).toEqual([
+      expect.stringMatching(/^1\./) as string,
+      expect.stringMatching(/^2\./) as string,
+    ]);
+  });
+
+  it('go in calls of at most 1 MiB, unless one alone is larger', async () => {
+    const sizes: number[] = [];
+    const { store } = await open({}, (inner) => ({
+      appendEvents(batch, now) {
+        sizes.push(batch.flatMap(({ events }) => events).reduce((sum, { bytes }) => sum + bytes, 0));
+        return inner.appendEvents(batch, now);
+      },
+    }));
+    const { events } = await store.create();
+
+    await Promise.all(
+      [400_000, 400_000, 400_000, 3_000_000, 10].map((size) => events.append('s', 'x'.repeat(size - 2))),
+    );
+
+    expect(sizes).toEqual([800_000, 400_000, 3_000_000, 10]);
+  });
+
+  it('of sessions that never stop do not keep the others waiting', async () => {
+    const batches: string[][][] = [];
+    const { store } = await open({}, (inner) => ({
+      ...noting(batches)(inner),
+      capabilities: { ...inner.capabilities, maxBatchEvents: 10 },
+    }));
+    const busy = [await store.create(), await store.create()];
+    const quiet = await store.create();
+
+    const flood = busy.flatMap(({ events }) => Array.from({ length: 100 }, (_, n) => events.append('s', n)));
+    await quiet.events.append('s', 'quiet');
+    expect(batches[2]?.flat()).toContain('"quiet"');
+    await Promise.all(flood);
+
+    for (const { events } of busy) expect(await collect(events.replay())).toHaveLength(100);
+  });
+
+  it('to a dead session do not fail the others of their call', async () => {
+    const { store } = await open();
+    const [dead, live] = [await store.create(), await store.create()];
+    await dead.end();
+
+    const outcomes = await Promise.all([
+      codeOf(() => dead.events.append('s', 1)),
+      codeOf(() => live.events.append('s', 2)),
+      codeOf(() => dead.events.append('s', 3)),
+    ]);
+
+    expect(outcomes).toEqual(['SESSION_NOT_FOUND', 'none', 'SESSION_NOT_FOUND']);
+    expect(await live.events.recent(5)).toHaveLength(1);
+  });
+
+  it('of one session are in calls of their own where a call may carry one', async () => {
+    const batches: string[][][] = [];
+    const { store } = await open({}, (inner) => ({
+      ...noting(batches)(inner),
+      capabilities: { ...inner.capabilities, maxBatchSessions: 1 },
+    }));
+    const [a, b] = [await store.create(), await store.create()];
+
+    await Promise.all([a.events.append('s', 1), b.events.append('s', 2), a.events.append('t', 3)]);
+
+    expect(batches).toEqual([[['1', '3']], [['2']]]);
+  });
+});
+
+describe('appends that may wait', () => {
+  const MIB = 1_048_576;
+  /** A message that takes so many bytes of the room. */
+  const filling = (bytes: number) => 'x'.repeat(bytes - 252);
+
+  it('are 64 MiB in all, and one session gets half of them; what is refused can be tried again later', async () => {
+    const { opened, open: goOn } = gate();
+    const { store } = await open(
+      {},
+      noting([], () => opened),
+    );
+    const { events } = await store.create();
+
+    const waiting = Array.from({ length: 4 }, () => events.append('s', filling(8 * MIB)));
+    await expect(events.append('s', 1)).rejects.toMatchObject({
+      code: 'STORE_BUSY',
+      retryable: true,
+      outcomeUnknown: false,
+      scope: 'session',
+    });
+    goOn();
+    await Promise.all(waiting);
+
+    expect(await events.append('s', 1)).toMatch(/^5\./);
+  });
+
+  it('leave room for the sessions that have little there, however many fill it', async () => {
+    const { opened, open: goOn } = gate();
+    const { store } = await open(
+      {},
+      noting([], () => opened),
+    );
+    const greedy = await Promise.all(Array.from({ length: 5 }, () => store.create()));
+    const waiting: Promise<string>[] = [];
+    const refused = new Set<number>();
+    for (let round = 0; refused.size < greedy.length; round++)
+      for (const [index, { events }] of greedy.entries()) {
+        const work = events.append('s', filling(MIB));
+        work.catch(() => refused.add(index));
+        waiting.push(work);
+        await Promise.resolve();
+        await Promise.resolve();
+      }
+    const others = await Promise.all(Array.from({ length: 5 }, () => store.create()));
+    const fair = others.map(({ events }) => events.append('s', filling(MIB)));
+    goOn();
+
+    expect(await Promise.all(fair)).toHaveLength(5);
+    const stored = (await Promise.allSettled(waiting)).filter(({ status }) => status === 'fulfilled').length;
+    expect(stored).toBeGreaterThan(40);
+  });
+
+  it('take one that is larger than all where nothing waits', () => {
+    const room = new WaitingRoom();
+
+    room.enter(0, 65 * MIB);
+    expect(() => room.enter(0, 1)).toThrow(expect.objectContaining({ code: 'STORE_BUSY', scope: 'session' }));
+    room.leave(65 * MIB);
+    room.enter(0, 1);
+  });
+});

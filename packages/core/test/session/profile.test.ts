@@ -1,0 +1,188 @@
+import type { JsonValue, Metadata } from '@mcp-session/core';
+import { describe, expect, it } from 'vitest';
+import { codeOf } from '../support/errors.ts';
+import { open } from '../support/open.ts';
+
+describe('metadata and protocol facts', () => {
+  it('are replaced by what an update makes of them, for every handle that is made later', async () => {
+    const { store } = await open();
+    const session = await store.create({ metadata: { a: 1 }, protocol: { logLevel: 'info' } });
+
+    expect(await session.updateMetadata((current) => ({ ...current, b: 2 }))).toEqual({ a: 1, b: 2 });
+    expect(await session.updateProtocol((current) => ({ ...current, initialized: true }))).toEqual({
+      logLevel: 'info',
+      initialized: true,
+    });
+
+    for (const handle of [session, await store.get(session.id)]) {
+      expect(handle?.metadata).toEqual({ a: 1, b: 2 });
+      expect(handle?.protocol).toEqual({ logLevel: 'info', initialized: true });
+    }
+  });
+
+  it('are stored as updates make them, whatever is done to what a handle has shown', async () => {
+    const { store } = await open();
+    const session = await store.create({ metadata: { a: { b: 1 } } });
+    (session.metadata as { a: { b: number } }).a.b = 2;
+
+    await session.updateProtocol((current) => ({ ...current, initialized: true }));
+    expect((await store.get(session.id))?.metadata).toEqual({ a: { b: 1 } });
+    expect(session.metadata).toEqual({ a: { b: 1 } });
+  });
+
+  it('lose a protocol fact that becomes undefined, and take facts of anybody', async () => {
+    const { store } = await open();
+    const session = await store.create({ protocol: { logLevel: 'info', standaloneCursor: '3.x.s', gone: undefined } });
+
+    expect(session.protocol).toEqual({ logLevel: 'info', standaloneCursor: '3.x.s' });
+    await session.updateProtocol((current) => ({ ...current, logLevel: undefined }));
+    expect((await store.get(session.id))?.protocol).toEqual({ standaloneCursor: '3.x.s' });
+  });
+
+  it('keep odd keys', async () => {
+    const { store } = await open();
+    const metadata = JSON.parse(
+      '{"__proto__":{"a":1},"constructor":"c","a.b\\"":"\\u0000","\\ud800":"\\udfff"}',
+    ) as Metadata;
+
+    const { id } = await store.create({ metadata });
+
+    const found = await store.get(id);
+    expect(JSON.stringify(found?.metadata)).toBe(JSON.stringify(metadata));
+    expect(JSON.stringify(await found?.updateMetadata((current) => current))).toBe(JSON.stringify(metadata));
+  });
+
+  it('do not lose concurrent updates of several handles', async () => {
+    const { store } = await open();
+    const { id } = await store.create({ metadata: { n: 0 } });
+    const handles = await Promise.all([store.get(id), store.get(id), store.get(id)]);
+
+    await Promise.all(
+      handles.flatMap((handle) =>
+        Array.from({ length: 5 }, async () => handle?.updateMetadata(({ n }) => ({ n: Number(n) + 1 }))),
+      ),
+    );
+    await handles[0]?.updateProtocol(() => ({ initialized: true }));
+
+    const found = await store.get(id);
+    expect(found?.metadata).toEqual({ n: 15 });
+    expect(found?.protocol).toEqual({ initialized: true });
+  });
+
+  it('are changed by many at once of one process, by one handle and by several', async () => {
+    const { store } = await open();
+    const session = await store.create({ metadata: { n: 0 } });
+    const add = ({ n }: Metadata) => ({ n: Number(n) + 1 });
+    const handles = await Promise.all(Array.from({ length: 60 }, () => store.get(session.id)));
+
+    await Promise.all([
+      ...handles.map((handle) => handle?.updateMetadata(add)),
+      ...Array.from({ length: 60 }, () => session.updateMetadata(add)),
+    ]);
+    expect((await store.get(session.id))?.metadata).toEqual({ n: 120 });
+  });
+
+  it('give up after 50 lost attempts, and say that it is worth another', async () => {
+    const { store } = await open({}, (inner) => ({
+      async updateSession(id, change, now) {
+        const row = await inner.readSession(id, now);
+        await inner.updateSession(
+          id,
+          { profile: change.profile, expectedVersion: row?.version ?? 0, expiresAt: undefined },
+          now,
+        );
+        return inner.updateSession(id, change, now);
+      },
+    }));
+    const session = await store.create();
+    let attempts = 0;
+
+    const update = session.updateMetadata(() => ({ attempt: attempts++ }));
+
+    await expect(update).rejects.toMatchObject({ code: 'PROFILE_CONFLICT', retryable: true });
+    expect(attempts).toBe(50);
+  });
+
+  it.each([
+    ['a date', new Date(0)],
+    ['NaN', Number.NaN],
+    ['a map', new Map()],
+    ['a BigInt', 1n],
+  ])('refuse what JSON cannot hold: %s', async (_what, value) => {
+    const { store } = await open();
+    const session = await store.create({ metadata: { kept: true } });
+    const bad = { bad: value as JsonValue };
+
+    expect(await codeOf(() => store.create({ metadata: bad }))).toBe('NOT_JSON');
+    expect(await codeOf(() => session.updateMetadata(() => bad))).toBe('NOT_JSON');
+    expect(await codeOf(() => session.updateProtocol(() => ({ nested: bad })))).toBe('NOT_JSON');
+    expect(await store.count()).toBe(1);
+    expect((await store.get(session.id))?.metadata).toEqual({ kept: true });
+  });
+
+  it('lose what is undefined', async () => {
+    const { store } = await open();
+    const none = undefined as unknown as JsonValue;
+    const session = await store.create({
+      metadata: { plan: none, user: { name: none } },
+      protocol: { logLevel: none as never },
+    });
+
+    expect((await store.get(session.id))?.metadata).toStrictEqual({ user: {} });
+    expect((await store.get(session.id))?.protocol).toStrictEqual({});
+    expect(session.metadata).toStrictEqual({ user: {} });
+  });
+
+  it('are refused by their size before they are gone through', async () => {
+    const { store } = await open();
+
+    expect(
+      await codeOf(() => store.create({ metadata: { text: 'x'.repeat(262_144), at: new Date(0) as never } })),
+    ).toBe('PROFILE_TOO_LARGE');
+  });
+
+  it.each([5, 'text', [], new Date(0), undefined, null])('refuse %j in place of an object', async (value) => {
+    const session = await (await open()).store.create({ metadata: { kept: true } });
+    const given = value as unknown as Metadata;
+
+    expect(await codeOf(() => session.updateMetadata(() => given))).toBe('TypeError');
+    expect(await codeOf(() => session.updateProtocol(() => given))).toBe('TypeError');
+    expect(session.metadata).toEqual({ kept: true });
+  });
+
+  it('are refused past 256 KiB together, and nothing is written then', async () => {
+    const { store } = await open();
+    const overhead = JSON.stringify({ metadata: { text: '' }, protocol: {} }).length;
+    const fits = { text: 'a'.repeat(262_144 - overhead) };
+    const tooMuch = { text: `${fits.text}a` };
+
+    const session = await store.create({ metadata: fits });
+    expect(await codeOf(() => store.create({ metadata: tooMuch }))).toBe('PROFILE_TOO_LARGE');
+    expect(await codeOf(() => session.updateMetadata(() => tooMuch))).toBe('PROFILE_TOO_LARGE');
+    expect((await store.get(session.id))?.metadata).toEqual(fits);
+  });
+
+  it('do not show in a handle, nor get stored later, what a change did to its copy and then failed', async () => {
+    const { store } = await open();
+    const session = await store.create({ metadata: { list: [1] } });
+
+    const update = session.updateMetadata((current) => {
+      (current['list'] as number[]).push(2);
+      throw new Error('changed my mind');
+    });
+
+    await expect(update).rejects.toThrow('changed my mind');
+    await session.updateProtocol(() => ({ initialized: true }));
+    expect(session.metadata).toEqual({ list: [1] });
+    expect((await store.get(session.id))?.metadata).toEqual({ list: [1] });
+  });
+
+  it('refuse an asynchronous change, also one that rejects later', async () => {
+    const { store } = await open();
+    const session = await store.create();
+    const change = (() => Promise.reject(new Error('later'))) as unknown as () => Metadata;
+
+    expect(await codeOf(() => session.updateMetadata(change))).toBe('TypeError');
+    expect(await codeOf(() => session.updateProtocol(change))).toBe('TypeError');
+  });
+});

@@ -1,0 +1,57 @@
+import { SessionError } from '@mcp-session/core';
+import { describe, expect, it } from 'vitest';
+import { codeOf, collect } from '../support/errors.ts';
+import { open, START } from '../support/open.ts';
+
+describe('a read whose renewal fails', () => {
+  const failing = () =>
+    open({ ttlMs: 1_000, touchIntervalMs: 100 }, () => ({
+      touchSession: () => Promise.reject(new SessionError('STORE_FULL', 'no room')),
+    }));
+
+  it('gives what it read, tells the observer, and tries again with the next', async () => {
+    const { store, clock, calls } = await failing();
+    const session = await store.create();
+    await session.state.set('a', 1);
+    await session.events.append('s', 'text');
+    clock.now += 200;
+    calls.take();
+
+    const told = calls.next('touchSession', 'error');
+    expect(await session.state.get('a')).toBe(1);
+    expect(await told).toMatchObject({ code: 'STORE_FULL' });
+    expect(await session.events.recent(1)).toMatchObject([{ message: 'text' }]);
+    expect(await collect(session.events.replay())).toHaveLength(1);
+    expect((await store.get(session.id))?.id).toBe(session.id);
+    expect(calls.count('touchSession')).toBe(4);
+    expect(session.expiresAt).toBe(START + 1_000);
+    // Who asks for nothing but the renewal has to know.
+    expect(await codeOf(() => session.touch())).toBe('STORE_FULL');
+  });
+
+  it('fails where the read fails, whatever becomes of the renewal', async () => {
+    const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 100 }, () => ({
+      touchSession: () => Promise.reject(new SessionError('STORE_FULL', 'no room')),
+      readState: () => Promise.reject(new SessionError('STORE_CORRUPT', 'damaged')),
+    }));
+    const session = await store.create();
+    clock.now += 200;
+
+    expect(await codeOf(() => session.state.get('a'))).toBe('STORE_CORRUPT');
+  });
+
+  it('finds no session where the renewal has found none', async () => {
+    const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 100 }, (inner) => ({
+      // Ended between the read and the renewal.
+      touchSession: async (id, expiresAt, now) => {
+        await inner.endSession(id, now + 1_000, now);
+        return inner.touchSession(id, expiresAt, now);
+      },
+    }));
+    const session = await store.create();
+    await session.state.set('a', 1);
+    clock.now += 200;
+
+    expect(await codeOf(() => session.state.get('a'))).toBe('SESSION_NOT_FOUND');
+  });
+});

@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest';
+import { encodeExact } from '../../src/lib/values/json.ts';
+
+/** An array of `count` empty arrays, `depth` levels down: two bytes and a comma each, whatever the depth. */
+function nested(count: number, depth: number): unknown {
+  let value: unknown = Array.from({ length: count }, () => []);
+  for (let level = 0; level < depth; level++) value = [value];
+  return value;
+}
+
+/** The least of several times, in milliseconds: what the machine does besides only adds to it. */
+function quickest(work: () => void, tries: number): number {
+  const times = Array.from({ length: tries }, () => {
+    const startedAt = performance.now();
+    work();
+    return performance.now() - startedAt;
+  });
+  return Math.min(...times);
+}
+
+const encode = (value: unknown): string =>
+  encodeExact(
+    value,
+    () => 'Value',
+    () => undefined,
+  );
+
+it('a value costs by its bytes, not by its depth', () => {
+  const flat = nested(100_000, 1);
+  const deep = nested(100_000, 998);
+  encode(flat);
+  encode(deep);
+
+  // Looking at all that each value is part of took thirty times as long.
+  expect(quickest(() => encode(deep), 5)).toBeLessThan(6 * quickest(() => encode(flat), 5));
+});
+
+it('what is too large is refused before it is gone through', () => {
+  let looked = 0;
+  const value = Object.defineProperty({ text: 'x' }, 'at', { enumerable: true, get: () => looked++ });
+
+  expect(() =>
+    encodeExact(
+      value,
+      () => 'Value',
+      () => {
+        throw new Error('too large');
+      },
+    ),
+  ).toThrow('too large');
+  expect(looked).toBe(1);
+});

@@ -1,0 +1,246 @@
+import { SessionError, type SessionEvent } from '@mcp-session/core';
+import type { SessionBackend } from '@mcp-session/core/backend';
+import { createMemoryBackend } from '@mcp-session/core/memory';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Overrides } from '../support/intercept.ts';
+import { open } from '../support/open.ts';
+
+const message = ({ value }: IteratorResult<SessionEvent, void>): unknown => value?.message;
+
+/** A change marker that the test moves, polled each millisecond. */
+class Marker {
+  value = 0;
+  #asked = 0;
+  readonly #awaited = new Map<number, () => void>();
+
+  readonly over = (inner: SessionBackend): Overrides => ({
+    capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
+    readChangeMarker: () => {
+      this.#awaited.get(++this.#asked)?.();
+      return this.value;
+    },
+  });
+
+  /** Resolves when it was looked at so many times more. */
+  looks(count: number): Promise<void> {
+    return new Promise((resolve) => this.#awaited.set(this.#asked + count, resolve));
+  }
+}
+
+describe('a change marker', () => {
+  it('spares the poll of what has not changed, and finds what another process wrote', async () => {
+    const backend = createMemoryBackend();
+    const marker = new Marker();
+    const here = await open({ backend }, marker.over);
+    const there = await open({ backend });
+    const { id, events } = await here.store.create();
+    const other = (await there.store.get(id)) ?? expect.fail();
+    const next = events.tail().next();
+    await here.calls.next('readHeads');
+    await marker.looks(10);
+    expect(here.calls.count('readHeads')).toBe(1);
+
+    await other.events.append('s', 1);
+    marker.value++;
+
+    expect(message(await next)).toBe(1);
+  });
+
+  it('tells those too that were reading when it was looked at', async () => {
+    const backend = createMemoryBackend();
+    const marker = new Marker();
+    const here = await open({ backend }, marker.over);
+    const there = await open({ backend });
+    const [slow, waiting] = [await here.store.create(), await here.store.create()];
+    const other = (await there.store.get(slow.id)) ?? expect.fail();
+    await slow.events.append('s', 1);
+    const tail = slow.events.tail();
+    await tail.next();
+    const idle = waiting.events.tail().next();
+    await here.calls.next('readHeads');
+
+    // The change is seen by a poll for the other session, while this one's reader has not asked for more.
+    await other.events.append('s', 2);
+    marker.value++;
+    await marker.looks(3);
+    here.calls.take();
+
+    expect(message(await tail.next())).toBe(2);
+    // Not the look for expired sessions that would have found it a second later.
+    expect(here.calls.take()).toEqual(['readEvents']);
+    await waiting.events.append('s', 1);
+    await idle;
+  });
+
+  it('is looked at anew after a poll that failed', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const marker = new Marker();
+    let failing = false;
+    const { store, backend, clock, calls } = await open({}, (inner) => ({
+      ...marker.over(inner),
+      readHeads: (ids, now) =>
+        failing
+          ? Promise.reject(new SessionError('STORE_BUSY', 'Locked', { retryable: true }))
+          : inner.readHeads(ids, now),
+    }));
+    const { id, events } = await store.create();
+    const next = events.tail().next();
+    await vi.advanceTimersByTimeAsync(5);
+    const event = { streamId: 's', message: '1', bytes: 1 };
+    await backend.appendEvents(
+      [{ sessionId: id, token: 't'.repeat(22), events: [event], expiresAt: undefined }],
+      clock.now,
+    );
+    marker.value++;
+    failing = true;
+    await vi.advanceTimersByTimeAsync(5);
+    expect(calls.count('readHeads')).toBeGreaterThan(1);
+    failing = false;
+    await vi.advanceTimersByTimeAsync(5);
+
+    expect(calls.take()).toContain('readEvents');
+    expect(message(await next)).toBe(1);
+  });
+
+  it('that fails is an error of the store', async () => {
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
+      readChangeMarker: () => {
+        throw new TypeError('connection is not open');
+      },
+    }));
+    const { events } = await store.create();
+
+    await expect(events.tail().next()).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      message: 'memory failed in readChangeMarker',
+      cause: new TypeError('connection is not open'),
+    });
+  });
+});
+
+describe('polling', () => {
+  it('asks for all that wait in one call, and for nobody else', async () => {
+    const asked: string[][] = [];
+    const { store, calls } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
+      readHeads: (ids, now) => {
+        asked.push([...ids]);
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const sessions = [await store.create(), await store.create(), await store.create()];
+    const tails = sessions.map(({ events }) => events.tail());
+    const waiting = tails.slice(0, 2).map((tail) => tail.next());
+    await calls.next('readHeads');
+    await calls.next('readHeads');
+
+    expect(new Set(asked.at(-1))).toEqual(new Set(sessions.slice(0, 2).map(({ id }) => id)));
+    for (const { events } of sessions) await events.append('s', 1);
+    await Promise.all(waiting);
+    asked.length = 0;
+    await Promise.all(tails.map((tail) => tail.return()));
+    const later = await store.create();
+    const next = later.events.tail().next();
+    await calls.next('readHeads');
+    expect(asked).toEqual([[later.id]]);
+    await later.events.append('s', 1);
+    await next;
+  });
+
+  it('stops when nobody waits', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { store, calls } = await open();
+    const { events } = await store.create();
+    const next = events.tail().next();
+    await vi.advanceTimersByTimeAsync(10);
+    await events.append('s', 1);
+    await next;
+
+    await vi.advanceTimersByTimeAsync(10_000);
+
+    expect(calls.count('readHeads')).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('goes on after an error that is worth a retry', async () => {
+    let failures = 0;
+    const { store, calls } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 2 } },
+      readHeads: (ids, now) =>
+        failures++ < 3
+          ? Promise.reject(new SessionError('STORE_BUSY', 'Locked', { retryable: true }))
+          : inner.readHeads(ids, now),
+    }));
+    const { events } = await store.create();
+    const next = events.tail().next();
+    await calls.next('readHeads', 'ok');
+    await events.append('s', 1);
+
+    expect(message(await next)).toBe(1);
+  });
+
+  it('backs off while nothing comes, to the cap, and begins anew with a new tail', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const polledAt: number[] = [];
+    const { store, calls } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 16, maxMs: 100 } },
+      readHeads: (ids, now) => {
+        polledAt.push(performance.now());
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const [first, second] = [await store.create(), await store.create()];
+    const begunAt = performance.now();
+    const waiting = first.events.tail().next();
+    await vi.advanceTimersByTimeAsync(330);
+
+    // 16, 24, 36, 54, 81, and then the multiples of the cap.
+    expect(polledAt.map((at) => at - begunAt)).toEqual([16, 40, 76, 130, 211, 300]);
+    const read = calls.next('readEvents');
+    const joined = second.events.tail().next();
+    await read;
+    await vi.advanceTimersByTimeAsync(16);
+    expect(polledAt.map((at) => at - begunAt).slice(6)).toEqual([346]);
+    for (const { events } of [first, second]) await events.append('s', 1);
+    await Promise.all([waiting, joined]);
+  });
+
+  it('asks about idle sessions no more often because another one is busy', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const asked: string[][] = [];
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 16, maxMs: 1_000 } },
+      readHeads: (ids, now) => {
+        asked.push([...ids]);
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const busy = await store.create();
+    const idle = await Promise.all(Array.from({ length: 20 }, () => store.create()));
+    const waiting = idle.map(({ events }) => events.tail().next());
+    await vi.advanceTimersByTimeAsync(10_000);
+    asked.length = 0;
+    const tail = busy.events.tail();
+    for (let n = 0; n < 50; n++) {
+      const next = tail.next();
+      await vi.advanceTimersByTimeAsync(200);
+      await busy.events.append('s', n);
+      await next;
+    }
+
+    const counts = idle.map(({ id }) => asked.filter((ids) => ids.includes(id)).length);
+    // Ten seconds at one look a second. The busy one is looked at as before, each time from the shortest delay on.
+    expect(Math.max(...counts)).toBeLessThanOrEqual(11);
+    expect(Math.min(...counts)).toBeGreaterThanOrEqual(9);
+    expect(asked.filter((ids) => ids.includes(busy.id)).length).toBeGreaterThan(150);
+    // And they stay together: one call for all of them.
+    expect(asked.filter((ids) => ids.some((id) => id !== busy.id)).length).toBeLessThanOrEqual(11);
+    for (const { events } of idle) await events.append('s', 1);
+    await Promise.all(waiting);
+  });
+});
