@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkRuntime, open } from '../src/lib/client.ts';
-import { resolveOptions } from '../src/lib/options.ts';
+import { checkRuntime, connect } from '../src/lib/client.ts';
+import { backendOptions, resolveOptions } from '../src/lib/options.ts';
 import { newFile } from './support/files.ts';
 
 function openDatabase(path: string, options: Database.Options = {}): Database.Database {
@@ -21,7 +21,7 @@ describe('opening a file', () => {
       ['full', 2],
       ['normal', 1],
     ] as const) {
-      const { connection } = await open(resolveOptions({ path, synchronous, busyTimeoutMs: 1_234 }));
+      const connection = await connect(resolveOptions({ path, synchronous, busyTimeoutMs: 1_234 }, backendOptions));
       const pragma = (name: string) => connection.handle.pragma(name, { simple: true });
       expect([pragma('journal_mode'), pragma('synchronous'), pragma('foreign_keys'), pragma('busy_timeout')]).toEqual([
         'wal',

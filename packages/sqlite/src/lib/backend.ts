@@ -22,48 +22,57 @@ import type {
 } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
-import { Events } from './events/append.ts';
+import { EventAppender } from './events/append.ts';
+import { EventReader } from './events/read.ts';
+import { EventTrimmer } from './events/trim.ts';
 import { migrate } from './migrate.ts';
-import type { Opened } from './client.ts';
-import { Sessions } from './sessions/record.ts';
-import { State } from './state/commit.ts';
-import { Sweep } from './sweep.ts';
-import { Trims } from './events/trim.ts';
+import { SessionList } from './sessions/list.ts';
+import { SessionRecords } from './sessions/record.ts';
+import { LiveSessions } from './sessions/renewal.ts';
+import { StateWriter } from './state/commit.ts';
+import { StateReader } from './state/read.ts';
+import { Sweeper } from './sweep.ts';
 
-/** The SQLite backend. SQLite runs in the calling thread: each method has done its work when it returns its promise. */
+/**
+ * The SQLite backend. SQLite runs in the calling thread, so each method has finished its work when it
+ * returns its promise.
+ */
 export class SqliteBackend implements SessionBackend {
   readonly name = 'sqlite';
   readonly capabilities: Capabilities;
-  /** A database in memory has none: nobody else can connect to it. */
+  /** A database in memory has none, because no other connection can open it. */
   readonly readChangeMarker?: () => number;
   readonly #connection: Connection;
-  readonly #owned: boolean;
-  readonly #sessions: Sessions;
-  readonly #state: State;
-  readonly #events: Events;
-  readonly #trims: Trims;
-  readonly #sweep: Sweep;
+  readonly #records: SessionRecords;
+  readonly #list: SessionList;
+  readonly #stateReader: StateReader;
+  readonly #stateWriter: StateWriter;
+  readonly #appender: EventAppender;
+  readonly #eventReader: EventReader;
+  readonly #trimmer: EventTrimmer;
+  readonly #sweeper: Sweeper;
 
-  constructor({ connection, owned }: Opened) {
+  constructor(connection: Connection) {
     const file = isFile(connection);
     this.capabilities = {
       shared: file,
       durable: file,
-      // SQLite itself takes 1,000,000,000 bytes; so much can be copied without holding up the event loop for long.
+      // SQLite accepts 1,000,000,000 bytes. This much can be copied without blocking the event loop for long.
       maxEventBytes: 67_108_864,
       maxValueBytes: 67_108_864,
-      // A few milliseconds under the write lock.
+      // This many take a few milliseconds under the write lock.
       maxBatchEvents: 500,
       maxBatchSessions: 500,
-      // One connection, one writer: a second batch could only wait.
+      // One connection has one writer, so a second batch could only wait.
       concurrentBatches: 1,
       blocksThread: file,
-      // A poll that finds nothing costs a microsecond or two, see markerOf. In memory there is nothing to find but that a session has expired.
+      // A poll that finds nothing costs one or two microseconds, see markerOf. In memory, polls only
+      // find expired sessions.
       poll: file ? { minMs: 20, maxMs: 20 } : { minMs: 1_000, maxMs: 1_000 },
     };
     if (file) {
-      const readMarker = markerOf(connection, owned);
-      // Tails that wait learn here that their file is gone.
+      const readMarker = markerOf(connection);
+      // A waiting tail notices here that the file is gone.
       this.readChangeMarker = () =>
         this.#run(() => {
           connection.checkFile();
@@ -71,44 +80,47 @@ export class SqliteBackend implements SessionBackend {
         });
     }
     this.#connection = connection;
-    this.#owned = owned;
-    this.#sessions = new Sessions(connection);
-    this.#state = new State(connection, this.#sessions);
-    this.#events = new Events(connection, this.#sessions);
-    this.#trims = new Trims(connection, this.#sessions);
-    this.#sweep = new Sweep(connection);
+    const sessions = new LiveSessions(connection);
+    this.#records = new SessionRecords(connection, sessions);
+    this.#list = new SessionList(connection);
+    this.#stateReader = new StateReader(connection, sessions);
+    this.#stateWriter = new StateWriter(connection, sessions);
+    this.#appender = new EventAppender(connection, sessions);
+    this.#eventReader = new EventReader(connection, sessions);
+    this.#trimmer = new EventTrimmer(connection, sessions);
+    this.#sweeper = new Sweeper(connection);
   }
 
   async createSession(session: NewSession, now: number): Promise<boolean> {
-    return this.#run(() => this.#sessions.create(session, now));
+    return this.#run(() => this.#records.create(session, now));
   }
 
   async readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
-    return this.#run(() => this.#sessions.read(id, now, asker));
+    return this.#run(() => this.#records.read(id, now, asker));
   }
 
   async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
-    return this.#run(() => this.#sessions.update(id, change, now));
+    return this.#run(() => this.#records.update(id, change, now));
   }
 
   async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
-    return this.#run(() => this.#sessions.touch(id, expiresAt, now));
+    return this.#run(() => this.#records.touch(id, expiresAt, now));
   }
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
-    return this.#run(() => this.#sessions.end(id, purgeAt, now));
+    return this.#run(() => this.#records.end(id, purgeAt, now));
   }
 
   async listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
-    return this.#run(() => this.#sessions.list(query, now));
+    return this.#run(() => this.#list.list(query, now));
   }
 
   async countSessions(query: SessionQuery, now: number): Promise<number> {
-    return this.#run(() => this.#sessions.count(query, now));
+    return this.#run(() => this.#list.count(query, now));
   }
 
   async sweep(limit: number, now: number): Promise<SweepResult> {
-    return this.#run(() => this.#sweep.step(limit, now));
+    return this.#run(() => this.#sweeper.sweep(limit, now));
   }
 
   async readState(
@@ -116,31 +128,31 @@ export class SqliteBackend implements SessionBackend {
     keys: readonly string[] | undefined,
     now: number,
   ): Promise<readonly StateRow[] | undefined> {
-    return this.#run(() => this.#state.read(sessionId, keys, now));
+    return this.#run(() => this.#stateReader.read(sessionId, keys, now));
   }
 
   async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
-    return this.#run(() => this.#state.commit(commit, now));
+    return this.#run(() => this.#stateWriter.commit(commit, now));
   }
 
   async clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
-    return this.#run(() => this.#state.clear(sessionId, expiresAt, now));
+    return this.#run(() => this.#stateWriter.clear(sessionId, expiresAt, now));
   }
 
   async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
-    return this.#run(() => this.#events.append(batch, now));
+    return this.#run(() => this.#appender.append(batch, now));
   }
 
   async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
-    return this.#run(() => this.#events.read(query, now));
+    return this.#run(() => this.#eventReader.read(query, now));
   }
 
   async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
-    return this.#run(() => this.#trims.trim(sessionId, bound, now));
+    return this.#run(() => this.#trimmer.trim(sessionId, bound, now));
   }
 
   async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
-    return this.#run(() => this.#sessions.readHeads(ids, now));
+    return this.#run(() => this.#records.readHeads(ids, now));
   }
 
   async migrate(): Promise<void> {
@@ -159,8 +171,7 @@ export class SqliteBackend implements SessionBackend {
   }
 
   async close(): Promise<void> {
-    // The last connection that closes moves what is in the WAL into the file.
-    if (this.#owned) this.#run(() => this.#connection.handle.close());
+    this.#run(() => this.#connection.close());
   }
 
   #run<T>(operation: () => T): T {
@@ -172,17 +183,18 @@ export class SqliteBackend implements SessionBackend {
   }
 }
 
-/** Whether the database has a file: neither `:memory:` nor a temporary one. */
+/** True if the database has a file of its own: neither `:memory:` nor a temporary one. */
 function isFile({ handle }: Connection): boolean {
   const databases = handle.prepare<[], { name: string; file: string }>('pragma database_list').all();
   return databases.some(({ name, file }) => name === 'main' && file !== '');
 }
 
 /**
- * A number that changes when another connection has committed (sqlite.org/pragma.html#pragma_data_version) and, where others may use this very
- * connection, when anybody has written on it.
+ * Returns a function that gives a number which changes when another connection commits
+ * (sqlite.org/pragma.html#pragma_data_version). On a borrowed handle it also changes with every write
+ * on the handle itself, because its owner may write there too.
  */
-function markerOf({ handle }: Connection, owned: boolean): () => number {
+function markerOf({ handle, owned }: Connection): () => number {
   const written = owned ? '0' : 'total_changes()';
   const marker = handle.prepare<[], number>(`select data_version + ${written} from pragma_data_version`);
   marker.pluck().safeIntegers(false);

@@ -1,37 +1,30 @@
-import { resolve } from 'node:path';
 import { SessionError } from '@mcp-session/core';
 import type Driver from 'better-sqlite3';
 import type { Database } from 'better-sqlite3';
-import { Connection } from './connection.ts';
+import { resolve } from 'node:path';
 import { DatabaseFile } from './client/database-file.ts';
+import { prepareFile } from './client/prepare-file.ts';
+import { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
 import { countDone } from './migrate.ts';
-import type { ResolvedOptions } from './options.ts';
-import { prepareFile } from './client/prepare-file.ts';
+import type { OwnDatabase, ResolvedOptions } from './options.ts';
 
-/** How often the switch to WAL is tried. Each try but the first has waited for the lock first. */
+/** How often the switch to WAL is tried. Every retry has first waited for the lock. */
 const WAL_ATTEMPTS = 100;
 
-/** A connection, and whether closing it is ours to do. */
-export interface Opened {
-  readonly connection: Connection;
-  readonly owned: boolean;
+/** Opens the database, or takes the caller's handle. A database that cannot be used is left as it was. */
+export async function connect(options: ResolvedOptions): Promise<Connection> {
+  const { tablePrefix, database } = options;
+  if (database === undefined) return open(options);
+  // `SqliteDatabase` describes only a part of a handle. `resolveOptions` has checked that it is one.
+  const handle = database as Database;
+  return new Connection(handle, { store: 'SQLite database of the caller', tablePrefix, owned: false, file: undefined });
 }
 
-/** Opens the database or takes the one that was given. A database that cannot be used is left as it was. */
-export async function open(options: ResolvedOptions): Promise<Opened> {
-  const { tablePrefix } = options;
-  if (options.database !== undefined) {
-    // The option's type describes the part of a handle that callers must see, `resolveOptions` has checked that it is one.
-    const handle = options.database as Database;
-    const store = 'SQLite database that was given';
-    return { connection: new Connection(handle, { store, tablePrefix, file: undefined }), owned: false };
-  }
-
+async function open({ tablePrefix, path: given, busyTimeoutMs, synchronous }: OwnDatabase): Promise<Connection> {
   checkRuntime(process.versions);
-  const { busyTimeoutMs, synchronous } = options;
-  const inMemory = options.path === ':memory:';
-  const path = inMemory ? options.path : resolve(options.path);
+  const inMemory = given === ':memory:';
+  const path = inMemory ? given : resolve(given);
   const store = inMemory ? 'SQLite database in memory' : `SQLite database ${JSON.stringify(path)}`;
   const driver = await loadDriver();
   if (!inMemory) await prepareFile(path, store);
@@ -39,14 +32,15 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
   try {
     handle = new driver(path, { timeout: busyTimeoutMs });
     const file = inMemory ? undefined : new DatabaseFile(path, handle, busyTimeoutMs, store);
-    const connection = new Connection(handle, { store, tablePrefix, file });
-    // The first read, before anything is written: a file that is no database or has a newer schema is refused here.
+    const connection = new Connection(handle, { store, tablePrefix, owned: true, file });
+    // The first read comes before any write, so a file that is no database or has a newer schema is
+    // refused unchanged.
     countDone(connection);
     if (!inMemory) switchToWal(connection);
-    // better-sqlite3 is built to begin with `normal` in WAL mode.
+    // better-sqlite3 is built with `normal` as the default in WAL mode.
     handle.pragma(`synchronous = ${synchronous}`);
     handle.pragma('foreign_keys = on');
-    return { connection, owned: true };
+    return connection;
   } catch (error) {
     handle?.close();
     throw translateError(error, { store });
@@ -54,7 +48,8 @@ export async function open(options: ResolvedOptions): Promise<Opened> {
 }
 
 /**
- * Refuses a Node that the driver would end: the binaries of better-sqlite3 13 are built for Node-API 10, which came with Node 22.14, and crash on an older one.
+ * Refuses a version of Node that the driver would crash: the binaries of better-sqlite3 13 need
+ * Node-API 10, which came with Node 22.14.
  *
  * @throws SessionError `STORE_UNAVAILABLE`
  */
@@ -63,7 +58,7 @@ export function checkRuntime({ node, napi }: Readonly<Record<string, string | un
     throw new SessionError('STORE_UNAVAILABLE', `better-sqlite3 crashes on Node ${node}; use Node 22.14 or newer`);
 }
 
-/** The driver is the user's to install, and is needed by nobody who brings a handle. */
+/** Loads the driver, a peer dependency that callers with a handle of their own do not need. */
 async function loadDriver(): Promise<typeof Driver> {
   try {
     return (await import('better-sqlite3')).default;
@@ -87,8 +82,9 @@ function switchToWal({ handle, store }: Connection): void {
           { store },
         );
     } catch (error) {
-      // The switch does not wait for its lock as other statements do, so that of several processes which open a new file at once all but
-      // one can fail. An exclusive transaction does wait, until the busy timeout, which its own error then tells.
+      // Unlike other statements, the switch does not wait for its lock: of several processes that
+      // open a new file at once, all but one can fail. An exclusive transaction does wait, and fails
+      // with its own error when the busy timeout runs out.
       if (!isBusy(error) || attempt === WAL_ATTEMPTS) throw error;
       handle.exec('begin exclusive; rollback');
     }

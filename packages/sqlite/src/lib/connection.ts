@@ -5,38 +5,46 @@ import type { DatabaseFile } from './client/database-file.ts';
 import { translateError } from './errors.ts';
 import { prefixTables, type Tables } from './schema.ts';
 
-/** A query that was compiled and prepared once. */
+/** A query that is compiled and prepared once. */
 export interface Statement<Args, Row> {
   get(args: Args): Row | undefined;
   all(args: Args): Row[];
-  /** Rows one by one: no other statement may write before the iteration is over. */
+  /** Gives rows one by one. No other statement may write before the iteration ends. */
   iterate(args: Args): IterableIterator<Row>;
-  /** @returns How many rows were changed. */
+  /** @returns The number of changed rows. */
   run(args: Args): number;
 }
 
-interface Names {
+interface ConnectionOptions {
+  /** Names the database in errors, for operators. */
   readonly store: string;
   readonly tablePrefix: string;
+  /** True if we opened the handle, so that we also close it. */
+  readonly owned: boolean;
+  /** The file of a handle that we opened; `undefined` in memory and for a handle of the caller. */
   readonly file: DatabaseFile | undefined;
 }
 
-/** One database handle: transactions, and statements that are compiled by Kysely and run by better-sqlite3 itself. */
+/** One database handle: its transactions, and statements that Kysely compiles and better-sqlite3 runs. */
 export class Connection {
   readonly handle: Database;
-  /** Names the database for operators. */
+  /** Names the database in errors, for operators. */
   readonly store: string;
   readonly tablePrefix: string;
-  /** Compiles queries, and runs them for the migrator alone. It is never destroyed: that would close a handle that may not be ours. */
+  readonly owned: boolean;
+  /**
+   * Compiles queries; only the migrator also runs them with it. It is never destroyed, because that
+   * would close a handle that may belong to the caller.
+   */
   readonly queries: Kysely<Tables>;
   readonly #file: DatabaseFile | undefined;
-  #control: Record<'begin' | 'beginImmediate' | 'commit' | 'rollback', NativeStatement> | undefined;
+  #transactions: Record<'begin' | 'beginImmediate' | 'commit' | 'rollback', NativeStatement> | undefined;
 
-  /** @param file Where we opened the handle ourselves on a file. */
-  constructor(handle: Database, { store, tablePrefix, file }: Names) {
+  constructor(handle: Database, { store, tablePrefix, owned, file }: ConnectionOptions) {
     this.handle = handle;
     this.store = store;
     this.tablePrefix = tablePrefix;
+    this.owned = owned;
     this.#file = file;
     this.queries = new Kysely<Tables>({
       dialect: new SqliteDialect({ database: handle }),
@@ -44,7 +52,7 @@ export class Connection {
     });
   }
 
-  /** Prepares a query when it is first run, since its tables need not exist before. */
+  /** Prepares the query at its first run, because its tables may not exist before. */
   statement<Args extends object, Row>(
     build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>,
   ): Statement<Args, Row> {
@@ -70,14 +78,14 @@ export class Connection {
     };
   }
 
-  /** Runs several reads that make one answer as of one moment. A single statement needs no transaction for that. */
+  /** Runs several reads on one snapshot. A single statement needs no transaction for that. */
   read<T>(operation: () => T): T {
     return this.#transaction('begin', operation);
   }
 
   /**
-   * Runs writes, all or nothing. The write lock is taken up front: a transaction that begins with a read and writes later
-   * fails with SQLITE_BUSY at once, without waiting, when another process has written in between.
+   * Runs writes, all or nothing. It takes the write lock up front: a transaction that reads first and
+   * writes later fails with SQLITE_BUSY at once if another process has written in between.
    */
   write<T>(operation: () => T): T {
     this.checkFile();
@@ -86,9 +94,14 @@ export class Connection {
     return result;
   }
 
-  /** @throws SessionError `STORE_UNAVAILABLE` where the file is no longer the one that was opened. */
+  /** @throws SessionError `STORE_UNAVAILABLE` if the path no longer names the file that was opened. */
   checkFile(): void {
     this.#file?.check();
+  }
+
+  /** Closes a handle that we opened. The last connection to close moves the WAL into the file. */
+  close(): void {
+    if (this.owned) this.handle.close();
   }
 
   #transaction<T>(begin: 'begin' | 'beginImmediate', operation: () => T): T {
@@ -98,13 +111,13 @@ export class Connection {
         'Session store is inside a transaction of the owner of its handle; do not keep one open across an await',
         { retryable: true, store: this.store },
       );
-    this.#control ??= {
+    this.#transactions ??= {
       begin: this.handle.prepare('begin'),
       beginImmediate: this.handle.prepare('begin immediate'),
       commit: this.handle.prepare('commit'),
       rollback: this.handle.prepare('rollback'),
     };
-    this.#control[begin].run();
+    this.#transactions[begin].run();
     let result: T;
     try {
       result = operation();
@@ -113,7 +126,7 @@ export class Connection {
       throw error;
     }
     try {
-      this.#control.commit.run();
+      this.#transactions.commit.run();
     } catch (error) {
       this.#rollBack();
       throw translateError(error, this, { committing: begin === 'beginImmediate' });
@@ -122,8 +135,9 @@ export class Connection {
   }
 
   #rollBack(): void {
-    // A full disk or an I/O error makes SQLite roll back by itself (sqlite.org/lang_transaction.html, "Response To Errors").
-    if (this.handle.inTransaction) this.#control?.rollback.run();
+    // After a full disk or an I/O error SQLite has rolled back by itself
+    // (sqlite.org/lang_transaction.html, "Response To Errors").
+    if (this.handle.inTransaction) this.#transactions?.rollback.run();
   }
 
   #prepare<Args extends object, Row>(
@@ -133,7 +147,7 @@ export class Connection {
     const readers = parameters.map((value) =>
       value instanceof Placeholder ? (args: Args) => args[value.name as keyof Args] : () => value,
     );
-    // The owner of a borrowed handle may have asked for integers as BigInt.
+    // The owner of a borrowed handle may have switched integers to BigInt.
     const native = this.handle.prepare<unknown[], Row>(sql).safeIntegers(false);
     return { native, bind: (args) => readers.map((read) => read(args)) };
   }
@@ -144,7 +158,7 @@ interface Prepared<Args, Row> {
   readonly bind: (args: Args) => unknown[];
 }
 
-/** Stands in a query that is compiled for a value that comes with each run. */
+/** Marks, in a compiled query, a value that each run passes. */
 class Placeholder {
   readonly name: string | symbol;
 

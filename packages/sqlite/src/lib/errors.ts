@@ -2,13 +2,16 @@ import { SessionError, type SessionErrorCode, type SessionErrorOptions } from '@
 
 /** The database that an error is about. */
 export interface Subject {
-  /** Names the database for operators. */
+  /** Names the database in errors, for operators. */
   readonly store: string;
 }
 
 interface Meaning extends Pick<SessionErrorOptions, 'retryable'> {
   readonly code: SessionErrorCode;
-  /** Follows "Session store". Tools pass messages on to clients: no path, and no words of the driver's, which can hold values. */
+  /**
+   * Follows "Session store". Tools pass messages on to clients, so it holds no path and no text of the
+   * driver, which can quote values.
+   */
   readonly text: string;
 }
 
@@ -22,7 +25,7 @@ const denied: Meaning = {
   text: 'may not be used by this process; check the owner and mode of its file and of its folder',
 };
 
-// Extended codes come first where they mean something else than their family (sqlite.org/rescode.html).
+// An extended code is listed where it differs from its family (sqlite.org/rescode.html).
 const meanings: Record<string, Meaning> = {
   CLOSED: { code: 'STORE_CLOSED', text: 'is closed' },
   SQLITE_AUTH: denied,
@@ -72,10 +75,10 @@ const meanings: Record<string, Meaning> = {
 };
 
 /**
- * Makes a `SessionError` of what the driver threw.
+ * Turns an error of the driver into a `SessionError`.
  *
- * @param committing Whether a commit of a write failed. After an I/O error it is not known whether it has happened: its frames may be
- * in the log and only the flush have failed. Every other failure has changed nothing.
+ * @param committing True if the commit of a write failed. After an I/O error its outcome is unknown:
+ * its frames may be in the log although the flush failed. Any other failure has changed nothing.
  */
 export function translateError(
   error: unknown,
@@ -95,10 +98,10 @@ function unforeseen(driverCode: string): Meaning {
   return { code: 'STORE_FAILED', text: `failed${named}; the cause of this error says more` };
 }
 
-// What better-sqlite3 refuses by itself is a TypeError without a code.
+// better-sqlite3 itself throws a TypeError without a code.
 const refusals = [
   ['connection is not open', 'CLOSED'],
-  // The owner of a borrowed handle iterates over a query of its own.
+  // The owner of a borrowed handle is iterating over a query.
   ['busy executing a query', 'SQLITE_LOCKED'],
 ] as const;
 

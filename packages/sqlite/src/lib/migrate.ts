@@ -5,10 +5,11 @@ import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
 
 /**
- * The migrations of this version, in order. A name in the database that is not here comes from a newer one.
+ * The migrations of this version, in order. Another name in the database comes from a newer version.
  *
- * Each makes its list of statements, and all of them run in one transaction without an `await` in between. It must be harmless to run one twice: another process
- * may be doing the same, and this one may end before Kysely has recorded it.
+ * Each migration returns its statements, which run in one transaction without an `await` in between.
+ * Running one twice must be harmless: another process may run it at the same time, and this process
+ * may end before Kysely has recorded it.
  */
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
   '0001-initial': initial,
@@ -16,7 +17,7 @@ const migrations: Record<string, (connection: Connection) => readonly Compilable
 };
 
 /**
- * Makes the tables or brings them up to date.
+ * Creates or migrates the tables.
  *
  * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
  */
@@ -28,13 +29,14 @@ export async function migrate(connection: Connection): Promise<void> {
     migrationTableName: `${tablePrefix}migrations`,
     migrationLockTableName: `${tablePrefix}migrations_lock`,
   });
-  // As a transaction, it refuses to join one of the owner's.
+  // Reads in a transaction, so that it refuses to run inside one of the handle's owner.
   for (let done = connection.read(() => countDone(connection)); done < Object.keys(migrations).length;) {
     const { error } = await migrator.migrateToLatest();
     const before = done;
     done = countDone(connection);
-    // Kysely takes no lock on SQLite, and holding one of ours across its awaits would stop whatever else this thread does on the file. So two processes may run
-    // the same migration, the second to record it fails, and all is well as long as the work goes on.
+    // Kysely takes no lock on SQLite, and a lock of ours across its awaits would block all other work
+    // of this thread on the file. So two processes may run the same migration, and the second fails
+    // to record it. That is no error as long as the count grows.
     if (error !== undefined && done === before) throw translateError(error, connection);
   }
 }
@@ -52,7 +54,7 @@ function toKysely(connection: Connection): Record<string, Migration> {
 }
 
 /**
- * Counts the migrations that were run, without a lock and without a write.
+ * Counts the migrations that the database has, without a lock or a write.
  *
  * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
  */
@@ -120,8 +122,9 @@ function initial({ queries: { schema }, tablePrefix: prefix }: Connection): read
       .addPrimaryKeyConstraint('state_key', ['session_pk', 'key'])
       .modifyEnd(sql`strict, without rowid`),
 
-    // With a rowid, unlike the others: whatever the session, a new event goes to the end of the table and only the two narrow indexes are
-    // written in their middle. Stored by session, each append to one of many sessions would write and split pages full of messages.
+    // With a rowid, unlike the other tables: every new event goes to the end of the table, and only
+    // the two narrow indexes change in the middle. A table stored by session would split pages full
+    // of messages at each append.
     createOwned('events')
       .addColumn('seq', 'integer', (column) => column.notNull())
       .addColumn('stream_id', 'text', (column) => column.notNull())
@@ -152,10 +155,10 @@ function lookAt({ handle, queries, tablePrefix }: Connection): readonly Compilab
   const columns = handle.prepare<[string], string>('select name from pragma_table_info(?)').pluck();
   const renamed = columns.all(`${tablePrefix}sessions`).includes('look_at');
   return [
-    // Under a new name, since its meaning is new: a server of an older version that is still running would take each live session whose time has come for
-    // one that has expired. It gets an error in place of that.
+    // The column gets a new name because its meaning changes. An older version that still runs would
+    // take live sessions for expired ones; now it gets an error instead.
     ...(renamed ? [] : [queries.schema.alterTable('sessions').renameColumn('sweep_at', 'look_at')]),
-    // Tombstones that were left with the principal.
+    // Older versions kept the principal in tombstones.
     queries
       .updateTable('sessions')
       .set({ principal: sql`null` })

@@ -2,8 +2,8 @@ import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
 import { checkOptions, oneOf, sessionStoreOptions, text, whole, type OptionNames } from '@mcp-session/core/backend';
 
 /**
- * What is used of a better-sqlite3 handle. It is described here by its shape, so that these types need no `@types/better-sqlite3`; pass what
- * `new Database(…)` returned.
+ * The part of a better-sqlite3 handle that this package uses: pass what `new Database(…)` returned.
+ * Described by its shape, so that these types do not need `@types/better-sqlite3`.
  */
 export interface SqliteDatabase {
   readonly open: boolean;
@@ -13,35 +13,39 @@ export interface SqliteDatabase {
   prepare(source: string): object;
 }
 
-/** Where an SQLite backend keeps its data, and how. */
+/** Where and how an SQLite backend stores its data. */
 export interface SqliteBackendOptions {
   /**
-   * The file, made if it does not exist; its folder must. `:memory:` keeps everything in this process, for tests.
+   * The file. It is created if it does not exist; its folder must exist. `:memory:` keeps everything
+   * in this process, for tests.
    *
    * Default: `mcp-sessions.db` in the working directory.
    */
   readonly path?: string;
   /**
-   * A better-sqlite3 handle of your own in place of `path`. It is left open by `close()` and used as it is set up: journal mode, `synchronous` and
-   * busy timeout are yours. Keep no transaction and no iteration open on it across an `await`.
+   * A better-sqlite3 handle of your own instead of `path`. `close()` leaves it open. Journal mode,
+   * `synchronous` and busy timeout stay as you set them. Keep no transaction and no iteration open on
+   * it across an `await`.
    */
   readonly database?: SqliteDatabase;
   /**
-   * When a write counts as done. `full`: once it is flushed to the disk, so that it survives a power cut. `normal`: once the operating system has it, which
-   * survives the end of the process but a power cut may undo the last writes; several times faster on most disks. Neither can damage the file.
+   * When a write counts as done. `full`: when it is flushed to disk, so it survives a power cut.
+   * `normal`: when the operating system has it. It survives a crash of the process, but a power cut
+   * may undo the last writes; it is several times faster on most disks. Neither can damage the file.
    *
    * Default: `full`.
    */
   readonly synchronous?: 'full' | 'normal';
   /**
-   * How long a call waits while another process holds the lock, in milliseconds, before it fails with `STORE_BUSY`. The wait blocks the event loop.
+   * How long a call waits while another process holds the lock, in milliseconds. Then it fails with
+   * `STORE_BUSY`. The wait blocks the event loop.
    *
    * Default: 5 seconds (`5_000`).
    */
   readonly busyTimeoutMs?: number;
   /**
-   * What the names of tables and indexes begin with: letters, digits and underscores, no digit first. Stores with different prefixes share a file without
-   * seeing each other.
+   * Prefix of the names of tables and indexes: letters, digits and underscores, no digit first. Stores
+   * with different prefixes can share a file.
    *
    * Default: `mcp_`.
    */
@@ -53,28 +57,41 @@ export interface SqliteStoreOptions<S extends StateSchemas = StateSchemas>
   extends SqliteBackendOptions, SessionStoreOptions<S> {}
 
 /** Options with their defaults applied. */
-export type ResolvedOptions = { readonly tablePrefix: string } & (
-  | { readonly database: SqliteDatabase }
-  | {
-      readonly database?: undefined;
-      readonly path: string;
-      readonly synchronous: 'full' | 'normal';
-      readonly busyTimeoutMs: number;
-    }
-);
+export type ResolvedOptions = OwnDatabase | BorrowedDatabase;
 
-const OPTIONS: OptionNames<SqliteStoreOptions> = {
+/** A database that we open and close. */
+export interface OwnDatabase {
+  readonly tablePrefix: string;
+  readonly database?: undefined;
+  readonly path: string;
+  readonly synchronous: 'full' | 'normal';
+  readonly busyTimeoutMs: number;
+}
+
+/** A database that the caller opened. */
+interface BorrowedDatabase {
+  readonly tablePrefix: string;
+  readonly database: SqliteDatabase;
+}
+
+/** Names of {@link SqliteBackendOptions}, each with names that are mistaken for it. */
+export const backendOptions: OptionNames<SqliteBackendOptions> = {
   path: ['file', 'filename', 'fileName', 'filepath', 'url', 'location', 'storage'],
   database: ['db', 'handle', 'client', 'connection'],
   synchronous: ['sync'],
   busyTimeoutMs: ['timeout', 'busyTimeout'],
   tablePrefix: ['prefix'],
-  ...sessionStoreOptions,
 };
 
-/** @throws TypeError or RangeError that names the option. */
-export function resolveOptions(options: SqliteBackendOptions): ResolvedOptions {
-  checkOptions(options, OPTIONS);
+/** Names of {@link SqliteStoreOptions}. */
+export const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOptions };
+
+/**
+ * @param names The options that are accepted.
+ * @throws TypeError or RangeError that names the option.
+ */
+export function resolveOptions(options: SqliteBackendOptions, names: OptionNames): ResolvedOptions {
+  checkOptions(options, names);
   const tablePrefix = text('tablePrefix', options.tablePrefix, 'mcp_');
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(tablePrefix))
     throw new RangeError(
@@ -87,7 +104,7 @@ export function resolveOptions(options: SqliteBackendOptions): ResolvedOptions {
   if (options.database !== undefined) return { tablePrefix, database: borrowed(options.database, options) };
 
   const path = text('path', options.path, 'mcp-sessions.db');
-  // better-sqlite3 trims what surrounds a path.
+  // better-sqlite3 trims spaces around a path.
   if (path.trim() !== path || path.includes('\0'))
     throw new RangeError(`Option path is ${JSON.stringify(path)}, not the path of a file`);
   return {

@@ -1,6 +1,6 @@
 import { OperationNodeTransformer, type Generated, type KyselyPlugin, type SchemableIdentifierNode } from 'kysely';
 
-/** Rows of all tables, under the names that queries use: the prefix is put before them by {@link prefixTables}. */
+/** Rows of all tables, by the names that queries use. {@link prefixTables} adds the prefix. */
 export interface Tables {
   sessions: SessionsTable;
   state: StateTable;
@@ -10,7 +10,7 @@ export interface Tables {
 }
 
 interface SessionsTable {
-  /** Stands for the session in every other table: an integer where the id would take 36 bytes and more in each row and index. */
+  /** Refers to the session in every other table: the id would take 36 bytes or more in each row and index. */
   pk: Generated<number>;
   id: string;
   kind: string;
@@ -19,17 +19,18 @@ interface SessionsTable {
   touched_at: number;
   expires_at: number;
   ended_at: Generated<number | null>;
-  /** When the tombstone of an ended session may go. */
+  /** When the tombstone of an ended session may be removed. */
   purge_at: Generated<number | null>;
   /**
-   * When a sweep looks here next: 0 while an ended session has data, then `purge_at`. Of a live one it is when it would have expired when it was last looked at:
-   * renewals leave it alone, since they would move it in its index.
+   * When a sweep looks here next: 0 while an ended session still has data, then `purge_at`. For a live
+   * session, its expiry at the last look: renewals do not change it, because each change would move it
+   * in its index.
    */
   look_at: number;
   last_seq: Generated<number>;
-  /** Trims take from the front only, so that the log holds exactly the numbers from `trimmed_seq + 1` to `last_seq`. */
+  /** Trims remove from the front only, so the log holds exactly `trimmed_seq + 1` to `last_seq`. */
   trimmed_seq: Generated<number>;
-  /** Greatest number among the trims that are no longer remembered by stream. */
+  /** The greatest `trimmed_seq` among forgotten rows of `trims`. */
   forgotten_seq: Generated<number>;
   log_bytes: Generated<number>;
   state_version: Generated<number>;
@@ -56,7 +57,7 @@ interface EventsTable {
   message: string;
 }
 
-/** Tokens of append requests, apart from the events because they outlive a trim. */
+/** Tokens of append requests. They outlive a trim, so they have a table of their own. */
 interface TokensTable {
   session_pk: number;
   token: string;
@@ -64,14 +65,14 @@ interface TokensTable {
   last_seq: number;
 }
 
-/** The greatest number that was trimmed of a stream. */
+/** The greatest trimmed number of each stream. */
 interface TrimsTable {
   session_pk: number;
   stream_id: string;
   trimmed_seq: number;
 }
 
-/** Puts the prefix before the name of every table of a query. */
+/** Adds the prefix to the name of every table in a query. */
 export function prefixTables(prefix: string): KyselyPlugin {
   const transformer = new PrefixTransformer(prefix);
   return {
@@ -92,7 +93,7 @@ class PrefixTransformer extends OperationNodeTransformer {
     ...[node, queryId]: Parameters<OperationNodeTransformer['transformSchemableIdentifier']>
   ): SchemableIdentifierNode {
     const { identifier, ...rest } = super.transformSchemableIdentifier(node, queryId);
-    // SQLite's own name for the row that an upsert could not insert.
+    // In an upsert, SQLite's name for the row that could not be inserted.
     const prefix = identifier.name === 'excluded' ? '' : this.#prefix;
     return { ...rest, identifier: { ...identifier, name: `${prefix}${identifier.name}` } };
   }

@@ -2,8 +2,8 @@ import type { SweepResult } from '@mcp-session/core/backend';
 import { sql } from 'kysely';
 import type { Connection, Statement } from './connection.ts';
 
-/** Removes what is past its time. */
-export class Sweep {
+/** Removes expired sessions, ended sessions and tombstones that are due. */
+export class Sweeper {
   readonly #connection: Connection;
   readonly #statements: ReturnType<typeof prepare>;
 
@@ -12,8 +12,8 @@ export class Sweep {
     this.#statements = prepare(connection);
   }
 
-  step(limit: number, now: number): SweepResult {
-    // Most steps of most stores find nothing, and then nobody else has to wait for a write lock.
+  sweep(limit: number, now: number): SweepResult {
+    // Most sweeps find nothing. Then no other writer has to wait for the lock.
     if (this.#statements.due.get({ now }) === undefined) return { ids: [], done: true };
     return this.#connection.write(() => {
       const ids: string[] = [];
@@ -23,15 +23,16 @@ export class Sweep {
         if (session === undefined) return { ids, done: true };
         const { pk, id, ended_at, expires_at, purge_at } = session;
         if (ended_at === null && expires_at > now) {
-          // Renewed since it was last looked at.
+          // Renewed since the last sweep looked here.
           this.#statements.lookAt.run({ pk, at: expires_at });
           left--;
           continue;
         }
         left -= this.#removeRows(pk, left);
         if (left === 0) {
-          // A node whose clock is behind may still take an expired session to be live: it must not find one with half of its data.
-          this.#statements.markOver.run({ pk });
+          // A node with a slow clock may still count this session as live. It must not find one with
+          // half of its data.
+          this.#statements.end.run({ pk });
         } else if (purge_at !== null && purge_at > now) {
           this.#statements.lookAt.run({ pk, at: purge_at });
           left--;
@@ -45,7 +46,7 @@ export class Sweep {
     });
   }
 
-  /** @returns How many rows were removed: fewer than `limit` means all of the session's. */
+  /** @returns The number of removed rows. Fewer than `limit` means that none is left. */
   #removeRows(pk: number, limit: number): number {
     let removed = 0;
     for (const remove of this.#statements.removeRows) removed += remove.run({ pk, limit: limit - removed });
@@ -69,7 +70,7 @@ function prepare(connection: Connection) {
         .limit(1),
     ),
 
-    markOver: connection.statement((queries, { pk }: { pk: number }) =>
+    end: connection.statement((queries, { pk }: { pk: number }) =>
       queries
         .updateTable('sessions')
         .set({
@@ -89,7 +90,7 @@ function prepare(connection: Connection) {
     ),
 
     removeRows: [
-      // Messages are the greater part of what is stored, and the secret part: they go first.
+      // Messages are the largest and the most secret part, so they go first.
       removeFrom(connection, 'events', 'seq'),
       removeFrom(connection, 'state', 'key'),
       removeFrom(connection, 'tokens', 'token'),
@@ -98,7 +99,7 @@ function prepare(connection: Connection) {
   };
 }
 
-// Not `delete … limit`: it needs a compile-time option of SQLite that the owner of a borrowed handle may not have.
+// Not `delete … limit`, which needs a compile-time option that a borrowed handle may lack.
 function removeFrom(
   connection: Connection,
   table: 'events' | 'state' | 'tokens' | 'trims',

@@ -2,18 +2,18 @@ import { statSync, type Stats } from 'node:fs';
 import { SessionError } from '@mcp-session/core';
 import type { Database } from 'better-sqlite3';
 
-/** One look at the size of the write-ahead log in so many commits: a look takes microseconds. */
+/** Commits between two looks at the size of the write-ahead log. A look takes microseconds. */
 const LOOK_EVERY = 16;
-/** A log that is larger is emptied. SQLite keeps it at a sixteenth of that where no reader is in its way. */
+/** A larger log is emptied. Without a long reader, SQLite keeps it at a sixteenth of this size. */
 const MAX_LOG_BYTES = 67_108_864;
-/** What SQLite leaves of the log when it begins it anew. */
+/** The size to which SQLite truncates the log when it restarts it. */
 const KEPT_LOG_BYTES = 16_777_216;
-/** At the most so many looks lie between two tries to empty a log that a long reader needs. */
+/** Most looks between two attempts to empty a log that a long reader needs. */
 const MAX_LOOKS_APART = 1_024;
-/** How long a try waits for readers to end. Writers wait behind it meanwhile. */
+/** How long an attempt waits for readers, in milliseconds. Writers wait behind it. */
 const EMPTY_TIMEOUT_MS = 20;
 
-/** The file of a database that we opened ourselves, and the write-ahead log beside it. */
+/** The file of a database that we opened, and the write-ahead log beside it. */
 export class DatabaseFile {
   readonly #path: string;
   readonly #handle: Database;
@@ -24,7 +24,7 @@ export class DatabaseFile {
   #nextLook = LOOK_EVERY;
   #looksApart = 1;
 
-  /** @param path Absolute. What it names now is the file that the handle has opened. */
+  /** @param path Absolute path of the file that `handle` has just opened. */
   constructor(path: string, handle: Database, busyTimeoutMs: number, store: string) {
     this.#path = path;
     this.#handle = handle;
@@ -35,8 +35,9 @@ export class DatabaseFile {
   }
 
   /**
-   * Sees that the path still names the file that is open. What is written to another one is lost when the process ends. SQLite itself looks only before it writes
-   * a rollback journal (`databaseIsUnmoved` in pager.c), which it never does in WAL mode.
+   * Checks that the path still names the open file. Writes to a file without a name are lost when the
+   * process ends. SQLite itself checks only before it writes a rollback journal (`databaseIsUnmoved` in
+   * pager.c), which it never does in WAL mode.
    *
    * @throws SessionError `STORE_UNAVAILABLE`.
    */
@@ -50,7 +51,7 @@ export class DatabaseFile {
     );
   }
 
-  /** Counts a commit, and keeps the log from growing for ever beside readers that follow one another without a gap. */
+  /** Counts a commit. Keeps the log from growing without bound while readers overlap each other. */
   committed(): void {
     if (++this.#commits < this.#nextLook) return;
     const bytes = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -59,15 +60,15 @@ export class DatabaseFile {
     this.#nextLook = this.#commits + this.#looksApart * LOOK_EVERY;
   }
 
-  /** @returns Whether the log is empty. A reader that stays longer than the timeout keeps it. */
+  /** @returns True if the log is empty now. A reader that outlasts the timeout keeps it. */
   #emptyLog(): boolean {
     try {
-      // Most of the work without the lock that writers need, see sqlite.org/c3ref/wal_checkpoint_v2.html.
+      // Does most of the work without the writers' lock (sqlite.org/c3ref/wal_checkpoint_v2.html).
       this.#handle.pragma('wal_checkpoint(passive)');
       this.#handle.pragma(`busy_timeout = ${EMPTY_TIMEOUT_MS}`);
       return this.#handle.pragma('wal_checkpoint(truncate)', { simple: true }) === 0;
     } catch {
-      // The commit is done, whatever became of this.
+      // The commit itself has succeeded.
       return false;
     } finally {
       this.#handle.pragma(`busy_timeout = ${this.#busyTimeoutMs}`);

@@ -4,12 +4,14 @@ import { dirname, resolve } from 'node:path';
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 
 /**
- * Sees that the file is there and can be used: makes it where it is not, readable and writable by its owner alone.
+ * Creates the file if it does not exist, readable and writable by its owner only, and checks that the
+ * process may use it.
  *
- * SQLite would make it as the umask says, which in most places lets everybody read it. The two files beside it get the mode of the file itself
- * (`findCreateFileMode` in os_unix.c).
+ * SQLite would create it by the umask, which usually lets everyone read it. The two files beside it
+ * get the mode of the file itself (`findCreateFileMode` in os_unix.c).
  *
- * @throws SessionError that says what SQLite calls CANTOPEN whatever it is, or finds out at the first write.
+ * @throws SessionError that names the reason. SQLite says CANTOPEN for every reason, or fails at the
+ * first write.
  */
 export async function prepareFile(path: string, store: string): Promise<void> {
   const folder = dirname(path);
@@ -29,7 +31,8 @@ export async function prepareFile(path: string, store: string): Promise<void> {
     }
     return;
   }
-  // None of these opens the file: closing it again would drop the locks of every other connection of this process (sqlite.org/howtocorrupt.html, 2.2).
+  // None of these checks opens the file: closing it would drop the locks of all other connections of
+  // this process (sqlite.org/howtocorrupt.html, 2.2).
   if (file.isDirectory()) refuse('STORE_UNAVAILABLE', 'its path is that of a folder, name a file in it')(undefined);
   await access(path, constants.R_OK).catch(refuse('STORE_DENIED', 'this process may not read its file'));
   await access(path, constants.W_OK).catch(refuse('STORE_READ_ONLY', 'this process may not write its file'));
@@ -37,11 +40,11 @@ export async function prepareFile(path: string, store: string): Promise<void> {
 
 function create(path: string): void {
   try {
-    // In one go, so that nothing of this process opens the new file in between and loses its locks.
+    // Synchronous, so that no other code of this process opens the file in between and loses its locks.
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // A link to a file that is not there: SQLite would make that one.
+    // A symbolic link to a missing file: SQLite would create that file.
     if (statSync(path, { throwIfNoEntry: false }) === undefined) create(resolve(dirname(path), readlinkSync(path)));
   }
 }

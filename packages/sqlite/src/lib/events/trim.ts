@@ -1,19 +1,14 @@
-import type { TrimBound } from '@mcp-session/core/backend';
+import { exceeds, FORGET_EVERY, passes, REMEMBERED_TRIMS, type TrimBound } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
-import type { LiveSession, Sessions } from '../sessions/record.ts';
+import type { LiveSession, LiveSessions } from '../sessions/renewal.ts';
 
-/** Streams of a session whose trims are remembered at least. */
-const REMEMBERED_STREAMS = 10_000;
-/** How many events are trimmed between two looks at what can be forgotten: at the most so many streams more are remembered. */
-const FORGET_EVERY = 1_000;
-
-/** Trims sessions' logs. */
-export class Trims {
+/** Trims the logs of sessions. */
+export class EventTrimmer {
   readonly #connection: Connection;
-  readonly #sessions: Sessions;
+  readonly #sessions: LiveSessions;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(connection: Connection, sessions: Sessions) {
+  constructor(connection: Connection, sessions: LiveSessions) {
     this.#connection = connection;
     this.#sessions = sessions;
     this.#statements = prepare(connection);
@@ -21,7 +16,7 @@ export class Trims {
 
   trim(sessionId: string, bound: TrimBound, now: number): number | undefined {
     return this.#connection.write(() => {
-      const session = this.#sessions.live(sessionId, now);
+      const session = this.#sessions.findLive(sessionId, now);
       if (session === undefined) return undefined;
       const { count, bytes, streams } = this.#choose(session, bound);
       if (count === 0) return 0;
@@ -35,18 +30,14 @@ export class Trims {
     });
   }
 
-  /** Walks the log from its oldest event for as long as a bound is exceeded by what would remain. */
-  #choose(session: LiveSession, bound: TrimBound) {
+  /** Walks the log from its oldest event and stops at the first event that the bound keeps. */
+  #choose({ pk, last_seq, trimmed_seq, log_bytes }: LiveSession, bound: TrimBound) {
     const streams = new Map<string, number>();
     let count = 0;
     let bytes = 0;
-    for (const event of this.#statements.oldest.iterate({
-      pk: session.pk,
-      seq: session.trimmed_seq,
-      limit: bound.limit,
-    })) {
-      const events = session.last_seq - session.trimmed_seq - count;
-      if (!exceeds(bound, event, events, session.log_bytes - bytes)) break;
+    for (const event of this.#statements.oldest.iterate({ pk, seq: trimmed_seq, limit: bound.limit })) {
+      const left = { events: last_seq - trimmed_seq - count, bytes: log_bytes - bytes };
+      if (!exceeds(bound, event, left)) break;
       count++;
       bytes += event.bytes;
       streams.set(event.stream_id, event.seq);
@@ -54,28 +45,14 @@ export class Trims {
     return { count, bytes, streams };
   }
 
-  /** Forgets the streams that were trimmed longest ago and returns the greatest number that is forgotten. */
+  /** Forgets the least recently trimmed streams. @returns The greatest number that is forgotten. */
   #forget({ pk, trimmed_seq, forgotten_seq }: LiveSession, seq: number): number {
-    if (Math.floor(seq / FORGET_EVERY) === Math.floor(trimmed_seq / FORGET_EVERY)) return forgotten_seq;
-    const newest = this.#statements.forgettable.get({ pk, remembered: REMEMBERED_STREAMS });
+    if (!passes(FORGET_EVERY, trimmed_seq, seq)) return forgotten_seq;
+    const newest = this.#statements.forgettable.get({ pk, remembered: REMEMBERED_TRIMS });
     if (newest === undefined) return forgotten_seq;
     this.#statements.forget.run({ pk, seq: newest.trimmed_seq });
     return newest.trimmed_seq;
   }
-}
-
-function exceeds(
-  bound: TrimBound,
-  oldest: { readonly seq: number; readonly created_at: number },
-  events: number,
-  bytes: number,
-): boolean {
-  return (
-    (bound.maxEvents !== undefined && events > bound.maxEvents) ||
-    (bound.maxBytes !== undefined && bytes > bound.maxBytes) ||
-    (bound.createdBefore !== undefined && oldest.created_at < bound.createdBefore) ||
-    (bound.throughSeq !== undefined && oldest.seq <= bound.throughSeq)
-  );
 }
 
 interface BySeq {
@@ -88,7 +65,7 @@ function prepare(connection: Connection) {
     oldest: connection.statement((queries, { pk, seq, limit }: BySeq & { limit: number }) =>
       queries
         .selectFrom('events')
-        .select(['seq', 'stream_id', 'bytes', 'created_at'])
+        .select(['seq', 'stream_id', 'bytes', 'created_at as createdAt'])
         .where('session_pk', '=', pk)
         .where('seq', '>', seq)
         .orderBy('seq')

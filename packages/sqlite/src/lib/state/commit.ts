@@ -1,60 +1,43 @@
-import type { StateCommit, StateResult, StateRow, StateWrite } from '@mcp-session/core/backend';
+import { judgeCommit, type StateCommit, type StateResult } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
-import { isLive, renewal, type Renewal } from '../sessions/renewal.ts';
-import type { LiveSession, Sessions } from '../sessions/record.ts';
+import { renewal, type LiveSessions, type Renewal } from '../sessions/renewal.ts';
 
-/** The operations on sessions' state. */
-export class State {
+/** Writes the state of sessions. */
+export class StateWriter {
   readonly #connection: Connection;
-  readonly #sessions: Sessions;
+  readonly #sessions: LiveSessions;
   readonly #statements: ReturnType<typeof prepare>;
 
-  constructor(connection: Connection, sessions: Sessions) {
+  constructor(connection: Connection, sessions: LiveSessions) {
     this.#connection = connection;
     this.#sessions = sessions;
     this.#statements = prepare(connection);
   }
 
-  read(sessionId: string, keys: readonly string[] | undefined, now: number): readonly StateRow[] | undefined {
-    const [only] = keys ?? [];
-    if (only !== undefined && keys?.length === 1) {
-      const row = this.#statements.readOne.get({ id: sessionId, now, key: only });
-      // A key that was not there and a session that is live afterwards were so together at some moment: no session comes back to life.
-      return row === undefined ? this.#sessions.live(sessionId, now) && [] : [row];
-    }
-    return this.#connection.read(() => {
-      const session = this.#sessions.live(sessionId, now);
-      if (session === undefined) return undefined;
-      if (keys === undefined) return this.#statements.readAll.all(session);
-      return keys.flatMap((key) => this.#statements.read.get({ pk: session.pk, key }) ?? []);
-    });
-  }
-
-  commit({ sessionId, writes, limits, expiresAt }: StateCommit, now: number): StateResult | undefined {
+  commit(commit: StateCommit, now: number): StateResult | undefined {
+    const { sessionId, writes, expiresAt } = commit;
     return this.#connection.write(() => {
-      const session = this.#sessions.live(sessionId, now);
+      const session = this.#sessions.findLive(sessionId, now);
       if (session === undefined) return undefined;
-      const before = writes.map(({ key }) => this.#statements.measure.get({ pk: session.pk, key }));
-      const stale = writes.find((write, index) => isStale(write, before[index]?.version));
-      if (stale !== undefined) {
-        const current = this.#statements.read.get({ pk: session.pk, key: stale.key });
-        return { status: 'conflict', key: stale.key, current };
-      }
-      const keys = writes.reduce((sum, { value }, i) => sum + count(value) - count(before[i]), session.state_keys);
-      const bytes = writes.reduce((sum, write, i) => sum + write.bytes - (before[i]?.bytes ?? 0), session.state_bytes);
-      if (keys > session.state_keys && keys > limits.maxKeys) return { status: 'limit', limit: 'maxKeys' };
-      if (bytes > session.state_bytes && bytes > limits.maxBytes) return { status: 'limit', limit: 'maxBytes' };
+      const { pk } = session;
+      const before = writes.map(({ key }) => this.#statements.measure.get({ pk, key }));
+      const verdict = judgeCommit(commit, before, { keys: session.state_keys, bytes: session.state_bytes });
+      if (verdict.status === 'conflict')
+        return { ...verdict, current: this.#statements.read.get({ pk, key: verdict.key }) };
+      if (verdict.status === 'limit') return verdict;
 
       const version = session.state_version + 1;
-      for (const write of writes) this.#write(session, write, version);
-      this.#statements.setTotals.run({ pk: session.pk, version, keys, bytes, expiresAt: expiresAt ?? null, now });
+      for (const { key, value, bytes } of writes)
+        if (value === undefined) this.#statements.remove.run({ pk, key });
+        else this.#statements.put.run({ pk, key, value, version, bytes });
+      this.#statements.setTotals.run({ pk, version, ...verdict.totals, expiresAt: expiresAt ?? null, now });
       return { status: 'committed', version, existed: before.map((row) => row !== undefined) };
     });
   }
 
   clear(sessionId: string, expiresAt: number | undefined, now: number): number | undefined {
     return this.#connection.write(() => {
-      const session = this.#sessions.live(sessionId, now);
+      const session = this.#sessions.findLive(sessionId, now);
       if (session === undefined) return undefined;
       const removed = this.#statements.removeAll.run(session);
       const totals = { version: session.state_version + 1, keys: 0, bytes: 0 };
@@ -62,20 +45,6 @@ export class State {
       return removed;
     });
   }
-
-  #write({ pk }: LiveSession, { key, value, bytes }: StateWrite, version: number): void {
-    if (value === undefined) this.#statements.remove.run({ pk, key });
-    else this.#statements.put.run({ pk, key, value, version, bytes });
-  }
-}
-
-/** @param version Of the key as it is now; `undefined`: it does not exist. */
-function isStale({ expectedVersion }: StateWrite, version: number | undefined): boolean {
-  return expectedVersion !== undefined && expectedVersion !== (version ?? 0);
-}
-
-function count(value: unknown): 0 | 1 {
-  return value === undefined ? 0 : 1;
 }
 
 interface ByKey {
@@ -85,29 +54,16 @@ interface ByKey {
 
 function prepare(connection: Connection) {
   return {
+    measure: connection.statement((queries, { pk, key }: ByKey) =>
+      queries.selectFrom('state').select(['version', 'bytes']).where('session_pk', '=', pk).where('key', '=', key),
+    ),
+
     read: connection.statement((queries, { pk, key }: ByKey) =>
       queries
         .selectFrom('state')
         .select(['key', 'value', 'version'])
         .where('session_pk', '=', pk)
         .where('key', '=', key),
-    ),
-
-    // Not a join, which takes several times as long.
-    readOne: connection.statement((queries, { id, now, key }: { id: string; now: number; key: string }) =>
-      queries
-        .selectFrom('state')
-        .select(['key', 'value', 'version'])
-        .where((row) => row('session_pk', '=', row.selectFrom('sessions').select('pk').where(isLive(id, now))))
-        .where('key', '=', key),
-    ),
-
-    readAll: connection.statement((queries, { pk }: { readonly pk: number }) =>
-      queries.selectFrom('state').select(['key', 'value', 'version']).where('session_pk', '=', pk),
-    ),
-
-    measure: connection.statement((queries, { pk, key }: ByKey) =>
-      queries.selectFrom('state').select(['version', 'bytes']).where('session_pk', '=', pk).where('key', '=', key),
     ),
 
     put: connection.statement((queries, row: ByKey & { value: string; version: number; bytes: number }) =>

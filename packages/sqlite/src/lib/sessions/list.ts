@@ -1,0 +1,69 @@
+import type { SessionPage, SessionPageQuery, SessionQuery } from '@mcp-session/core/backend';
+import type { Connection } from '../connection.ts';
+import { columns, toSession } from './record.ts';
+
+/** Lists and counts live sessions. */
+export class SessionList {
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(connection: Connection) {
+    this.#statements = prepare(connection);
+  }
+
+  list({ kind, principal, afterId = '', limit }: SessionPageQuery, now: number): SessionPage {
+    const found = this.#of(principal).page.all({ kind, principal: principal ?? null, afterId, limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const more = found.length > limit;
+    // Expired sessions are dropped here, not in the query. A page then costs the same however many
+    // sessions wait for a sweep.
+    const rows = page.filter((row) => row.expires_at > now).map(toSession);
+    return { rows, more, nextAfterId: more ? page.at(-1)?.id : undefined };
+  }
+
+  count({ kind, principal }: SessionQuery, now: number): number {
+    return this.#of(principal).count.get({ kind, principal: principal ?? null, now })?.count ?? 0;
+  }
+
+  #of(principal: SessionQuery['principal']) {
+    return principal === undefined ? this.#statements.anyPrincipal : this.#statements.onePrincipal;
+  }
+}
+
+interface Filter {
+  kind: string;
+  principal: string | null;
+}
+
+function prepare(connection: Connection) {
+  return {
+    anyPrincipal: prepareListing(connection, false),
+    onePrincipal: prepareListing(connection, true),
+  };
+}
+
+function prepareListing(connection: Connection, byPrincipal: boolean) {
+  return {
+    page: connection.statement(
+      (queries, { kind, principal, afterId, limit }: Filter & { afterId: string; limit: number }) =>
+        queries
+          .selectFrom('sessions')
+          .select(columns)
+          .where('kind', '=', kind)
+          .$if(byPrincipal, (query) => query.where('principal', 'is', principal))
+          .where('ended_at', 'is', null)
+          .where('id', '>', afterId)
+          .orderBy('id')
+          .limit(limit),
+    ),
+
+    count: connection.statement((queries, { kind, principal, now }: Filter & { now: number }) =>
+      queries
+        .selectFrom('sessions')
+        .select((row) => row.fn.countAll<number>().as('count'))
+        .where('kind', '=', kind)
+        .$if(byPrincipal, (query) => query.where('principal', 'is', principal))
+        .where('ended_at', 'is', null)
+        .where('expires_at', '>', now),
+    ),
+  };
+}
