@@ -31,7 +31,7 @@ describe('opening a file', () => {
       ]);
       connection.handle.close();
     }
-    expect(resolveOptions({})).toEqual({
+    expect(resolveOptions({}, backendOptions)).toEqual({
       path: 'mcp-sessions.db',
       synchronous: 'full',
       busyTimeoutMs: 5_000,
