@@ -21,93 +21,97 @@ import type {
   SweepResult,
   TrimBound,
 } from '@mcp-session/core/backend';
-import { Appends } from './events/append.ts';
-import type { Client } from './client.ts';
-import { Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { EventAppender } from './events/append.ts';
+import { EventReader } from './events/read.ts';
+import { EventTrimmer } from './events/trim.ts';
 import { Hints } from './hints.ts';
 import { migrate } from './migrate.ts';
 import type { ResolvedOptions } from './options.ts';
-import { Pages } from './events/read.ts';
-import { Sessions } from './sessions/record.ts';
-import { State } from './state/commit.ts';
-import { Sweep } from './sweep.ts';
-import { Trims } from './events/trim.ts';
+import { SessionList } from './sessions/list.ts';
+import { SessionRecords } from './sessions/record.ts';
+import { StateWriter } from './state/commit.ts';
+import { StateReader } from './state/read.ts';
+import { Sweeper } from './sweep.ts';
 
-/** The PostgreSQL backend. Each method is one statement, but for two of a sweep that finds something. */
+/** The PostgreSQL backend. Each method is one statement; a sweep that finds something takes two. */
 export class PostgresBackend implements SessionBackend {
   readonly name = 'postgres';
   readonly capabilities: Capabilities;
   readonly watch?: (onHint: (sessionId: string) => void) => Promise<() => Promise<void>>;
   readonly #connection: Connection;
-  readonly #sessions: Sessions;
-  readonly #state: State;
-  readonly #appends: Appends;
-  readonly #pages: Pages;
-  readonly #trims: Trims;
-  readonly #sweep: Sweep;
+  readonly #records: SessionRecords;
+  readonly #list: SessionList;
+  readonly #stateReader: StateReader;
+  readonly #stateWriter: StateWriter;
+  readonly #appender: EventAppender;
+  readonly #eventReader: EventReader;
+  readonly #trimmer: EventTrimmer;
+  readonly #sweeper: Sweeper;
   readonly #hints: Hints;
   #closing: Promise<void> | undefined;
 
-  constructor(client: Client, { schema, tablePrefix, notifications }: ResolvedOptions) {
-    const connection = new Connection(client, schema, tablePrefix);
+  constructor(connection: Connection, { notifications }: ResolvedOptions) {
     this.capabilities = {
       shared: true,
       durable: true,
-      // PostgreSQL itself takes 1 GB; so much can be put into a message and taken out again without holding up the event loop for long.
+      // PostgreSQL accepts 1 GB. This much can be serialized without blocking the event loop for long.
       maxEventBytes: 16_777_216,
       maxValueBytes: 16_777_216,
-      // A few milliseconds under the locks of their sessions.
+      // This many take a few milliseconds under the locks of their sessions.
       maxBatchEvents: 500,
       maxBatchSessions: 500,
-      // So that other calls find a connection while appends of many sessions are under way.
+      // Leaves connections to other calls while many sessions append.
       concurrentBatches: Math.max(1, Math.floor(connection.client.maxConnections / 2)),
       blocksThread: false,
-      // For what notifications do not tell: those that were lost, and sessions that expire.
+      // Polls find what notifications do not show: sessions that expire, and lost notifications.
       poll: { minMs: 1_000, maxMs: 1_000 },
     };
     this.#connection = connection;
-    this.#sessions = new Sessions(connection);
-    this.#state = new State(connection);
-    this.#pages = new Pages(connection);
-    this.#trims = new Trims(connection);
-    this.#sweep = new Sweep(connection);
     this.#hints = new Hints(connection, notifications);
-    this.#appends = new Appends(connection, this.#hints);
+    this.#records = new SessionRecords(connection);
+    this.#list = new SessionList(connection);
+    this.#stateReader = new StateReader(connection);
+    this.#stateWriter = new StateWriter(connection);
+    this.#appender = new EventAppender(connection, (sessionId) => this.#hints.send(sessionId));
+    this.#eventReader = new EventReader(connection);
+    this.#trimmer = new EventTrimmer(connection);
+    this.#sweeper = new Sweeper(connection);
     if (this.#hints.enabled) this.watch = (onHint) => this.#open(() => this.#hints.watch(onHint));
   }
 
   createSession(session: NewSession, now: number): Promise<boolean> {
-    return this.#open(() => this.#sessions.create(session, now));
+    return this.#open(() => this.#records.create(session, now));
   }
 
   readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
-    return this.#open(() => this.#sessions.read(id, now, asker));
+    return this.#open(() => this.#records.read(id, now, asker));
   }
 
   updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
-    return this.#open(() => this.#sessions.update(id, change, now));
+    return this.#open(() => this.#records.update(id, change, now));
   }
 
   touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
-    return this.#open(() => this.#sessions.touch(id, expiresAt, now));
+    return this.#open(() => this.#records.touch(id, expiresAt, now));
   }
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
-    const ended = await this.#open(() => this.#sessions.end(id, purgeAt, now));
-    if (ended) this.#hints.moved(id);
+    const ended = await this.#open(() => this.#records.end(id, purgeAt, now));
+    if (ended) this.#hints.send(id);
     return ended;
   }
 
   listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
-    return this.#open(() => this.#sessions.list(query, now));
+    return this.#open(() => this.#list.list(query, now));
   }
 
   countSessions(query: SessionQuery, now: number): Promise<number> {
-    return this.#open(() => this.#sessions.count(query, now));
+    return this.#open(() => this.#list.count(query, now));
   }
 
   sweep(limit: number, now: number): Promise<SweepResult> {
-    return this.#open(() => this.#sweep.step(limit, now));
+    return this.#open(() => this.#sweeper.sweep(limit, now));
   }
 
   readState(
@@ -115,31 +119,31 @@ export class PostgresBackend implements SessionBackend {
     keys: readonly string[] | undefined,
     now: number,
   ): Promise<readonly StateRow[] | undefined> {
-    return this.#open(() => this.#state.read(sessionId, keys, now));
+    return this.#open(() => this.#stateReader.read(sessionId, keys, now));
   }
 
   commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
-    return this.#open(() => this.#state.commit(commit, now));
+    return this.#open(() => this.#stateWriter.commit(commit, now));
   }
 
   clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
-    return this.#open(() => this.#state.clear(sessionId, expiresAt, now));
+    return this.#open(() => this.#stateWriter.clear(sessionId, expiresAt, now));
   }
 
   appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
-    return this.#open(() => this.#appends.append(batch, now));
+    return this.#open(() => this.#appender.append(batch, now));
   }
 
   readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
-    return this.#open(() => this.#pages.read(query, now));
+    return this.#open(() => this.#eventReader.read(query, now));
   }
 
   trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
-    return this.#open(() => this.#trims.trim(sessionId, bound, now));
+    return this.#open(() => this.#trimmer.trim(sessionId, bound, now));
   }
 
   readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
-    return this.#open(() => this.#sessions.readHeads(ids, now));
+    return this.#open(() => this.#records.readHeads(ids, now));
   }
 
   migrate(): Promise<void> {

@@ -1,55 +1,22 @@
 import type { Sql } from 'postgres';
-import type { PostgresClient } from './options.ts';
+import { checkInternals, parsedOptions } from './client/driver-internals.ts';
+import { loadDriver } from './client/driver.ts';
+import { labelOf, type Client, type Lane } from './client/lanes.ts';
+import { Pool } from './client/pool.ts';
+import { Connection } from './connection.ts';
+import type { PostgresClient, ResolvedOptions } from './options.ts';
 
-/** One connection of a pool of our own, or a client that was given. It takes one statement at a time. */
-export interface Lane {
-  readonly sql: Sql;
-  /** Whether a statement may wait here before it is sent: for a new connection, or for one of a client whose pool is not ours. */
-  readonly mayWait: boolean;
-  /** Whether the server has refused to speak TLS. */
-  readonly refusesTls: boolean;
-  /** Gives it back. @param answered Whether the server has answered on it. */
-  release(answered: boolean): void;
-  /** Cuts a connection that does not answer: what is under way on it fails, and on no other. */
-  drop(): void;
-  /** Says that the server at the other end may not be the one to talk to any more: connections as old as this one are replaced before they are used again. */
-  distrust(): void;
-  /** Connects again without the settings that come with a connection. @returns Whether that makes a difference. */
-  omitSettings(): boolean;
+/** Prepares a pool, or takes the caller's client. Sends nothing. */
+export async function connect({ client, schema, tablePrefix }: ResolvedOptions): Promise<Connection> {
+  const taken = 'unsafe' in client ? borrow(client) : new Pool(client, await loadDriver());
+  return new Connection(taken, schema, tablePrefix);
 }
 
-/** A postgres.js client, and what differs between one of our own and one that was given. */
-export interface Client {
-  /** Names the database to operators: without user and password. */
-  readonly label: string;
-  readonly maxConnections: number;
-  /** The time that the server has for a statement, as it was told. `undefined`: the client is set up by its owner. */
-  readonly statementTimeoutMs: number | undefined;
-  /** Calls back when a connection is free, now where one is. @returns Takes the request back. */
-  take(use: (lane: Lane) => void): () => void;
-  /** Listens on a connection of its own. @param onListen Is called each time that it listens: again after the connection was lost. */
-  listen(
-    channel: string,
-    onNotify: (payload: string) => void,
-    onListen: () => void,
-  ): PromiseLike<{ unlisten(): Promise<unknown> }>;
-  close(): Promise<void>;
-}
-
-/** What postgres.js has made of its options; its types leave some of them out (3.4.9, index.js, parseOptions). */
-export interface ParsedOptions {
-  readonly host: readonly string[];
-  readonly port: readonly number[];
-  /** `false` where the server is not reached by a socket file. */
-  readonly path: string | false;
-  readonly database: string;
-  readonly max: number;
-}
-
-/** A client that was given. It is left open, and its connections are its owner's. */
-export function borrow(given: PostgresClient): Client {
-  // The option's type describes the part of a client that callers must see, `resolveOptions` has checked that it is one.
-  const sql = given as Sql;
+/** Wraps a client of the caller. It stays open, and its connections are its owner's. */
+function borrow(client: PostgresClient): Client {
+  // `PostgresClient` describes only a part of a client. `resolveOptions` has checked that it is one.
+  const sql = client as Sql;
+  checkInternals(sql);
   const lane: Lane = {
     sql,
     mayWait: true,
@@ -61,7 +28,7 @@ export function borrow(given: PostgresClient): Client {
   };
   return {
     label: labelOf(sql),
-    maxConnections: parsed(sql).max,
+    maxConnections: parsedOptions(sql).max,
     statementTimeoutMs: undefined,
     take: (use) => {
       use(lane);
@@ -70,14 +37,4 @@ export function borrow(given: PostgresClient): Client {
     listen: (...args) => sql.listen(...args),
     close: async () => undefined,
   };
-}
-
-export function labelOf(sql: Sql): string {
-  const { host, port, path, database } = parsed(sql);
-  const place = path === false ? host.map((name, index) => `${name}:${port[index]}`).join(', ') : path;
-  return `PostgreSQL database ${JSON.stringify(database)} at ${place}`;
-}
-
-function parsed(sql: Sql): ParsedOptions {
-  return sql.options as unknown as ParsedOptions;
 }

@@ -10,33 +10,34 @@ import {
   type RawBuilder,
 } from 'kysely';
 import type { Sql } from 'postgres';
-import { attempt, type Failure, type Running } from './client/attempt.ts';
-import type { Client } from './client.ts';
+import { attempt, type Failure } from './client/attempt.ts';
+import type { RunningQuery } from './client/driver-internals.ts';
+import type { Client } from './client/lanes.ts';
 import { isConflict, isReadOnly, isRefusedParameter, translateError } from './errors.ts';
 import { placeTables, type Tables } from './schema.ts';
 
-/** How much longer than the server has for a statement its answer may take, in milliseconds. */
+/** How long after the server's own time limit its answer may arrive, in milliseconds. */
 const GRACE_MS = 5_000;
-/** How long a statement may take on a client whose own timeout we do not know, in milliseconds. */
+/** How long a statement may take on a borrowed client, whose timeout is unknown, in milliseconds. */
 const BORROWED_TIMEOUT_MS = 60_000;
-/** How often a statement is tried that the database rolls back because of another one. */
+/** Attempts at a statement that the database rolls back because of a concurrent one. */
 const CONFLICT_ATTEMPTS = 20;
-/** The longest wait between two of these attempts, in milliseconds. */
+/** The longest pause between two of these attempts, in milliseconds. */
 const CONFLICT_PAUSE_MS = 50;
 
-/** A query that was compiled once. Each run is one statement and one round trip. */
+/** A query that is compiled once. Each run is one statement and one round trip. */
 export type Statement<Args, Result> = (args: Args) => Promise<readonly Result[]>;
 
 type Build<Args, Result> = (queries: Kysely<Tables>, args: Args) => Compilable<Result> | RawBuilder<Result>;
 
-/** Statements that Kysely compiles and postgres.js runs, and the bound on how long each may take. */
+/** Statements that Kysely compiles and postgres.js runs, each within a time limit. */
 export class Connection {
   readonly client: Client;
   readonly schema: string;
   readonly tablePrefix: string;
-  /** Compiles queries and runs none. */
+  /** Compiles queries. It runs none. */
   readonly queries: Kysely<Tables>;
-  readonly #underWay = new Set<Running>();
+  readonly #running = new Set<RunningQuery>();
 
   constructor(client: Client, schema: string, tablePrefix: string) {
     this.client = client;
@@ -61,21 +62,21 @@ export class Connection {
     return this.#statement(build, false);
   }
 
-  /** Of a write it is not known whether it has happened when the connection is lost. */
+  /** Like {@link reading}, but if the connection is lost the outcome is unknown. */
   writing<Args extends object, Result>(build: Build<Args, Result>): Statement<Args, Result> {
     return this.#statement(build, true);
   }
 
   /**
-   * Runs SQL that comes without parameters, several statements as one transaction.
+   * Runs SQL without parameters. Several statements make one transaction.
    *
-   * @param timeoutMs Default: what a single statement may take.
+   * @param timeoutMs Default: the limit of a single statement.
    */
   async execute(sql: string, timeoutMs: number = this.#timeoutMs): Promise<readonly unknown[]> {
     return this.#run((client) => client.unsafe(sql), timeoutMs, false);
   }
 
-  /** Waits for what postgres.js does beside the pool, no longer than for a statement. */
+  /** Waits for work of postgres.js outside the pool, at most as long as for a statement. */
   async bounded<T>(work: PromiseLike<T>): Promise<T> {
     return await new Promise((resolve, reject) => {
       const give = () =>
@@ -89,16 +90,16 @@ export class Connection {
     });
   }
 
-  /** Waits for what is under way, which ends in bounded time, and closes the client if it is ours. */
+  /** Waits for the running statements, which end in bounded time, and closes the client if it is ours. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#running);
     await this.client.close();
   }
 
   #statement<Args extends object, Result>(build: Build<Args, Result>, writes: boolean): Statement<Args, Result> {
     const { sql, parameters } = withoutRepeats(build(this.queries, placeholders as Args).compile(this.queries));
     return (args) => {
-      // A new array each time: postgres.js replaces the values in it by what it sends.
+      // A new array each time: postgres.js replaces its values by the serialized ones.
       const start = (client: Sql) =>
         client.unsafe(
           sql,
@@ -116,22 +117,22 @@ export class Connection {
     return statementTimeoutMs === undefined ? BORROWED_TIMEOUT_MS : statementTimeoutMs + GRACE_MS;
   }
 
-  #run(start: (client: Sql) => Running, timeoutMs: number, writes: boolean): Running {
-    const running: Running = new Promise((resolve, reject) => {
+  #run(start: (client: Sql) => RunningQuery, timeoutMs: number, writes: boolean): RunningQuery {
+    const running: RunningQuery = new Promise((resolve, reject) => {
       let attempts = 0;
       const begin = (): void =>
         attempt(this.client, start, timeoutMs, (outcome) => {
           if ('rows' in outcome) {
-            this.#underWay.delete(running);
+            this.#running.delete(running);
             resolve(outcome.rows);
             return;
           }
-          const pauseMs = this.#isWorthAnother(outcome, ++attempts);
+          const pauseMs = this.#retryPauseMs(outcome, ++attempts);
           if (pauseMs !== undefined) {
             setTimeout(begin, pauseMs);
             return;
           }
-          this.#underWay.delete(running);
+          this.#running.delete(running);
           reject(
             translateError(outcome.error, this, {
               writes: writes && outcome.sent,
@@ -141,29 +142,30 @@ export class Connection {
         });
       begin();
     });
-    this.#underWay.add(running);
+    this.#running.add(running);
     return running;
   }
 
-  /** @returns In how many milliseconds it is tried again, at once or where nothing was written; `undefined`: not at all. */
-  #isWorthAnother({ error, lane }: Failure, attempts: number): number | undefined {
-    // Another server may have become the primary. The next call finds out.
+  /** @returns The pause before the next attempt, in milliseconds; `undefined` if there is none. */
+  #retryPauseMs({ error, lane }: Failure, attempts: number): number | undefined {
+    // Another server may have become the primary. The next call reconnects and finds out.
     if (isReadOnly(error)) lane?.distrust();
-    // PgBouncer refuses the whole connection for it (its setting ignore_startup_parameters).
+    // PgBouncer refuses the whole connection for a startup parameter (ignore_startup_parameters).
     if (isRefusedParameter(error) && lane?.omitSettings() === true) return 0;
-    // Nothing but waiting for each other is wrong with them. Where isolation is stricter than ours by default, as with a client that was given, any two that meet may be told so.
+    // The statement is fine and nothing was written. Under a stricter isolation level, which a borrowed
+    // client may have, any two statements on one session can conflict.
     if (isConflict(error) && attempts < CONFLICT_ATTEMPTS)
       return Math.random() * Math.min(2 ** attempts, CONFLICT_PAUSE_MS);
     return undefined;
   }
 }
 
-/** Gives a value one parameter, however many places of the query it is used in: each is written, sent and read by itself. */
+/** Merges repeated uses of one placeholder into one parameter, so that its value is sent once. */
 function withoutRepeats({ sql, parameters }: CompiledQuery): Pick<CompiledQuery, 'sql' | 'parameters'> {
   const kept: unknown[] = [];
   const same = (a: unknown) => (b: unknown) =>
     a instanceof Placeholder && b instanceof Placeholder && a.name === b.name;
-  // Not in a quoted name, which may hold anything.
+  // Skips quoted names, which may contain anything.
   const text = sql.replaceAll(/"[^"]*"|\$(\d+)/g, (found, place: string | undefined) => {
     if (place === undefined) return found;
     const value = parameters[Number(place) - 1];
@@ -173,7 +175,7 @@ function withoutRepeats({ sql, parameters }: CompiledQuery): Pick<CompiledQuery,
   return { sql: text, parameters: kept };
 }
 
-/** Stands in a query that is compiled for a value that comes with each run. */
+/** Marks, in a compiled query, a value that each run passes. */
 class Placeholder {
   readonly name: string | symbol;
 

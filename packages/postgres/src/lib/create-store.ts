@@ -1,42 +1,51 @@
 import type { SessionStore, StateSchemas } from '@mcp-session/core';
-import { createSessionStore, storeOptionsOf, type SessionBackend } from '@mcp-session/core/backend';
+import { createSessionStore, storeOptionsOf, type OptionNames, type SessionBackend } from '@mcp-session/core/backend';
 import { PostgresBackend } from './backend.ts';
-import { borrow } from './client.ts';
-import { loadDriver } from './client/driver.ts';
-import { resolveOptions, type PostgresBackendOptions, type PostgresStoreOptions } from './options.ts';
-import { Pool } from './client/pool.ts';
+import { connect } from './client.ts';
+import {
+  backendOptions,
+  resolveOptions,
+  storeOptions,
+  type PostgresBackendOptions,
+  type PostgresStoreOptions,
+} from './options.ts';
 
 /**
- * Opens a session store in a PostgreSQL database, with its tables made or brought up to date. Any number of nodes can open the same one.
+ * Opens a session store in a PostgreSQL database and creates or migrates its tables. Any number of
+ * nodes can open the same one.
  *
- * @throws SessionError `STORE_UNAVAILABLE` where the server does not answer, is too old, or has no such database; `STORE_DENIED` where it refuses the password or
- * the role lacks a right; `STORE_READ_ONLY` where tables have to be made on a replica; `STORE_SCHEMA_TOO_NEW` where a newer version of this
- * package has migrated it. TypeError or RangeError that names an option.
+ * @throws SessionError `STORE_UNAVAILABLE` if the server does not answer, is too old or has no such
+ * database; `STORE_DENIED` if it refuses the password or the role lacks a right; `STORE_READ_ONLY` if
+ * tables have to be created on a replica; `STORE_SCHEMA_TOO_NEW` if a newer version of this package
+ * has migrated it.
+ * @throws TypeError or RangeError that names an option.
  */
 export async function createPostgresStore<const S extends StateSchemas = StateSchemas>(
   options: PostgresStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
-  return createSessionStore<S>(await open(options, true), storeOptionsOf(options));
+  return createSessionStore<S>(await open(options, storeOptions), storeOptionsOf(options));
 }
 
 /**
- * Opens the backend alone, to give it to `createSessionStore` or to the conformance kit. It connects when it is first used, and its tables are made
- * by its `migrate()`.
+ * Opens the backend alone, for `createSessionStore` or for the conformance kit. It connects at its
+ * first call, and its `migrate()` creates the tables.
  *
- * @throws TypeError or RangeError that names an option. SessionError `STORE_UNAVAILABLE` where the driver is missing or too old.
+ * @throws TypeError or RangeError that names an option. SessionError `STORE_UNAVAILABLE` if the driver
+ * is missing or too old.
  */
 export async function createPostgresBackend(options: PostgresBackendOptions = {}): Promise<SessionBackend> {
-  return open(options, false);
+  return open(options, backendOptions);
 }
 
 /**
- * Makes the tables or brings them up to date and closes again: for a step ahead of a deploy, with a role that may make tables. Stores that are open
- * on the old version go on working. Options of a store may be among those that are given, so that one object does for both.
+ * Creates or migrates the tables and closes: a step before a deploy, with a role that may create
+ * tables. Stores that are open on the old version keep working. Options of a store are accepted too,
+ * so that one object configures both.
  *
  * @throws The same as {@link createPostgresStore}.
  */
 export async function migratePostgres(options: PostgresBackendOptions = {}): Promise<void> {
-  const backend = await open(options, true);
+  const backend = await open(options, storeOptions);
   try {
     await backend.migrate();
   } finally {
@@ -44,8 +53,7 @@ export async function migratePostgres(options: PostgresBackendOptions = {}): Pro
   }
 }
 
-async function open(options: PostgresBackendOptions, ofStore: boolean): Promise<PostgresBackend> {
-  const resolved = resolveOptions(options, ofStore);
-  const { client } = resolved;
-  return new PostgresBackend('unsafe' in client ? borrow(client) : new Pool(client, await loadDriver()), resolved);
+async function open(options: PostgresBackendOptions, names: OptionNames): Promise<SessionBackend> {
+  const resolved = resolveOptions(options, names);
+  return new PostgresBackend(await connect(resolved), resolved);
 }

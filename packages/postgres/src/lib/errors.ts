@@ -1,17 +1,17 @@
 import { SessionError, type SessionErrorCode, type SessionErrorOptions } from '@mcp-session/core';
-import { busy, silent } from './client/attempt.ts';
+import { NO_ANSWER, NO_CONNECTION } from './client/attempt.ts';
 
 /** The database that an error is about. */
 export interface Subject {
-  /** Names the database to operators. It is no part of a message: tools pass those on to clients. */
+  /** Names the database for operators. Messages never contain it, because tools pass them on to clients. */
   readonly label: string;
 }
 
-/** What is known of the statement that failed, and of its connection. */
+/** Facts about the failed statement and its connection. */
 export interface Circumstances {
   /**
-   * Whether a write was sent. Where the connection is lost before its answer, it may have been committed. Any other failure is the server's word that it was
-   * rolled back.
+   * True if a write was sent. If the connection is lost before its answer, it may have been committed.
+   * Any other failure means that it was rolled back.
    */
   readonly writes?: boolean;
   readonly refusesTls?: boolean | undefined;
@@ -21,7 +21,7 @@ interface Meaning extends Omit<SessionErrorOptions, 'cause' | 'outcomeUnknown' |
   readonly code: SessionErrorCode;
   /** Follows the words "Session store". */
   readonly text: string;
-  /** Whether the statement may have been committed before this came in its place. */
+  /** True if the statement may have been committed although this error came instead of its answer. */
   readonly cutOff?: boolean;
 }
 
@@ -105,8 +105,8 @@ const unprepared: Meaning = {
   text: 'does not keep prepared statements, as behind a pooler in transaction mode; set the option prepare to false',
 };
 
-// SQLSTATEs (postgresql.org/docs/current/errcodes-appendix.html), codes of postgres.js, and codes of Node's sockets. A class of SQLSTATEs stands by
-// its first two characters and means what is not named in full.
+// SQLSTATEs (postgresql.org/docs/current/errcodes-appendix.html), codes of postgres.js, and codes of
+// Node's sockets. Two characters stand for all codes of a class that are not listed in full.
 const meanings: Record<string, Meaning> = {
   ECONNREFUSED: unreachable,
   EHOSTUNREACH: unreachable,
@@ -131,7 +131,7 @@ const meanings: Record<string, Meaning> = {
   '25006': {
     code: 'STORE_READ_ONLY',
     text: 'is read-only: a replica, or set up so; the store needs the primary',
-    // The connection may be one to the server that was the primary before. It is replaced.
+    // The connection may lead to a former primary. It is replaced, so a retry can succeed.
     retryable: true,
   },
   '26000': unprepared,
@@ -169,7 +169,7 @@ const meanings: Record<string, Meaning> = {
   XX002: damaged,
 };
 
-/** Makes a `SessionError` of what the driver threw, or of what stands for it. */
+/** Turns an error of the driver, {@link NO_CONNECTION} or {@link NO_ANSWER} into a `SessionError`. */
 export function translateError(
   error: unknown,
   { label: store }: Subject,
@@ -177,10 +177,11 @@ export function translateError(
 ): SessionError {
   if (error instanceof SessionError) return error;
   const driverCode = codeOf(error);
-  const meaning = error === silent ? silence : error === busy ? crowded : meaningOf(error, driverCode, refusesTls);
+  const meaning =
+    error === NO_ANSWER ? silence : error === NO_CONNECTION ? crowded : meaningOf(error, driverCode, refusesTls);
   const cause = typeof error === 'symbol' ? {} : { cause: error };
   if (meaning === undefined) {
-    // Not the driver's own words: PostgreSQL quotes values in some of them. They are in the cause.
+    // Without the driver's message, because PostgreSQL quotes values in some. It is in the cause.
     const said = driverCode === '' ? '' : ` with ${driverCode}`;
     const outcomeUnknown = writes && !isSqlState(driverCode);
     return new SessionError('STORE_FAILED', `Session store failed${said}`, { ...cause, outcomeUnknown, store });
@@ -197,39 +198,40 @@ function meaningOf(error: unknown, driverCode: string, refusesTls: boolean): Mea
     return meaning === cutOff && refusesTls ? plain : meaning;
   }
   if (isSqlState(driverCode)) return meanings[driverCode.slice(0, 2)];
-  // Node has dozens of these (nodejs.org/api/tls.html, "X509 certificate error codes").
+  // Node has dozens of codes for this (nodejs.org/api/tls.html, "X509 certificate error codes").
   return /CERT|TLS|SSL|UNABLE_TO_/.test(driverCode) ? (refusesTls ? plain : untrusted) : undefined;
 }
 
 /**
- * Whether a statement was waiting for a row when its time was over: somebody holds that one, and others are free. The server says so where it says what it was doing, "while
- * locking tuple (0,1) in relation …", in whatever language (XactLockTableWaitErrorCb in PostgreSQL's lmgr.c).
+ * True if a statement was waiting for a locked row when its time ran out, so that only one session is
+ * affected. The server says "while locking tuple (0,1) in relation …" in its own language
+ * (XactLockTableWaitErrorCb in PostgreSQL's lmgr.c).
  */
 function waitedForRow(error: unknown): boolean {
   return error instanceof Error && 'where' in error && /\(\d+,\d+\)/.test(String(error.where));
 }
 
-/** Whether the server refused to write. */
+/** True if the server refused to write. */
 export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === '25006';
 }
 
-/** Whether a statement was rolled back because of another one at the same time (`serialization_failure`, `deadlock_detected`). */
+/** True if a concurrent statement forced a rollback (`serialization_failure`, `deadlock_detected`). */
 export function isConflict(error: unknown): boolean {
   return meanings[codeOf(error)] === conflicting;
 }
 
-/** Whether a pooler refused the connection because of a setting that comes with it. */
+/** True if a pooler refused the connection because of a startup parameter. */
 export function isRefusedParameter(error: unknown): boolean {
   return codeOf(error) === '08P01' && error instanceof Error && error.message.includes('startup parameter');
 }
 
-/** Whether a statement was rolled back because a row of its kind is there already (`unique_violation`). */
+/** True if a statement failed because its row exists already (`unique_violation`). */
 export function isDuplicate(error: unknown): boolean {
   return error instanceof SessionError && codeOf(error.cause) === '23505';
 }
 
-/** The `SQLSTATE`, or the code of postgres.js or of Node; empty where there is none. */
+/** The SQLSTATE, or the code of postgres.js or Node; empty if there is none. */
 function codeOf(error: unknown): string {
   if (error instanceof AggregateError) return codeOf(error.errors[0]);
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

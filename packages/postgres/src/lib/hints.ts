@@ -6,36 +6,43 @@ import { textArray } from './literals.ts';
 import { table } from './schema.ts';
 import { Seal } from './hints/seal.ts';
 
-/** Bytes of ids that one notification carries: sealed and in base64 it has a third more, and PostgreSQL refuses payloads of 8,000 bytes. */
+/**
+ * Most bytes of ids in one notification. Sealed and in base64 they grow by a third, and PostgreSQL
+ * refuses payloads of 8,000 bytes.
+ */
 const MAX_TEXT_BYTES = 5_800;
-/** How long what moves after a hint waits to go together in the next one, in milliseconds: of all sessions where it is sent, of one where it is received. */
+/**
+ * How long hints are collected, in milliseconds: a sender joins those of all sessions in the next
+ * notification, a receiver passes on one per session.
+ */
 const PAUSE_MS = 5;
-/** How long nothing is sent after the secret could not be read, in milliseconds. */
+/** Pause before the next attempt to read the secret, in milliseconds. */
 const RETRY_MS = 1_000;
 
 type OnHint = (sessionId: string) => void;
 
 /**
- * Tells other nodes by NOTIFY which sessions have moved, and hears of it by LISTEN. What is sent are ids alone, sealed: nothing is ever taken from
- * a notification but that it is worth to look. A node is not told of what it has moved itself: it knows, and would read its log for nothing.
+ * Tells other nodes by NOTIFY which sessions have new events or have ended, and listens for the same.
+ * A notification carries only sealed ids; receivers read the log. A node ignores its own notifications.
  */
 export class Hints {
   readonly #connection: Connection;
   readonly #mode: 'auto' | 'on' | 'off';
   readonly #statements: ReturnType<typeof prepare>;
-  /** Stands for this backend among all that use the tables. */
+  /** Identifies this backend among all that use the tables. */
   readonly #node: string = randomUUID();
   #seal: Promise<Seal> | undefined;
-  readonly #waiting = new Set<string>();
+  /** Ids that the next notification carries. */
+  readonly #unsent = new Set<string>();
   #sending: Promise<void> | undefined;
-  /** Ends the pause between two notifications. */
-  #hurry: (() => void) | undefined;
+  /** Ends the pause between two notifications early. */
+  #endPause: (() => void) | undefined;
   #closing = false;
   readonly #watchers = new Set<OnHint>();
-  #listener: { readonly it: Listener; readonly begun: Promise<void> } | undefined;
-  /** The sessions of which a hint came within the pause, and whether another one came since. */
-  readonly #told = new Map<string, boolean>();
-  #tellAgain: NodeJS.Timeout | undefined;
+  #listening: { readonly listener: Listener; readonly started: Promise<void> } | undefined;
+  /** The sessions whose hint was passed on in this pause, and whether another hint came since. */
+  readonly #passedOn = new Map<string, boolean>();
+  #pauseTimer: NodeJS.Timeout | undefined;
 
   constructor(connection: Connection, mode: 'auto' | 'on' | 'off') {
     this.#connection = connection;
@@ -48,45 +55,46 @@ export class Hints {
   }
 
   /**
-   * Sends hints, after the commit and not as part of it: a commit that notifies takes a lock on the whole database
-   * (PreCommit_Notify in PostgreSQL's async.c). The first one goes at once. What moves while it is under way, and for a moment after, goes together in the next one: a node
-   * that appends without a pause would else send as many notifications as events, and have half of the server's time for its appends.
+   * Sends a hint, after the commit and not in it: a commit that notifies takes a lock on the whole
+   * database (PreCommit_Notify in PostgreSQL's async.c). The first hint goes at once. Hints that come
+   * while it is sent, and for a moment after, share the next notification. Otherwise a busy node would
+   * send one for each append, which takes half of the server's time.
    */
-  moved(sessionId: string): void {
+  send(sessionId: string): void {
     if (!this.enabled) return;
-    this.#waiting.add(sessionId);
-    this.#sending ??= this.#send();
+    this.#unsent.add(sessionId);
+    this.#sending ??= this.#sendAll();
   }
 
   async watch(onHint: OnHint): Promise<() => Promise<void>> {
-    // A function that was given twice counts twice.
+    // The same function may watch twice.
     const watcher: OnHint = (sessionId) => onHint(sessionId);
     this.#watchers.add(watcher);
-    this.#listener ??= this.#listen();
-    await this.#listener.begun;
+    this.#listening ??= this.#listen();
+    await this.#listening.started;
     return async () => {
       this.#watchers.delete(watcher);
       if (this.#watchers.size === 0) await this.#unlisten();
     };
   }
 
-  /** Sends what waits and listens no more. */
+  /** Sends the remaining hints and stops listening. */
   async close(): Promise<void> {
     this.#watchers.clear();
     this.#closing = true;
-    this.#hurry?.();
+    this.#endPause?.();
     await this.#sending;
     await this.#unlisten();
-    clearTimeout(this.#tellAgain);
+    clearTimeout(this.#pauseTimer);
   }
 
-  async #send(): Promise<void> {
-    // What moves in the same turn goes together.
+  async #sendAll(): Promise<void> {
+    // Hints of the same turn of the event loop go together.
     await Promise.resolve();
-    while (this.#waiting.size > 0) {
-      const texts = join(this.#waiting);
-      this.#waiting.clear();
-      // A hint that is lost costs a tail one poll.
+    while (this.#unsent.size > 0) {
+      const texts = join(this.#unsent);
+      this.#unsent.clear();
+      // A lost hint costs a tail one poll.
       await this.#notify(texts).catch(() => undefined);
       if (!this.#closing) await this.#pause();
     }
@@ -94,63 +102,66 @@ export class Hints {
   }
 
   async #notify(texts: readonly string[]): Promise<void> {
-    const seal = await this.#sealed();
-    const payloads = textArray(texts.map((text) => seal.close(text)));
+    const seal = await this.#readSeal();
+    const payloads = textArray(texts.map((text) => seal.seal(text)));
     await this.#statements.notify({ channel: seal.channel, payloads });
   }
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, PAUSE_MS).unref();
-      this.#hurry = () => {
+      this.#endPause = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  /** Where the secret cannot be read, it is tried again, but not by every hint. */
-  #sealed(): Promise<Seal> {
+  /** Reads the secret once. After a failure, all hints of a second share the failed attempt. */
+  #readSeal(): Promise<Seal> {
     if (this.#seal !== undefined) return this.#seal;
     this.#seal = this.#statements.secret({}).then(([row]) => {
-      if (row === undefined) throw new Error('There is no secret');
+      if (row === undefined) throw new Error('The table of secrets has no secret for hints');
       return new Seal(row.value, this.#node);
     });
     this.#seal.catch(() => setTimeout(() => (this.#seal = undefined), RETRY_MS).unref());
     return this.#seal;
   }
 
-  #listen(): { readonly it: Listener; readonly begun: Promise<void> } {
-    const it = new Listener(this.#connection, {
-      proves: this.#mode === 'auto',
-      seal: () => this.#sealed(),
+  #listen(): { readonly listener: Listener; readonly started: Promise<void> } {
+    const listener = new Listener(this.#connection, {
+      verifies: this.#mode === 'auto',
+      seal: () => this.#readSeal(),
       notify: async (channel, payload) =>
         void (await this.#statements.notify({ channel, payloads: textArray([payload]) })),
-      hear: (text) => {
-        for (const id of text.split(' ')) this.#hear(id);
+      receive: (text) => {
+        for (const id of text.split(' ')) this.#receive(id);
       },
     });
-    return { it, begun: it.start() };
+    return { listener, started: listener.start() };
   }
 
   async #unlisten(): Promise<void> {
-    const listener = this.#listener;
-    this.#listener = undefined;
-    await listener?.it.stop();
+    const listening = this.#listening;
+    this.#listening = undefined;
+    await listening?.listener.stop();
   }
 
-  /** Passes on the first hint of a session at once, and all that come in the pause after it as one: what others send must not make a node read without end. */
-  #hear(sessionId: string): void {
-    if (this.#told.has(sessionId)) {
-      this.#told.set(sessionId, true);
+  /**
+   * Passes on the first hint of a session at once, and all that come in the pause after it as one, so
+   * that other nodes cannot make this one read without end.
+   */
+  #receive(sessionId: string): void {
+    if (this.#passedOn.has(sessionId)) {
+      this.#passedOn.set(sessionId, true);
       return;
     }
-    this.#told.set(sessionId, false);
-    this.#tellAgain ??= setTimeout(() => {
-      const again = [...this.#told].filter(([, more]) => more);
-      this.#told.clear();
-      this.#tellAgain = undefined;
-      for (const [id] of again) this.#hear(id);
+    this.#passedOn.set(sessionId, false);
+    this.#pauseTimer ??= setTimeout(() => {
+      const again = [...this.#passedOn].filter(([, more]) => more);
+      this.#passedOn.clear();
+      this.#pauseTimer = undefined;
+      for (const [id] of again) this.#receive(id);
     }, PAUSE_MS).unref();
     for (const watcher of this.#watchers) watcher(sessionId);
   }
@@ -167,7 +178,7 @@ function prepare(connection: Connection) {
   };
 }
 
-/** Joins ids to as few texts as hold them: ids hold no spaces. */
+/** Joins ids by spaces into as few texts as possible. Ids contain no spaces. */
 function join(ids: ReadonlySet<string>): readonly string[] {
   const texts: string[] = [];
   let text = '';

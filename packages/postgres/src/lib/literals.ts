@@ -1,14 +1,14 @@
-// Arrays go to the server as text. postgres.js would serialize them only after a query for the types of the database, one on each
-// new connection (its option fetch_types), which an owner of a borrowed client may have turned off.
+// Arrays go to the server as text. To serialize them, postgres.js needs a query for the types of the
+// database on each new connection (its option fetch_types), which a borrowed client may have turned off.
 //
-// No array holds a null: the server reads one as such only where its setting array_nulls is on, as it is by default.
+// No array has a null: the server reads one only while its setting array_nulls is on, the default.
 
 /** A `text[]`. */
 export function textArray(values: readonly string[]): string {
   return `{${values.map((value) => `"${escape(value)}"`).join(',')}}`;
 }
 
-/** A `text[]`, and the text that stands in it for what is `undefined`, as none of the values is. */
+/** A `text[]`, and the text that stands for `undefined` in it, which equals no value. */
 export function textArrayWithGaps(values: readonly (string | undefined)[]): {
   readonly array: string;
   readonly gap: string;
@@ -23,7 +23,7 @@ export function numberArray(values: readonly number[]): string {
   return `{${values.join(',')}}`;
 }
 
-/** A `bytea` of a text as UTF-8. To be given as `text` and cast from there: for a parameter of that type postgres.js has a serializer of its own. */
+/** A `bytea` of a text as UTF-8. Pass it as `text` and cast it, because postgres.js would serialize a `bytea` itself. */
 export function utf8(value: string): string {
   return `\\x${Buffer.from(value, 'utf8').toString('hex')}`;
 }
@@ -34,8 +34,8 @@ export function utf8Array(values: readonly string[]): string {
 }
 
 /**
- * Texts to be taken apart by `string_to_table`: joined by what none of them holds. For messages, which are long and full of quotes, an array takes the client thirty times as
- * long to write and the server twice as long to read.
+ * Texts for `string_to_table`, joined by a separator that none of them contains. Messages are long and
+ * full of quotes: as an array they take the client thirty times as long and the server twice as long.
  */
 export function separated(values: readonly string[]): { readonly joined: string; readonly separator: string } {
   let separator = '\u0001';
@@ -49,18 +49,20 @@ function escape(text: string): string {
   return text.replace(escaped, '\\$&');
 }
 
-/** A name, quoted. */
+/** A quoted name. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-// As an escape string: whatever standard_conforming_strings is set to, a backslash then means the same.
-/** A text, quoted. */
+/**
+ * A quoted text, as an escape string: a backslash in it means the same whatever the setting
+ * standard_conforming_strings is.
+ */
 export function literal(text: string): string {
   return `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
 }
 
-/** A table by its whole name, as SQL. */
+/** The full name of a table, as SQL. */
 export function placeOf(
   { schema, tablePrefix }: { readonly schema: string; readonly tablePrefix: string },
   name: string,
@@ -68,7 +70,7 @@ export function placeOf(
   return `${identifier(schema)}.${identifier(`${tablePrefix}${name}`)}`;
 }
 
-/** What encloses the body of a function or block in which names of this schema stand, as none of them holds it: `$function$`. */
+/** The quotes of a function body, such as `$function$`, which no name of the schema contains. */
 export function tagOf(word: string, schema: string): string {
   let tag = word;
   while (schema.includes(`$${tag}$`)) tag += '_';

@@ -3,12 +3,12 @@ import type { Connection } from './connection.ts';
 import { identifier, literal, placeOf, tagOf } from './literals.ts';
 import { initial, sweeping, type Compilable } from './migrate/tables.ts';
 
-/** The oldest server that the tests run on. */
+/** The oldest server version that the tests run on. */
 const MIN_SERVER_VERSION = 15;
-/** How long all that is to be done may take, in milliseconds: a large table can take a while, and others may be at it. */
+/** Time limit for all migrations, in milliseconds: tables may be large, and another process may be migrating. */
 const TIMEOUT_MS = 600_000;
 
-/** The migrations of this version, in order. A name in the database that is not here comes from a newer one. */
+/** The migrations of this version, in order. Another name in the database comes from a newer version. */
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
   '0001-initial': initial,
   '0002-sweeping': sweeping,
@@ -22,9 +22,10 @@ interface Server {
 }
 
 /**
- * Makes the tables or brings them up to date. Where nothing is to be done it only reads, so that a role that may not make tables will do.
+ * Creates or migrates the tables. If nothing is to be done it only reads, so a role without the right
+ * to create tables is enough.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`, `STORE_UNAVAILABLE` where the server is too old.
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_UNAVAILABLE` if the server is too old.
  */
 export async function migrate(connection: Connection): Promise<void> {
   const server = await inspect(connection);
@@ -46,7 +47,7 @@ async function inspect(connection: Connection): Promise<Server> {
       `Session store is on PostgreSQL ${version}; @mcp-session/postgres needs ${MIN_SERVER_VERSION} or newer`,
       { store: label },
     );
-  // A database in SQL_ASCII takes any bytes and gives them back (postgresql.org/docs/current/multibyte.html).
+  // A database in SQL_ASCII stores any bytes unchanged (postgresql.org/docs/current/multibyte.html).
   if (server.encoding !== 'UTF8' && server.encoding !== 'SQL_ASCII')
     throw new SessionError(
       'STORE_UNAVAILABLE',
@@ -71,11 +72,13 @@ async function countDone(connection: Connection): Promise<number> {
 }
 
 /**
- * All that is to be done, to be sent as one message: PostgreSQL runs the statements of a simple query in one transaction
- * (postgresql.org/docs/current/protocol-flow.html, "Multiple Statements in a Simple Query"). So nothing is held open across round trips, no connection has to be
- * reserved, and `begin`, which postgres.js can send on a connection that it has not reserved (porsager/postgres#823), is not needed.
+ * All pending migrations as one message: PostgreSQL runs the statements of a simple query in one
+ * transaction (postgresql.org/docs/current/protocol-flow.html, "Multiple Statements in a Simple Query").
+ * So no transaction stays open across round trips, no connection has to be reserved, and there is no
+ * `begin`, which postgres.js can send on a connection that it has not reserved (porsager/postgres#823).
  *
- * Others may be at the same. The lock lets one of them work, and each migration looks for itself whether it was done meanwhile.
+ * Several processes may migrate at once. The lock admits one of them, and each migration checks whether
+ * it was done meanwhile.
  */
 function script(connection: Connection, { has_schema }: Server): string {
   const place = placeOf(connection, 'migrations');
@@ -90,11 +93,12 @@ function script(connection: Connection, { has_schema }: Server): string {
     end ${tag}`,
   );
   return [
-    // First of all, since a transaction that has looked at anything keeps its isolation. Under a stricter one, those who waited for the lock would not see what the one before has made.
+    // Comes first, because a transaction keeps its isolation level after its first read. Under a stricter
+    // level, a process that waited for the lock would not see the tables of the one before.
     'set transaction isolation level read committed',
     `select set_config('statement_timeout', '0', true), set_config('client_min_messages', 'warning', true)`,
     `select pg_advisory_xact_lock(hashtextextended(${literal(`mcp-session ${connection.schema}`)}, 0))`,
-    // Where it exists nothing is asked for: `if not exists` wants the right to make schemas all the same.
+    // Only if it does not exist: `if not exists` needs the right to create schemas even then.
     ...(has_schema ? [] : [`create schema if not exists ${identifier(connection.schema)}`]),
     `create table if not exists ${place} (name text collate "C" primary key, migrated_at timestamptz not null default now())`,
     ...steps,

@@ -8,52 +8,59 @@ import {
   text,
   type OptionNames,
 } from '@mcp-session/core/backend';
-import { checkEnvironment, checkUrl } from './client/url.ts';
+import { checkEnvironment, checkUrl } from './url.ts';
 
-/** What is used of a postgres.js client; pass what `postgres(…)` returned. */
+/** The part of a postgres.js client that this package uses: pass what `postgres(…)` returned. */
 export interface PostgresClient {
   readonly options: object;
   unsafe(query: string): object;
   listen(channel: string, onNotify: (payload: string) => void, onListen?: () => void): PromiseLike<object>;
 }
 
-/** Where a PostgreSQL backend keeps its data, and how. */
+/** Where and how a PostgreSQL backend stores its data. */
 export interface PostgresBackendOptions {
   /**
    * The database as a URL, `postgres://user:password@host:5432/database?sslmode=require`.
    *
-   * Default: the environment variable `DATABASE_URL`; where that is not set, what postgres.js makes of `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`
-   * and `PGPASSWORD`.
+   * Default: the environment variable `DATABASE_URL`. If it is not set, postgres.js uses `PGHOST`,
+   * `PGPORT`, `PGDATABASE`, `PGUSER` and `PGPASSWORD`.
    */
   readonly url?: string;
   /**
-   * A postgres.js client of your own in place of `url`. It is left open by `close()` and used as it is set up: pool size, timeouts and prepared
-   * statements are yours. It must not rename columns (`transform`).
+   * A postgres.js client of your own instead of `url`. `close()` leaves it open. Pool size, timeouts
+   * and prepared statements stay as you set them. It must not rename columns (`transform`).
    */
   readonly sql?: PostgresClient;
-  /** The schema that holds the tables. Made where it does not exist and the role may make it. Default: `public`. */
+  /** The schema of the tables. It is created if it does not exist and the role may. Default: `public`. */
   readonly schema?: string;
   /**
-   * What the names of tables, indexes and functions begin with: lower-case letters, digits and underscores, no digit first. Stores with different prefixes
-   * share a schema without seeing each other.
+   * Prefix of the names of tables, indexes and functions: lower-case letters, digits and underscores,
+   * no digit first. Stores with different prefixes can share a schema.
    *
    * Default: `mcp_`.
    */
   readonly tablePrefix?: string;
-  /** Most connections of this store, besides the one that listens. Default: `10`. */
+  /** Most connections of this store, not counting the one that listens. Default: `10`. */
   readonly maxConnections?: number;
   /**
-   * How long the server may work on one statement, in milliseconds. Where it does not answer at all, calls fail five seconds later.
+   * How long the server may work on one statement, in milliseconds. If it does not answer at all, the
+   * call fails five seconds later.
    *
    * Default: 10 seconds (`10_000`).
    */
   readonly statementTimeoutMs?: number;
-  /** Whether statements are prepared on the server: `false` for a pooler in transaction mode that cannot (PgBouncer before 1.21). Default: `true`. */
+  /**
+   * Whether statements are prepared on the server. Set `false` behind a pooler in transaction mode that
+   * does not support it (PgBouncer before 1.21).
+   *
+   * Default: `true`.
+   */
   readonly prepare?: boolean;
   /**
-   * Whether tails learn by LISTEN and NOTIFY what other processes append, within milliseconds. `auto`: yes, and the store makes sure that notifications come
-   * through, which they do not behind a pooler in transaction mode; then a process warning says so, and tails poll each second. `on`: yes, without making
-   * sure. `off`: nothing is sent or listened to, and tails poll each second.
+   * Whether LISTEN and NOTIFY wake tails within milliseconds of an append in another process.
+   * `auto`: yes, and the store verifies that notifications arrive. Behind a pooler in transaction mode
+   * they do not; then the process emits a warning and tails poll each second. `on`: yes, without
+   * verification. `off`: tails poll each second.
    *
    * Default: `auto`.
    */
@@ -64,9 +71,9 @@ export interface PostgresBackendOptions {
 export interface PostgresStoreOptions<S extends StateSchemas = StateSchemas>
   extends PostgresBackendOptions, SessionStoreOptions<S> {}
 
-/** How a pool of our own is opened. */
+/** How our own pool is opened. */
 export interface PoolOptions {
-  /** `undefined`: as postgres.js finds it in the environment. */
+  /** `undefined`: postgres.js reads the environment. */
   readonly url: string | undefined;
   readonly maxConnections: number;
   readonly statementTimeoutMs: number;
@@ -81,11 +88,12 @@ export interface ResolvedOptions {
   readonly client: PostgresClient | PoolOptions;
 }
 
-// PostgreSQL cuts names after 63 bytes; the longest that follows is `sessions_by_principal`.
+// PostgreSQL cuts names after 63 bytes, and the longest name after the prefix is
+// `sessions_by_principal`.
 const MAX_PREFIX = 40;
 
-/** Names of {@link PostgresBackendOptions}, and what else they are called. */
-const backendOptions: OptionNames<PostgresBackendOptions> = {
+/** Names of {@link PostgresBackendOptions}, each with names that are mistaken for it. */
+export const backendOptions: OptionNames<PostgresBackendOptions> = {
   url: ['connectionString', 'connection', 'uri', 'dsn', 'databaseUrl', 'host'],
   sql: ['client', 'pool', 'db', 'postgres'],
   schema: ['searchPath', 'namespace'],
@@ -97,14 +105,14 @@ const backendOptions: OptionNames<PostgresBackendOptions> = {
 };
 
 /** Names of {@link PostgresStoreOptions}. */
-const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOptions };
+export const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOptions };
 
 /**
- * @param ofStore Whether options of a store are among them.
+ * @param names The options that are accepted.
  * @throws TypeError or RangeError that names the option.
  */
-export function resolveOptions(options: PostgresBackendOptions, ofStore: boolean): ResolvedOptions {
-  checkOptions(options, ofStore ? storeOptions : backendOptions);
+export function resolveOptions(options: PostgresBackendOptions, names: OptionNames): ResolvedOptions {
+  checkOptions(options, names);
   const schema = text('schema', options.schema, 'public');
   if (schema.includes('\0') || Buffer.byteLength(schema) > 63)
     throw new RangeError(`Option schema is ${JSON.stringify(schema)}, not 1 to 63 bytes`);

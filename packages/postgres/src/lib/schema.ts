@@ -10,15 +10,15 @@ import {
 } from 'kysely';
 
 /**
- * An `int8` as postgres.js gives it: text, unless its owner has asked for something else. All of ours are counts, bytes and milliseconds that a number
- * holds exactly.
+ * An `int8` as postgres.js returns it: text, unless the owner of a borrowed client has changed that. All
+ * of ours are counts, bytes and milliseconds that a number holds exactly.
  */
 export type Int8 = string | number | bigint;
 
 type Int8Column = ColumnType<Int8, number, number>;
 type Int8Default = ColumnType<Int8, number | undefined, number>;
 
-/** Rows of all tables, under the names that queries use: schema and prefix are put before them by {@link placeTables}. */
+/** Rows of all tables, by the names that queries use. {@link placeTables} adds schema and prefix. */
 export interface Tables {
   sessions: SessionsTable;
   state: StateTable;
@@ -29,11 +29,14 @@ export interface Tables {
   tasks: TasksTable;
 }
 
-/** The tables whose rows belong to a session. */
+/** The tables whose rows belong to sessions. */
 export type OwnedTable = 'events' | 'state' | 'tokens' | 'trims';
 
 interface SessionsTable {
-  /** Stands for the session in every other table: 8 bytes where the id would take 37 and more in each row and index. */
+  /**
+   * Refers to the session in every other table, in 8 bytes. The id would take 37 bytes or more in each
+   * row and index.
+   */
   pk: Generated<Int8>;
   id: string;
   kind: string;
@@ -41,22 +44,23 @@ interface SessionsTable {
   created_at: Int8Column;
   touched_at: Int8Column;
   /**
-   * 0 where the session was ended, so that this alone tells whether it is live. A condition on `ended_at` would let the planner take one of the indexes of live
-   * sessions for the one of ids.
+   * 0 after the session was ended, so that this column alone shows whether it is live. With a condition
+   * on `ended_at`, the planner might use an index of live sessions instead of the one of ids.
    */
   expires_at: Int8Column;
   ended_at: ColumnType<Int8 | null, number | undefined, number>;
-  /** When the tombstone of an ended session may go. */
+  /** When the tombstone of an ended session may be removed. */
   purge_at: ColumnType<Int8 | null, number | undefined, number>;
   /**
-   * When a sweep has to look here again, at the latest: a renewal leaves it alone, so that an append changes no indexed column and
-   * its update stays within the page (postgresql.org/docs/current/storage-hot.html).
+   * The latest time at which a sweep must look here again. A renewal does not change it, so an append
+   * changes no indexed column and its update stays within the page
+   * (postgresql.org/docs/current/storage-hot.html).
    */
   sweep_at: Int8Column;
   last_seq: Int8Default;
-  /** Trims take from the front only, so that the log holds exactly the numbers from `trimmed_seq + 1` to `last_seq`. */
+  /** Trims remove from the front only, so the log holds exactly `trimmed_seq + 1` to `last_seq`. */
   trimmed_seq: Int8Default;
-  /** Greatest number among the trims that are no longer remembered by stream. */
+  /** The greatest `trimmed_seq` among forgotten rows of `trims`. */
   forgotten_seq: Int8Default;
   log_bytes: Int8Default;
   state_version: Int8Default;
@@ -84,7 +88,7 @@ interface EventsTable {
   message: string;
 }
 
-/** Tokens of append requests, apart from the events because they outlive a trim. */
+/** Tokens of append requests. They outlive a trim, so they have a table of their own. */
 interface TokensTable {
   session_pk: Int8Column;
   token: string;
@@ -92,30 +96,30 @@ interface TokensTable {
   last_seq: Int8Column;
 }
 
-/** The greatest number that was trimmed of a stream. */
+/** The greatest trimmed number of each stream. */
 interface TrimsTable {
   session_pk: Int8Column;
   stream_id: string;
   trimmed_seq: Int8Column;
 }
 
-/** Random texts that all nodes of a store share, and nobody who may not read its tables. */
+/** Random texts that only roles with access to the tables can read. */
 interface SecretsTable {
   name: string;
   value: string;
 }
 
-/** What a migration has left for the sweeps to do, step by step, in the order of the sessions. Empty but for a time after an upgrade. */
+/** Tasks that a migration leaves to the sweeps. Empty except for some time after an upgrade. */
 interface TasksTable {
   name: string;
-  /** The session up to which it is done. */
+  /** The session up to which the task is done. */
   cursor_pk: Int8Default;
   due_at: Int8Default;
-  /** How often it is done from the beginning, this time included. */
+  /** Remaining rounds over all sessions, including the current one. */
   rounds: number;
 }
 
-/** The tables, to stand in a query that is written as text. */
+/** The tables, for queries that are written as text. */
 export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   sessions: sql.table('sessions'),
   state: sql.table('state'),
@@ -126,7 +130,7 @@ export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   tasks: sql.table('tasks'),
 };
 
-/** Puts schema and prefix before the name of every table of a query. Every other name stays as it is: those of CTEs and aliases. */
+/** Adds schema and prefix to the name of every table in a query. Names of CTEs and aliases stay as they are. */
 export function placeTables(schema: string, prefix: string): KyselyPlugin {
   const transformer = new PlaceTransformer(schema, prefix);
   return {

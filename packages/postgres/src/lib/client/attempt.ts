@@ -1,38 +1,40 @@
 import type { Sql } from 'postgres';
-import type { Client, Lane } from '../client.ts';
+import { disarm, unknownDriver, wasSent, type RunningQuery } from './driver-internals.ts';
+import type { Client, Lane } from './lanes.ts';
 
-/** A query of postgres.js that runs. */
-export type Running = Promise<readonly unknown[]>;
-
-/** What became of an attempt at a statement. */
+/** The outcome of one attempt at a statement. */
 export type Outcome = { readonly rows: readonly unknown[] } | Failure;
 
+/** A failed attempt. */
 export interface Failure {
-  /** Of postgres.js; `busy`: no connection was free in time; `silent`: the server did not answer in time. */
+  /** An error of postgres.js, {@link NO_CONNECTION} or {@link NO_ANSWER}. */
   readonly error: unknown;
-  /** Whether the server may have had the statement. */
+  /** True if the server may have received the statement. */
   readonly sent: boolean;
   readonly lane: Lane | undefined;
 }
 
-/** Stand for the errors that no driver has thrown. */
-export const busy: unique symbol = Symbol('busy');
-export const silent: unique symbol = Symbol('silent');
+/** The failure of a statement that got no connection in time. */
+export const NO_CONNECTION: unique symbol = Symbol('no connection');
+/** The failure of a statement that the server did not answer in time. */
+export const NO_ANSWER: unique symbol = Symbol('no answer');
 
 /**
- * Waits for a connection, sends a statement and waits for its answer, each for so long at the most. A time limit on the server alone is of no use when the server, or
- * the network to it, is what hangs. What waits for its turn is not held against a server: only its own connection is, and it is cut where the answer does not come.
+ * Waits for a connection, sends a statement and waits for its answer, at most `timeoutMs` for each. A
+ * limit on the server alone does not help if the server or the network hangs. Waiting in the queue is
+ * not the server's fault: only a connection that does not answer is cut.
  *
- * @param settle Is called once. It is no promise: the wait for a server is short, and what is done before and after it counts.
+ * @param settle Called once. A callback, because a promise would add turns of the event loop to each
+ * statement.
  */
 export function attempt(
   client: Client,
-  start: (sql: Sql) => Running,
+  start: (sql: Sql) => RunningQuery,
   timeoutMs: number,
   settle: (outcome: Outcome) => void,
 ): void {
   let lane: Lane | undefined;
-  let query: Running | undefined;
+  let query: RunningQuery | undefined;
   let waitedLonger = false;
   let isOver = false;
 
@@ -45,16 +47,16 @@ export function attempt(
   const expire = (): void => {
     if (lane === undefined || query === undefined) {
       withdraw();
-      end({ error: busy, sent: false, lane });
+      end({ error: NO_CONNECTION, sent: false, lane });
     } else if (!wasSent(query)) {
       disarm(query);
-      end({ error: busy, sent: false, lane });
+      end({ error: NO_CONNECTION, sent: false, lane });
     } else if (lane.mayWait && !waitedLonger) {
-      // It may have been sent a moment ago.
+      // The statement may have been sent a moment ago.
       waitedLonger = true;
       timer.refresh();
     } else {
-      end({ error: silent, sent: true, lane });
+      end({ error: NO_ANSWER, sent: true, lane });
       lane.drop();
     }
   };
@@ -66,27 +68,13 @@ export function attempt(
     running.then(
       (rows) => {
         taken.release(true);
-        end({ rows });
+        end(wasSent(running) ? { rows } : { error: unknownDriver(), sent: true, lane: taken });
       },
       (error: unknown) => {
-        const failure = { error, sent: wasSent(running), lane: taken };
-        // It may decide how the connection is used from now on.
-        end(failure);
+        // Before the release, because the caller may decide how the connection is used from now on.
+        end({ error, sent: wasSent(running), lane: taken });
         taken.release(false);
       },
     );
   });
-}
-
-/** Whether a query has left the queue of the pool. postgres.js notes then to which backend it was sent (3.4.9, connection.js, execute). */
-function wasSent(query: Running): boolean {
-  return (query as { readonly state?: unknown }).state !== null;
-}
-
-/**
- * Makes a query harmless that was not sent yet. It is not cancelled: if a new connection is being opened for it, postgres.js would never
- * use that connection for anything (3.4.9, connection.js, ReadyForQuery).
- */
-function disarm(query: Running): void {
-  void Object.assign(query, { strings: ['select 1'], args: [] });
 }

@@ -4,17 +4,17 @@ import { pathToFileURL } from 'node:url';
 import { SessionError } from '@mcp-session/core';
 import type postgres from 'postgres';
 
-/** What postgres.js exports. */
+/** The default export of postgres.js. */
 export type Driver = typeof postgres;
 
-/** The oldest version that will do: what this package knows of its inside is of this one. */
+/** The oldest supported version: driver-internals.ts describes this one. */
 const MIN_VERSION = [3, 4, 9] as const;
 const HINT = 'npm install postgres@^3.4.9';
 
 /**
- * Loads postgres.js, which its users install beside this package.
+ * Loads postgres.js, a peer dependency.
  *
- * @throws SessionError `STORE_UNAVAILABLE` where it is missing or too old.
+ * @throws SessionError `STORE_UNAVAILABLE` if it is missing or too old.
  */
 export async function loadDriver(): Promise<Driver> {
   const { default: driver } = await import('postgres').catch((cause: unknown) => {
@@ -29,7 +29,7 @@ export async function loadDriver(): Promise<Driver> {
   return driver;
 }
 
-/** The version that is installed; `undefined` where the driver is part of a bundle, and in no package of its own. */
+/** The installed version; `undefined` if the driver is bundled and has no package of its own. */
 async function readVersion(): Promise<string | undefined> {
   try {
     const main = pathToFileURL(createRequire(import.meta.url).resolve('postgres'));

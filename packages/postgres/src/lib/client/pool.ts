@@ -1,27 +1,23 @@
 import { connect, type Socket } from 'node:net';
 import type { Options, Sql } from 'postgres';
-import { labelOf, type Client, type Lane, type ParsedOptions } from '../client.ts';
-import type { Driver } from './driver.ts';
 import type { PoolOptions } from '../options.ts';
+import { checkInternals, type ParsedOptions, type UntypedOptions } from './driver-internals.ts';
+import type { Driver } from './driver.ts';
+import { labelOf, type Client, type Lane } from './lanes.ts';
 
-/** How long a new connection may take, in seconds. */
+/** Time limit for opening a connection, in seconds. */
 const CONNECT_TIMEOUT_S = 10;
-/** After so many seconds without use a connection is closed. */
+/** An unused connection is closed after this time, in seconds. */
 const IDLE_TIMEOUT_S = 60;
-/** How often all connections may be replaced because of what one of them said, in milliseconds. */
-const RENEW_EVERY_MS = 1_000;
-
-/** Options of postgres.js that its types leave out (3.4.9, index.js, parseOptions). */
-interface UntypedOptions {
-  readonly max_pipeline: number;
-  readonly socket: (options: ParsedOptions) => Socket;
-}
+/** The shortest time between two replacements of all connections, in milliseconds. */
+const REPLACE_EVERY_MS = 1_000;
 
 type Use = (lane: Lane) => void;
 
 /**
- * Connections of our own. Each is a client of postgres.js with one connection, so that it is known which one a statement is on, and since when: in a pool of postgres.js a statement
- * that waits for its turn looks like one that the server does not answer, and the connection that hangs cannot be told from the others.
+ * Our own pool. Each lane is a client of postgres.js with a single connection, so that we know which
+ * connection a statement uses, and since when. In a pool of postgres.js, a queued statement looks like
+ * one that the server does not answer, and the hanging connection cannot be identified.
  */
 export class Pool implements Client {
   readonly label: string;
@@ -30,15 +26,15 @@ export class Pool implements Client {
   readonly #options: PoolOptions;
   readonly #driver: Driver;
   readonly #lanes: PoolLane[] = [];
-  /** What was used last is used next, so that those that are not needed grow old and are closed. */
+  /** A stack: the lane used last is used next, so that superfluous connections go idle and are closed. */
   readonly #free: PoolLane[] = [];
   readonly #waiting = new Set<Use>();
   readonly #sockets = new Set<Socket>();
   #listening: Sql | undefined;
-  #tellsSettings = true;
-  /** Counts how often connections that were open had to be replaced. */
+  #sendsSettings = true;
+  /** Counts how often the open connections had to be replaced. */
   #generation = 0;
-  #renewedLately = false;
+  #replacedLately = false;
 
   constructor(options: PoolOptions, driver: Driver) {
     this.#options = options;
@@ -48,6 +44,7 @@ export class Pool implements Client {
     const lane = new PoolLane(this);
     this.#lanes.push(lane);
     this.#free.push(lane);
+    checkInternals(lane.sql);
     this.label = labelOf(lane.sql);
   }
 
@@ -58,7 +55,7 @@ export class Pool implements Client {
       this.#waiting.add(use);
       return () => void this.#waiting.delete(use);
     }
-    lane.renew();
+    lane.replaceIfStale();
     use(lane);
     return () => undefined;
   }
@@ -69,14 +66,15 @@ export class Pool implements Client {
   }
 
   async close(): Promise<void> {
-    // Nothing is under way any more. Given time, postgres.js would wait for it: for a connection that was lost under a query (3.4.9, connection.js, end).
+    // No statement is running. With a timeout, postgres.js would still wait for a connection that was
+    // lost during a query (3.4.9, connection.js, end).
     const clients = [...this.#lanes.map(({ sql }) => sql), ...(this.#listening === undefined ? [] : [this.#listening])];
     await Promise.all(clients.map((sql) => sql.end({ timeout: 0 })));
-    // It has said goodbye. If the server is gone, that must not keep the process alive until TCP gives up.
+    // The goodbye is written. If the server is gone, its socket must not keep the process alive.
     for (const socket of this.#sockets) socket.unref();
   }
 
-  /** For its lanes. */
+  /** Called by a lane. Passes it to the next waiting statement. */
   giveBack(lane: PoolLane): void {
     const [next] = this.#waiting;
     if (next === undefined) {
@@ -84,28 +82,28 @@ export class Pool implements Client {
       return;
     }
     this.#waiting.delete(next);
-    lane.renew();
+    lane.replaceIfStale();
     next(lane);
   }
 
-  /** Connections of an earlier one are replaced before they are used again. */
+  /** A connection of an earlier generation is replaced before its next use. */
   get generation(): number {
     return this.#generation;
   }
 
-  get tellsSettings(): boolean {
-    return this.#tellsSettings;
+  get sendsSettings(): boolean {
+    return this.#sendsSettings;
   }
 
   omitSettings(): void {
-    this.#tellsSettings = false;
+    this.#sendsSettings = false;
   }
 
   distrust(): void {
-    if (this.#renewedLately) return;
+    if (this.#replacedLately) return;
     this.#generation++;
-    this.#renewedLately = true;
-    setTimeout(() => (this.#renewedLately = false), RENEW_EVERY_MS).unref();
+    this.#replacedLately = true;
+    setTimeout(() => (this.#replacedLately = false), REPLACE_EVERY_MS).unref();
   }
 
   open(lane?: PoolLane): Sql {
@@ -117,43 +115,44 @@ export class Pool implements Client {
       connect_timeout: CONNECT_TIMEOUT_S,
       idle_timeout: IDLE_TIMEOUT_S,
       max_pipeline: 0,
-      // Its own default waits up to 20 seconds before it tries again.
+      // The default of postgres.js pauses for up to 20 seconds.
       backoff: (attempt) => (0.5 + Math.random() / 2) * Math.min(0.05 * 2 ** attempt, 1),
-      // One query less for each connection. See literals.ts.
+      // Saves a query on each new connection, see literals.ts.
       fetch_types: false,
       onnotice: () => undefined,
       connection: {
         application_name: 'mcp-session',
-        ...(this.#tellsSettings && {
+        ...(this.#sendsSettings && {
           statement_timeout: statementTimeoutMs,
-          // A role or database may have a stricter default. A statement that waits for a row then fails (docs/decisions/038).
+          // Under a stricter default of the role or database, a statement that waits for a row fails
+          // (docs/decisions/038).
           default_transaction_isolation: 'read committed',
         }),
       },
-      // With several hosts, each attempt goes to the next one.
+      // With several hosts, each attempt goes to the next host.
       socket: (parsed) => this.#connect(parsed, attempts++, lane),
     };
     try {
       return url === undefined ? this.#driver(options) : this.#driver(url, options);
     } catch {
-      // Not its own words: see url.ts.
+      // Without the driver's message, see url.ts.
       throw new TypeError(
         'Option url, or a variable PG… of the environment, has a setting that postgres.js does not take',
       );
     }
   }
 
-  // Returned before it is connected: postgres.js loses a connection for good whose socket is refused here (3.4.9, createSocket),
-  // and writes wait in the socket until it is.
+  // Returns the socket before it is connected: postgres.js never recovers a connection whose socket is
+  // refused here (3.4.9, createSocket). Writes wait in the socket meanwhile.
   #connect({ host, port, path }: ParsedOptions, attempts: number, lane: PoolLane | undefined): Socket {
     const index = attempts % host.length;
     const target = { host: host[index] ?? 'localhost', port: port[index] ?? 5432 };
     const socket = path === false ? connect({ ...target, noDelay: true }) : connect(path);
-    // Not by a listener: postgres.js removes those of others when it begins TLS.
+    // Not by a listener: postgres.js removes all listeners when TLS begins.
     for (const old of this.#sockets) if (old.destroyed) this.#sockets.delete(old);
     this.#sockets.add(socket);
     lane?.connecting(socket);
-    // Where postgres.js looks for the name that the server's certificate must have.
+    // postgres.js reads the host name for the server's certificate from the socket.
     return Object.assign(socket, target);
   }
 }
@@ -165,11 +164,11 @@ class PoolLane implements Lane {
   readonly #pool: Pool;
   #socket: Socket | undefined;
   #generation = 0;
-  #tellsSettings: boolean;
+  #sendsSettings: boolean;
 
   constructor(pool: Pool) {
     this.#pool = pool;
-    this.#tellsSettings = pool.tellsSettings;
+    this.#sendsSettings = pool.sendsSettings;
     this.sql = pool.open(this);
   }
 
@@ -178,7 +177,8 @@ class PoolLane implements Lane {
     this.#generation = this.#pool.generation;
     this.mayWait = true;
     this.refusesTls = false;
-    // The whole answer to the request for TLS is one letter (postgresql.org/docs/current/protocol-flow.html, "SSL Session Encryption"). An answer to anything else begins with another one.
+    // The answer to a TLS request is the single letter N or S (postgresql.org/docs/current/protocol-flow.html,
+    // "SSL Session Encryption"). No other message begins with N alone.
     socket.once('data', (bytes: Buffer) => (this.refusesTls = bytes.length === 1 && bytes[0] === 78));
   }
 
@@ -198,16 +198,19 @@ class PoolLane implements Lane {
 
   omitSettings(): boolean {
     this.#pool.omitSettings();
-    return this.#tellsSettings;
+    return this.#sendsSettings;
   }
 
-  /** Puts a new client in the place of one that is not to be used again. Not by its socket: postgres.js would send the next statement before it knows that it is closed. */
-  renew(): void {
+  /**
+   * Replaces a client that must not be used again. Closing only its socket would not do: postgres.js
+   * would send the next statement before it notices.
+   */
+  replaceIfStale(): void {
     const isOld = this.#generation < this.#pool.generation && this.#socket?.destroyed === false;
-    if (!isOld && this.#tellsSettings === this.#pool.tellsSettings) return;
+    if (!isOld && this.#sendsSettings === this.#pool.sendsSettings) return;
     void this.sql.end({ timeout: 0 });
     this.#socket?.unref();
-    this.#tellsSettings = this.#pool.tellsSettings;
+    this.#sendsSettings = this.#pool.sendsSettings;
     this.#socket = undefined;
     this.mayWait = true;
     this.sql = this.#pool.open(this);

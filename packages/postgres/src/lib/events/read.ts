@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { table, type Int8 } from '../schema.ts';
 
-/** Reads sessions' logs page by page. */
-export class Pages {
+/** Reads the logs of sessions, page by page. */
+export class EventReader {
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(connection: Connection) {
@@ -16,7 +16,7 @@ export class Pages {
     const rows = await (query.afterSeq === undefined ? newest : after)({ ...query, now });
     const head = rows[0]?.message;
     if (head === undefined || head === null) return undefined;
-    // Neither the numbers nor the id of a stream hold spaces.
+    // Neither the numbers nor the id of a stream contain spaces.
     const [lastSeq, trimmedSeq, afterStreamId] = head.split(' ');
     const events = toEvents(rows, query);
     const isNewest = query.afterSeq === undefined;
@@ -30,7 +30,7 @@ export class Pages {
   }
 }
 
-/** What follows the head, up to the limit or to the first one that has no room. */
+/** The rows after the head, up to the limit or to the first row without room. */
 function toEvents(rows: readonly SelectedEvent[], { limit, streamId = '' }: EventQuery): EventRow[] {
   const events: EventRow[] = [];
   for (let index = 1; index < rows.length && index <= limit; index++) {
@@ -45,9 +45,9 @@ function toEvents(rows: readonly SelectedEvent[], { limit, streamId = '' }: Even
 interface SelectedEvent {
   readonly seq: Int8;
   readonly created_at: Int8;
-  /** Of the first row: where the log stands. `null`: there is no room for it. */
+  /** In the first row, the head. `null`: the event has no room in the page. */
   readonly message: string | null;
-  /** Only where the page is one of the whole log. */
+  /** Selected only for a page of the whole log. */
   readonly stream_id?: string;
 }
 
@@ -68,25 +68,28 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
 }
 
 /**
- * Where the log stands and the events after it, as rows of one shape: what costs most of a large page is what the driver does for each column of each row.
+ * The head of the log (its numbers and the stream of the cursor) in the first row, then the events, in
+ * rows of one shape: most of the cost of a large page is the driver's work per column and row.
  *
- * The parts of the `union all` come in their order: PostgreSQL runs them one after the other unless it runs them in parallel, which it does not with what reads a CTE
+ * The parts of the `union all` keep their order: PostgreSQL runs them one after another unless in
+ * parallel, and it runs nothing in parallel that reads a CTE
  * (postgresql.org/docs/current/parallel-safety.html).
  *
- * Sums over the rows cost the server as much again as reading them, so they are made only where the log holds more bytes than a page may: of
- * the two selections of events, one is never run.
+ * Sums over the rows cost the server as much as reading them, so they are computed only if the log has
+ * more bytes than a page may have. One of the two selections of events never runs.
  */
 function select(query: Page, ofOneStream: boolean, isNewest: boolean) {
   const { sessionId, streamId, afterSeq, limit, maxBytes, now } = query;
   const direction = isNewest ? sql`desc` : sql`asc`;
-  // The log holds every number between its ends, so that it is known where a page of all of it ends. Whatever plan is chosen then reads no more than the page.
+  // The log has every number between its ends, so the end of a page of the whole log is known. Any
+  // plan then reads no more than the page.
   const beyond = isNewest
     ? sql`session.last_seq - ${limit}::int8`
     : sql`greatest(session.trimmed_seq, ${afterSeq}::int8)`;
   const within = ofOneStream ? sql`and stream_id = ${streamId}` : sql`and seq <= ${beyond} + ${limit}::int8 + 1`;
   const start = isNewest && ofOneStream ? sql`` : sql`and seq > ${beyond}`;
   const stream = ofOneStream ? sql`` : sql`, stream_id`;
-  // One row more than the limit tells whether there is more.
+  // One row more than the limit shows that there are more.
   const events = sql`
     select seq, created_at, bytes, message ${stream} from ${table.events}
     where session_pk = session.pk ${within} ${start}

@@ -1,15 +1,10 @@
-import type { TrimBound } from '@mcp-session/core/backend';
+import { FORGET_EVERY, REMEMBERED_TRIMS, type TrimBound } from '@mcp-session/core/backend';
 import { sql } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { table, type Int8 } from '../schema.ts';
 
-/** Streams of a session whose trims are remembered at least. */
-const REMEMBERED_STREAMS = 10_000;
-/** How many events are trimmed between two looks at what can be forgotten: at the most so many streams more are remembered. */
-const FORGET_EVERY = 1_000;
-
-/** Trims sessions' logs. */
-export class Trims {
+/** Trims the logs of sessions. */
+export class EventTrimmer {
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(connection: Connection) {
@@ -24,8 +19,9 @@ export class Trims {
 
 function prepare(connection: Connection) {
   return {
-    // Walks the log from its oldest event for as long as a bound is exceeded by what would remain. The log holds every number between its ends, so that `last_seq - seq + 1`
-    // events remain before one is taken. What was appended while the statement waited for the lock is not seen by it and stays.
+    // Walks the log from its oldest event and stops at the first event that the bound keeps. The log has
+    // every number between its ends, so `last_seq - seq + 1` events are left before an event is taken.
+    // The statement does not see, and keeps, events that were appended while it waited for the lock.
     trim: connection.writing(
       (_, bound: TrimBound & { readonly sessionId: string; readonly now: number }) => sql<{ count: Int8 }>`
         with session as materialized (
@@ -58,14 +54,14 @@ function prepare(connection: Connection) {
           from session, lateral (
             select trimmed_seq from ${table.trims}
             where session_pk = session.pk
-            order by trimmed_seq desc offset ${sql.lit(REMEMBERED_STREAMS)} limit 1
+            order by trimmed_seq desc offset ${sql.lit(REMEMBERED_TRIMS)} limit 1
           ) as old
           where (select max(seq) from taken) / ${sql.lit(FORGET_EVERY)} > session.trimmed_seq / ${sql.lit(FORGET_EVERY)}
         ), forgotten as (
           delete from ${table.trims} as trim using session
           where trim.session_pk = session.pk and trim.trimmed_seq <= (select trimmed_seq from forgettable)
             and not exists (select from taken where taken.stream_id = trim.stream_id)
-        ), moved as (
+        ), trimmed as (
           update ${table.sessions} as trimmed set
             trimmed_seq = (select max(seq) from taken),
             log_bytes = session.log_bytes - (select sum(bytes) from taken),

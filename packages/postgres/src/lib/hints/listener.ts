@@ -3,43 +3,46 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Connection } from '../connection.ts';
 import type { Seal } from './seal.ts';
 
-/** How long a notification to ourselves may take, from when the server has it, before we take it that none comes through, in milliseconds. */
-const PROOF_TIMEOUT_MS = 5_000;
-/** How long until what could not be tried is tried again, in milliseconds. */
+/** Time limit for our own notification, from when the server has it, in milliseconds. */
+const PROBE_TIMEOUT_MS = 5_000;
+/** Pause after a failed attempt to listen or to notify, in milliseconds. */
 const RETRY_MS = 1_000;
-/** How long until it is looked again whether notifications come through by now, in milliseconds. */
+/** Pause before the next attempt if notifications do not arrive, in milliseconds. */
 const LOOK_AGAIN_MS = 300_000;
 
-/** What a listener is given. */
-export interface Listening {
-  /** Whether it makes sure that notifications come through. */
-  readonly proves: boolean;
+/** What a listener needs from its owner. */
+export interface ListenerOptions {
+  /** Whether to verify that notifications arrive. */
+  readonly verifies: boolean;
   seal(): Promise<Seal>;
-  /** Notifies by the pool. Resolves when the server has it. */
+  /** Sends a notification through the pool. Resolves when the server has it. */
   notify(channel: string, payload: string): Promise<void>;
-  /** Is given what another node has said. */
-  hear(text: string): void;
+  /** Called with the text of another node's notification. */
+  receive(text: string): void;
 }
 
 /**
- * Listens until it is stopped. postgres.js listens on a connection of its own, and again when that is lost, also where the first attempt failed.
+ * Listens until it is stopped. postgres.js listens on a connection of its own, and listens again after
+ * that is lost, also if the first attempt failed.
  *
- * Behind a pooler in transaction mode, LISTEN is accepted and nothing ever comes: it belongs to a connection of the server's that others use now. The proof is a
- * notification of our own. Only one that the server has taken and that does not come back proves anything: a pool that is busy, or a server that is away, does not.
+ * Behind a pooler in transaction mode, LISTEN succeeds but nothing ever arrives, because the server's
+ * connection that listens is given to others. A notification to ourselves probes for that. The probe
+ * fails only if the server has accepted the notification and it does not arrive: a busy pool or an
+ * unreachable server says nothing about the pooler.
  */
 export class Listener {
   readonly #connection: Connection;
-  readonly #given: Listening;
+  readonly #options: ListenerOptions;
   readonly #stop = new AbortController();
-  #proof: { readonly payload: string; readonly arrived: () => void } | undefined;
+  #probe: { readonly payload: string; readonly arrived: () => void } | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(connection: Connection, given: Listening) {
+  constructor(connection: Connection, options: ListenerOptions) {
     this.#connection = connection;
-    this.#given = given;
+    this.#options = options;
   }
 
-  /** @returns Resolves when it listens, or has tried to. */
+  /** Resolves after the first attempt to listen. */
   start(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#running = this.#run(resolve);
@@ -51,12 +54,12 @@ export class Listener {
     await this.#running;
   }
 
-  async #run(begun: () => void): Promise<void> {
+  async #run(started: () => void): Promise<void> {
     const { signal } = this.#stop;
     let warned = false;
     while (!signal.aborted) {
-      const pauseMs = await this.#listen(begun);
-      begun();
+      const pauseMs = await this.#listen(started);
+      started();
       if (pauseMs === LOOK_AGAIN_MS && !warned) {
         warned = true;
         process.emitWarning(
@@ -68,29 +71,33 @@ export class Listener {
     }
   }
 
-  /** Listens until it is stopped or nothing comes through. @returns How long to wait before the next attempt, in milliseconds. */
-  async #listen(begun: () => void): Promise<number> {
+  /**
+   * Listens until it is stopped or the probe fails.
+   *
+   * @returns The pause before the next attempt, in milliseconds.
+   */
+  async #listen(started: () => void): Promise<number> {
     const { signal } = this.#stop;
     const { promise: over, resolve: end } = Promise.withResolvers<number>();
     const stop = (): void => end(0);
     signal.addEventListener('abort', stop, { once: true });
     try {
-      const seal = await this.#given.seal();
+      const seal = await this.#options.seal();
       if (signal.aborted) return 0;
-      const hear = (payload: string): void => {
-        if (payload === this.#proof?.payload) this.#proof.arrived();
+      const receive = (payload: string): void => {
+        if (payload === this.#probe?.payload) this.#probe.arrived();
         const text = seal.open(payload);
-        if (text !== undefined) this.#given.hear(text);
+        if (text !== undefined) this.#options.receive(text);
       };
-      const prove = async (): Promise<void> => {
-        if (this.#given.proves && !(await this.#prove(seal.channel))) end(LOOK_AGAIN_MS);
+      const verify = async (): Promise<void> => {
+        if (this.#options.verifies && !(await this.#notificationsArrive(seal.channel))) end(LOOK_AGAIN_MS);
       };
-      // Each time that it listens, since another server or pooler may have taken the place of the one before.
-      const listening = this.#connection.client.listen(seal.channel, hear, () => void prove());
+      // Verifies after each reconnection, because it may have reached another server or pooler.
+      const listening = this.#connection.client.listen(seal.channel, receive, () => void verify());
       const channel = await this.#connection.bounded(listening).catch(() => undefined);
-      begun();
+      started();
       const pauseMs = await over;
-      // The connection may be lost at this very moment, and then it does not listen either.
+      // If this fails, the connection is lost and does not listen either.
       if (channel !== undefined) await this.#connection.bounded(channel.unlisten()).catch(() => undefined);
       return pauseMs;
     } catch {
@@ -100,31 +107,31 @@ export class Listener {
     }
   }
 
-  /** @returns Whether notifications come through, as far as is known. */
-  async #prove(channel: string): Promise<boolean> {
-    if (this.#proof !== undefined) return true;
+  /** @returns `false` if the probe has failed; `true` if it has arrived or could not be made. */
+  async #notificationsArrive(channel: string): Promise<boolean> {
+    if (this.#probe !== undefined) return true;
     const { signal } = this.#stop;
-    // Of no node: others do not hear it.
+    // It names no node, so other nodes ignore it.
     const payload = ` ${randomUUID()}`;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#proof = { payload, arrived: resolve };
+    this.#probe = { payload, arrived: resolve };
     try {
       while (!signal.aborted) {
-        const sent = await this.#given.notify(channel, payload).then(
+        const sent = await this.#options.notify(channel, payload).then(
           () => true,
           () => false,
         );
-        const arrived = await Promise.race([promise.then(() => true), this.#wait(sent ? PROOF_TIMEOUT_MS : RETRY_MS)]);
+        const arrived = await Promise.race([promise.then(() => true), this.#wait(sent ? PROBE_TIMEOUT_MS : RETRY_MS)]);
         if (arrived === true) return true;
         if (sent) return signal.aborted;
       }
       return true;
     } finally {
-      this.#proof = undefined;
+      this.#probe = undefined;
     }
   }
 
-  /** Ends early, and without an error, when the listener is stopped. Keeps no process alive. */
+  /** Ends early, without an error, when the listener is stopped. Does not keep the process alive. */
   async #wait(ms: number): Promise<void> {
     await wait(ms, undefined, { ref: false, signal: this.#stop.signal }).catch(() => undefined);
   }

@@ -5,18 +5,22 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Keeps what notifications say to the nodes of a store. PostgreSQL has no rights on channels: every role of the database can listen to any, and send on it
- * (postgresql.org/docs/current/sql-notify.html), while the id of a session opens it.
+ * Encrypts notifications for the nodes of one store. PostgreSQL has no permissions on channels: every
+ * role of the database can listen and send on any (postgresql.org/docs/current/sql-notify.html), and a
+ * session id may be all that a client needs to use the session.
  */
 export class Seal {
-  /** The channel. Its name follows from the secret too, so that who cannot read that has nowhere to listen and nothing to send again. */
+  /**
+   * The channel. Its name derives from the secret too, so a role that cannot read the secret finds
+   * nothing to listen to and nothing to replay.
+   */
   readonly channel: string;
   readonly #secret: string;
   readonly #node: string;
   readonly #ownKey: Buffer;
   #count = 0;
 
-  /** @param node Names this process among all that have the secret, in a word that no other one has ever used. */
+  /** @param node A word without spaces that identifies this backend and is never used again. */
   constructor(secret: string, node: string) {
     this.#secret = secret;
     this.#node = node;
@@ -24,27 +28,27 @@ export class Seal {
     this.#ownKey = this.#keyOf(node);
   }
 
-  /** @returns The text as others can read it that have the secret, behind the name of this node. */
-  close(text: string): string {
-    // Counted, not random: with a key of its own for each node, no two texts ever have the same.
+  /** @returns The name of this node and the encrypted text. */
+  seal(text: string): string {
+    // A counter, because each node has its own key, so no nonce repeats.
     const nonce = Buffer.alloc(NONCE_BYTES);
     nonce.writeUIntBE(++this.#count, NONCE_BYTES - 6, 6);
     const cipher = createCipheriv(CIPHER, this.#ownKey, nonce);
-    const closed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return `${this.#node} ${closed.toString('base64')}`;
+    const sealed = Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    return `${this.#node} ${sealed.toString('base64')}`;
   }
 
-  /** @returns What another node has said; `undefined` where it is of this one, or of nobody who has the secret. */
+  /** @returns The text of another node; `undefined` if it is from this node or was not sealed with the secret. */
   open(payload: string): string | undefined {
-    const [node = '', sealed = ''] = payload.split(' ');
-    const closed = Buffer.from(sealed, 'base64');
-    if (node === this.#node || closed.length < NONCE_BYTES + TAG_BYTES) return undefined;
-    const decipher = createDecipheriv(CIPHER, this.#keyOf(node), closed.subarray(0, NONCE_BYTES), {
+    const [node = '', text = ''] = payload.split(' ');
+    const sealed = Buffer.from(text, 'base64');
+    if (node === this.#node || sealed.length < NONCE_BYTES + TAG_BYTES) return undefined;
+    const decipher = createDecipheriv(CIPHER, this.#keyOf(node), sealed.subarray(0, NONCE_BYTES), {
       authTagLength: TAG_BYTES,
     });
-    decipher.setAuthTag(closed.subarray(-TAG_BYTES));
+    decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
     try {
-      return decipher.update(closed.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+      return decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
     } catch {
       return undefined;
     }

@@ -5,13 +5,13 @@ import { literal, placeOf } from '../literals.ts';
 import { table, type Tables } from '../schema.ts';
 import { tasks } from '../sweep/upkeep.ts';
 
-// What each migration makes, as statements of the body of a PL/pgSQL block. One that was released is never changed.
+// The statements of each migration, for the body of a PL/pgSQL block. A released migration never changes.
 
 export interface Compilable {
   compile(): CompiledQuery;
 }
 
-// Compared byte by byte, as the ids are promised to be, and faster than by the rules of a language.
+// Compared byte by byte, as the contract promises for ids, and faster than by the rules of a language.
 const bytewise = sql`text collate "C"`;
 
 const ofLive = [sql.ref('ended_at'), 'is', null] as const;
@@ -20,8 +20,8 @@ export function initial(connection: Connection): readonly Compilable[] {
   const { queries, tablePrefix } = connection;
   const { schema } = queries;
   const createIndex = (name: string) => schema.createIndex(`${tablePrefix}${name}`);
-  // Without foreign keys: each new event would look its session up again and lock it once more. Every statement that writes a row holds the lock on its session, and
-  // a session goes after all that is its own.
+  // Without foreign keys: each new event would look up and lock its session once more. Every statement
+  // that writes a row holds the lock on its session, and a session is removed after its rows.
   const createOwned = (name: keyof Tables) =>
     schema.createTable(name).addColumn('session_pk', 'int8', (column) => column.notNull());
 
@@ -39,10 +39,11 @@ export function initial(connection: Connection): readonly Compilable[] {
       .addColumn('kind', bytewise, (column) => column.notNull())
       .addColumn('principal', bytewise)
       .addColumn('profile', 'text', (column) => column.notNull())
-      // Each append makes a new version of the row. There is room for it in the same page, and a profile of some size is kept elsewhere, so that it is not copied.
+      // Each append makes a new version of the row. The fill factor leaves room for it in the same page,
+      // and the tuple target moves a large profile out of the row, so that it is not copied.
       .modifyEnd(sql`with (fillfactor = 70, toast_tuple_target = 256)`),
 
-    // No column of these is changed by an append, by state or by a renewal.
+    // No append, state write or renewal changes a column of these indexes.
     createIndex('sessions_by_kind')
       .on('sessions')
       .columns(['kind', 'id'])
@@ -85,8 +86,8 @@ export function initial(connection: Connection): readonly Compilable[] {
       .addPrimaryKeyConstraint(`${tablePrefix}trim_key`, ['session_pk', 'stream_id']),
     createIndex('trims_by_seq').on('trims').columns(['session_pk', 'trimmed_seq']),
 
-    // Most sessions are small and few are large. By the average, the planner would rather fetch all of a session and sort or filter it than read a page of it in the order
-    // of the index that is made for it.
+    // Most sessions are small and few are large. With the average `n_distinct` the planner sorts a whole
+    // session instead of reading one page in index order.
     ...[table.events, table.trims].map((name) =>
       raw(connection, sql`alter table ${name} alter column session_pk set (n_distinct = 200)`),
     ),
@@ -95,7 +96,7 @@ export function initial(connection: Connection): readonly Compilable[] {
   ];
 }
 
-/** The key of the hints, and what sweeps have to mend of what the versions before have left. */
+/** The secret of the hints, and the tasks that let sweeps repair what older versions have left. */
 export function sweeping(connection: Connection): readonly Compilable[] {
   const { schema } = connection.queries;
   const { sessions, events, secrets, tasks: left } = table;
@@ -110,12 +111,12 @@ export function sweeping(connection: Connection): readonly Compilable[] {
       .$call(counters('cursor_pk', 'due_at'))
       .addColumn('rounds', 'int4', (column) => column.notNull()),
     ...['secrets', 'tasks'].map((made) => grantAsOnSessions(connection, made)),
-    // Each holds 122 random bits of the source that keys are made of (postgresql.org/docs/current/functions-uuid.html).
+    // Each has 122 bits from a cryptographic source (postgresql.org/docs/current/functions-uuid.html).
     raw(
       connection,
       sql`insert into ${secrets} (name, value) values ('hints', gen_random_uuid()::text || gen_random_uuid()::text)`,
     ),
-    // Twice, a day apart: nodes of the version before may go on for a while. In a new database there is nothing to mend.
+    // Two rounds, a day apart: nodes of the old version may run for a while. A new database needs none.
     ...tasks.map((name) =>
       raw(
         connection,
@@ -126,7 +127,7 @@ export function sweeping(connection: Connection): readonly Compilable[] {
   ];
 }
 
-/** Gives everybody the rights on a new table that they have on that of the sessions: default privileges may not have been set. */
+/** Grants the rights on the sessions table for a new table too, because default privileges may be missing. */
 function grantAsOnSessions(connection: Connection, made: string): Compilable {
   const grant = `grant %s on ${placeOf(connection, made)} to %s`;
   return raw(

@@ -4,18 +4,16 @@ import type {
   ProfileChange,
   ProfileResult,
   SessionAsker,
-  SessionPage,
-  SessionPageQuery,
-  SessionQuery,
   SessionRow,
 } from '@mcp-session/core/backend';
-import { sql, type ExpressionBuilder, type RawBuilder, type Selectable } from 'kysely';
+import { sql, type ExpressionBuilder, type Selectable } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { textArray } from '../literals.ts';
 import { table, type Int8, type Tables } from '../schema.ts';
+import { isLive, renewal } from './renewal.ts';
 
-/** The operations on sessions' records. */
-export class Sessions {
+/** Creates, reads and changes the record of one session. */
+export class SessionRecords {
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(connection: Connection) {
@@ -50,28 +48,9 @@ export class Sessions {
     return rows.length === 1;
   }
 
-  async list({ kind, principal, afterId = '', limit }: SessionPageQuery, now: number): Promise<SessionPage> {
-    const found = await this.#listing(principal).page({ kind, principal, afterId, limit: limit + 1 });
-    const page = found.slice(0, limit);
-    const more = found.length > limit;
-    // Expired ones are left out here rather than in the query: a page then costs the same however many wait for a sweep.
-    const rows = page.filter((row) => Number(row.expires_at) > now).map(toSession);
-    return { rows, more, nextAfterId: more ? page.at(-1)?.id : undefined };
-  }
-
-  async count({ kind, principal }: SessionQuery, now: number): Promise<number> {
-    const [row] = await this.#listing(principal).count({ kind, principal, now });
-    return Number(row?.count);
-  }
-
   async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
     const rows = await this.#statements.heads({ ids: textArray(ids), now });
     return new Map(rows.map((row) => [row.id, { lastSeq: Number(row.last_seq), expiresAt: Number(row.expires_at) }]));
-  }
-
-  #listing(principal: SessionQuery['principal']) {
-    if (principal === undefined) return this.#statements.anyones;
-    return principal === null ? this.#statements.nobodys : this.#statements.principals;
   }
 }
 
@@ -99,12 +78,13 @@ function prepare(connection: Connection) {
       queries.selectFrom('sessions').select(columns).where(isLive(id, now)),
     ),
 
-    // Compared here, so that the profile of somebody else's session is not even read.
+    // The query compares the principal, so the profile of another user's session is never read.
     readFor: connection.reading((queries, asked: ById & SessionAsker) =>
       queries.selectFrom('sessions').select(columns).where(isLive(asked.id, asked.now)).where(isOf(asked)),
     ),
 
-    // The lock comes first, and with it the row as it is then: of two updates that expect the same version, the second sees what the first one wrote.
+    // `for update` locks the row and reads it as it is then, so that of two updates which expect the
+    // same version, the second sees the version that the first has written.
     update: connection.writing((queries, change: ById & ProfileChange) =>
       queries
         .with('found', (cte) =>
@@ -114,7 +94,11 @@ function prepare(connection: Connection) {
           cte
             .updateTable('sessions')
             .from('found')
-            .set({ profile: change.profile, version: sql`found.version + 1`, ...renewal(change) })
+            .set({
+              profile: change.profile,
+              version: sql`found.version + 1`,
+              ...renewal(table.sessions, sql`${change.expiresAt}::int8`, change.now),
+            })
             .whereRef('sessions.pk', '=', 'found.pk')
             .where('found.version', '=', change.expectedVersion)
             .returning('sessions.version'),
@@ -125,13 +109,17 @@ function prepare(connection: Connection) {
     ),
 
     touch: connection.writing((queries, touch: ById & { readonly expiresAt: number }) =>
-      queries.updateTable('sessions').set(renewal(touch)).where(isLive(touch.id, touch.now)).returning('pk'),
+      queries
+        .updateTable('sessions')
+        .set(renewal(table.sessions, sql`${touch.expiresAt}::int8`, touch.now))
+        .where(isLive(touch.id, touch.now))
+        .returning('pk'),
     ),
 
     end: connection.writing((queries, { id, purgeAt, now }: ById & { readonly purgeAt: number }) =>
       queries
         .updateTable('sessions')
-        // Profile and principal go at once: a tombstone keeps the id taken, and nothing of its user.
+        // A tombstone only keeps the id taken. It holds no data of the user.
         .set({ ended_at: now, expires_at: 0, purge_at: purgeAt, sweep_at: 0, principal: null, profile: '' })
         .where(isLive(id, now))
         .returning('pk'),
@@ -143,49 +131,11 @@ function prepare(connection: Connection) {
           select id, last_seq, expires_at from ${table.sessions}
           where id = any(${ids}::text[]) and expires_at > ${now}`,
     ),
-
-    anyones: prepareListing(connection, 'anyone'),
-    principals: prepareListing(connection, 'principal'),
-    nobodys: prepareListing(connection, 'nobody'),
   };
 }
 
-interface Filter {
-  readonly kind: string;
-  readonly principal: string | null | undefined;
-}
-
-// One query for each, since the planner does not look for `is not distinct from` in an index.
-function prepareListing(connection: Connection, whose: 'anyone' | 'principal' | 'nobody') {
-  return {
-    page: connection.reading(
-      (queries, { kind, principal, afterId, limit }: Filter & { readonly afterId: string; readonly limit: number }) =>
-        queries
-          .selectFrom('sessions')
-          .select(columns)
-          .where('kind', '=', kind)
-          .$if(whose === 'principal', (query) => query.where('principal', '=', principal ?? ''))
-          .$if(whose === 'nobody', (query) => query.where('principal', 'is', null))
-          .where('ended_at', 'is', null)
-          .where('id', '>', afterId)
-          .orderBy('id')
-          .limit(limit),
-    ),
-
-    count: connection.reading((queries, { kind, principal, now }: Filter & { readonly now: number }) =>
-      queries
-        .selectFrom('sessions')
-        .select((row) => row.fn.countAll<Int8>().as('count'))
-        .where('kind', '=', kind)
-        .$if(whose === 'principal', (query) => query.where('principal', '=', principal ?? ''))
-        .$if(whose === 'nobody', (query) => query.where('principal', 'is', null))
-        .where('ended_at', 'is', null)
-        .where('expires_at', '>', now),
-    ),
-  };
-}
-
-const columns = [
+/** The columns that make a {@link SessionRow}. */
+export const columns = [
   'sessions.pk',
   'sessions.id',
   'sessions.kind',
@@ -198,28 +148,12 @@ const columns = [
   'sessions.last_seq',
 ] as const;
 
-function isLive(id: string, now: number) {
-  return (row: ExpressionBuilder<Tables, 'sessions'>) => row.and([row('id', '=', id), row('expires_at', '>', now)]);
-}
-
 function isOf({ kind, principal }: SessionAsker) {
   return (row: ExpressionBuilder<Tables, 'sessions'>) =>
     row.and([row('kind', '=', kind), row.or([row('principal', 'is', null), row('principal', '=', principal)])]);
 }
 
-/** What a write that may renew its session sets. `greatest` passes over null, which stands for no renewal. */
-function renewal({ expiresAt, now }: { readonly expiresAt: number | undefined; readonly now: number }): {
-  readonly expires_at: RawBuilder<number>;
-  readonly touched_at: RawBuilder<number>;
-} {
-  const { sessions } = table;
-  return {
-    expires_at: sql`greatest(${sessions}.expires_at, ${expiresAt}::int8)`,
-    touched_at: sql`case when ${expiresAt}::int8 is null then ${sessions}.touched_at else greatest(${sessions}.touched_at, ${now}) end`,
-  };
-}
-
-function toSession(row: Selected): SessionRow {
+export function toSession(row: Selected): SessionRow {
   return {
     id: row.id,
     kind: row.kind,

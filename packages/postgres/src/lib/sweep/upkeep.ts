@@ -2,15 +2,15 @@ import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { table, type OwnedTable } from '../schema.ts';
 
-/** How long after a task was done it is done again, in milliseconds: nodes of the version before may go on for a while. */
+/** Pause between two rounds of a task, in milliseconds: nodes of the old version may run for a while. */
 const AGAIN_MS = 86_400_000;
 
 const owned: readonly OwnedTable[] = ['events', 'state', 'tokens', 'trims'];
 
-/** What a migration leaves to be done by sweeps (docs/decisions/039): by the name of the task. */
+/** Names of the tasks that a migration leaves to the sweeps (docs/decisions/039). */
 export const tasks: readonly string[] = [...owned.map(orphansOf), 'tombstones'];
 
-/** Mends what older versions have left in the tables, a bounded step at a time. */
+/** Repairs what older versions have left in the tables, in bounded steps. */
 export class Upkeep {
   readonly #tasks: ReturnType<typeof prepare>;
 
@@ -18,12 +18,12 @@ export class Upkeep {
     this.#tasks = prepare(connection);
   }
 
-  /** @returns Whether nothing is left to do now. */
+  /** @returns True if nothing is left to do now. */
   async step(limit: number, now: number): Promise<boolean> {
     const due = await this.#tasks.due({ now });
     const name = due[0]?.name;
     if (name === undefined) return true;
-    // One of a later version is not ours, and is done by nodes that know it.
+    // A task of a newer version is done by the nodes that know it.
     const task = this.#tasks.byName.get(name);
     const [step] = task === undefined ? [] : await task({ limit, now });
     return due.length === 1 && step?.finished !== false;
@@ -54,8 +54,9 @@ function orphansOf(name: OwnedTable): string {
 }
 
 /**
- * One step of a task, made of the CTEs of its own: `walked` holds the sessions that it has come past, fewer than the limit at the end, and `room` tells whether there was more to do with
- * them than the limit allows: then the next step begins at the same place. Of two nodes, one takes the step and the other one finds nothing.
+ * One step of a task, around the CTEs of `work`: `walked` has the sessions of this step, fewer than the
+ * limit at the end of the task. `room.is_full` is true if they need more work than the limit allows;
+ * then the next step begins at the same place. If two nodes try at once, one finds nothing.
  */
 function prepareTask(connection: Connection, name: string, work: (step: Step) => RawBuilder<unknown>) {
   return connection.writing(
@@ -67,13 +68,13 @@ function prepareTask(connection: Connection, name: string, work: (step: Step) =>
       ), ${work(step)}, outcome as materialized (
         select task.*, room.is_full, not room.is_full and (select count(*) from walked) < ${step.limit}::int8 as is_over
         from task, room
-      ), moved as (
+      ), advanced as (
         update ${table.tasks} as kept set
           cursor_pk = case when is_over then 0 when is_full then kept.cursor_pk else (select max(pk) from walked) end,
           due_at = case when is_over then ${step.now}::int8 + ${sql.lit(AGAIN_MS)} else kept.due_at end,
           rounds = kept.rounds - case when is_over then 1 else 0 end
         from outcome where kept.name = outcome.name and not (is_over and outcome.rounds <= 1)
-      ), gone as (
+      ), finished as (
         delete from ${table.tasks} as kept using outcome where kept.name = outcome.name and is_over and outcome.rounds <= 1
       )
       select is_over as finished from outcome`,
@@ -81,8 +82,9 @@ function prepareTask(connection: Connection, name: string, work: (step: Step) =>
 }
 
 /**
- * Removes rows of sessions that are not there. It goes from session to session by the index of the table itself, whatever each of them holds.
- * A row that is seen while its session is not has none: a session is seen at the latest with its first row, and no `pk` is given twice.
+ * Removes rows whose session no longer exists. It walks from session to session by the index of the
+ * table itself. A row that is visible without its session is an orphan: a session becomes visible no
+ * later than its first row, and no `pk` is used twice.
  */
 function orphans(name: OwnedTable): (step: Step) => RawBuilder<unknown> {
   const next = (after: RawBuilder<unknown>) =>
@@ -102,15 +104,15 @@ function orphans(name: OwnedTable): (step: Step) => RawBuilder<unknown> {
     ), room as materialized (select count(*) >= ${limit}::int8 as is_full from chosen)`;
 }
 
-/** Takes from the tombstones of ended sessions what is left of their owners. */
+/** Removes data of the user from the tombstones of ended sessions. */
 function tombstones({ limit }: Step): RawBuilder<unknown> {
   return sql`walked as materialized (
-      select session.pk, session.ended_at is not null and (session.principal is not null or session.profile <> '') as tells_of_user
+      select session.pk, session.ended_at is not null and (session.principal is not null or session.profile <> '') as has_user_data
       from task, lateral (
         select pk, ended_at, principal, profile from ${table.sessions} where pk > task.cursor_pk order by pk limit ${limit}
       ) as session
     ), cleared as (
       update ${table.sessions} set principal = null, profile = ''
-      where pk = any(array(select pk from walked where tells_of_user)) and ended_at is not null
+      where pk = any(array(select pk from walked where has_user_data)) and ended_at is not null
     ), room as materialized (select false as is_full)`;
 }

@@ -1,4 +1,4 @@
-import type { SessionPage, SessionPageQuery, SessionQuery } from '@mcp-session/core/backend';
+import { takeSessions, type SessionPage, type SessionPageQuery, type SessionQuery } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import { columns, toSession } from './record.ts';
 
@@ -12,12 +12,10 @@ export class SessionList {
 
   list({ kind, principal, afterId = '', limit }: SessionPageQuery, now: number): SessionPage {
     const found = this.#of(principal).page.all({ kind, principal: principal ?? null, afterId, limit: limit + 1 });
-    const page = found.slice(0, limit);
-    const more = found.length > limit;
+    const page = takeSessions(found, limit);
     // Expired sessions are dropped here, not in the query. A page then costs the same however many
     // sessions wait for a sweep.
-    const rows = page.filter((row) => row.expires_at > now).map(toSession);
-    return { rows, more, nextAfterId: more ? page.at(-1)?.id : undefined };
+    return { ...page, rows: page.rows.filter((row) => row.expires_at > now).map(toSession) };
   }
 
   count({ kind, principal }: SessionQuery, now: number): number {

@@ -1,10 +1,11 @@
-// Whatever is wrong with an address is said here, and never by what would parse it: the errors of `URL` hold all of what they were given. No message holds any part
-// of it, since what was meant to be the password can be in every part.
+// All messages about an address are written here. Errors of `URL` quote their whole input. No message
+// of ours quotes any part, because a mistyped password can end up in every part.
 
 /**
  * Checks the URL of a database.
  *
- * A character of the password that is not percent-encoded can end it, so that its rest becomes the host, the path or the fragment. What can come of that alone is refused.
+ * A special character in a password that is not percent-encoded ends the password, and its rest
+ * becomes the host, the path or the fragment. URLs that can only result from that are refused.
  *
  * @param whose Names the option or the variable.
  * @throws TypeError
@@ -17,7 +18,7 @@ export function checkUrl(whose: string, url: unknown): string {
   return url;
 }
 
-/** Checks what postgres.js takes from the environment for what is not in the URL. @throws TypeError */
+/** Checks the variables from which postgres.js fills gaps of the URL. @throws TypeError */
 export function checkEnvironment(variables: Readonly<Record<string, string | undefined>>): void {
   const { PGHOST: host, PGPORT: port, PGDATABASE: database } = variables;
   const refuse = (name: string, what: string): never => {
@@ -38,7 +39,7 @@ function isUrl(url: string): boolean {
   } catch {
     return false;
   }
-  // postgres.js splits several hosts by itself and parses the rest.
+  // postgres.js splits several hosts itself and parses the rest.
   return [first, ...more].every(isHost) && URL.canParse(url.replace(hosts, first));
 }
 
