@@ -122,7 +122,8 @@ it(
     holder.release();
     const outcomes = await Promise.all(waiting);
     const committed = outcomes.filter((outcome) => outcome?.status === 'committed');
-    // The one without an expected version, and of the other two the one that was first, if it was ahead of that one.
+    // The one without an expected version, and of the other two the one that was first, if it was
+    // ahead of that one.
     expect(outcomes[2]?.status).toBe('committed');
     const versions = new Set(committed.map((outcome) => outcome?.status === 'committed' && outcome.version));
     expect(versions).toEqual(new Set(committed.map((_, index) => index + 2)));

@@ -8,7 +8,10 @@ import { expect, it, onTestFinished } from 'vitest';
 
 const entry = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 
-/** What opening a store says where the driver is as `find` has it: JavaScript that gives the URL of a module, or throws. */
+/**
+ * What opening a store says where the driver is as `find` has it: JavaScript that gives the URL of
+ * a module, or throws.
+ */
 async function open(find: string): Promise<string> {
   const hooks = `import { registerHooks } from 'node:module';
     const find = ${find};

@@ -78,7 +78,10 @@ describe('a connection that is cut', () => {
   });
 });
 
-/** Core tries again itself where the outcome is unknown. What was refused before it was sent is the caller's to try again. */
+/**
+ * Core tries again itself where the outcome is unknown. What was refused before it was sent is the
+ * caller's to try again.
+ */
 async function appendUntilDone(call: () => Promise<unknown>): Promise<unknown> {
   for (;;) {
     try {
@@ -105,7 +108,8 @@ describe('a server that hangs', () => {
       expect(outcome).toMatchObject({ reason: { name: 'SessionError', retryable: true, code: /UNAVAILABLE|BUSY/ } });
     expect(outcomes[0]).toMatchObject({ reason: { code: 'STORE_UNAVAILABLE', outcomeUnknown: true } });
     expect(outcomes[1]).toMatchObject({ reason: { outcomeUnknown: false } });
-    // There are two connections: the others never left the pool, and must not be written when it is their turn at last.
+    // There are two connections: the others never left the pool, and must not be written when it is
+    // their turn at last.
     expect(outcomes[4]).toMatchObject({ reason: { code: 'STORE_BUSY', outcomeUnknown: false } });
     proxy.resume();
     await append(backend, 'hanging-0');

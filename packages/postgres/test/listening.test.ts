@@ -12,7 +12,10 @@ function collectWarnings(): readonly string[] {
   return warnings;
 }
 
-/** How many connections to the test's server listen, as it tells them: the last statement of each was `listen`. */
+/**
+ * How many connections to the test's server listen, as it tells them: the last statement of each
+ * was `listen`.
+ */
 async function listeners(sql: ReturnType<typeof connect>, schema: string): Promise<number> {
   const [row] = await sql<{ count: string }[]>`
     select count(*) from pg_stat_activity where application_name = ${schema} and query ilike 'listen%'`;

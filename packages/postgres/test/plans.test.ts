@@ -12,7 +12,10 @@ const tasks = ['orphans_events', 'orphans_state', 'orphans_tokens', 'orphans_tri
 /** Rows that a statement may look at, unless it says in its name how many it needs. */
 const MAX_ROWS = 40;
 
-/** Fills the tables as a store would. Without the indexes of the events it goes twice as fast, but then they would be younger than the data. */
+/**
+ * Fills the tables as a store would. Without the indexes of the events it goes twice as fast, but
+ * then they would be younger than the data.
+ */
 async function fill(sql: Sql): Promise<void> {
   await sql.unsafe(`
     insert into mcp_sessions (id, kind, principal, created_at, touched_at, expires_at, sweep_at, last_seq, log_bytes, state_keys, state_bytes, state_version, profile)
@@ -57,7 +60,9 @@ function* nodes(plan: Plan): Generator<Plan> {
   for (const child of plan.Plans ?? []) yield* nodes(child);
 }
 
-/** What this connection has read so far, also inside of functions: scans of whole tables, and rows. */
+/**
+ * What this connection has read so far, also inside of functions: scans of whole tables, and rows.
+ */
 async function counters(sql: Sql): Promise<{ readonly scans: number; readonly rows: number }> {
   const [sums] = await sql<{ scans: string; rows: string }[]>`
     select sum(seq_scan) as scans, sum(seq_tup_read + idx_tup_fetch) as rows
@@ -65,7 +70,10 @@ async function counters(sql: Sql): Promise<{ readonly scans: number; readonly ro
   return { scans: Number(sums?.scans), rows: Number(sums?.rows) };
 }
 
-/** Runs a statement and takes it back: its plan, the scans of whole tables that it made in functions too, and how many rows it looked at. */
+/**
+ * Runs a statement and takes it back: its plan, the scans of whole tables that it made in functions
+ * too, and how many rows it looked at.
+ */
 async function explain(sql: Sql, { text, parameters }: Statement, mode: 'generic' | 'custom') {
   const literals = parameters.map((value) => (value === null ? 'null' : `'${String(value).replaceAll("'", "''")}'`));
   const reserved = await sql.reserve();

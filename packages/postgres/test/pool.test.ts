@@ -14,7 +14,8 @@ it(
     await holder`begin`;
     await holder`select from mcp_sessions where id = 'held' for update`;
     const waiting = Array.from({ length: 4 }, (_, n) => append(backend, `token-${n}`, ['s'], 'held'));
-    // One connection is free again each time that one of the others gives up, and it is of use to others meanwhile.
+    // One connection is free again each time that one of the others gives up, and it is of use to
+    // others meanwhile.
     const free = Array.from({ length: 40 }, async (_, n) => {
       await wait(250 * n);
       return await append(backend, `free-${n}`, ['s'], 'free');

@@ -71,7 +71,8 @@ it('a tail in another process has an event within 50 ms by notifications', { tim
   }
   await child.succeed();
   const sorted = delaysMs.toSorted((a, b) => a - b);
-  // A machine that is busy with other tests may hold up single ones. Polling alone would take half a second for most.
+  // A machine that is busy with other tests may hold up single ones. Polling alone would take half
+  // a second for most.
   expect(sorted[24]).toBeLessThan(50);
   expect(sorted[39]).toBeLessThan(100);
 });

@@ -3,7 +3,10 @@ import { createPostgresStore } from '@mcp-session/postgres';
 import { expect, it, onTestFinished } from 'vitest';
 import { connect, newRole } from './support/schemas.ts';
 
-/** What a role, a database or a server can have by default, as far from what PostgreSQL has as it goes. Those of one group bear with each other. */
+/**
+ * What a role, a database or a server can have by default, as far from what PostgreSQL has as it
+ * goes. Those of one group bear with each other.
+ */
 const groups: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'how values are written': {
     array_nulls: 'off',
@@ -132,7 +135,8 @@ it.each(Object.keys(groups))('%s: what a role has by default changes nothing', {
   let now = Date.now();
   const clock = () => now;
   const options = { schema: role, sweep: false, clock } as const;
-  // Two that open it at once, one of them with a client whose connections bring no settings of ours.
+  // Two that open it at once, one of them with a client whose connections bring no settings of
+  // ours.
   const stores = await Promise.all([
     createPostgresStore({ ...options, url }),
     createPostgresStore({ ...options, sql: connect(url, { max: 4 }) }),

@@ -10,7 +10,10 @@ async function downgrade(sql: Sql): Promise<void> {
   await sql`delete from mcp_migrations where name = '0002-sweeping'`;
 }
 
-/** What sweeps of that version left: rows of sessions that are gone, between those of sessions that are not. */
+/**
+ * What sweeps of that version left: rows of sessions that are gone, between those of sessions that
+ * are not.
+ */
 async function leaveBehind(sql: Sql, count: number): Promise<void> {
   const gone = `select pk + 1000000 as pk from mcp_sessions union select 1000000 - k from generate_series(1, ${count}) k`;
   await sql.unsafe(`insert into mcp_events (session_pk, seq, created_at, bytes, stream_id, message)
@@ -61,7 +64,8 @@ it('what sweeps of older versions left is removed in steps, and what lives stays
   expect(await left(sql)).toBe(0);
   expect(await sql`select count(*)::int4 as count from mcp_events`).toEqual([{ count: 100 }]);
 
-  // Nodes of the version before may have gone on for a while: it is done once more a day later, and then no more.
+  // Nodes of the version before may have gone on for a while: it is done once more a day later, and
+  // then no more.
   await leaveBehind(sql, 5);
   expect(await backend.sweep(20, DAY_MS)).toEqual({ ids: [], done: true });
   expect(await left(sql)).toBe(55 * 33);

@@ -62,7 +62,10 @@ function median(samples: readonly number[]): number {
   return samples.toSorted((a, b) => a - b)[samples.length >>> 1] ?? 0;
 }
 
-/** How many times as much the operation takes on the large store, sampled in turn so that the noise of the machine meets both. */
+/**
+ * How many times as much the operation takes on the large store, sampled in turn so that the noise
+ * of the machine meets both.
+ */
 async function growth(stores: readonly SessionBackend[], operation: (store: SessionBackend) => Promise<void>) {
   const samples = stores.map(() => [] as number[]);
   for (let round = 0; round < 150; round++)

@@ -5,7 +5,10 @@ import { expect, it, onTestFinished } from 'vitest';
 import { newFile } from './support/files.ts';
 
 const KILLS = 50;
-/** Processes that write at the same time, each killed in its turn: there is always one left, so that locks are met as they were left behind. */
+/**
+ * Processes that write at the same time, each killed in its turn: there is always one left, so that
+ * locks are met as they were left behind.
+ */
 const WRITERS = 2;
 
 it(

@@ -5,7 +5,8 @@ import { translateError } from '../src/lib/errors.ts';
 import { newFile } from './support/files.ts';
 
 describe('what an error says', () => {
-  // Constructed, because no input of ours makes SQLite say these. better-sqlite3 throws them as they are here.
+  // Constructed, because no input of ours makes SQLite say these. better-sqlite3 throws them as
+  // they are here.
   it.each([
     [
       'SQLITE_MISMATCH',

@@ -83,7 +83,8 @@ describe('opening a file', () => {
   it('waits for the lock that the switch to WAL needs, as long as the busy timeout says', async () => {
     const path = await newFile();
     const other = openDatabase(path);
-    // In the rollback journal a reader holds off the switch, and SQLite does not wait for it by itself.
+    // In the rollback journal a reader holds off the switch, and SQLite does not wait for it by
+    // itself.
     other.exec('create table anything (a); begin; select * from anything');
     const start = performance.now();
     const opening = createSqliteBackend({ path, busyTimeoutMs: 50 });
@@ -184,7 +185,6 @@ describe('options', () => {
   it.each([
     [{ file: 'x.db' }, TypeError, 'Unknown option file; did you mean path?'],
     [{ busyTimeout: 5 }, TypeError, 'Unknown option busyTimeout; did you mean busyTimeoutMs?'],
-    [{ ttl: 5 }, TypeError, 'Unknown option ttl; did you mean ttlMs?'],
     ['x.db', TypeError, 'Options are a string, not an object'],
     [null, TypeError, 'Options are null, not an object'],
     [{ path: 7 }, TypeError, 'Option path'],
@@ -214,6 +214,13 @@ describe('options', () => {
       await expect(opening).rejects.toThrow(text);
     }
     expect(existsSync('mcp-sessions.db')).toBe(false);
+  });
+
+  it('of a store are refused by the backend alone, and suggested to the store', async () => {
+    await expect(createSqliteBackend({ ttlMs: 1 } as object)).rejects.toThrow('Unknown option ttlMs');
+    const opening = createSqliteStore({ ttl: 5 } as object);
+    await expect(opening).rejects.toBeInstanceOf(TypeError);
+    await expect(opening).rejects.toThrow('Unknown option ttl; did you mean ttlMs?');
   });
 
   it('of the store itself are passed on', async () => {

@@ -67,7 +67,8 @@ it(
     const session = await store.create();
     const message = { text: 'x'.repeat(200) };
 
-    // Noise of the machine can only be met by measuring again. A sweep that leaves no room does so each time.
+    // Noise of the machine can only be met by measuring again. A sweep that leaves no room does so
+    // each time.
     const rounds: number[] = [];
     while (rounds.length < 5 && !rounds.some((worst) => worst < 100)) {
       const backlog = await Promise.all(Array.from({ length: 50 }, () => store.create({ ttlMs: 60_000 })));

@@ -25,7 +25,17 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
   ],
   'packages/conformance': [['requirements'], ['*'], ['cases'], ['generated'], ['cases.ts'], ['describe.ts']],
   'packages/sqlite': [['client'], ['*'], ['sessions'], ['events', 'state'], ['backend.ts'], ['create-store.ts']],
-  'packages/postgres': [['*'], ['events'], ['sessions'], ['state'], ['backend.ts'], ['create-store.ts']],
+  'packages/postgres': [
+    ['url.ts'],
+    ['options.ts'],
+    ['client'],
+    ['*'],
+    ['hints', 'sessions', 'sweep'],
+    ['migrate'],
+    ['hints.ts', 'migrate.ts', 'sweep.ts', 'state', 'events'],
+    ['backend.ts'],
+    ['create-store.ts'],
+  ],
   'packages/http': [
     ['runtime'],
     ['protocol'],

@@ -55,7 +55,8 @@ export class PostgresBackend implements SessionBackend {
     this.capabilities = {
       shared: true,
       durable: true,
-      // PostgreSQL accepts 1 GB. This much can be serialized without blocking the event loop for long.
+      // PostgreSQL accepts 1 GB. This much can be serialized without blocking the event loop for
+      // long.
       maxEventBytes: 16_777_216,
       maxValueBytes: 16_777_216,
       // This many take a few milliseconds under the locks of their sessions.

@@ -14,7 +14,8 @@ export async function connect({ client, schema, tablePrefix }: ResolvedOptions):
 
 /** Wraps a client of the caller. It stays open, and its connections are its owner's. */
 function borrow(client: PostgresClient): Client {
-  // `PostgresClient` describes only a part of a client. `resolveOptions` has checked that it is one.
+  // `PostgresClient` describes only a part of a client. `resolveOptions` has checked that it is
+  // one.
   const sql = client as Sql;
   checkInternals(sql);
   const lane: Lane = {

@@ -18,7 +18,9 @@ import { placeTables, type Tables } from './schema.ts';
 
 /** How long after the server's own time limit its answer may arrive, in milliseconds. */
 const GRACE_MS = 5_000;
-/** How long a statement may take on a borrowed client, whose timeout is unknown, in milliseconds. */
+/**
+ * How long a statement may take on a borrowed client, whose timeout is unknown, in milliseconds.
+ */
 const BORROWED_TIMEOUT_MS = 60_000;
 /** Attempts at a statement that the database rolls back because of a concurrent one. */
 const CONFLICT_ATTEMPTS = 20;
@@ -90,7 +92,10 @@ export class Connection {
     });
   }
 
-  /** Waits for the running statements, which end in bounded time, and closes the client if it is ours. */
+  /**
+   * Waits for the running statements, which end in bounded time, and closes the client if it is
+   * ours.
+   */
   async close(): Promise<void> {
     await Promise.allSettled(this.#running);
     await this.client.close();
@@ -152,8 +157,8 @@ export class Connection {
     if (isReadOnly(error)) lane?.distrust();
     // PgBouncer refuses the whole connection for a startup parameter (ignore_startup_parameters).
     if (isRefusedParameter(error) && lane?.omitSettings() === true) return 0;
-    // The statement is fine and nothing was written. Under a stricter isolation level, which a borrowed
-    // client may have, any two statements on one session can conflict.
+    // The statement is fine and nothing was written. Under a stricter isolation level, which a
+    // borrowed client may have, any two statements on one session can conflict.
     if (isConflict(error) && attempts < CONFLICT_ATTEMPTS)
       return Math.random() * Math.min(2 ** attempts, CONFLICT_PAUSE_MS);
     return undefined;

@@ -15,9 +15,9 @@ import {
  * nodes can open the same one.
  *
  * @throws SessionError `STORE_UNAVAILABLE` if the server does not answer, is too old or has no such
- * database; `STORE_DENIED` if it refuses the password or the role lacks a right; `STORE_READ_ONLY` if
- * tables have to be created on a replica; `STORE_SCHEMA_TOO_NEW` if a newer version of this package
- * has migrated it.
+ * database; `STORE_DENIED` if it refuses the password or the role lacks a right; `STORE_READ_ONLY`
+ * if tables have to be created on a replica; `STORE_SCHEMA_TOO_NEW` if a newer version of this
+ * package has migrated it.
  * @throws TypeError or RangeError that names an option.
  */
 export async function createPostgresStore<const S extends StateSchemas = StateSchemas>(
@@ -30,8 +30,8 @@ export async function createPostgresStore<const S extends StateSchemas = StateSc
  * Opens the backend alone, for `createSessionStore` or for the conformance kit. It connects at its
  * first call, and its `migrate()` creates the tables.
  *
- * @throws TypeError or RangeError that names an option. SessionError `STORE_UNAVAILABLE` if the driver
- * is missing or too old.
+ * @throws TypeError or RangeError that names an option. SessionError `STORE_UNAVAILABLE` if the
+ * driver is missing or too old.
  */
 export async function createPostgresBackend(options: PostgresBackendOptions = {}): Promise<SessionBackend> {
   return open(options, backendOptions);
@@ -39,8 +39,8 @@ export async function createPostgresBackend(options: PostgresBackendOptions = {}
 
 /**
  * Creates or migrates the tables and closes: a step before a deploy, with a role that may create
- * tables. Stores that are open on the old version keep working. Options of a store are accepted too,
- * so that one object configures both.
+ * tables. Stores that are open on the old version keep working. Options of a store are accepted
+ * too, so that one object configures both.
  *
  * @throws The same as {@link createPostgresStore}.
  */

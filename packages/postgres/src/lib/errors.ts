@@ -3,15 +3,18 @@ import { NO_ANSWER, NO_CONNECTION } from './client/attempt.ts';
 
 /** The database that an error is about. */
 export interface Subject {
-  /** Names the database for operators. Messages never contain it, because tools pass them on to clients. */
+  /**
+   * Names the database for operators. Messages never contain it, because tools pass them on to
+   * clients.
+   */
   readonly label: string;
 }
 
 /** Facts about the failed statement and its connection. */
 export interface Circumstances {
   /**
-   * True if a write was sent. If the connection is lost before its answer, it may have been committed.
-   * Any other failure means that it was rolled back.
+   * True if a write was sent. If the connection is lost before its answer, it may have been
+   * committed. Any other failure means that it was rolled back.
    */
   readonly writes?: boolean;
   readonly refusesTls?: boolean | undefined;
@@ -21,7 +24,9 @@ interface Meaning extends Omit<SessionErrorOptions, 'cause' | 'outcomeUnknown' |
   readonly code: SessionErrorCode;
   /** Follows the words "Session store". */
   readonly text: string;
-  /** True if the statement may have been committed although this error came instead of its answer. */
+  /**
+   * True if the statement may have been committed although this error came instead of its answer.
+   */
   readonly cutOff?: boolean;
 }
 
@@ -105,8 +110,8 @@ const unprepared: Meaning = {
   text: 'does not keep prepared statements, as behind a pooler in transaction mode; set the option prepare to false',
 };
 
-// SQLSTATEs (postgresql.org/docs/current/errcodes-appendix.html), codes of postgres.js, and codes of
-// Node's sockets. Two characters stand for all codes of a class that are not listed in full.
+// SQLSTATEs (postgresql.org/docs/current/errcodes-appendix.html), codes of postgres.js, and codes
+// of Node's sockets. Two characters stand for all codes of a class that are not listed in full.
 const meanings: Record<string, Meaning> = {
   ECONNREFUSED: unreachable,
   EHOSTUNREACH: unreachable,
@@ -169,7 +174,9 @@ const meanings: Record<string, Meaning> = {
   XX002: damaged,
 };
 
-/** Turns an error of the driver, {@link NO_CONNECTION} or {@link NO_ANSWER} into a `SessionError`. */
+/**
+ * Turns an error of the driver, {@link NO_CONNECTION} or {@link NO_ANSWER} into a `SessionError`.
+ */
 export function translateError(
   error: unknown,
   { label: store }: Subject,
@@ -203,8 +210,8 @@ function meaningOf(error: unknown, driverCode: string, refusesTls: boolean): Mea
 }
 
 /**
- * True if a statement was waiting for a locked row when its time ran out, so that only one session is
- * affected. The server says "while locking tuple (0,1) in relation …" in its own language
+ * True if a statement was waiting for a locked row when its time ran out, so that only one session
+ * is affected. The server says "while locking tuple (0,1) in relation …" in its own language
  * (XactLockTableWaitErrorCb in PostgreSQL's lmgr.c).
  */
 function waitedForRow(error: unknown): boolean {
@@ -216,7 +223,9 @@ export function isReadOnly(error: unknown): boolean {
   return codeOf(error) === '25006';
 }
 
-/** True if a concurrent statement forced a rollback (`serialization_failure`, `deadlock_detected`). */
+/**
+ * True if a concurrent statement forced a rollback (`serialization_failure`, `deadlock_detected`).
+ */
 export function isConflict(error: unknown): boolean {
   return meanings[codeOf(error)] === conflicting;
 }

@@ -8,13 +8,13 @@ import { table } from './schema.ts';
  * The functions that append and write state where one plain statement is not enough. The migrations
  * create them (docs/decisions/027).
  *
- * A statement sees all tables as of its start, except for rows that it locks. If it waits for the lock
- * of a session, it would look for tokens, compare versions and count keys as of before the other's
- * commit. In a function, each statement sees the tables as of its own start: the first one locks, and
- * the next ones see what the previous holder of the lock has committed.
+ * A statement sees all tables as of its start, except for rows that it locks. If it waits for the
+ * lock of a session, it would look for tokens, compare versions and count keys as of before the
+ * other's commit. In a function, each statement sees the tables as of its own start: the first one
+ * locks, and the next ones see what the previous holder of the lock has committed.
  *
- * They run with the rights of the caller. A migration that changes the arguments or results of one must
- * create another under a new name, because nodes of the old version still call the old one.
+ * They run with the rights of the caller. A migration that changes the arguments or results of one
+ * must create another under a new name, because nodes of the old version still call the old one.
  */
 export function functions({ schema, tablePrefix }: Connection): readonly RawBuilder<unknown>[] {
   const named = (name: string) => sql.id(schema, `${tablePrefix}${name}`);

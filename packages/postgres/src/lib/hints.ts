@@ -22,8 +22,9 @@ const RETRY_MS = 1_000;
 type OnHint = (sessionId: string) => void;
 
 /**
- * Tells other nodes by NOTIFY which sessions have new events or have ended, and listens for the same.
- * A notification carries only sealed ids; receivers read the log. A node ignores its own notifications.
+ * Tells other nodes by NOTIFY which sessions have new events or have ended, and listens for the
+ * same. A notification carries only sealed ids; receivers read the log. A node ignores its own
+ * notifications.
  */
 export class Hints {
   readonly #connection: Connection;
@@ -56,9 +57,9 @@ export class Hints {
 
   /**
    * Sends a hint, after the commit and not in it: a commit that notifies takes a lock on the whole
-   * database (PreCommit_Notify in PostgreSQL's async.c). The first hint goes at once. Hints that come
-   * while it is sent, and for a moment after, share the next notification. Otherwise a busy node would
-   * send one for each append, which takes half of the server's time.
+   * database (PreCommit_Notify in PostgreSQL's async.c). The first hint goes at once. Hints that
+   * come while it is sent, and for a moment after, share the next notification. Otherwise a busy
+   * node would send one for each append, which takes half of the server's time.
    */
   send(sessionId: string): void {
     if (!this.enabled) return;
@@ -148,8 +149,8 @@ export class Hints {
   }
 
   /**
-   * Passes on the first hint of a session at once, and all that come in the pause after it as one, so
-   * that other nodes cannot make this one read without end.
+   * Passes on the first hint of a session at once, and all that come in the pause after it as one,
+   * so that other nodes cannot make this one read without end.
    */
   #receive(sessionId: string): void {
     if (this.#passedOn.has(sessionId)) {

@@ -1,5 +1,6 @@
-// Arrays go to the server as text. To serialize them, postgres.js needs a query for the types of the
-// database on each new connection (its option fetch_types), which a borrowed client may have turned off.
+// Arrays go to the server as text. To serialize them, postgres.js needs a query for the types of
+// the database on each new connection (its option fetch_types), which a borrowed client may have
+// turned off.
 //
 // No array has a null: the server reads one only while its setting array_nulls is on, the default.
 
@@ -23,7 +24,10 @@ export function numberArray(values: readonly number[]): string {
   return `{${values.join(',')}}`;
 }
 
-/** A `bytea` of a text as UTF-8. Pass it as `text` and cast it, because postgres.js would serialize a `bytea` itself. */
+/**
+ * A `bytea` of a text as UTF-8. Pass it as `text` and cast it, because postgres.js would serialize
+ * a `bytea` itself.
+ */
 export function utf8(value: string): string {
   return `\\x${Buffer.from(value, 'utf8').toString('hex')}`;
 }
@@ -34,8 +38,9 @@ export function utf8Array(values: readonly string[]): string {
 }
 
 /**
- * Texts for `string_to_table`, joined by a separator that none of them contains. Messages are long and
- * full of quotes: as an array they take the client thirty times as long and the server twice as long.
+ * Texts for `string_to_table`, joined by a separator that none of them contains. Messages are long
+ * and full of quotes: as an array they take the client thirty times as long and the server twice as
+ * long.
  */
 export function separated(values: readonly string[]): { readonly joined: string; readonly separator: string } {
   let separator = '\u0001';

@@ -5,10 +5,16 @@ import { initial, sweeping, type Compilable } from './migrate/tables.ts';
 
 /** The oldest server version that the tests run on. */
 const MIN_SERVER_VERSION = 15;
-/** Time limit for all migrations, in milliseconds: tables may be large, and another process may be migrating. */
+/**
+ * Time limit for all migrations, in milliseconds: tables may be large, and another process may be
+ * migrating.
+ */
 const TIMEOUT_MS = 600_000;
 
-/** The migrations of this version, in order. Another name in the database comes from a newer version. */
+/**
+ * The migrations of this version, in order. Another name in the database comes from a newer
+ * version.
+ */
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
   '0001-initial': initial,
   '0002-sweeping': sweeping,
@@ -22,8 +28,8 @@ interface Server {
 }
 
 /**
- * Creates or migrates the tables. If nothing is to be done it only reads, so a role without the right
- * to create tables is enough.
+ * Creates or migrates the tables. If nothing is to be done it only reads, so a role without the
+ * right to create tables is enough.
  *
  * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_UNAVAILABLE` if the server is too old.
  */
@@ -47,7 +53,8 @@ async function inspect(connection: Connection): Promise<Server> {
       `Session store is on PostgreSQL ${version}; @mcp-session/postgres needs ${MIN_SERVER_VERSION} or newer`,
       { store: label },
     );
-  // A database in SQL_ASCII stores any bytes unchanged (postgresql.org/docs/current/multibyte.html).
+  // A database in SQL_ASCII stores any bytes unchanged
+  // (postgresql.org/docs/current/multibyte.html).
   if (server.encoding !== 'UTF8' && server.encoding !== 'SQL_ASCII')
     throw new SessionError(
       'STORE_UNAVAILABLE',
@@ -73,12 +80,13 @@ async function countDone(connection: Connection): Promise<number> {
 
 /**
  * All pending migrations as one message: PostgreSQL runs the statements of a simple query in one
- * transaction (postgresql.org/docs/current/protocol-flow.html, "Multiple Statements in a Simple Query").
- * So no transaction stays open across round trips, no connection has to be reserved, and there is no
- * `begin`, which postgres.js can send on a connection that it has not reserved (porsager/postgres#823).
+ * transaction (postgresql.org/docs/current/protocol-flow.html, "Multiple Statements in a Simple
+ * Query"). So no transaction stays open across round trips, no connection has to be reserved, and
+ * there is no `begin`, which postgres.js can send on a connection that it has not reserved
+ * (porsager/postgres#823).
  *
- * Several processes may migrate at once. The lock admits one of them, and each migration checks whether
- * it was done meanwhile.
+ * Several processes may migrate at once. The lock admits one of them, and each migration checks
+ * whether it was done meanwhile.
  */
 function script(connection: Connection, { has_schema }: Server): string {
   const place = placeOf(connection, 'migrations');
@@ -93,8 +101,9 @@ function script(connection: Connection, { has_schema }: Server): string {
     end ${tag}`,
   );
   return [
-    // Comes first, because a transaction keeps its isolation level after its first read. Under a stricter
-    // level, a process that waited for the lock would not see the tables of the one before.
+    // Comes first, because a transaction keeps its isolation level after its first read. Under a
+    // stricter level, a process that waited for the lock would not see the tables of the one
+    // before.
     'set transaction isolation level read committed',
     `select set_config('statement_timeout', '0', true), set_config('client_min_messages', 'warning', true)`,
     `select pg_advisory_xact_lock(hashtextextended(${literal(`mcp-session ${connection.schema}`)}, 0))`,

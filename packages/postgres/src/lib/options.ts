@@ -27,15 +27,19 @@ export interface PostgresBackendOptions {
    */
   readonly url?: string;
   /**
-   * A postgres.js client of your own instead of `url`. `close()` leaves it open. Pool size, timeouts
-   * and prepared statements stay as you set them. It must not rename columns (`transform`).
+   * A postgres.js client of your own instead of `url`. `close()` leaves it open. Pool size,
+   * timeouts and prepared statements stay as you set them. It must not rename columns
+   * (`transform`).
    */
   readonly sql?: PostgresClient;
-  /** The schema of the tables. It is created if it does not exist and the role may. Default: `public`. */
+  /**
+   * The schema of the tables. It is created if it does not exist and the role may. Default:
+   * `public`.
+   */
   readonly schema?: string;
   /**
-   * Prefix of the names of tables, indexes and functions: lower-case letters, digits and underscores,
-   * no digit first. Stores with different prefixes can share a schema.
+   * Prefix of the names of tables, indexes and functions: lower-case letters, digits and
+   * underscores, no digit first. Stores with different prefixes can share a schema.
    *
    * Default: `mcp_`.
    */
@@ -43,24 +47,24 @@ export interface PostgresBackendOptions {
   /** Most connections of this store, not counting the one that listens. Default: `10`. */
   readonly maxConnections?: number;
   /**
-   * How long the server may work on one statement, in milliseconds. If it does not answer at all, the
-   * call fails five seconds later.
+   * How long the server may work on one statement, in milliseconds. If it does not answer at all,
+   * the call fails five seconds later.
    *
    * Default: 10 seconds (`10_000`).
    */
   readonly statementTimeoutMs?: number;
   /**
-   * Whether statements are prepared on the server. Set `false` behind a pooler in transaction mode that
-   * does not support it (PgBouncer before 1.21).
+   * Whether statements are prepared on the server. Set `false` behind a pooler in transaction mode
+   * that does not support it (PgBouncer before 1.21).
    *
    * Default: `true`.
    */
   readonly prepare?: boolean;
   /**
    * Whether LISTEN and NOTIFY wake tails within milliseconds of an append in another process.
-   * `auto`: yes, and the store verifies that notifications arrive. Behind a pooler in transaction mode
-   * they do not; then the process emits a warning and tails poll each second. `on`: yes, without
-   * verification. `off`: tails poll each second.
+   * `auto`: yes, and the store verifies that notifications arrive. Behind a pooler in transaction
+   * mode they do not; then the process emits a warning and tails poll each second. `on`: yes,
+   * without verification. `off`: tails poll each second.
    *
    * Default: `auto`.
    */

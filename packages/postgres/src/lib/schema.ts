@@ -10,15 +10,17 @@ import {
 } from 'kysely';
 
 /**
- * An `int8` as postgres.js returns it: text, unless the owner of a borrowed client has changed that. All
- * of ours are counts, bytes and milliseconds that a number holds exactly.
+ * An `int8` as postgres.js returns it: text, unless the owner of a borrowed client has changed
+ * that. All of ours are counts, bytes and milliseconds that a number holds exactly.
  */
 export type Int8 = string | number | bigint;
 
 type Int8Column = ColumnType<Int8, number, number>;
 type Int8Default = ColumnType<Int8, number | undefined, number>;
 
-/** Rows of all tables, by the names that queries use. {@link placeTables} adds schema and prefix. */
+/**
+ * Rows of all tables, by the names that queries use. {@link placeTables} adds schema and prefix.
+ */
 export interface Tables {
   sessions: SessionsTable;
   state: StateTable;
@@ -34,8 +36,8 @@ export type OwnedTable = 'events' | 'state' | 'tokens' | 'trims';
 
 interface SessionsTable {
   /**
-   * Refers to the session in every other table, in 8 bytes. The id would take 37 bytes or more in each
-   * row and index.
+   * Refers to the session in every other table, in 8 bytes. The id would take 37 bytes or more in
+   * each row and index.
    */
   pk: Generated<Int8>;
   id: string;
@@ -44,16 +46,17 @@ interface SessionsTable {
   created_at: Int8Column;
   touched_at: Int8Column;
   /**
-   * 0 after the session was ended, so that this column alone shows whether it is live. With a condition
-   * on `ended_at`, the planner might use an index of live sessions instead of the one of ids.
+   * 0 after the session was ended, so that this column alone shows whether it is live. With a
+   * condition on `ended_at`, the planner might use an index of live sessions instead of the one of
+   * ids.
    */
   expires_at: Int8Column;
   ended_at: ColumnType<Int8 | null, number | undefined, number>;
   /** When the tombstone of an ended session may be removed. */
   purge_at: ColumnType<Int8 | null, number | undefined, number>;
   /**
-   * The latest time at which a sweep must look here again. A renewal does not change it, so an append
-   * changes no indexed column and its update stays within the page
+   * The latest time at which a sweep must look here again. A renewal does not change it, so an
+   * append changes no indexed column and its update stays within the page
    * (postgresql.org/docs/current/storage-hot.html).
    */
   sweep_at: Int8Column;
@@ -130,7 +133,10 @@ export const table: Readonly<Record<keyof Tables, RawBuilder<unknown>>> = {
   tasks: sql.table('tasks'),
 };
 
-/** Adds schema and prefix to the name of every table in a query. Names of CTEs and aliases stay as they are. */
+/**
+ * Adds schema and prefix to the name of every table in a query. Names of CTEs and aliases stay as
+ * they are.
+ */
 export function placeTables(schema: string, prefix: string): KyselyPlugin {
   const transformer = new PlaceTransformer(schema, prefix);
   return {

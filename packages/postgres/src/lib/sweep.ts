@@ -14,9 +14,9 @@ export class Sweeper {
     this.#upkeep = new Upkeep(connection);
   }
 
-  // The second statement runs only if there is something to remove. No write can touch a session that
-  // the first statement has closed, so the second, which begins after that commit, sees all its rows.
-  // No concurrent writer leaves a row behind.
+  // The second statement runs only if there is something to remove. No write can touch a session
+  // that the first statement has closed, so the second, which begins after that commit, sees all
+  // its rows. No concurrent writer leaves a row behind.
   async sweep(limit: number, now: number): Promise<SweepResult> {
     const [found] = await this.#statements.close({ limit, now });
     const upkept = found?.upkeep !== true || (await this.#upkeep.step(limit, now));
@@ -40,8 +40,9 @@ function prepare(connection: Connection) {
   return { close: prepareClose(connection), remove: prepareRemove(connection) };
 }
 
-// Finds the rows again by an array of their keys: for a join, the planner expects a third of the table.
-// Renewals do not change `sweep_at`, so live sessions turn up here. They get a new `sweep_at`.
+// Finds the rows again by an array of their keys: for a join, the planner expects a third of the
+// table. Renewals do not change `sweep_at`, so live sessions turn up here. They get a new
+// `sweep_at`.
 function prepareClose(connection: Connection) {
   return connection.writing(
     (_, { limit, now }: Step) => sql<{ looked: Int8; removable: boolean; upkeep: boolean }>`
@@ -67,13 +68,13 @@ function prepareClose(connection: Connection) {
   );
 }
 
-// Messages are the largest and the most secret part, so they go first. If a session has fewer rows than
-// the limit, all are gone, and its record can follow.
+// Messages are the largest and the most secret part, so they go first. If a session has fewer rows
+// than the limit, all are gone, and its record can follow.
 //
-// The limit counts chosen rows, not deleted ones. Rows that another node has deleted since this statement
-// began still count as chosen, so the count may be too high but never too low: nothing writes to a closed
-// session. A count of deleted rows would miss these, and the record would go before rows that nobody has
-// looked at.
+// The limit counts chosen rows, not deleted ones. Rows that another node has deleted since this
+// statement began still count as chosen, so the count may be too high but never too low: nothing
+// writes to a closed session. A count of deleted rows would miss these, and the record would go
+// before rows that nobody has looked at.
 function prepareRemove(connection: Connection) {
   return connection.writing((_, { limit, now }: Step) => {
     const afterEvents = sql`${limit}::int8 - (select count(*) from chosen_events)`;
@@ -108,8 +109,9 @@ function prepareRemove(connection: Connection) {
   });
 }
 
-// Deletes by physical place (ctid), which leaves the planner no choice, whatever it believes about the
-// sizes of the tables. No row moves meanwhile, because each write to it needs the lock on its session.
+// Deletes by physical place (ctid), which leaves the planner no choice, whatever it believes about
+// the sizes of the tables. No row moves meanwhile, because each write to it needs the lock on its
+// session.
 function removeFrom(name: OwnedTable, limit: RawBuilder<unknown>): RawBuilder<unknown> {
   const chosen = sql.id(`chosen_${name}`);
   return sql`${chosen} as materialized (

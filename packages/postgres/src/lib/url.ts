@@ -1,5 +1,5 @@
-// All messages about an address are written here. Errors of `URL` quote their whole input. No message
-// of ours quotes any part, because a mistyped password can end up in every part.
+// All messages about an address are written here. Errors of `URL` quote their whole input. No
+// message of ours quotes any part, because a mistyped password can end up in every part.
 
 /**
  * Checks the URL of a database.

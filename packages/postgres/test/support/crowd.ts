@@ -1,4 +1,5 @@
-// Appends to one session from several writers without a pause, until it is killed. Each line that it writes is an event that was acknowledged.
+// Appends to one session from several writers without a pause, until it is killed. Each line that
+// it writes is an event that was acknowledged.
 import { setTimeout as wait } from 'node:timers/promises';
 import { createPostgresStore, type PostgresStoreOptions } from '@mcp-session/postgres';
 

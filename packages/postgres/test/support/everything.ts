@@ -10,8 +10,8 @@ interface Use {
 }
 
 /**
- * Every method, with every kind of argument that leads to a statement of its own, and how many statements it may take. They build on each
- * other, in this order.
+ * Every method, with every kind of argument that leads to a statement of its own, and how many
+ * statements it may take. They build on each other, in this order.
  */
 export function everything(backend: SessionBackend, [one, two]: readonly [string, string]): readonly Use[] {
   const event = { streamId: 's', message: '1', bytes: 1 };

@@ -13,7 +13,9 @@ export interface Link {
 /** Sees what goes one way. What it returns goes on; `undefined`: nothing does. */
 type Hook = (bytes: Buffer, link: Link) => Buffer | undefined;
 
-/** A TCP proxy in front of a real server, that does to its connections what networks and poolers do. */
+/**
+ * A TCP proxy in front of a real server, that does to its connections what networks and poolers do.
+ */
 export class Proxy {
   readonly url: string;
   toServer: Hook = (bytes) => bytes;
@@ -50,7 +52,10 @@ export class Proxy {
     for (const link of this.#links) link.cut();
   }
 
-  /** From now on nothing goes through, while everything stays connected: a peer that is gone without a word. */
+  /**
+   * From now on nothing goes through, while everything stays connected: a peer that is gone without
+   * a word.
+   */
   hang(): void {
     this.#held ??= [];
   }
@@ -92,7 +97,10 @@ export class Proxy {
   }
 }
 
-/** Drops messages of one type from what a server sends (postgresql.org/docs/current/protocol-message-formats.html). */
+/**
+ * Drops messages of one type from what a server sends
+ * (postgresql.org/docs/current/protocol-message-formats.html).
+ */
 export function withoutMessages(type: string): Hook {
   const rests = new WeakMap<Link, Buffer>();
   return (bytes, link) => {

@@ -34,8 +34,8 @@ import { StateReader } from './state/read.ts';
 import { Sweeper } from './sweep.ts';
 
 /**
- * The SQLite backend. SQLite runs in the calling thread, so each method has finished its work when it
- * returns its promise.
+ * The SQLite backend. SQLite runs in the calling thread, so each method has finished its work when
+ * it returns its promise.
  */
 export class SqliteBackend implements SessionBackend {
   readonly name = 'sqlite';
@@ -57,7 +57,8 @@ export class SqliteBackend implements SessionBackend {
     this.capabilities = {
       shared: file,
       durable: file,
-      // SQLite accepts 1,000,000,000 bytes. This much can be copied without blocking the event loop for long.
+      // SQLite accepts 1,000,000,000 bytes. This much can be copied without blocking the event loop
+      // for long.
       maxEventBytes: 67_108_864,
       maxValueBytes: 67_108_864,
       // This many take a few milliseconds under the write lock.
@@ -66,8 +67,8 @@ export class SqliteBackend implements SessionBackend {
       // One connection has one writer, so a second batch could only wait.
       concurrentBatches: 1,
       blocksThread: file,
-      // A poll that finds nothing costs one or two microseconds, see markerOf. In memory, polls only
-      // find expired sessions.
+      // A poll that finds nothing costs one or two microseconds, see markerOf. In memory, polls
+      // only find expired sessions.
       poll: file ? { minMs: 20, maxMs: 20 } : { minMs: 1_000, maxMs: 1_000 },
     };
     if (file) {
@@ -191,8 +192,8 @@ function isFile({ handle }: Connection): boolean {
 
 /**
  * Returns a function that gives a number which changes when another connection commits
- * (sqlite.org/pragma.html#pragma_data_version). On a borrowed handle it also changes with every write
- * on the handle itself, because its owner may write there too.
+ * (sqlite.org/pragma.html#pragma_data_version). On a borrowed handle it also changes with every
+ * write on the handle itself, because its owner may write there too.
  */
 function markerOf({ handle, owned }: Connection): () => number {
   const written = owned ? '0' : 'total_changes()';

@@ -12,11 +12,15 @@ import type { OwnDatabase, ResolvedOptions } from './options.ts';
 /** How often the switch to WAL is tried. Every retry has first waited for the lock. */
 const WAL_ATTEMPTS = 100;
 
-/** Opens the database, or takes the caller's handle. A database that cannot be used is left as it was. */
+/**
+ * Opens the database, or takes the caller's handle. A database that cannot be used is left as it
+ * was.
+ */
 export async function connect(options: ResolvedOptions): Promise<Connection> {
   const { tablePrefix, database } = options;
   if (database === undefined) return open(options);
-  // `SqliteDatabase` describes only a part of a handle. `resolveOptions` has checked that it is one.
+  // `SqliteDatabase` describes only a part of a handle. `resolveOptions` has checked that it is
+  // one.
   const handle = database as Database;
   return new Connection(handle, { store: 'SQLite database of the caller', tablePrefix, owned: false, file: undefined });
 }
@@ -83,8 +87,8 @@ function switchToWal({ handle, store }: Connection): void {
         );
     } catch (error) {
       // Unlike other statements, the switch does not wait for its lock: of several processes that
-      // open a new file at once, all but one can fail. An exclusive transaction does wait, and fails
-      // with its own error when the busy timeout runs out.
+      // open a new file at once, all but one can fail. An exclusive transaction does wait, and
+      // fails with its own error when the busy timeout runs out.
       if (!isBusy(error) || attempt === WAL_ATTEMPTS) throw error;
       handle.exec('begin exclusive; rollback');
     }

@@ -25,7 +25,10 @@ interface ConnectionOptions {
   readonly file: DatabaseFile | undefined;
 }
 
-/** One database handle: its transactions, and statements that Kysely compiles and better-sqlite3 runs. */
+/**
+ * One database handle: its transactions, and statements that Kysely compiles and better-sqlite3
+ * runs.
+ */
 export class Connection {
   readonly handle: Database;
   /** Names the database in errors, for operators. */
@@ -84,8 +87,8 @@ export class Connection {
   }
 
   /**
-   * Runs writes, all or nothing. It takes the write lock up front: a transaction that reads first and
-   * writes later fails with SQLITE_BUSY at once if another process has written in between.
+   * Runs writes, all or nothing. It takes the write lock up front: a transaction that reads first
+   * and writes later fails with SQLITE_BUSY at once if another process has written in between.
    */
   write<T>(operation: () => T): T {
     this.checkFile();
@@ -94,7 +97,9 @@ export class Connection {
     return result;
   }
 
-  /** @throws SessionError `STORE_UNAVAILABLE` if the path no longer names the file that was opened. */
+  /**
+   * @throws SessionError `STORE_UNAVAILABLE` if the path no longer names the file that was opened.
+   */
   checkFile(): void {
     this.#file?.check();
   }

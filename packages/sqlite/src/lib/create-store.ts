@@ -15,10 +15,10 @@ import {
  * Opens a session store in an SQLite file and creates or migrates its tables. Several processes can
  * open the same file.
  *
- * @throws SessionError; the file is unchanged then. `STORE_UNAVAILABLE` or `STORE_DENIED` if the file
- * cannot be opened, `STORE_READ_ONLY` if it cannot be written, `STORE_CORRUPT` if it is no database,
- * `STORE_SCHEMA_TOO_NEW` if a newer version of this package has migrated it, `STORE_BUSY` if it stays
- * locked.
+ * @throws SessionError; the file is unchanged then. `STORE_UNAVAILABLE` or `STORE_DENIED` if the
+ * file cannot be opened, `STORE_READ_ONLY` if it cannot be written, `STORE_CORRUPT` if it is no
+ * database, `STORE_SCHEMA_TOO_NEW` if a newer version of this package has migrated it, `STORE_BUSY`
+ * if it stays locked.
  * @throws TypeError or RangeError that names an option.
  */
 export async function createSqliteStore<const S extends StateSchemas = StateSchemas>(

@@ -9,8 +9,8 @@ export interface Subject {
 interface Meaning extends Pick<SessionErrorOptions, 'retryable'> {
   readonly code: SessionErrorCode;
   /**
-   * Follows "Session store". Tools pass messages on to clients, so it holds no path and no text of the
-   * driver, which can quote values.
+   * Follows "Session store". Tools pass messages on to clients, so it holds no path and no text of
+   * the driver, which can quote values.
    */
   readonly text: string;
 }
@@ -77,8 +77,9 @@ const meanings: Record<string, Meaning> = {
 /**
  * Turns an error of the driver into a `SessionError`.
  *
- * @param committing True if the commit of a write failed. After an I/O error its outcome is unknown:
- * its frames may be in the log although the flush failed. Any other failure has changed nothing.
+ * @param committing True if the commit of a write failed. After an I/O error its outcome is
+ * unknown: its frames may be in the log although the flush failed. Any other failure has changed
+ * nothing.
  */
 export function translateError(
   error: unknown,

@@ -5,11 +5,12 @@ import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
 
 /**
- * The migrations of this version, in order. Another name in the database comes from a newer version.
+ * The migrations of this version, in order. Another name in the database comes from a newer
+ * version.
  *
- * Each migration returns its statements, which run in one transaction without an `await` in between.
- * Running one twice must be harmless: another process may run it at the same time, and this process
- * may end before Kysely has recorded it.
+ * Each migration returns its statements, which run in one transaction without an `await` in
+ * between. Running one twice must be harmless: another process may run it at the same time, and
+ * this process may end before Kysely has recorded it.
  */
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
   '0001-initial': initial,
@@ -34,9 +35,9 @@ export async function migrate(connection: Connection): Promise<void> {
     const { error } = await migrator.migrateToLatest();
     const before = done;
     done = countDone(connection);
-    // Kysely takes no lock on SQLite, and a lock of ours across its awaits would block all other work
-    // of this thread on the file. So two processes may run the same migration, and the second fails
-    // to record it. That is no error as long as the count grows.
+    // Kysely takes no lock on SQLite, and a lock of ours across its awaits would block all other
+    // work of this thread on the file. So two processes may run the same migration, and the second
+    // fails to record it. That is no error as long as the count grows.
     if (error !== undefined && done === before) throw translateError(error, connection);
   }
 }
@@ -155,8 +156,8 @@ function lookAt({ handle, queries, tablePrefix }: Connection): readonly Compilab
   const columns = handle.prepare<[string], string>('select name from pragma_table_info(?)').pluck();
   const renamed = columns.all(`${tablePrefix}sessions`).includes('look_at');
   return [
-    // The column gets a new name because its meaning changes. An older version that still runs would
-    // take live sessions for expired ones; now it gets an error instead.
+    // The column gets a new name because its meaning changes. An older version that still runs
+    // would take live sessions for expired ones; now it gets an error instead.
     ...(renamed ? [] : [queries.schema.alterTable('sessions').renameColumn('sweep_at', 'look_at')]),
     // Older versions kept the principal in tombstones.
     queries

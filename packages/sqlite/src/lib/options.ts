@@ -16,22 +16,23 @@ export interface SqliteDatabase {
 /** Where and how an SQLite backend stores its data. */
 export interface SqliteBackendOptions {
   /**
-   * The file. It is created if it does not exist; its folder must exist. `:memory:` keeps everything
-   * in this process, for tests.
+   * The file. It is created if it does not exist; its folder must exist. `:memory:` keeps
+   * everything in this process, for tests.
    *
    * Default: `mcp-sessions.db` in the working directory.
    */
   readonly path?: string;
   /**
    * A better-sqlite3 handle of your own instead of `path`. `close()` leaves it open. Journal mode,
-   * `synchronous` and busy timeout stay as you set them. Keep no transaction and no iteration open on
-   * it across an `await`.
+   * `synchronous` and busy timeout stay as you set them. Keep no transaction and no iteration open
+   * on it across an `await`.
    */
   readonly database?: SqliteDatabase;
   /**
    * When a write counts as done. `full`: when it is flushed to disk, so it survives a power cut.
    * `normal`: when the operating system has it. It survives a crash of the process, but a power cut
-   * may undo the last writes; it is several times faster on most disks. Neither can damage the file.
+   * may undo the last writes; it is several times faster on most disks. Neither can damage the
+   * file.
    *
    * Default: `full`.
    */
@@ -44,8 +45,8 @@ export interface SqliteBackendOptions {
    */
   readonly busyTimeoutMs?: number;
   /**
-   * Prefix of the names of tables and indexes: letters, digits and underscores, no digit first. Stores
-   * with different prefixes can share a file.
+   * Prefix of the names of tables and indexes: letters, digits and underscores, no digit first.
+   * Stores with different prefixes can share a file.
    *
    * Default: `mcp_`.
    */

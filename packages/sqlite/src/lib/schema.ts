@@ -10,7 +10,10 @@ export interface Tables {
 }
 
 interface SessionsTable {
-  /** Refers to the session in every other table: the id would take 36 bytes or more in each row and index. */
+  /**
+   * Refers to the session in every other table: the id would take 36 bytes or more in each row and
+   * index.
+   */
   pk: Generated<number>;
   id: string;
   kind: string;
@@ -22,9 +25,9 @@ interface SessionsTable {
   /** When the tombstone of an ended session may be removed. */
   purge_at: Generated<number | null>;
   /**
-   * When a sweep looks here next: 0 while an ended session still has data, then `purge_at`. For a live
-   * session, its expiry at the last look: renewals do not change it, because each change would move it
-   * in its index.
+   * When a sweep looks here next: 0 while an ended session still has data, then `purge_at`. For a
+   * live session, its expiry at the last look: renewals do not change it, because each change would
+   * move it in its index.
    */
   look_at: number;
   last_seq: Generated<number>;

@@ -30,8 +30,8 @@ export class Sweeper {
         }
         left -= this.#removeRows(pk, left);
         if (left === 0) {
-          // A node with a slow clock may still count this session as live. It must not find one with
-          // half of its data.
+          // A node with a slow clock may still count this session as live. It must not find one
+          // with half of its data.
           this.#statements.end.run({ pk });
         } else if (purge_at !== null && purge_at > now) {
           this.#statements.lookAt.run({ pk, at: purge_at });

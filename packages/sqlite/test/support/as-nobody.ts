@@ -1,4 +1,5 @@
-// Tries to open a store and to write, as a user whom file modes bind: root, as in a container, may do anything.
+// Tries to open a store and to write, as a user whom file modes bind: root, as in a container, may
+// do anything.
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { SessionError } from '@mcp-session/core';
 import Database from 'better-sqlite3';

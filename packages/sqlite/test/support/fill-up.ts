@@ -1,4 +1,5 @@
-// Appends until the operating system refuses to let a file grow, then says what was acknowledged and what the error was.
+// Appends until the operating system refuses to let a file grow, then says what was acknowledged
+// and what the error was.
 import { SessionError } from '@mcp-session/core';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 

@@ -1,4 +1,5 @@
-// Reads on two connections in turn, each short, the next one begun before the last one ends: at no moment is nobody reading. Until it is killed.
+// Reads on two connections in turn, each short, the next one begun before the last one ends: at no
+// moment is nobody reading. Until it is killed.
 import Database from 'better-sqlite3';
 
 const path = process.argv[2];

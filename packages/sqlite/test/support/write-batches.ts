@@ -1,4 +1,5 @@
-// Appends to a session of its own, three events a request, and writes each acknowledged number to its output until it is killed.
+// Appends to a session of its own, three events a request, and writes each acknowledged number to
+// its output until it is killed.
 import { createSqliteBackend } from '@mcp-session/sqlite';
 
 const [path = '', sessionId = ''] = process.argv.slice(2);

@@ -20,12 +20,12 @@ export const NO_CONNECTION: unique symbol = Symbol('no connection');
 export const NO_ANSWER: unique symbol = Symbol('no answer');
 
 /**
- * Waits for a connection, sends a statement and waits for its answer, at most `timeoutMs` for each. A
- * limit on the server alone does not help if the server or the network hangs. Waiting in the queue is
- * not the server's fault: only a connection that does not answer is cut.
+ * Waits for a connection, sends a statement and waits for its answer, at most `timeoutMs` for each.
+ * A limit on the server alone does not help if the server or the network hangs. Waiting in the
+ * queue is not the server's fault: only a connection that does not answer is cut.
  *
- * @param settle Called once. A callback, because a promise would add turns of the event loop to each
- * statement.
+ * @param settle Called once. A callback, because a promise would add turns of the event loop to
+ * each statement.
  */
 export function attempt(
   client: Client,

@@ -2,9 +2,9 @@ import { SessionError } from '@mcp-session/core';
 import type { Socket } from 'node:net';
 import type { Sql } from 'postgres';
 
-// Everything that this package knows about postgres.js beyond its documented API, as of 3.4.9. Nothing
-// else in this package reads it. Each function fails with an error that names the driver if a version
-// is different.
+// Everything that this package knows about postgres.js beyond its documented API, as of 3.4.9.
+// Nothing else in this package reads it. Each function fails with an error that names the driver if
+// a version is different.
 
 /** A running query of postgres.js. */
 export type RunningQuery = Promise<readonly unknown[]>;
@@ -68,8 +68,8 @@ export function wasSent(query: RunningQuery): boolean {
 }
 
 /**
- * Makes a query that was not sent harmless. It is not cancelled: postgres.js would never again use a
- * connection that it opens for a cancelled query (connection.js, ReadyForQuery).
+ * Makes a query that was not sent harmless. It is not cancelled: postgres.js would never again use
+ * a connection that it opens for a cancelled query (connection.js, ReadyForQuery).
  */
 export function disarm(query: RunningQuery): void {
   const internals = query as unknown as QueryInternals;

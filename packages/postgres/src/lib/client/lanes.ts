@@ -5,8 +5,8 @@ import { parsedOptions } from './driver-internals.ts';
 export interface Lane {
   readonly sql: Sql;
   /**
-   * True if a statement may wait here before it is sent: for a new connection, or for one of a borrowed
-   * client, whose pool is not ours.
+   * True if a statement may wait here before it is sent: for a new connection, or for one of a
+   * borrowed client, whose pool is not ours.
    */
   readonly mayWait: boolean;
   /** True if the server has refused to speak TLS. */
@@ -16,11 +16,13 @@ export interface Lane {
   /** Cuts a connection that does not answer. The statement on it fails, and no other. */
   drop(): void;
   /**
-   * Reports that the server may no longer be the right one. Connections as old as this one are replaced
-   * before their next use.
+   * Reports that the server may no longer be the right one. Connections as old as this one are
+   * replaced before their next use.
    */
   distrust(): void;
-  /** Reconnects without the settings in the startup message. @returns True if that changes anything. */
+  /**
+   * Reconnects without the settings in the startup message. @returns True if that changes anything.
+   */
   omitSettings(): boolean;
 }
 
@@ -29,9 +31,15 @@ export interface Client {
   /** Names the database in errors, for operators, without user and password. */
   readonly label: string;
   readonly maxConnections: number;
-  /** The server's time limit for a statement, in milliseconds. `undefined`: its owner has set the client up. */
+  /**
+   * The server's time limit for a statement, in milliseconds. `undefined`: its owner has set the
+   * client up.
+   */
   readonly statementTimeoutMs: number | undefined;
-  /** Calls back when a connection is free, at once if one is. @returns A function that withdraws the request. */
+  /**
+   * Calls back when a connection is free, at once if one is. @returns A function that withdraws the
+   * request.
+   */
   take(use: (lane: Lane) => void): () => void;
   /**
    * Listens on a connection of its own.

@@ -15,9 +15,9 @@ const REPLACE_EVERY_MS = 1_000;
 type Use = (lane: Lane) => void;
 
 /**
- * Our own pool. Each lane is a client of postgres.js with a single connection, so that we know which
- * connection a statement uses, and since when. In a pool of postgres.js, a queued statement looks like
- * one that the server does not answer, and the hanging connection cannot be identified.
+ * Our own pool. Each lane is a client of postgres.js with a single connection, so that we know
+ * which connection a statement uses, and since when. In a pool of postgres.js, a queued statement
+ * looks like one that the server does not answer, and the hanging connection cannot be identified.
  */
 export class Pool implements Client {
   readonly label: string;
@@ -26,7 +26,10 @@ export class Pool implements Client {
   readonly #options: PoolOptions;
   readonly #driver: Driver;
   readonly #lanes: PoolLane[] = [];
-  /** A stack: the lane used last is used next, so that superfluous connections go idle and are closed. */
+  /**
+   * A stack: the lane used last is used next, so that superfluous connections go idle and are
+   * closed.
+   */
   readonly #free: PoolLane[] = [];
   readonly #waiting = new Set<Use>();
   readonly #sockets = new Set<Socket>();
@@ -66,8 +69,8 @@ export class Pool implements Client {
   }
 
   async close(): Promise<void> {
-    // No statement is running. With a timeout, postgres.js would still wait for a connection that was
-    // lost during a query (3.4.9, connection.js, end).
+    // No statement is running. With a timeout, postgres.js would still wait for a connection that
+    // was lost during a query (3.4.9, connection.js, end).
     const clients = [...this.#lanes.map(({ sql }) => sql), ...(this.#listening === undefined ? [] : [this.#listening])];
     await Promise.all(clients.map((sql) => sql.end({ timeout: 0 })));
     // The goodbye is written. If the server is gone, its socket must not keep the process alive.
@@ -124,8 +127,8 @@ export class Pool implements Client {
         application_name: 'mcp-session',
         ...(this.#sendsSettings && {
           statement_timeout: statementTimeoutMs,
-          // Under a stricter default of the role or database, a statement that waits for a row fails
-          // (docs/decisions/038).
+          // Under a stricter default of the role or database, a statement that waits for a row
+          // fails (docs/decisions/038).
           default_transaction_isolation: 'read committed',
         }),
       },
@@ -142,8 +145,8 @@ export class Pool implements Client {
     }
   }
 
-  // Returns the socket before it is connected: postgres.js never recovers a connection whose socket is
-  // refused here (3.4.9, createSocket). Writes wait in the socket meanwhile.
+  // Returns the socket before it is connected: postgres.js never recovers a connection whose socket
+  // is refused here (3.4.9, createSocket). Writes wait in the socket meanwhile.
   #connect({ host, port, path }: ParsedOptions, attempts: number, lane: PoolLane | undefined): Socket {
     const index = attempts % host.length;
     const target = { host: host[index] ?? 'localhost', port: port[index] ?? 5432 };
@@ -177,8 +180,9 @@ class PoolLane implements Lane {
     this.#generation = this.#pool.generation;
     this.mayWait = true;
     this.refusesTls = false;
-    // The answer to a TLS request is the single letter N or S (postgresql.org/docs/current/protocol-flow.html,
-    // "SSL Session Encryption"). No other message begins with N alone.
+    // The answer to a TLS request is the single letter N or S
+    // (postgresql.org/docs/current/protocol-flow.html, "SSL Session Encryption"). No other message
+    // begins with N alone.
     socket.once('data', (bytes: Buffer) => (this.refusesTls = bytes.length === 1 && bytes[0] === 78));
   }
 
@@ -202,8 +206,8 @@ class PoolLane implements Lane {
   }
 
   /**
-   * Replaces a client that must not be used again. Closing only its socket would not do: postgres.js
-   * would send the next statement before it notices.
+   * Replaces a client that must not be used again. Closing only its socket would not do:
+   * postgres.js would send the next statement before it notices.
    */
   replaceIfStale(): void {
     const isOld = this.#generation < this.#pool.generation && this.#socket?.destroyed === false;

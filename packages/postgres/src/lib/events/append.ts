@@ -20,13 +20,13 @@ const NO_RENEWAL = 0;
 /**
  * Appends events to the logs of sessions, in one statement a call.
  *
- * The update of the session's row checks that the session is live, assigns the numbers, and locks the
- * row until commit. Appends to one session queue up behind it, so the commit order is the sequence
- * order. A sequence of the database would show a reader n + 1 before n.
+ * The update of the session's row checks that the session is live, assigns the numbers, and locks
+ * the row until commit. Appends to one session queue up behind it, so the commit order is the
+ * sequence order. A sequence of the database would show a reader n + 1 before n.
  *
- * The statement fails if a token is known already, also if the token was committed while the statement
- * waited for its lock: the unique index finds it. Only retries have such a token. They run the function
- * `append_events` instead, which answers with the outcome of the first attempt.
+ * The statement fails if a token is known already, also if the token was committed while the
+ * statement waited for its lock: the unique index finds it. Only retries have such a token. They
+ * run the function `append_events` instead, which answers with the outcome of the first attempt.
  */
 export class EventAppender {
   readonly #statements: ReturnType<typeof prepare>;
@@ -66,7 +66,10 @@ export class EventAppender {
     return this.#statements.one({ sessionId, token, expiresAt, streamId, message, bytes, now });
   }
 
-  /** Forgets the tokens of old events. The events are committed, so a failure waits for the next time. */
+  /**
+   * Forgets the tokens of old events. The events are committed, so a failure waits for the next
+   * time.
+   */
   async #forgetTokens(
     batch: readonly AppendRequest[],
     results: readonly (AppendResult | undefined)[],
@@ -162,8 +165,8 @@ function prepareOne(connection: Connection): Statement<One, AppendedRow> {
   );
 }
 
-// The rows are sorted before they are locked. The update then sees each row as it is, also if others
-// have committed while this statement waited.
+// The rows are sorted before they are locked. The update then sees each row as it is, also if
+// others have committed while this statement waited.
 function prepareMany(connection: Connection): Statement<Many, AppendedRow> {
   return connection.writing(
     (_, batch) => sql<AppendedRow>`

@@ -68,15 +68,15 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
 }
 
 /**
- * The head of the log (its numbers and the stream of the cursor) in the first row, then the events, in
- * rows of one shape: most of the cost of a large page is the driver's work per column and row.
+ * The head of the log (its numbers and the stream of the cursor) in the first row, then the events,
+ * in rows of one shape: most of the cost of a large page is the driver's work per column and row.
  *
  * The parts of the `union all` keep their order: PostgreSQL runs them one after another unless in
  * parallel, and it runs nothing in parallel that reads a CTE
  * (postgresql.org/docs/current/parallel-safety.html).
  *
- * Sums over the rows cost the server as much as reading them, so they are computed only if the log has
- * more bytes than a page may have. One of the two selections of events never runs.
+ * Sums over the rows cost the server as much as reading them, so they are computed only if the log
+ * has more bytes than a page may have. One of the two selections of events never runs.
  */
 function select(query: Page, ofOneStream: boolean, isNewest: boolean) {
   const { sessionId, streamId, afterSeq, limit, maxBytes, now } = query;

@@ -19,9 +19,10 @@ export class EventTrimmer {
 
 function prepare(connection: Connection) {
   return {
-    // Walks the log from its oldest event and stops at the first event that the bound keeps. The log has
-    // every number between its ends, so `last_seq - seq + 1` events are left before an event is taken.
-    // The statement does not see, and keeps, events that were appended while it waited for the lock.
+    // Walks the log from its oldest event and stops at the first event that the bound keeps. The
+    // log has every number between its ends, so `last_seq - seq + 1` events are left before an
+    // event is taken. The statement does not see, and keeps, events that were appended while it
+    // waited for the lock.
     trim: connection.writing(
       (_, bound: TrimBound & { readonly sessionId: string; readonly now: number }) => sql<{ count: Int8 }>`
         with session as materialized (

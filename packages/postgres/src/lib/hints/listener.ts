@@ -22,13 +22,13 @@ export interface ListenerOptions {
 }
 
 /**
- * Listens until it is stopped. postgres.js listens on a connection of its own, and listens again after
- * that is lost, also if the first attempt failed.
+ * Listens until it is stopped. postgres.js listens on a connection of its own, and listens again
+ * after that is lost, also if the first attempt failed.
  *
- * Behind a pooler in transaction mode, LISTEN succeeds but nothing ever arrives, because the server's
- * connection that listens is given to others. A notification to ourselves probes for that. The probe
- * fails only if the server has accepted the notification and it does not arrive: a busy pool or an
- * unreachable server says nothing about the pooler.
+ * Behind a pooler in transaction mode, LISTEN succeeds but nothing ever arrives, because the
+ * server's connection that listens is given to others. A notification to ourselves probes for that.
+ * The probe fails only if the server has accepted the notification and it does not arrive: a busy
+ * pool or an unreachable server says nothing about the pooler.
  */
 export class Listener {
   readonly #connection: Connection;
@@ -131,7 +131,9 @@ export class Listener {
     }
   }
 
-  /** Ends early, without an error, when the listener is stopped. Does not keep the process alive. */
+  /**
+   * Ends early, without an error, when the listener is stopped. Does not keep the process alive.
+   */
   async #wait(ms: number): Promise<void> {
     await wait(ms, undefined, { ref: false, signal: this.#stop.signal }).catch(() => undefined);
   }

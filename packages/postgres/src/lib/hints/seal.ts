@@ -5,9 +5,10 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Encrypts notifications for the nodes of one store. PostgreSQL has no permissions on channels: every
- * role of the database can listen and send on any (postgresql.org/docs/current/sql-notify.html), and a
- * session id may be all that a client needs to use the session.
+ * Encrypts notifications for the nodes of one store. PostgreSQL has no permissions on channels:
+ * every role of the database can listen and send on any
+ * (postgresql.org/docs/current/sql-notify.html), and a session id may be all that a client needs to
+ * use the session.
  */
 export class Seal {
   /**
@@ -38,7 +39,10 @@ export class Seal {
     return `${this.#node} ${sealed.toString('base64')}`;
   }
 
-  /** @returns The text of another node; `undefined` if it is from this node or was not sealed with the secret. */
+  /**
+   * @returns The text of another node; `undefined` if it is from this node or was not sealed with
+   * the secret.
+   */
   open(payload: string): string | undefined {
     const [node = '', text = ''] = payload.split(' ');
     const sealed = Buffer.from(text, 'base64');

@@ -5,13 +5,15 @@ import { literal, placeOf } from '../literals.ts';
 import { table, type Tables } from '../schema.ts';
 import { tasks } from '../sweep/upkeep.ts';
 
-// The statements of each migration, for the body of a PL/pgSQL block. A released migration never changes.
+// The statements of each migration, for the body of a PL/pgSQL block. A released migration never
+// changes.
 
 export interface Compilable {
   compile(): CompiledQuery;
 }
 
-// Compared byte by byte, as the contract promises for ids, and faster than by the rules of a language.
+// Compared byte by byte, as the contract promises for ids, and faster than by the rules of a
+// language.
 const bytewise = sql`text collate "C"`;
 
 const ofLive = [sql.ref('ended_at'), 'is', null] as const;
@@ -20,8 +22,9 @@ export function initial(connection: Connection): readonly Compilable[] {
   const { queries, tablePrefix } = connection;
   const { schema } = queries;
   const createIndex = (name: string) => schema.createIndex(`${tablePrefix}${name}`);
-  // Without foreign keys: each new event would look up and lock its session once more. Every statement
-  // that writes a row holds the lock on its session, and a session is removed after its rows.
+  // Without foreign keys: each new event would look up and lock its session once more. Every
+  // statement that writes a row holds the lock on its session, and a session is removed after its
+  // rows.
   const createOwned = (name: keyof Tables) =>
     schema.createTable(name).addColumn('session_pk', 'int8', (column) => column.notNull());
 
@@ -39,8 +42,8 @@ export function initial(connection: Connection): readonly Compilable[] {
       .addColumn('kind', bytewise, (column) => column.notNull())
       .addColumn('principal', bytewise)
       .addColumn('profile', 'text', (column) => column.notNull())
-      // Each append makes a new version of the row. The fill factor leaves room for it in the same page,
-      // and the tuple target moves a large profile out of the row, so that it is not copied.
+      // Each append makes a new version of the row. The fill factor leaves room for it in the same
+      // page, and the tuple target moves a large profile out of the row, so that it is not copied.
       .modifyEnd(sql`with (fillfactor = 70, toast_tuple_target = 256)`),
 
     // No append, state write or renewal changes a column of these indexes.
@@ -86,8 +89,8 @@ export function initial(connection: Connection): readonly Compilable[] {
       .addPrimaryKeyConstraint(`${tablePrefix}trim_key`, ['session_pk', 'stream_id']),
     createIndex('trims_by_seq').on('trims').columns(['session_pk', 'trimmed_seq']),
 
-    // Most sessions are small and few are large. With the average `n_distinct` the planner sorts a whole
-    // session instead of reading one page in index order.
+    // Most sessions are small and few are large. With the average `n_distinct` the planner sorts a
+    // whole session instead of reading one page in index order.
     ...[table.events, table.trims].map((name) =>
       raw(connection, sql`alter table ${name} alter column session_pk set (n_distinct = 200)`),
     ),
@@ -111,12 +114,14 @@ export function sweeping(connection: Connection): readonly Compilable[] {
       .$call(counters('cursor_pk', 'due_at'))
       .addColumn('rounds', 'int4', (column) => column.notNull()),
     ...['secrets', 'tasks'].map((made) => grantAsOnSessions(connection, made)),
-    // Each has 122 bits from a cryptographic source (postgresql.org/docs/current/functions-uuid.html).
+    // Each has 122 bits from a cryptographic source
+    // (postgresql.org/docs/current/functions-uuid.html).
     raw(
       connection,
       sql`insert into ${secrets} (name, value) values ('hints', gen_random_uuid()::text || gen_random_uuid()::text)`,
     ),
-    // Two rounds, a day apart: nodes of the old version may run for a while. A new database needs none.
+    // Two rounds, a day apart: nodes of the old version may run for a while. A new database needs
+    // none.
     ...tasks.map((name) =>
       raw(
         connection,
@@ -127,7 +132,10 @@ export function sweeping(connection: Connection): readonly Compilable[] {
   ];
 }
 
-/** Grants the rights on the sessions table for a new table too, because default privileges may be missing. */
+/**
+ * Grants the rights on the sessions table for a new table too, because default privileges may be
+ * missing.
+ */
 function grantAsOnSessions(connection: Connection, made: string): Compilable {
   const grant = `grant %s on ${placeOf(connection, made)} to %s`;
   return raw(

@@ -83,8 +83,8 @@ function prepare(connection: Connection) {
       queries.selectFrom('sessions').select(columns).where(isLive(asked.id, asked.now)).where(isOf(asked)),
     ),
 
-    // `for update` locks the row and reads it as it is then, so that of two updates which expect the
-    // same version, the second sees the version that the first has written.
+    // `for update` locks the row and reads it as it is then, so that of two updates which expect
+    // the same version, the second sees the version that the first has written.
     update: connection.writing((queries, change: ById & ProfileChange) =>
       queries
         .with('found', (cte) =>

@@ -9,8 +9,8 @@ import { renewalText } from '../sessions/renewal.ts';
 const ANY_VERSION = -1;
 
 /**
- * Writes the state of sessions. A commit of one key is one optimistic statement; if it writes nothing,
- * and for every other commit, the function `commit_state` locks the session and decides.
+ * Writes the state of sessions. A commit of one key is one optimistic statement; if it writes
+ * nothing, and for every other commit, the function `commit_state` locks the session and decides.
  */
 export class StateWriter {
   readonly #statements: ReturnType<typeof prepare>;
@@ -27,7 +27,8 @@ export class StateWriter {
     const key = utf8(write.key);
     const written = { sessionId, key, value, bytes, expectedVersion, ...limits, expiresAt, now };
     const [row] = await this.#statements.writeOne(written);
-    // Not live, a conflict, a limit, or a concurrent commit. Only the locked statement can tell which.
+    // Not live, a conflict, a limit, or a concurrent commit. Only the locked statement can tell
+    // which.
     if (row === undefined) return this.#commitLocked(commit, now);
     return { status: 'committed', version: Number(row.version), existed: [row.existed] };
   }
@@ -119,8 +120,8 @@ function prepare(connection: Connection) {
 }
 
 // The statement sees the key as it was when the statement began. Every write of state increments
-// `state_version`, so if the locked row still has the version that was seen, nothing has changed since.
-// Only then is anything written.
+// `state_version`, so if the locked row still has the version that was seen, nothing has changed
+// since. Only then is anything written.
 function prepareWriteOne(connection: Connection): Statement<OneWrite, Written> {
   return connection.writing(
     (_, { sessionId, key, value, bytes, expectedVersion, maxKeys, maxBytes, expiresAt, now }) => sql<Written>`

@@ -2,7 +2,10 @@ import { sql, type RawBuilder } from 'kysely';
 import type { Connection } from '../connection.ts';
 import { table, type OwnedTable } from '../schema.ts';
 
-/** Pause between two rounds of a task, in milliseconds: nodes of the old version may run for a while. */
+/**
+ * Pause between two rounds of a task, in milliseconds: nodes of the old version may run for a
+ * while.
+ */
 const AGAIN_MS = 86_400_000;
 
 const owned: readonly OwnedTable[] = ['events', 'state', 'tokens', 'trims'];
@@ -54,9 +57,9 @@ function orphansOf(name: OwnedTable): string {
 }
 
 /**
- * One step of a task, around the CTEs of `work`: `walked` has the sessions of this step, fewer than the
- * limit at the end of the task. `room.is_full` is true if they need more work than the limit allows;
- * then the next step begins at the same place. If two nodes try at once, one finds nothing.
+ * One step of a task, around the CTEs of `work`: `walked` has the sessions of this step, fewer than
+ * the limit at the end of the task. `room.is_full` is true if they need more work than the limit
+ * allows; then the next step begins at the same place. If two nodes try at once, one finds nothing.
  */
 function prepareTask(connection: Connection, name: string, work: (step: Step) => RawBuilder<unknown>) {
   return connection.writing(
@@ -83,8 +86,8 @@ function prepareTask(connection: Connection, name: string, work: (step: Step) =>
 
 /**
  * Removes rows whose session no longer exists. It walks from session to session by the index of the
- * table itself. A row that is visible without its session is an orphan: a session becomes visible no
- * later than its first row, and no `pk` is used twice.
+ * table itself. A row that is visible without its session is an orphan: a session becomes visible
+ * no later than its first row, and no `pk` is used twice.
  */
 function orphans(name: OwnedTable): (step: Step) => RawBuilder<unknown> {
   const next = (after: RawBuilder<unknown>) =>

@@ -35,9 +35,9 @@ export class DatabaseFile {
   }
 
   /**
-   * Checks that the path still names the open file. Writes to a file without a name are lost when the
-   * process ends. SQLite itself checks only before it writes a rollback journal (`databaseIsUnmoved` in
-   * pager.c), which it never does in WAL mode.
+   * Checks that the path still names the open file. Writes to a file without a name are lost when
+   * the process ends. SQLite itself checks only before it writes a rollback journal
+   * (`databaseIsUnmoved` in pager.c), which it never does in WAL mode.
    *
    * @throws SessionError `STORE_UNAVAILABLE`.
    */

@@ -4,14 +4,14 @@ import { dirname, resolve } from 'node:path';
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 
 /**
- * Creates the file if it does not exist, readable and writable by its owner only, and checks that the
- * process may use it.
+ * Creates the file if it does not exist, readable and writable by its owner only, and checks that
+ * the process may use it.
  *
  * SQLite would create it by the umask, which usually lets everyone read it. The two files beside it
  * get the mode of the file itself (`findCreateFileMode` in os_unix.c).
  *
- * @throws SessionError that names the reason. SQLite says CANTOPEN for every reason, or fails at the
- * first write.
+ * @throws SessionError that names the reason. SQLite says CANTOPEN for every reason, or fails at
+ * the first write.
  */
 export async function prepareFile(path: string, store: string): Promise<void> {
   const folder = dirname(path);
@@ -31,8 +31,8 @@ export async function prepareFile(path: string, store: string): Promise<void> {
     }
     return;
   }
-  // None of these checks opens the file: closing it would drop the locks of all other connections of
-  // this process (sqlite.org/howtocorrupt.html, 2.2).
+  // None of these checks opens the file: closing it would drop the locks of all other connections
+  // of this process (sqlite.org/howtocorrupt.html, 2.2).
   if (file.isDirectory()) refuse('STORE_UNAVAILABLE', 'its path is that of a folder, name a file in it')(undefined);
   await access(path, constants.R_OK).catch(refuse('STORE_DENIED', 'this process may not read its file'));
   await access(path, constants.W_OK).catch(refuse('STORE_READ_ONLY', 'this process may not write its file'));
@@ -40,7 +40,8 @@ export async function prepareFile(path: string, store: string): Promise<void> {
 
 function create(path: string): void {
   try {
-    // Synchronous, so that no other code of this process opens the file in between and loses its locks.
+    // Synchronous, so that no other code of this process opens the file in between and loses its
+    // locks.
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

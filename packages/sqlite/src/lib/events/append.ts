@@ -81,8 +81,8 @@ function prepare(connection: Connection) {
           .values({ session_pk: row.pk, token: row.token, first_seq: row.firstSeq, last_seq: row.lastSeq }),
     ),
 
-    // Reads at most two thousand tokens once per thousand events. That costs less than an index that
-    // every append would write.
+    // Reads at most two thousand tokens once per thousand events. That costs less than an index
+    // that every append would write.
     forgetTokens: connection.statement((queries, { pk, seq }: { pk: number; seq: number }) =>
       queries.deleteFrom('tokens').where('session_pk', '=', pk).where('last_seq', '<=', seq),
     ),
