@@ -1,4 +1,4 @@
-import { checkOptions, flag, kindOf, whole, type OptionNames } from '../values/option-checks.ts';
+import { callable, checkOptions, flag, kindOf, whole, type OptionNames } from '../values/option-checks.ts';
 
 /** Where a replay starts. */
 export interface ReplayOptions {
@@ -15,6 +15,11 @@ export interface ReplayOptions {
 export interface TailOptions extends ReplayOptions {
   /** Ends the tail, without an error, when it is aborted. Default: `undefined`. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Is called each time the tail has given everything that is stored and begins to wait. A cursor that cannot be
+   * followed fails before the first call. Must not throw. Default: nothing is called.
+   */
+  readonly onCaughtUp?: (() => void) | undefined;
 }
 
 /** How to append. */
@@ -39,7 +44,11 @@ const REPLAY: OptionNames<ReplayOptions> = {
   after: ['lastEventId', 'cursor', 'from', 'since', 'afterId', 'lastId'],
   streamId: ['stream'],
 };
-const TAIL: OptionNames<TailOptions> = { ...REPLAY, signal: ['abort', 'abortSignal'] };
+const TAIL: OptionNames<TailOptions> = {
+  ...REPLAY,
+  signal: ['abort', 'abortSignal'],
+  onCaughtUp: ['onLive', 'onIdle', 'onWait'],
+};
 const APPEND: OptionNames<AppendOptions> = { renew: ['touch'] };
 const TRIM: OptionNames<TrimOptions> = {
   maxEvents: ['keep', 'limit', 'max'],
@@ -58,6 +67,7 @@ export function checkTail(options: TailOptions): TailOptions {
   const { signal } = options;
   if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
     throw new TypeError(`Option signal is ${kindOf(signal)}, not an AbortSignal`);
+  callable('onCaughtUp', options.onCaughtUp);
   return options;
 }
 

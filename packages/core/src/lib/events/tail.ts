@@ -47,7 +47,7 @@ export class EventTail<T> implements AsyncGenerator<T, void, undefined> {
 
   async *#follow(
     tag: string,
-    { signal, ...options }: TailOptions,
+    { signal, onCaughtUp, ...options }: TailOptions,
     toEvent: (row: EventRow) => T,
   ): AsyncGenerator<T, void, undefined> {
     const { operations, wakeUps } = this.#session.shared;
@@ -62,7 +62,10 @@ export class EventTail<T> implements AsyncGenerator<T, void, undefined> {
           if (over()) return;
           yield toEvent(row);
         }
-        if (!page.more && !over()) await wakeUp.wait(page.lastSeq, signal);
+        if (!page.more && !over()) {
+          onCaughtUp?.();
+          await wakeUp.wait(page.lastSeq, signal);
+        }
         if (over() || operations.closed) return;
       }
     } catch (error) {
