@@ -24,6 +24,6 @@ export {
   whole,
   type OptionNames,
 } from './lib/values/option-checks.ts';
-export { sessionStoreOptions, storeOptionsOf } from './lib/options.ts';
+export { sessionStoreOptions, storeOptionsOf } from './lib/options/store-options.ts';
 export { KeyedLock } from './lib/runtime/keyed-lock.ts';
 export { createSessionStore } from './lib/store.ts';

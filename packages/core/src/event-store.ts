@@ -1,4 +1,4 @@
-import type { SessionEvent, SessionEvents } from './lib/events/events.ts';
+import type { SessionEvent, SessionEvents } from './lib/api/session-events.ts';
 import { invalidCursor } from './lib/events/event-id.ts';
 import { isPlainObject } from './lib/values/plain.ts';
 

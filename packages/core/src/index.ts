@@ -1,3 +1,7 @@
+export type { SessionEvent, SessionEvents } from './lib/api/session-events.ts';
+export type { SessionState, StateEntry } from './lib/api/session-state.ts';
+export type { SessionList, SessionStore } from './lib/api/session-store.ts';
+export type { Session } from './lib/api/session.ts';
 export {
   EventsTrimmedError,
   SessionError,
@@ -7,15 +11,17 @@ export {
   type SessionErrorOptions,
   type SessionErrorScope,
 } from './lib/errors.ts';
-export type { AppendOptions, ReplayOptions, TailOptions, TrimOptions } from './lib/events/options.ts';
-export type { SessionEvent, SessionEvents } from './lib/events/events.ts';
+export type { AppendOptions, ReplayOptions, TailOptions, TrimOptions } from './lib/options/event-options.ts';
 export type { JsonValue } from './lib/values/json.ts';
 export type { Observer, Operation, OperationName } from './lib/runtime/operations.ts';
-export type { RetentionOptions, SessionStoreOptions, StateLimitOptions, SweepOptions } from './lib/options.ts';
-export type { Metadata, ProtocolFacts } from './lib/session/profile.ts';
-export { REMOVE } from './lib/state/removal.ts';
-export type { Session } from './lib/session.ts';
-export type { SessionState, StateEntry } from './lib/state/state.ts';
+export type {
+  RetentionOptions,
+  SessionStoreOptions,
+  StateLimitOptions,
+  SweepOptions,
+} from './lib/options/store-options.ts';
+export type { Metadata, ProtocolFacts } from './lib/values/facts.ts';
+export { REMOVE } from './lib/values/remove.ts';
 export type {
   AnySchemas,
   StandardResult,
@@ -31,5 +37,4 @@ export type {
   EndSessionOptions,
   GetSessionOptions,
   ListSessionsOptions,
-} from './lib/call-options.ts';
-export type { SessionList, SessionStore } from './lib/store.ts';
+} from './lib/options/session-options.ts';

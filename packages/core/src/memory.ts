@@ -1,9 +1,10 @@
 import type { SessionBackend } from './lib/contract/backend.ts';
 import { MemoryBackend, type MemoryBackendOptions } from './lib/memory/backend.ts';
 import { checkOptions, positive, type OptionNames } from './lib/values/option-checks.ts';
-import { sessionStoreOptions, storeOptionsOf, type SessionStoreOptions } from './lib/options.ts';
+import { sessionStoreOptions, storeOptionsOf, type SessionStoreOptions } from './lib/options/store-options.ts';
 import type { StateSchemas } from './lib/values/standard-schema.ts';
-import { createSessionStore, type SessionStore } from './lib/store.ts';
+import type { SessionStore } from './lib/api/session-store.ts';
+import { createSessionStore } from './lib/store.ts';
 
 export type { MemoryBackendOptions };
 

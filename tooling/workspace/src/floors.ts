@@ -10,15 +10,16 @@ import type { Import } from './imports.ts';
  */
 export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'packages/core': [
+    ['brand.ts'],
     ['errors.ts'],
     ['contract'],
     ['values'],
     ['runtime'],
-    ['options.ts'],
+    ['options'],
+    ['api'],
     ['append', 'wake-ups'],
     ['session'],
     ['events', 'state'],
-    ['call-options.ts'],
     ['session.ts'],
     ['store.ts'],
     ['memory'],

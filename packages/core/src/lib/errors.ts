@@ -1,3 +1,5 @@
+import { brand } from './brand.ts';
+
 /**
  * Every code that a {@link SessionError} can carry. Codes are stable: a release that changes what one means is a major one.
  * `docs/reference/errors.md` has a section for each.
@@ -50,9 +52,15 @@ export interface SessionErrorOptions {
 
 /**
  * The one error of this library for what goes wrong while it runs. Misuse of an API is a plain `TypeError` or `RangeError`.
+ * `instanceof` is also true for the errors of another version of this package in the same process.
+ *
  * Messages may be shown to clients: tools pass them on. They hold no values of sessions, no credentials, and no path, host or name of a database.
  */
 export class SessionError extends Error {
+  static {
+    brand(this, 'SessionError');
+  }
+
   override readonly name: string = 'SessionError';
   readonly code: SessionErrorCode;
   /** Whether the same call can succeed later without a change by anybody. */
@@ -79,6 +87,10 @@ export class SessionError extends Error {
 
 /** A compare-and-set lost: `STATE_CONFLICT`. Nothing was changed. */
 export class StateConflictError extends SessionError {
+  static {
+    brand(this, 'StateConflictError');
+  }
+
   override readonly name = 'StateConflictError';
   readonly key: string;
   /** Version of the key now; 0: it does not exist. */
@@ -96,6 +108,10 @@ export class StateConflictError extends SessionError {
 
 /** The log no longer holds all that follows the cursor: `EVENTS_TRIMMED`. Nothing was delivered in place of it. */
 export class EventsTrimmedError extends SessionError {
+  static {
+    brand(this, 'EventsTrimmedError');
+  }
+
   override readonly name = 'EventsTrimmedError';
   /** The greatest number that is missing. */
   readonly trimmedSeq: number;
@@ -108,6 +124,10 @@ export class EventsTrimmedError extends SessionError {
 
 /** A state value does not fit its declared schema, or the schema failed: `INVALID_STATE_VALUE`. */
 export class StateValidationError extends SessionError {
+  static {
+    brand(this, 'StateValidationError');
+  }
+
   override readonly name = 'StateValidationError';
   readonly key: string;
   /** What the schema found, as its library words it. Empty: the schema itself failed; `cause` is what it threw. */

@@ -1,29 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError } from './errors.ts';
-import { SessionEvents } from './events/events.ts';
-import { decodeProfile, encodeProfile, type Metadata, type Profile, type ProtocolFacts } from './session/profile.ts';
+import type { SessionEvents } from './api/session-events.ts';
+import type { SessionState } from './api/session-state.ts';
+import type { Session } from './api/session.ts';
+import { EventsHandle } from './events/events.ts';
+import { decodeProfile, encodeProfile, type Profile } from './session/profile.ts';
+import type { Metadata, ProtocolFacts } from './values/facts.ts';
 import type { SessionRow } from './contract/rows.ts';
 import { SessionContext, type Shared } from './session/context.ts';
-import { SessionState } from './state/state.ts';
-import { checkEnding, type EndSessionOptions } from './call-options.ts';
+import { StateHandle } from './state/state.ts';
+import { checkEnding, type EndSessionOptions } from './options/session-options.ts';
 import { synchronous } from './runtime/synchronous.ts';
-import type { AnySchemas } from './values/standard-schema.ts';
 
 /** How often a change of the profile may lose against other processes. */
 const MAX_PROFILE_ATTEMPTS = 50;
 
-/**
- * A durable, principal-bound record with a state and a log. An object of this class is a handle: any number of them, in any process, may stand for
- * one session. Times and facts are as of when the handle was made or last used; state and events are always read from the store.
- */
-export class Session<S = AnySchemas> {
+/** One session, as its users see it. */
+export class SessionHandle<S> implements Session<S> {
   readonly id: string;
   readonly kind: string;
-  /** Whom the session belongs to; `null`: whoever has the id. */
   readonly principal: string | null;
-  /** Unix milliseconds. */
   readonly createdAt: number;
-  /** Number of the newest event of the log when this handle was made; 0: there was none. */
   readonly lastSeq: number;
   readonly state: SessionState<S>;
   readonly events: SessionEvents;
@@ -34,7 +31,6 @@ export class Session<S = AnySchemas> {
   #profileText: string;
   #version: number;
 
-  /** @internal */
   constructor(shared: Shared, row: SessionRow) {
     this.id = row.id;
     this.kind = row.kind;
@@ -47,35 +43,26 @@ export class Session<S = AnySchemas> {
     this.#version = row.version;
     const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#profile;
     this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs });
-    this.state = new SessionState(this.#context);
-    this.events = new SessionEvents(this.#context);
+    this.state = new StateHandle(this.#context);
+    this.events = new EventsHandle(this.#context);
   }
 
-  /** When the session was last used, in Unix milliseconds, as far as this handle knows. */
   get lastActiveAt(): number {
     return this.#context.touchedAt;
   }
 
-  /** When the session expires if it is not used again, in Unix milliseconds, as far as this handle knows. */
   get expiresAt(): number {
     return this.#context.expiresAt;
   }
 
-  /** Facts for the application, as this handle saw them last. */
   get metadata(): Metadata {
     return this.#profile.metadata;
   }
 
-  /** Facts of the protocol, as this handle saw them last. */
   get protocol(): ProtocolFacts {
     return this.#profile.protocol;
   }
 
-  /**
-   * Replaces the metadata by what `change` makes of it, atomically. `change` can be called again with newer metadata.
-   *
-   * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, `PROFILE_CONFLICT` after 50 lost attempts.
-   */
   async updateMetadata(change: (current: Metadata) => Metadata): Promise<Metadata> {
     return (
       await this.#updateProfile((profile) => ({
@@ -85,7 +72,6 @@ export class Session<S = AnySchemas> {
     ).metadata;
   }
 
-  /** Replaces the protocol's facts likewise; a fact that becomes `undefined` is removed. Throws as {@link updateMetadata}. */
   async updateProtocol(change: (current: ProtocolFacts) => ProtocolFacts): Promise<ProtocolFacts> {
     return (
       await this.#updateProfile((profile) => ({
@@ -95,11 +81,6 @@ export class Session<S = AnySchemas> {
     ).protocol;
   }
 
-  /**
-   * Renews the session. Writes only when the last renewal that this handle knows of is `touchIntervalMs` ago.
-   *
-   * @throws SessionError `SESSION_NOT_FOUND` where the write finds that the session has expired or was ended.
-   */
   async touch(): Promise<void> {
     await this.#shared.operations.run(async () => {
       const live = await this.#context.touchIfDue(this.#context.now);
@@ -107,16 +88,11 @@ export class Session<S = AnySchemas> {
     });
   }
 
-  /** @internal As {@link touch}, as a part of work that was begun, which goes on where it fails. Tells whether the session is live, where it looked. */
+  /** As {@link touch}, as a part of work that was begun, which goes on where it fails. Tells whether the session is live, where it looked. */
   renewIfDue(): Promise<boolean> {
     return this.#context.renewIfDue(this.#context.now);
   }
 
-  /**
-   * Ends the session for every process at once. Its state and events are gone; its id stays taken for `tombstoneMs`, unless it need not.
-   *
-   * @returns `true` for exactly one caller; `false` where it has ended or expired already.
-   */
   async end(ending: EndSessionOptions = {}): Promise<boolean> {
     const keepId = checkEnding(ending);
     const { operations, options, wakeUps } = this.#shared;

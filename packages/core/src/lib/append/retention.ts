@@ -1,6 +1,6 @@
 import { Looks } from './looks.ts';
 import type { Operations } from '../runtime/operations.ts';
-import type { ResolvedOptions } from '../options.ts';
+import type { ResolvedOptions } from '../options/store-options.ts';
 import type { AppendResult, TrimBound } from '../contract/rows.ts';
 
 /** Events that one step of a trim removes at the most. */

@@ -1,3 +1,4 @@
+import type { SessionEvent, SessionEvents } from '../api/session-events.ts';
 import { SessionError } from '../errors.ts';
 import { formatEventId, parseEventId, sessionTag } from './event-id.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type ReplayOptions,
   type TailOptions,
   type TrimOptions,
-} from './options.ts';
+} from '../options/event-options.ts';
 import { EventReplay } from './replay.ts';
 import { EventTail } from './tail.ts';
 import { checkIssued, cursorOf, PAGE_BYTES, readPages } from './read-pages.ts';
@@ -20,41 +21,15 @@ import { TRIM_STEP } from '../append/retention.ts';
 import type { EventRow } from '../contract/rows.ts';
 import type { SessionContext } from '../session/context.ts';
 
-/** An event of a session's log. */
-export interface SessionEvent {
-  /** The id that `append` returned: visible ASCII, unique in its session, and a cursor of its stream. */
-  readonly id: string;
-  /** Its number: 1 for the session's first event, whatever the stream, and one more for each that follows. */
-  readonly seq: number;
-  readonly streamId: string;
-  /** The message as JSON holds it. */
-  readonly message: unknown;
-  /** Unix milliseconds. */
-  readonly createdAt: number;
-}
-
-/**
- * The log of a session: messages on any number of streams, numbered through the session in the order of their commits.
- *
- * Every method throws a SessionError `SESSION_NOT_FOUND` when the session has expired or was ended, and `STORE_…` when the database fails.
- */
-export class SessionEvents {
+/** The log of one session, as its users see it. */
+export class EventsHandle implements SessionEvents {
   readonly #session: SessionContext;
   #knownTag: string | undefined;
 
-  /** @internal */
   constructor(session: SessionContext) {
     this.#session = session;
   }
 
-  /**
-   * Appends a message to a stream and resolves when it is committed. Calls of one process for one session keep their order.
-   *
-   * @param streamId 1 to 255 visible ASCII characters.
-   * @param message Any JSON value, `{}` included; properties that are `undefined` are left out, as on the wire.
-   * @returns The event's id.
-   * @throws SessionError `NOT_JSON`, `INVALID_STREAM_ID`, `EVENT_TOO_LARGE`; nothing is written then.
-   */
   async append(streamId: string, message: unknown, options?: AppendOptions): Promise<string> {
     const renew = checkAppend(options);
     checkStreamId(streamId);
@@ -74,33 +49,14 @@ export class SessionEvents {
     return formatEventId(this.#tag, { seq, streamId });
   }
 
-  /**
-   * Gives what follows a cursor, oldest first and complete over any number of pages, up to the newest event at the start of the replay.
-   *
-   * @throws EventsTrimmedError `EVENTS_TRIMMED` where some of it was trimmed: never a part as if it were all.
-   * @throws SessionError `INVALID_CURSOR` where the id was never issued for this session and stream.
-   */
   replay(options: ReplayOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
     return new EventReplay(this.#pagesUntilNow(checkReplay(options)), (row) => this.#event(row));
   }
 
-  /**
-   * Gives what follows a cursor and then what is appended, by any process, with no gap and nothing twice. The reader sets the pace: the next page is read when
-   * the last one is used up. It ends when the session ends or expires, the signal is aborted or the store is closed. Waiting does not renew the session.
-   *
-   * @throws EventsTrimmedError `EVENTS_TRIMMED` also later, where the reader has fallen behind the retention.
-   * @throws SessionError `INVALID_CURSOR` where the id was never issued for this session and stream.
-   */
   tail(options: TailOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
     return new EventTail(this.#session, this.#tag, checkTail(options), (row) => this.#event(row));
   }
 
-  /**
-   * The newest events, oldest of them first.
-   *
-   * @param limit How many at the most, 1 to 1,000. Default: 100. Fewer are given where they exceed 1 MiB.
-   * @param streamId Only of this stream. Default: of the whole log.
-   */
   async recent(limit: number = 100, streamId?: string): Promise<SessionEvent[]> {
     positive('limit', limit, 100, 1_000);
     const query = {
@@ -117,12 +73,6 @@ export class SessionEvents {
     return page.events.map((row) => this.#event(row));
   }
 
-  /**
-   * Removes the oldest events of the log. Numbers are not used again, and readers whose cursor is older than what was removed of their stream learn of it.
-   *
-   * @returns How many were removed.
-   * @throws SessionError `INVALID_CURSOR` for a `through` that was never issued for this session.
-   */
   async trim(options: TrimOptions): Promise<number> {
     const { maxEvents, maxBytes, maxAgeMs, through } = checkTrim(options);
     const cursor = through === undefined ? undefined : cursorOf(this.#tag, through, undefined);
@@ -149,11 +99,6 @@ export class SessionEvents {
     });
   }
 
-  /**
-   * Whether an event id is one of this session, and of which stream, without a look at the store.
-   *
-   * @returns `undefined` where it was not issued for this session.
-   */
   streamOf(eventId: string): string | undefined {
     return parseEventId(this.#tag, eventId)?.streamId;
   }

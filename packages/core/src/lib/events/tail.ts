@@ -1,5 +1,5 @@
 import { SessionError } from '../errors.ts';
-import type { TailOptions } from './options.ts';
+import type { TailOptions } from '../options/event-options.ts';
 import { readPages } from './read-pages.ts';
 import type { EventRow } from '../contract/rows.ts';
 import type { SessionContext } from '../session/context.ts';

@@ -2,7 +2,7 @@ import { notFound } from '../errors.ts';
 import type { AppendQueue } from '../append/append-queue.ts';
 import type { SessionBackend } from '../contract/backend.ts';
 import type { Operations, OperationName } from '../runtime/operations.ts';
-import { defaultTouchIntervalMs, type ResolvedOptions } from '../options.ts';
+import { defaultTouchIntervalMs, type ResolvedOptions } from '../options/store-options.ts';
 import type { SessionRow } from '../contract/rows.ts';
 import type { KeyedLock } from '../runtime/keyed-lock.ts';
 import type { WakeUps } from '../wake-ups/wake-ups.ts';

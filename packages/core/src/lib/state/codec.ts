@@ -2,8 +2,8 @@ import { SessionError } from '../errors.ts';
 import { checkStateKey, quote, utf8Bytes } from '../values/ids.ts';
 import { decode, encodeExact } from '../values/json.ts';
 import { kindOf } from '../values/option-checks.ts';
-import type { ResolvedOptions } from '../options.ts';
-import { REMOVE } from './removal.ts';
+import type { ResolvedOptions } from '../options/store-options.ts';
+import { REMOVE } from '../values/remove.ts';
 import type { StateRow, StateWrite } from '../contract/rows.ts';
 import { validate, type StandardSchema } from '../values/standard-schema.ts';
 

@@ -1,6 +1,6 @@
-import { checkKind, checkPrincipal, DEFAULT_KIND } from './values/ids.ts';
-import { checkOptions, flag, type OptionNames } from './values/option-checks.ts';
-import type { Metadata, ProtocolFacts } from './session/profile.ts';
+import { checkKind, checkPrincipal, DEFAULT_KIND } from '../values/ids.ts';
+import { checkOptions, flag, type OptionNames } from '../values/option-checks.ts';
+import type { Metadata, ProtocolFacts } from '../values/facts.ts';
 
 /** A session to create. */
 export interface CreateSessionOptions {

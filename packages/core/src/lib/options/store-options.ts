@@ -1,8 +1,8 @@
-import type { Capabilities } from './contract/backend.ts';
-import type { Observer } from './runtime/operations.ts';
-import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from './values/option-checks.ts';
-import { isPlainObject } from './values/plain.ts';
-import type { StandardSchema, StateSchemas } from './values/standard-schema.ts';
+import type { Capabilities } from '../contract/backend.ts';
+import type { Observer } from '../runtime/operations.ts';
+import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from '../values/option-checks.ts';
+import { isPlainObject } from '../values/plain.ts';
+import type { StandardSchema, StateSchemas } from '../values/standard-schema.ts';
 
 /** How much state a session may hold. Past a limit a write fails with a typed error and changes nothing. */
 export interface StateLimitOptions {

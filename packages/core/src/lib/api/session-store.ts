@@ -1,0 +1,99 @@
+import type { Capabilities } from '../contract/backend.ts';
+import type {
+  CountSessionsOptions,
+  CreateSessionOptions,
+  GetSessionOptions,
+  ListSessionsOptions,
+} from '../options/session-options.ts';
+import type { AnySchemas, StateSchemas } from '../values/standard-schema.ts';
+import type { Session } from './session.ts';
+
+/** A page of sessions in the byte order of their ids, which is the order of creation for generated ids. */
+export interface SessionList<S> {
+  /** May be shorter than the limit, even empty, before the last page. */
+  readonly sessions: readonly Session<S>[];
+  /** `undefined` on the last page. */
+  readonly nextCursor: string | undefined;
+}
+
+/**
+ * Durable sessions in one backend. Every method throws a SessionError: `STORE_CLOSED` after
+ * {@link close}, and `STORE_…` when the database fails.
+ */
+export interface SessionStore<S extends StateSchemas = AnySchemas> {
+  /** Name of the backend, such as `sqlite`. */
+  readonly backendName: string;
+  /** Facts about the backend. */
+  readonly capabilities: Capabilities;
+
+  /**
+   * Creates a session.
+   *
+   * @example
+   * ```ts
+   * import { createMemoryStore } from '@mcp-session/core/memory';
+   *
+   * const store = await createMemoryStore({ ttlMs: 60_000 });
+   * const session = await store.create({ principal: 'user-1', metadata: { plan: 'free' } });
+   * console.log(session.metadata); // { plan: 'free' }
+   * await store.close();
+   * ```
+   *
+   * @throws SessionError `SESSION_EXISTS` if the given id is taken, also by a session that expired or
+   * ended a while ago; `INVALID_SESSION_ID`, `INVALID_PRINCIPAL`, `INVALID_KIND`, `NOT_JSON`,
+   * `PROFILE_TOO_LARGE`.
+   */
+  create(options?: CreateSessionOptions): Promise<Session<S>>;
+
+  /**
+   * Finds a live session of the given principal. Counts as a use of the session.
+   *
+   * @example
+   * ```ts
+   * import { createMemoryStore } from '@mcp-session/core/memory';
+   *
+   * const store = await createMemoryStore();
+   * const { id } = await store.create({ principal: 'user-1' });
+   * console.log((await store.get(id, { principal: 'user-1' }))?.id === id); // true
+   * console.log(await store.get(id, { principal: 'user-2' })); // undefined
+   * await store.close();
+   * ```
+   *
+   * @returns `undefined` if the session is unknown, malformed, expired, ended, of another kind, or of
+   * another principal. The caller cannot tell which.
+   * @throws SessionError `INVALID_PRINCIPAL`, `INVALID_KIND`.
+   */
+  get(id: string, options?: GetSessionOptions): Promise<Session<S> | undefined>;
+
+  /**
+   * Lists live sessions, for administration. Does not renew them.
+   *
+   * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, or `INVALID_SESSION_ID` for a cursor that
+   * no list has returned. RangeError for the limit.
+   */
+  list(options?: ListSessionsOptions): Promise<SessionList<S>>;
+
+  /**
+   * Counts live sessions exactly. The cost grows with their number: use it for administration and
+   * metrics, not in requests. Throws like {@link list}.
+   */
+  count(options?: CountSessionsOptions): Promise<number>;
+
+  /**
+   * Removes expired and ended sessions in bounded steps until nothing is left to remove. Rests between
+   * two steps for as long as the last step took. The store also sweeps in the background unless the
+   * option `sweep` is `false`.
+   *
+   * @returns How many session records were removed.
+   */
+  sweep(): Promise<number>;
+
+  /** Makes one round trip to the database, for a health check. */
+  ping(): Promise<void>;
+
+  /**
+   * Refuses all further calls, ends tails, stops timers, waits for calls in progress, and closes what
+   * the store opened itself. Sessions stay stored. Safe to call again.
+   */
+  close(): Promise<void>;
+}
