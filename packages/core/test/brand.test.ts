@@ -3,7 +3,7 @@ import * as own from '@mcp-session/core';
 
 // A second copy of the package, as two versions in one `node_modules` make it.
 vi.resetModules();
-const other = (await import('@mcp-session/core')) as typeof own;
+const other = await import('@mcp-session/core');
 
 const CLASSES = ['SessionError', 'StateConflictError', 'EventsTrimmedError', 'StateValidationError'] as const;
 

@@ -43,7 +43,10 @@ export function rowNames(text: string): string[] {
   return [...text.matchAll(/^\| `([^`]+)` +\|/gm)].map((match) => match[1] ?? '');
 }
 
-/** The numbers of the rules that the titles of the HTTP package's tests cite, as in "rules 13 and 16: …". */
+/**
+ * The numbers of the rules that the titles of the HTTP package's tests cite, as in "rules 13 and
+ * 16: …".
+ */
 export function citedRules(): number[] {
   const titles = globSync('packages/http/test/**/*.test.ts', { cwd: root }).flatMap((path) =>
     [...readFileSync(join(root, path), 'utf8').matchAll(/['"`]rules? (\d+(?: and \d+)?):/g)].map(
