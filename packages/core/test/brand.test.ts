@@ -7,6 +7,12 @@ const other = await import('@mcp-session/core');
 
 const CLASSES = ['SessionError', 'StateConflictError', 'EventsTrimmedError', 'StateValidationError'] as const;
 
+it('covers every class that is exported', () => {
+  expect(Object.entries(own).flatMap(([name, value]) => (typeof value === 'function' ? [name] : []))).toEqual(
+    CLASSES.toSorted(),
+  );
+});
+
 describe('errors of another copy of the package', () => {
   it.each(CLASSES)('are instances of %s as its own are', (name) => {
     const [ofOwn, ofOther] = [made(own)[name], made(other)[name]];

@@ -70,7 +70,7 @@ export async function checkEntries(folder: string, entries: readonly string[]): 
   await compile(folder);
 }
 
-async function compile(folder: string): Promise<void> {
+export async function compile(folder: string): Promise<void> {
   const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   await succeed(process.execPath, [compiler, '--project', folder, '--pretty', 'false'], folder);
 }
