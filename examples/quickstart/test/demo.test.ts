@@ -1,9 +1,10 @@
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { checkChapters } from '../src/demo/checks.ts';
+import { linesOf, recordable } from '../src/demo/recording.ts';
 import { playOn } from '../src/demo/two-nodes.ts';
 import { newDatabase } from './support/database.ts';
 import { run, temporaryFolder } from './support/processes.ts';
@@ -16,6 +17,18 @@ function temporaryEnvironment(): { readonly folder: string; readonly env: NodeJS
   const folder = join(parent, 'tmp');
   mkdirSync(folder);
   return { folder, env: { TMPDIR: folder, TMP: folder, TEMP: folder } };
+}
+
+// What the README shows.
+const recording = readFileSync(new URL('../../../docs/demo.svg', import.meta.url), 'utf8');
+
+/**
+ * Each kind of line, once. How many chapters are stored before the kill is a matter of milliseconds,
+ * and so is whether the last one has its bookmark by then.
+ */
+function shapesOf(lines: readonly string[]): string[] {
+  const shapes = lines.map((line) => line.trim().replaceAll(/\b\d+\b/g, '#'));
+  return [...new Set(shapes.filter((line) => line !== '' && !line.includes('was read again')))];
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -33,6 +46,7 @@ it('succeeds: nothing is lost, doubled or out of order', async () => {
 
   expect(await ended).toMatchObject({ exitCode: 0 });
   expect(output()).toMatch(/Got chapter 4, which it had missed\n/);
+  expect(shapesOf(recordable(output()))).toEqual(shapesOf(linesOf(recording)));
   expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
   expect(readdirSync(folder)).toEqual([]);
 });

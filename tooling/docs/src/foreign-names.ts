@@ -13,6 +13,9 @@ export const foreignNames: readonly string[] = [
   'createMessage',
   'ctx.mcpReq.elicitInput',
   'elicitInput',
+  'express.json()',
   'listRoots',
+  'reply.hijack()',
   'requestSampling',
+  'requireBearerAuth',
 ];

@@ -45,7 +45,7 @@ export function unknownNames(document: Document, known: KnownNames): string[] {
 
 function isKnown(span: string, { ours, foreign, requirements }: KnownNames): boolean {
   if (foreign.includes(span) || requirements.includes(span)) return true;
-  if (/\.(?:db|js|json|lock|md|sql|ts|tsx|ya?ml)$/.test(span)) return true;
+  if (/\.(?:db|js|json|lock|md|mjs|sql|svg|ts|tsx|ya?ml)$/.test(span)) return true;
   const areas = new Set(requirements.map((id) => id.split('.')[0]));
   if (/^[a-z]+(?:\.[a-z-]+){2,}$/.test(span) && areas.has(span.split('.')[0])) return false;
   if (!/^[\p{L}_$][\w$]*(?:\.[\p{L}_$][\w$]*)*(?:\(.*\))?$/u.test(span)) return true;

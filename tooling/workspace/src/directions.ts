@@ -136,6 +136,7 @@ export const directions: Readonly<Record<string, Direction>> = {
       '@mcp-session/dynamodb',
       '@aws-sdk/client-dynamodb',
       'valibot',
+      'jose',
       'zod',
       ...frameworks,
       sdks,

@@ -68,14 +68,14 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   const server = await serve('0');
   tell('server', `Process ${server.pid}, ${server.url}`);
 
-  heading('A client connects, the one of the official SDK, and adds two notes to its session.');
+  heading('A client of the official SDK connects and adds two notes to its session.');
   const client = new DemoClient(signal);
   await client.connect(server.url);
   const { sessionId } = client;
   tell('client', `Session ${sessionId}`);
   for (const text of NOTES) tell('client', `add_note "${text}": ${(await client.call('add_note', { text })).join()}`);
 
-  heading(`It calls a tool that takes its time: a book of ${CHAPTERS} chapters is read, and each is reported.`);
+  heading(`It calls a slow tool, which reads a book of ${CHAPTERS} chapters and reports each.`);
   let lastEventId = '';
   let lastStored = Infinity;
   const received = new Journal<number>();
@@ -97,32 +97,32 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   await Promise.race([early, received.until((chapters) => chapters.includes(SEEN), signal)]);
 
   await Promise.race([early, Promise.all(told)]);
-  heading('The network stalls: nothing reaches the client any more. The server goes on and stores what it sends.');
+  heading('The network stalls: nothing reaches the client. The server goes on and stores what it sends.');
   const missed = (): number => stored.entries.length - received.entries.length;
   await Promise.race([early, stored.until(() => missed() >= MISSED, signal)]);
 
-  heading(`kill -9 ${server.pid}. The stream is cut; the process could save nothing before it went.`);
+  heading(`kill -9 ${server.pid}. The stream is cut, and the process had no time to save anything.`);
   await server.kill();
   const seen = received.entries.length;
   lastStored = stored.entries.at(-1) ?? 0;
 
-  heading('A new process starts in its place.');
+  heading('A new process starts.');
   client.network.stalled = false;
   client.network.onSessionUnknown = () =>
     fail(new Error('Lost: the new process does not know the session, nor what was kept in it'));
   client.network.onResume = (id, status) => {
-    if (id === lastEventId) tell('client', `Comes back by itself, with Last-Event-ID: ${id}. Answer: ${status}`);
+    if (id === lastEventId) tell('client', `Reconnects by itself, with Last-Event-ID: ${id}. Status: ${status}`);
   };
   const successor = await serve(new URL(server.url).port);
   tell('server', `Process ${successor.pid}, ${successor.url}`);
   await Promise.race([outcome, received.until((chapters) => (chapters.at(-1) ?? 0) >= lastStored, signal)]);
 
-  heading('The call died with its process. The client is told so, and does not wait for ever.');
+  heading('The call died with its process. The client gets an error instead of waiting forever.');
   const ending = await outcome;
   signal.throwIfAborted();
   tell('client', `read_book: ${ending}`);
 
-  heading('What the call did is in the session. Called again, the tool goes on from there.');
+  heading('The session holds what the call did. Called again, the tool goes on from there.');
   const rest: number[] = [];
   const from = stored.entries.length;
   const toldOfRest: Promise<void>[] = [];
@@ -136,7 +136,7 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   const notes = await client.call('list_notes');
   tell('client', `list_notes: ${notes.join(', ')}`);
 
-  heading('What came of it.');
+  heading('The result.');
   const [firstOfRest = CHAPTERS] = rest;
   const last = Math.max(lastStored, ...received.entries);
   checkThat(client.sessionId === sessionId, `The session is another one: ${client.sessionId}`);

@@ -59,7 +59,7 @@ export async function playOn(
       atEnd,
     });
 
-  heading('Two servers start on one PostgreSQL, and a load balancer in front: each request goes to the other one.');
+  heading('Two servers start on one PostgreSQL, behind a load balancer that takes turns.');
   const nodes = await Promise.all([serve(0, '0'), serve(1, '0')]);
   const answered = new Journal<Answered>();
   const proxyUrl = await startProxy(
@@ -74,7 +74,7 @@ export async function playOn(
     },
   );
 
-  heading('A client connects, the one of the official SDK, and asks who answers.');
+  heading('A client of the official SDK connects and asks which process answers.');
   let questions = 0;
   const { client, sessionId } = await connect(`${proxyUrl}/mcp`, () => {
     tell('client', `Its user is asked for a title, and says "Report ${++questions}"`);
@@ -94,7 +94,7 @@ export async function playOn(
       {
         signal,
         onprogress: ({ progress }: Progress) => {
-          tell('client', `Hears of page ${progress}`);
+          tell('client', `Got page ${progress}`);
           pages.push(progress);
           heard.add(progress);
         },
@@ -112,9 +112,9 @@ export async function playOn(
     await nodes[node]?.kill();
   };
 
-  heading('A tool takes its time. The node that its stream has come to is killed; the other one runs the tool.');
-  tell('demo', 'With each page the tool lets the connection go, so that nobody has to hold one open all the time.');
-  tell('demo', 'So with each page the client comes back for the rest of the stream, to whichever node is next.');
+  heading('A slow tool runs on one node. The node that has its stream is killed.');
+  tell('demo', 'With each page the tool closes the connection, so that no connection stays open for long.');
+  tell('demo', 'So the client reconnects after each page, to the next node.');
   let repeats = 0;
   const begun = answered.entries.length;
   const firstPages: number[] = [];
@@ -128,16 +128,16 @@ export async function playOn(
   await Promise.race([early, answered.until((all) => all.slice(begun).some(hangsOnOther), signal)]);
   await kill(other, 'which the stream of the call has come to');
   const first = await firstReport;
-  tell('client', `"${first.title}" is done, ${first.writers.length} pages. Nothing happened, as far as it knows`);
+  tell('client', `"${first.title}" is done, ${first.writers.length} pages. It noticed nothing`);
 
-  heading('The killed node is started again. Then the one that runs the tool is killed.');
+  heading('The killed node starts again. Then the node that runs the tool is killed.');
   nodes[other] = await serve(other, new URL(nodes[other]?.url ?? '').port);
   const pids = nodes.map(({ pid }) => pid);
   const secondPages: number[] = [];
   const from = answered.entries.length;
   const secondReport = write(secondPages, ({ message }) => {
     repeats++;
-    tell('client', `Is told: ${message}. It calls the tool again`);
+    tell('client', `Error: ${message}. It calls the tool again`);
   });
   const tooEarly = failEarly(secondReport);
   const secondRunner = await Promise.race([tooEarly, runner(from)]);
@@ -150,7 +150,7 @@ export async function playOn(
     `"${second.title}" is done, ${second.writers.length} pages by the processes ${[...new Set(second.writers)].join(' and ')}`,
   );
 
-  heading('What came of it.');
+  heading('The result.');
   const begins = answered.entries.filter(({ what }) => what === 'POST initialize').length;
   checkThat(begins === 1, `Sessions were begun ${begins} times`);
   checkThat(new Set(who).size === 2, `The requests did not take turns: ${who.join(', ')}`);
