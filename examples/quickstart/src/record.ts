@@ -1,4 +1,5 @@
-// Writes docs/demo.svg from the demo's output: npx -y pnpm@12 demo | node examples/quickstart/src/record.ts
+// Writes docs/demo.svg from the demo's output: npx -y pnpm@12 demo | node
+// examples/quickstart/src/record.ts
 import { writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { recordable, recordingOf } from './demo/recording.ts';

@@ -23,8 +23,8 @@ function temporaryEnvironment(): { readonly folder: string; readonly env: NodeJS
 const recording = readFileSync(new URL('../../../docs/demo.svg', import.meta.url), 'utf8');
 
 /**
- * Each kind of line, once. How many chapters are stored before the kill is a matter of milliseconds,
- * and so is whether the last one has its bookmark by then.
+ * Each kind of line, once. How many chapters are stored before the kill is a matter of
+ * milliseconds, and so is whether the last one has its bookmark by then.
  */
 function shapesOf(lines: readonly string[]): string[] {
   const shapes = lines.map((line) => line.trim().replaceAll(/\b\d+\b/g, '#'));
