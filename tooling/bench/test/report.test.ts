@@ -86,3 +86,18 @@ it('draws a bar for each ratio with a mark at its target', () => {
   expect(chart?.text.match(/<rect x=/g)).toHaveLength(2);
   expect(chart?.text.match(/stroke-width="2"/g)).toHaveLength(2);
 });
+
+it('begins with one line for each part', () => {
+  const [report] = writeReport([section], run);
+
+  const [, line = ''] = /^(\| Some <database> .*)$/m.exec(report?.text ?? '') ?? [];
+  expect(line.split('|').map((cell) => cell.trim())).toEqual([
+    '',
+    section.title,
+    '0.60 ×',
+    '0.65 ×',
+    '1.00 ×',
+    '2',
+    '',
+  ]);
+});

@@ -31,33 +31,53 @@ export function writeReport(sections: readonly Section[], run: Run): ReportFile[
   const parts = sections.map((section) =>
     sectionText(section, named.has(`benchmarks-${section.id}.svg`), run.notes.get(section.id)),
   );
-  return [{ name: 'benchmarks.md', text: `${head(run)}\n${parts.join('\n')}` }, ...charts];
+  return [{ name: 'benchmarks.md', text: `${head(run, summaryTable(sections))}\n${parts.join('\n')}` }, ...charts];
 }
 
-function head({ machine, date, load, command }: Run): string {
+/** One line for each part: how fast it is beside the same by hand, and how many targets it misses. */
+export function summaryTable(sections: readonly Section[]): string {
+  return table(
+    ['Part', 'Lowest ratio', 'Median ratio', 'Highest ratio', 'Targets missed'],
+    sections.map((section) => {
+      const ratios = (section.rows ?? [])
+        .flatMap(({ beside }) => beside.map((one) => one.ratio))
+        .toSorted((a, b) => a - b);
+      const at = (share: number): string => {
+        const found = ratios[Math.round((ratios.length - 1) * share)];
+        return found === undefined ? '' : ratio(found);
+      };
+      return [section.title, at(0), at(0.5), at(1), String(missedTargets(section).length)];
+    }),
+  );
+}
+
+function head({ machine, date, load, command }: Run, summary: string): string {
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return `# Benchmarks
 
 <!-- Written by the command below. Do not edit. -->
 
-Each operation stands beside the least that its database allows: the same rows, indexes and durability, written by hand
-against the driver, with nothing of this project. Both are measured in one run and in turns, block by block, and the ratio
-is the median over the blocks of the ratio of their medians: 0.8 × means that we do in the time of one operation 0.8 of what is
-done by hand. Times are of one operation, and a p99 is the median over the blocks of their 99th percentiles. A target that was
-missed is marked so.
+How fast an operation is beside the least that its database allows: the same rows, indexes and durability, written by
+hand against the driver, without this project. A ratio of 0.8 × means that the library does 0.8 operations in the time
+of one by hand. Parts without a ratio count requests or sizes.
+
+${summary}
 
 \`\`\`sh
 ${command}
 \`\`\`
 
+Both sides are measured in one run and in turns, block by block. A ratio is the median over the blocks of the ratio of
+their medians. Times are of one operation, and a p99 is the median over the blocks of their 99th percentiles.
+
 Measured on ${date} on ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB, ${machine.system}.
-The machine's load was ${load.before.toFixed(1)} before the run and ${load.after.toFixed(1)} at its end, of which the run itself makes up to two.${busy(load.before)}
+The machine's load was ${load.before.toFixed(1)} before the run and ${load.after.toFixed(1)} at its end; the run itself makes up to two.${busy(load.before)}
 Versions: ${versions.join(', ')}.
 `;
 }
 
 function busy(loadBefore: number): string {
-  return loadBefore < 0.7 ? '' : ' Other work ran on it, so that the ratios tell more than the times.';
+  return loadBefore < 0.7 ? '' : ' Other work ran on it, so the ratios say more than the times.';
 }
 
 function sectionText(section: Section, hasChart: boolean, note: string | undefined): string {
