@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Quiet } from '../../src/lib/session/quiet.ts';
+import { ReplayFilter } from '../../src/lib/session/replay-filter.ts';
 import { eventually, gate, start } from '../support/harness.ts';
 import type { ServerPort } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
@@ -134,16 +134,16 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
 
 it('what was set going while a server was restored asks nothing for a minute, and is heard then', async () => {
   let now = 0;
-  const quiet = new Quiet(() => now);
+  const quiet = new ReplayFilter(() => now);
   const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create' } as const;
   const [later, last, done] = [gate(), gate(), gate()];
   const kept: boolean[] = [];
   await quiet.during(async () => {
-    kept.push(quiet.keepsBack(ask));
+    kept.push(quiet.suppresses(ask));
     void later.passed
-      .then(() => kept.push(quiet.keepsBack(ask)))
+      .then(() => kept.push(quiet.suppresses(ask)))
       .then(() => last.passed)
-      .then(() => kept.push(quiet.keepsBack(ask)))
+      .then(() => kept.push(quiet.suppresses(ask)))
       .then(() => done.open());
   });
   now = 59_999;
@@ -152,5 +152,5 @@ it('what was set going while a server was restored asks nothing for a minute, an
   now = 60_000;
   last.open();
   await done.passed;
-  expect([...kept, quiet.keepsBack(ask)]).toEqual([true, true, false, false]);
+  expect([...kept, quiet.suppresses(ask)]).toEqual([true, true, false, false]);
 });

@@ -4,13 +4,14 @@ import { broadcast, type BroadcastNotification, type BroadcastOptions } from '..
 import { NodeLease } from '../cluster/lease.ts';
 import { emptyOf, jsonOf } from '../protocol/buffered-body.ts';
 import { errorToResponse, HttpError, isOurs, sessionNotFound } from '../protocol/http-errors.ts';
-import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from '../protocol/json-rpc.ts';
+import { INVALID_REQUEST, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
 import { type Posted, readMessages } from '../request/body.ts';
 import { type FoundSession, SessionFinder } from '../request/find-session.ts';
 import { GetHandler } from '../request/get.ts';
 import { PostHandler } from '../request/post.ts';
 import { checkAccept, checkBatch, findInitialize } from '../request/validation.ts';
+import { type ClientMessage, forward, isAddressed, mayConcernOthers } from '../session/forwarding.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import { LocalSessions } from '../session/local-sessions.ts';
 import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
@@ -49,6 +50,7 @@ export class Handler implements SessionHandler<AuthFacts> {
   readonly #posts: PostHandler;
   readonly #gets: GetHandler;
   readonly #lease: NodeLease;
+  readonly #nodeId: string;
   readonly #finder: SessionFinder;
   #closing: Promise<void> | undefined;
   #stopped = false;
@@ -60,6 +62,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     const lease = new NodeLease(store, nodeId, leaseMs, onError);
     const context = { ...options, nodeId, lease, locals, onClosed: (local: LocalSession) => locals.remove(local) };
     this.#sdk = sdk;
+    this.#nodeId = nodeId;
     this.#options = options;
     this.#locals = locals;
     this.#lease = lease;
@@ -130,9 +133,18 @@ export class Handler implements SessionHandler<AuthFacts> {
     const revision = requestRevision(caller.request, protocol.protocolVersion, this.#sdk.protocolVersions);
     checkBatch(posted, revision);
     const { messages } = posted;
+    if ('session' in source && !this.#locals.has(source.session.id) && messages.every(isAddressedMessage)) {
+      await this.#forward(source.session, messages);
+      return emptyOf(202);
+    }
     const work = (local: LocalSession): Promise<Response> =>
       this.#posts.handle(local, { messages, revision, sinceSeq, caller });
     return 'session' in source ? this.#withLocal(source.session, caller, work) : pinned(source.local, work);
+  }
+
+  /** Forwards messages of a session without a server here: another node waits for them, or none. */
+  async #forward(session: AnySession, messages: readonly ClientMessage[]): Promise<void> {
+    for (const message of messages) if (mayConcernOthers(message, this.#nodeId)) await forward(session, message);
   }
 
   async #initialize(initialize: JsonRpcRequest | undefined, caller: Caller): Promise<Response> {
@@ -152,7 +164,14 @@ export class Handler implements SessionHandler<AuthFacts> {
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     const readFacts = async (): Promise<ProtocolFacts> => (await this.#finder.find(caller)).protocol;
     const { request, authInfo } = caller;
-    const get = { request, expiresAt: authInfo?.expiresAt, revision, facts: session.protocol, readFacts };
+    const get = {
+      request,
+      expiresAt: authInfo?.expiresAt,
+      revision,
+      facts: session.protocol,
+      readFacts,
+      lastSeq: session.lastSeq,
+    };
     return this.#withLocal(session, caller, (local) => this.#gets.handle(local, get));
   }
 
@@ -183,7 +202,7 @@ export class Handler implements SessionHandler<AuthFacts> {
       if (local.closed) continue;
       const release = local.pin();
       try {
-        await this.#lifecycle.catchUp(local, session.protocol, caller);
+        await this.#lifecycle.applySettings(local, session.protocol, caller);
         return await work(local);
       } finally {
         release();
@@ -195,7 +214,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     const locals = this.#locals.all();
     if (drainMs > 0)
       await Promise.race([
-        Promise.all(locals.map(({ transport }) => transport.idle())),
+        Promise.all(locals.map(({ transport }) => transport.answered())),
         pause(drainMs, undefined, { ref: false }),
       ]);
     this.#stopped = true;
@@ -203,6 +222,10 @@ export class Handler implements SessionHandler<AuthFacts> {
     await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));
     await this.#lease.close();
   }
+}
+
+function isAddressedMessage(message: JsonRpcMessage): message is ClientMessage {
+  return !isRequest(message) && isAddressed(message);
 }
 
 async function pinned(local: LocalSession, work: (local: LocalSession) => Promise<Response>): Promise<Response> {

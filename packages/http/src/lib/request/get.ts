@@ -7,12 +7,22 @@ import type { NodeContext } from '../session/node-context.ts';
 import { parseStandaloneCursor } from '../standalone/cursor.ts';
 import type { StandaloneGet } from '../standalone/standalone-stream.ts';
 import { endedMarker } from '../stream/markers.ts';
-import { RequestStatus, verifyCursor } from '../stream/request-status.ts';
+import { RequestStatus } from '../stream/request-status.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { openingFrames } from '../stream/sse.ts';
+import type { StreamReader } from '../stream/stream-reader.ts';
 import { parseRequestStream, type RequestStream } from '../stream/stream-ids.ts';
 
 const INTERRUPTED = 'Request was interrupted: the server that handled it has stopped';
+
+/** A request stream that a client has resumed on a node that does not run its requests. */
+interface Resumed {
+  readonly local: LocalSession;
+  readonly stream: RequestStream;
+  readonly status: RequestStatus;
+  readonly reader: StreamReader;
+  readonly over: AbortSignal;
+}
 
 /** Answers GETs from the session's log. */
 export class GetHandler {
@@ -40,28 +50,41 @@ export class GetHandler {
 
   async #resumeRequest(
     local: LocalSession,
-    { request, revision, expiresAt }: StandaloneGet,
+    { request, revision, expiresAt, lastSeq }: StandaloneGet,
     { cursor, stream }: { readonly cursor: string; readonly stream: RequestStream },
   ): Promise<Response> {
     const { streamId, requestCount } = stream;
-    await verifyCursor(local.session, cursor, streamId);
-    // Asked before the log is read: what ends in between has stored its answer by then.
+    const { connections } = local;
+    // Asked before the log is read: a request that ends in between has stored its response by then.
     const running = local.isRunning(streamId);
     const status = this.#statusOf(local, stream, running);
-    await status.read(local.session);
-    const settled = status.settledAt(cursor);
-    // The answer that tells an SSE client not to come back (HTML standard, section 9.2.3): SDK v1 otherwise does, for ever, after an error.
-    if (settled.size >= requestCount) return emptyOf(204);
-    const opening = openingFrames(cursor, revision, this.#context.retryIntervalMs);
-    const { readSeq: openedSeq } = status;
-    const settlement = new Settlement(requestCount, settled);
-    const connection = { streamId, opening, after: cursor, settlement, openedSeq, request, expiresAt };
-    const { response, over } = local.connections.open(connection);
-    if (!running && status.unsettled?.length !== 0) void this.#settleWhenDead(local, stream, status, over);
-    return response;
+    const reader = await status.readTo(cursor, (after) => connections.reader(streamId, after));
+    try {
+      const settled = status.settledAt(cursor);
+      // The status that tells an SSE client not to reconnect (HTML standard, section 9.2.3). SDK v1 otherwise
+      // reconnects forever after an error.
+      if (settled.size >= requestCount) {
+        reader.close();
+        return emptyOf(204);
+      }
+      const { response, over } = connections.open({
+        streamId,
+        reader,
+        opening: openingFrames(cursor, revision, this.#context.retryIntervalMs),
+        settlement: new Settlement(requestCount, settled),
+        openedSeq: lastSeq,
+        request,
+        expiresAt,
+      });
+      if (!running) void this.#settleWhenDead({ local, stream, status, reader, over });
+      return response;
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
   }
 
-  /** A client that polls for a long request does not make us read all of its stream each time. */
+  /** Keeps the status of a running stream, so that a client that polls does not make us read all of it each time. */
   #statusOf(local: LocalSession, stream: RequestStream, running: boolean): RequestStatus {
     const known = this.#statuses.get(local) ?? new Map<string, RequestStatus>();
     this.#statuses.set(local, known);
@@ -71,32 +94,37 @@ export class GetHandler {
     return status;
   }
 
-  /** Waits, while the client does, until whoever runs the requests has answered them or is dead; then answers them with an error. */
-  async #settleWhenDead(
-    local: LocalSession,
-    stream: RequestStream,
-    status: RequestStatus,
-    over: AbortSignal,
-  ): Promise<void> {
+  /**
+   * Waits, while the client does, until the node that runs the requests has answered them or its lease
+   * has expired; then answers them with an error.
+   */
+  async #settleWhenDead({ local, stream, status, reader, over }: Resumed): Promise<void> {
     try {
-      // What ran here and does not run any more is not going to be answered: its answer could not be stored.
+      // The client first gets everything that is stored, which usually holds the responses.
+      await reader.caughtUp;
+      if (over.aborted) return;
+      // A request that ran on this node and does not any more has no response: it could not be stored.
       while (stream.nodeId !== this.#context.nodeId) {
         const ms = (await this.#context.lease.runsUntil(stream.nodeId, status.openedAt)) - Date.now();
         if (ms <= 0) break;
         await pause(ms, undefined, { signal: over, ref: false });
       }
-      await this.#settle(local, stream, status);
+      await settleAsInterrupted(local, stream, status);
     } catch (error) {
       if (!over.aborted) this.#context.onError(error);
     }
   }
+}
 
-  async #settle({ session }: LocalSession, { streamId }: RequestStream, status: RequestStatus): Promise<void> {
-    await status.read(session);
-    // Where the requests' ids were trimmed nobody can be answered by name; the stream has to end all the same.
-    const answers =
-      status.unsettled?.map((id) => errorResponse(id, INTERNAL_ERROR, INTERRUPTED)) ??
-      Array.from({ length: status.left }, (_, i) => endedMarker(`${streamId} ${i}`));
-    for (const answer of answers) await session.events.append(streamId, answer);
-  }
+async function settleAsInterrupted(
+  { session }: LocalSession,
+  { streamId }: RequestStream,
+  status: RequestStatus,
+): Promise<void> {
+  await status.readAll(session);
+  // If the ids of the requests were trimmed, no response can name them. The stream has to end all the same.
+  const answers =
+    status.unsettled?.map((id) => errorResponse(id, INTERNAL_ERROR, INTERRUPTED)) ??
+    Array.from({ length: status.unsettledCount }, (_, i) => endedMarker(`${streamId} ${i}`));
+  for (const answer of answers) await session.events.append(streamId, answer);
 }

@@ -12,7 +12,6 @@ import { emptyOf, responseWithBody } from '../protocol/buffered-body.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import { notStored, PostResponse } from '../stream/post-response.ts';
 import type { RequestOutput } from '../session/open-requests.ts';
-import { refusalOf, remember, rememberTold } from '../session/remember.ts';
 import type { Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { cursorFrame, messageFrame, retryFrame, SSE_HEADERS } from '../stream/sse.ts';
@@ -58,13 +57,13 @@ export class PostHandler {
   async handle(local: LocalSession, { messages, revision, sinceSeq, caller }: PostedTo): Promise<Response> {
     const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
     if (refused !== undefined) return refused;
-    await rememberTold(local, messages, this.#context.health);
+    await local.settings.storeNotified(messages, this.#context.health);
     // Where the session is served without the store, what the log holds is not known.
     const known = sinceSeq === Number.MAX_SAFE_INTEGER ? undefined : sinceSeq;
     const requests = messages.filter(isRequest);
     if (requests.length === 0) {
       const extra = this.#extra(caller, undefined, undefined);
-      for (const message of messages) if (!isRequest(message)) await local.inbox.post(message, extra, known);
+      for (const message of messages) if (!isRequest(message)) await local.inbox.deliver(message, extra, known);
       return emptyOf(202);
     }
 
@@ -91,13 +90,13 @@ export class PostHandler {
       polls ? () => (health.degraded ? undefined : local.standalone.evict()) : undefined,
     );
     for (const request of requests) {
-      const refusal = refusalOf(local, request);
+      const refusal = local.settings.refusalOf(request);
       if (refusal !== undefined) void this.#answer(local, { stream, request }, refusal);
       else
         local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));
     }
     try {
-      for (const message of messages) if (!isRequest(message)) await local.inbox.post(message, extra, known);
+      for (const message of messages) if (!isRequest(message)) await local.inbox.deliver(message, extra, known);
     } catch (error) {
       stream.close('');
       throw error;
@@ -133,8 +132,7 @@ export class PostHandler {
     const { response } = local.connections.open({
       streamId,
       opening,
-      after: cursor,
-      unstored: cursor === undefined,
+      reader: cursor === undefined ? undefined : local.connections.reader(streamId, cursor),
       settlement: new Settlement(requests.length),
       request: caller.request,
       // A client that cannot come back keeps the connection of its call.
@@ -162,7 +160,7 @@ export class PostHandler {
 
   async #answer(local: LocalSession, { stream, request }: Running, answer: JsonRpcResponse): Promise<void> {
     try {
-      const refusal = answer.error === undefined ? await remember(local, request) : undefined;
+      const refusal = answer.error === undefined ? await local.settings.store(request) : undefined;
       await stream.append(refusal ?? answer, true);
     } catch (error) {
       // Whoever answers the POST says so.

@@ -1,17 +1,17 @@
 import { SessionError } from '@mcp-session/core';
 
-/** A listener of the options that never throws. */
-export function safeCallback<T>(name: string, listener: ((value: T) => void) | undefined): (value: T) => void {
+/** Wraps a callback of the application so that it never throws. */
+export function safeCallback<T>(name: string, callback: ((value: T) => void) | undefined): (value: T) => void {
   return (value) => {
     try {
-      listener?.(value);
+      callback?.(value);
     } catch (thrown) {
       process.emitWarning(`The ${name} of a session handler threw: ${String(thrown)}`, 'SessionHandlerWarning');
     }
   };
 }
 
-/** The option `onError`, or what stands in for it: the console, so that no fault goes unseen. */
+/** The option `onError` that never throws. Without the option, errors go to the console. */
 export function errorListener(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
   return safeCallback('onError', onError ?? print);
 }

@@ -1,4 +1,4 @@
-/** Those who wait for something to change. */
+/** Wakes everyone who waits for a change. */
 export class Waiters {
   readonly #waiting: (() => void)[] = [];
 

@@ -1,13 +1,14 @@
 import type { ProtocolFacts } from '@mcp-session/core';
+import { type JsonRpcMessage, type JsonRpcRequest, isNotification, textParam } from '../protocol/json-rpc.ts';
 
 /** What a client has told its session, and each server of the session has to know. */
 export interface ClientSettings {
-  /** How often it was changed: the fact `settings`. */
+  /** How often the settings were changed. */
   readonly version: number;
   readonly initialized: boolean;
   readonly logLevel: string | undefined;
   readonly subscriptions: readonly string[];
-  /** How often the client has said that its roots have changed: the fact `rootsVersion`. */
+  /** How often the client has reported that its roots changed. */
   readonly rootsVersion: number;
 }
 
@@ -19,13 +20,8 @@ export const NO_SETTINGS: ClientSettings = {
   rootsVersion: 0,
 };
 
-export function settingsOf({
-  settings,
-  initialized,
-  logLevel,
-  subscriptions = [],
-  rootsVersion,
-}: ProtocolFacts): ClientSettings {
+export function settingsOf(facts: ProtocolFacts): ClientSettings {
+  const { settings, initialized, logLevel, subscriptions = [], rootsVersion } = facts;
   return {
     version: typeof settings === 'number' ? settings : 0,
     initialized: initialized === true,
@@ -33,4 +29,60 @@ export function settingsOf({
     subscriptions,
     rootsVersion: typeof rootsVersion === 'number' ? rootsVersion : 0,
   };
+}
+
+// A session has 256 KiB for metadata and protocol facts. The settings must leave room for the rest.
+const MAX_SUBSCRIPTIONS = 1_000;
+const MAX_SUBSCRIPTIONS_BYTES = 65_536;
+const MAX_URI_BYTES = 2_048;
+
+/** The client asks for more than a session keeps. */
+export class SettingsLimitError extends Error {}
+
+/** A change of the settings. @throws SettingsLimitError */
+export type SettingsChange = (facts: ProtocolFacts) => ProtocolFacts;
+
+/** What a request changes after the server has accepted it; `undefined`: nothing. */
+export function changeBy({ method, params }: JsonRpcRequest): SettingsChange | undefined {
+  const level = method === 'logging/setLevel' ? textParam(params, 'level') : undefined;
+  if (level !== undefined) return (facts) => ({ ...facts, logLevel: level });
+  const uri = textParam(params, 'uri');
+  if (uri === undefined || !(method === 'resources/subscribe' || method === 'resources/unsubscribe')) return undefined;
+  return (facts) => {
+    const others = (facts.subscriptions ?? []).filter((each) => each !== uri);
+    const subscriptions = method === 'resources/unsubscribe' ? others : withSubscription(others, uri);
+    return { ...facts, subscriptions };
+  };
+}
+
+/** What the notifications of a POST change; `undefined`: nothing. */
+export function changeByNotifications(
+  messages: readonly JsonRpcMessage[],
+): { readonly change: SettingsChange; readonly initialized: boolean } | undefined {
+  const has = (method: string): boolean =>
+    messages.some((message) => isNotification(message) && message.method === method);
+  const initialized = has('notifications/initialized');
+  const roots = has('notifications/roots/list_changed') ? 1 : 0;
+  if (!initialized && roots === 0) return undefined;
+  const change: SettingsChange = (facts) => ({
+    ...facts,
+    ...(initialized && { initialized }),
+    rootsVersion: settingsOf(facts).rootsVersion + roots,
+  });
+  return { change, initialized };
+}
+
+function withSubscription(others: readonly string[], uri: string): string[] {
+  const subscriptions = [...others, uri];
+  if (Buffer.byteLength(uri) > MAX_URI_BYTES)
+    throw new SettingsLimitError(`A URI can be subscribed to that has ${MAX_URI_BYTES} bytes at the most`);
+  if (subscriptions.length > MAX_SUBSCRIPTIONS)
+    throw new SettingsLimitError(
+      `A session can have ${MAX_SUBSCRIPTIONS} subscriptions; unsubscribe from others first`,
+    );
+  if (Buffer.byteLength(subscriptions.join('')) > MAX_SUBSCRIPTIONS_BYTES)
+    throw new SettingsLimitError(
+      `The URIs of a session's subscriptions can have ${MAX_SUBSCRIPTIONS_BYTES} bytes; unsubscribe from others first`,
+    );
+  return subscriptions;
 }

@@ -1,36 +1,21 @@
 import { EventsTrimmedError, SessionError, type SessionEvent } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  isRequestId,
-  isResponse,
-  type JsonRpcNotification,
-  type JsonRpcResponse,
-  type RequestId,
-} from '../protocol/json-rpc.ts';
-import { KnownLog } from './known-log.ts';
-import { nodeOfId } from './server-request-ids.ts';
+import { isResponse } from '../protocol/json-rpc.ts';
 import type { StoreHealth } from '../store/health.ts';
-import type { SessionTransport } from './transport.ts';
 import type { AnySession } from '../store/session-handle.ts';
-import { appendWithRetry } from '../store/append-with-retry.ts';
 import { endedMarker } from '../stream/markers.ts';
 import { NODES_STREAM } from '../stream/stream-ids.ts';
+import { cancelledId, type ClientMessage, forward, forwardedBy, isProgress, mayConcernOthers } from './forwarding.ts';
+import { KnownLog } from './known-log.ts';
+import type { SessionTransport } from './transport.ts';
 
-/** What a client sends besides requests. */
-export type ClientMessage = JsonRpcResponse | JsonRpcNotification;
-
-/** What one node leaves for the others in the session's log. */
-interface Forwarded {
-  readonly forwarded: ClientMessage;
-}
-
-/** How long a request runs before mail is read for it, in milliseconds: most are answered sooner. */
+/** How long a request runs before the inbox is read for it, in milliseconds: most are answered sooner. */
 const READ_AFTER_MS = 100;
 
-/** When mail is read again after the store has failed, in milliseconds. */
+/** The delay before the inbox is read again after the store failed, in milliseconds. */
 const READ_AGAIN_MS = 500;
 
-/** How many messages that nobody waits for a server is told of, and how much of their ids. */
+/** How many messages without a recipient are reported to a server, and how much of their ids. */
 const MAX_STRAYS = 100;
 const MAX_STRAY_ID = 100;
 
@@ -39,32 +24,43 @@ export interface InboxOptions {
   readonly session: AnySession;
   readonly transport: SessionTransport;
   readonly health: StoreHealth;
-  /** Called when work begins here. @returns To be called when it is done. */
-  readonly atWork: () => () => void;
-  /** Is called when the session has ended or expired while something was at work here. */
-  readonly onEnded: () => void;
+  /** Is called when the first request starts to run. @returns A function to call when the last one is settled. */
+  readonly onBusy: () => () => void;
+  /** Is called when the session ends or expires while the inbox is read. */
+  readonly onSessionEnded: () => void;
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * Brings what a client posts to the server instance that waits for it, whichever node holds that.
+ * Brings a client's responses and notifications to the server instance that waits for them, on
+ * whichever node it is.
  *
- * Nodes leave each other's messages on a stream of the session's own log, which is never sent to a client. A node reads it while a request of
- * its own is answered or waits for an answer, and learns the same way that the session has ended.
+ * Nodes forward messages to each other on a stream of the session's log, which is never sent to a
+ * client. A node reads that stream while one of its requests runs or waits for a response, and so
+ * also learns that the session has ended.
  *
- * What a client sends about one request reaches its server in the order in which it was acknowledged. So what comes here directly waits until all that was left here
- * before has been read, unless nobody else can have left anything (docs/decisions/031-in-the-order-of-acknowledgement.md).
+ * | state     | meaning                                     | next                                       |
+ * | --------- | ------------------------------------------- | ------------------------------------------ |
+ * | `idle`    | no request of either side waits             | a request starts: `waiting`                |
+ * | `waiting` | requests run, but not for long yet          | 100 ms or a server request: `reading`      |
+ * | `reading` | the stream is followed                      | the last request is settled: `idle`        |
+ *
+ * A client's messages about one request reach its server in the order of their acknowledgement. So
+ * a message that arrives at this node waits until everything that was forwarded before it has been
+ * read, unless no other node can have forwarded anything
+ * (docs/decisions/031-in-the-order-of-acknowledgement.md).
  */
 export class Inbox {
   readonly #options: InboxOptions;
-  /** Id of the last event of the stream that needs no reading; `undefined`: there was none. */
+  readonly #known: KnownLog;
+  #state: 'idle' | 'waiting' | 'reading' = 'idle';
+  #stop = new AbortController();
+  /** Id of the last event that needs no reading; `undefined`: read from the beginning. */
   #after: string | undefined;
   /** Number of the last event that was handed over; 0: none was. */
-  #openedSeq = 0;
-  readonly #known: KnownLog;
-  /** Resolves when the mail that was read has been handed over. */
-  #handedOver: Promise<void> = Promise.resolve();
-  #beginReading: (() => void) | undefined;
+  #deliveredSeq = 0;
+  /** Resolves when all events that were read have been handed over. */
+  #delivered: Promise<void> = Promise.resolve();
   #strays = 0;
 
   constructor(options: InboxOptions) {
@@ -72,75 +68,77 @@ export class Inbox {
     this.#known = new KnownLog(options.session.lastSeq);
   }
 
-  /** Leaves out what was posted before this server instance was made: nothing of it is for it. */
-  async skip(): Promise<void> {
+  /** Skips everything that was forwarded before this server instance was made. */
+  async startAfterLatest(): Promise<void> {
     const [last] = await this.#options.session.events.recent(1, NODES_STREAM);
-    this.#after = last?.id;
-    if (last !== undefined) {
-      this.#openedSeq = last.seq;
-      this.#known.lookedThrough(last.seq);
-    }
+    if (last === undefined) return;
+    this.#after = last.id;
+    this.#deliveredSeq = last.seq;
+    this.#known.readThrough(last.seq);
   }
 
-  /** This node has appended an event to the log. */
+  /** Notes that this node has appended an event to the session's log. */
   appended(eventId: string): void {
     this.#known.appended(eventId);
   }
 
   /**
-   * Takes a client's response or notification: for this node's server, or for the node that waits for it.
+   * Hands a client's message to this node's server, or forwards it to the node that waits for it.
    *
-   * @param sinceSeq Number of the session's newest event as of the request; `undefined`: nobody knows.
+   * @param lastSeq Number of the session's newest event when the message came; `undefined`: unknown.
    */
-  async post(posting: ClientMessage, extra: unknown, sinceSeq: number | undefined): Promise<void> {
-    if (sinceSeq !== undefined && this.#options.transport.awaits(posting)) await this.#catchUp(sinceSeq);
-    if (await this.#take(posting, extra)) return;
-    const forwarded: Forwarded = { forwarded: posting };
-    if (this.#isForOthers(posting)) await appendWithRetry(this.#options.session, NODES_STREAM, forwarded);
-    else this.#reportStray(posting);
+  async deliver(message: ClientMessage, extra: unknown, lastSeq: number | undefined): Promise<void> {
+    const { session, transport, nodeId } = this.#options;
+    if (lastSeq !== undefined && transport.awaits(message)) await this.#readThrough(lastSeq);
+    if (await this.#handOver(message, extra)) return;
+    if (mayConcernOthers(message, nodeId)) await forward(session, message);
+    else this.#reportStray(message);
   }
 
   /**
-   * Reads mail for as long as something is at work here.
+   * Reads the inbox until no request of either side waits.
    *
-   * @param atOnce Whether an answer is awaited already.
+   * @param atOnce Whether to start now instead of in 100 ms: a response is awaited already.
    */
   watch(atOnce = false): void {
-    if (this.#beginReading === undefined) void this.#watch();
-    if (atOnce) this.#beginReading?.();
+    if (this.#state === 'idle') void this.#watchUntilIdle();
+    if (atOnce) this.#startReading();
   }
 
-  async #watch(): Promise<void> {
-    const { transport, atWork } = this.#options;
-    const abort = new AbortController();
-    const timer = setTimeout(() => this.#beginReading?.(), READ_AFTER_MS).unref();
-    let reading = false;
-    this.#beginReading = () => {
-      if (!reading) void this.#read(abort.signal);
-      reading = true;
-    };
-    const done = atWork();
-    // A request can begin after the last one has ended and before we hear of it, and has seen that mail is read.
-    do await transport.rest();
-    while (transport.waiting);
+  async #watchUntilIdle(): Promise<void> {
+    const { transport, onBusy } = this.#options;
+    this.#state = 'waiting';
+    this.#stop = new AbortController();
+    const timer = setTimeout(() => this.#startReading(), READ_AFTER_MS).unref();
+    const done = onBusy();
+    do {
+      await transport.settled();
+      // A new request may start before this loop notices that the last one was settled. It saw that the
+      // inbox is watched and did not start to watch, so check again before stopping.
+    } while (transport.busy);
     clearTimeout(timer);
-    abort.abort();
-    this.#beginReading = undefined;
+    this.#stop.abort();
+    this.#state = 'idle';
     done();
   }
 
+  #startReading(): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'reading';
+    void this.#read(this.#stop.signal);
+  }
+
   async #read(signal: AbortSignal): Promise<void> {
-    const { session, onEnded, onError } = this.#options;
+    const { session, onSessionEnded, onError } = this.#options;
     while (!signal.aborted) {
       try {
-        for await (const event of session.events.tail({ streamId: NODES_STREAM, after: this.#after, signal })) {
-          await this.#handOver(event);
-        }
-        if (!signal.aborted) onEnded();
+        const events = session.events.tail({ streamId: NODES_STREAM, after: this.#after, signal });
+        for await (const event of events) await this.#enqueue(event);
+        if (!signal.aborted) onSessionEnded();
         return;
       } catch (error) {
         onError(error);
-        // What is lost was posted long ago; what is left may be for us.
+        // The trimmed messages are old. The remaining ones may be for this node.
         if (error instanceof EventsTrimmedError) this.#after = undefined;
         else if (error instanceof SessionError && error.retryable)
           await pause(READ_AGAIN_MS, undefined, { signal, ref: false }).catch(() => undefined);
@@ -149,87 +147,76 @@ export class Inbox {
     }
   }
 
-  /** Hands over what was left here before a request came. */
-  async #catchUp(sinceSeq: number): Promise<void> {
-    if (!this.#known.covers(sinceSeq)) {
-      const { health, onError } = this.#options;
+  /** Hands over everything that was forwarded before a request came. */
+  async #readThrough(lastSeq: number): Promise<void> {
+    const { health, onError } = this.#options;
+    if (!this.#known.covers(lastSeq)) {
       try {
-        await health.read(() => this.#readUntilNow());
-        this.#known.lookedThrough(sinceSeq);
+        await health.read(() => this.#readStored());
+        this.#known.readThrough(lastSeq);
       } catch (error) {
         if (!health.canDoWithout(error)) throw error;
         onError(error);
       }
     }
-    await this.#handedOver;
+    await this.#delivered;
   }
 
-  async #readUntilNow(): Promise<void> {
+  async #readStored(): Promise<void> {
     try {
-      const replay = this.#options.session.events.replay({ streamId: NODES_STREAM, after: this.#after });
-      for await (const event of replay) await this.#handOver(event);
+      const events = this.#options.session.events.replay({ streamId: NODES_STREAM, after: this.#after });
+      for await (const event of events) await this.#enqueue(event);
     } catch (error) {
       if (!(error instanceof EventsTrimmedError)) throw error;
       this.#after = undefined;
-      await this.#readUntilNow();
+      await this.#readStored();
     }
   }
 
-  /** One after the other, and each once: two may be reading. */
-  #handOver(event: SessionEvent): Promise<void> {
-    this.#handedOver = this.#handedOver.then(() => this.#open(event));
-    return this.#handedOver;
+  /** Hands events over one at a time, and each once, although two readers may be active. */
+  #enqueue(event: SessionEvent): Promise<void> {
+    this.#delivered = this.#delivered.then(() => this.#handOverEvent(event));
+    return this.#delivered;
   }
 
-  async #open({ id, message, seq }: SessionEvent): Promise<void> {
-    if (seq <= this.#openedSeq) return;
-    this.#openedSeq = seq;
+  async #handOverEvent({ id, message: event, seq }: SessionEvent): Promise<void> {
+    if (seq <= this.#deliveredSeq) return;
+    this.#deliveredSeq = seq;
     this.#after = id;
-    this.#known.lookedThrough(seq);
-    const posting = (message as Partial<Forwarded> | null)?.forwarded;
-    if (posting === undefined) return;
+    this.#known.readThrough(seq);
+    const message = forwardedBy(event);
+    if (message === undefined) return;
     try {
-      await this.#take(posting, undefined, seq);
+      await this.#handOver(message, undefined, seq);
     } catch (error) {
       this.#options.onError(error);
     }
   }
 
-  /** @returns Whether it was for this node. */
-  async #take(posting: ClientMessage, extra: unknown, postedSeq?: number): Promise<boolean> {
+  /** @returns Whether this node's server waited for the message. */
+  async #handOver(message: ClientMessage, extra: unknown, forwardedSeq?: number): Promise<boolean> {
     const { transport } = this.#options;
-    if (isResponse(posting)) return transport.response(posting, extra);
-    if (posting.method === 'notifications/progress') return transport.progress(posting, extra);
-    const requestId = cancelledId(posting);
+    if (isResponse(message)) return transport.response(message, extra);
+    if (isProgress(message)) return transport.progress(message, extra);
+    const requestId = cancelledId(message);
     if (requestId === undefined) {
-      transport.notify(posting, extra);
+      transport.notify(message, extra);
       return true;
     }
-    const stream = transport.cancel(posting, requestId, extra, postedSeq);
+    const stream = transport.cancel(message, requestId, extra, forwardedSeq);
     if (stream === undefined) return false;
-    // Nothing more will be said of this request, and its stream has to end for those who come back to it as well.
+    // The server sends nothing more for this request. The marker ends its stream on every node.
     await stream.append(endedMarker(requestId), true);
     return true;
   }
 
-  /** Tells the server, in the words of both SDK lines, of what nobody waits for; not for ever, since a client can send any number. */
-  #reportStray(posting: ClientMessage): void {
+  /** Reports a message without a recipient to the server, in the words of both SDK lines. A client can send any number, so only the first ones. */
+  #reportStray(message: ClientMessage): void {
     if (this.#strays++ >= MAX_STRAYS) return;
-    const { transport } = this.#options;
-    const [what, id] = isResponse(posting)
-      ? ['response for an unknown message ID', posting.id]
-      : ['progress notification for an unknown token', posting.params?.['progressToken']];
-    transport.onerror?.(new Error(`Received a ${what}: ${(JSON.stringify(id) ?? 'none').slice(0, MAX_STRAY_ID)}`));
+    const [what, id] = isResponse(message)
+      ? ['response for an unknown message ID', message.id]
+      : ['progress notification for an unknown token', message.params?.['progressToken']];
+    const text = (JSON.stringify(id) ?? 'none').slice(0, MAX_STRAY_ID);
+    this.#options.transport.onerror?.(new Error(`Received a ${what}: ${text}`));
   }
-
-  #isForOthers(posting: ClientMessage): boolean {
-    if (!isResponse(posting) && posting.method !== 'notifications/progress') return true;
-    const nodeId = nodeOfId(isResponse(posting) ? posting.id : posting.params?.['progressToken']);
-    return nodeId !== undefined && nodeId !== this.#options.nodeId;
-  }
-}
-
-function cancelledId({ method, params }: JsonRpcNotification): RequestId | undefined {
-  const requestId = method === 'notifications/cancelled' ? params?.['requestId'] : undefined;
-  return isRequestId(requestId) ? requestId : undefined;
 }

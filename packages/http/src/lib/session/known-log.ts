@@ -1,17 +1,18 @@
 import { seqOf } from '../stream/stream-ids.ts';
 
-/** How many events may be known that lie beyond one that is not. */
+/** How many events may be known beyond one that is not. */
 const MAX_BEYOND = 1_000;
 
 /**
- * Up to where a node knows a session's log: what it has appended itself, and what it has looked through. Where nobody else has appended anything, nothing has to be
- * read to know that nobody has left a message.
+ * The part of a session's log that a node knows: the events that it appended itself and those that
+ * it read. If no other node appended anything, nothing has to be read to know that nothing was
+ * forwarded.
  */
 export class KnownLog {
   #through: number;
   readonly #beyond = new Set<number>();
 
-  /** @param through Number of the last event of the part that is known to begin with. */
+  /** @param through Number of the last event of the part that is known at first. */
   constructor(through: number) {
     this.#through = through;
   }
@@ -21,18 +22,18 @@ export class KnownLog {
     return seq <= this.#through;
   }
 
-  /** All events up to this number are known. */
-  lookedThrough(seq: number): void {
+  /** Notes that all events up to this number were read. */
+  readThrough(seq: number): void {
     this.#through = Math.max(this.#through, seq);
     for (const each of this.#beyond) if (each <= this.#through) this.#beyond.delete(each);
     this.#join();
   }
 
-  /** This node has appended an event. */
+  /** Notes that this node appended an event. */
   appended(eventId: string): void {
     const seq = seqOf(eventId);
     if (seq <= this.#through) return;
-    // What is forgotten costs one read.
+    // Forgetting the events costs one read.
     if (this.#beyond.size >= MAX_BEYOND) this.#beyond.clear();
     this.#beyond.add(seq);
     this.#join();

@@ -4,11 +4,11 @@ import { StandaloneStream } from '../standalone/standalone-stream.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { Connections } from '../stream/connections.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
-import { type ClientSettings, NO_SETTINGS } from './client-settings.ts';
 import { Inbox } from './inbox.ts';
 import type { NodeContext } from './node-context.ts';
 import type { ServerLike } from './sdk-adapter.ts';
 import { ServerRequestIds } from './server-request-ids.ts';
+import { SettingsSync } from './settings-sync.ts';
 import { SessionTransport } from './transport.ts';
 
 export interface LocalSessionContext extends NodeContext {
@@ -23,10 +23,7 @@ export class LocalSession {
   readonly inbox: Inbox;
   readonly connections: Connections;
   readonly standalone: StandaloneStream;
-  /** What the server was told of its client's settings. */
-  clientSettings: ClientSettings = NO_SETTINGS;
-  /** Resolves when it has been told all that it was to be told; `undefined`: it has. */
-  settingsApplied: Promise<void> | undefined;
+  readonly settings: SettingsSync;
   readonly #server: ServerLike;
   readonly #context: LocalSessionContext;
   #pins = 0;
@@ -54,9 +51,10 @@ export class LocalSession {
       ...context,
       session,
       transport: this.transport,
-      atWork: () => this.#atWork(),
-      onEnded: () => void this.close(false),
+      onBusy: () => this.#busy(),
+      onSessionEnded: () => void this.close(false),
     });
+    this.settings = new SettingsSync(session, this.transport, context.onError);
   }
 
   get closed(): boolean {
@@ -129,7 +127,7 @@ export class LocalSession {
     this.lastUsedAt = performance.now();
   }
 
-  #atWork(): () => void {
+  #busy(): () => void {
     const done = this.#context.lease.begin();
     return () => {
       done();

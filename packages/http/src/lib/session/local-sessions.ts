@@ -31,6 +31,11 @@ export class LocalSessions {
     return this.#held.get(id);
   }
 
+  /** Whether this node has the session in memory, or is restoring it. */
+  has(id: string): boolean {
+    return this.#held.has(id) || this.#restoring.has(id);
+  }
+
   all(): LocalSession[] {
     return [...this.#held.values()];
   }

@@ -4,7 +4,7 @@ import type { JsonRpcRequest, JsonRpcResponse, RequestId } from '../protocol/jso
 /** A request that the server has not answered yet. */
 export interface OpenRequest {
   readonly request: JsonRpcRequest;
-  /** Where its messages go; `undefined`: to the standalone stream. It is nobody's then, and no client can cancel it. */
+  /** The stream of the client's POST; `undefined`: the request is no client's, and cannot be cancelled. */
   readonly stream: RequestOutput | undefined;
   readonly answer: (response: JsonRpcResponse) => Promise<void> | void;
   answered: boolean;
@@ -13,28 +13,28 @@ export interface OpenRequest {
 /** The stream on which requests are answered, as their transport uses it. */
 export interface RequestOutput {
   readonly streamId: string;
-  /** Number of the session's newest event when the requests came: what was posted up to there is not about them. */
+  /** Number of the session's newest event when the requests came: forwarded messages up to it are not about them. */
   readonly sinceSeq: number;
   /**
-   * Stores a message or a mark on the stream.
+   * Stores a message or a marker on the stream.
    *
-   * @param again Whether it is tried again where the store says that it can go well. Default: `false`.
+   * @param retry Whether to repeat an append that certainly did not happen. Default: `false`.
    */
-  append(message: unknown, again?: boolean): Promise<void>;
+  append(message: unknown, retry?: boolean): Promise<void>;
 }
 
 /** A client's request that is answered on a stream of its own. */
-export interface Running {
+export interface RunningRequest {
   readonly id: RequestId;
   readonly stream: RequestOutput;
 }
 
-/** The requests that a server has not answered yet, by the ids under which it knows them. */
+/** The requests that a server has not answered yet, by the ids that the server knows. */
 export class OpenRequests {
   readonly #open = new Map<RequestId, OpenRequest>();
   /** How many requests each stream answers. */
   readonly #streams = new Map<string, number>();
-  /** What leads to whatever a handler does, now and later. */
+  /** The request whose handler caused the current call, directly or later. */
   readonly #handled = new AsyncLocalStorage<{ readonly ownId: RequestId; readonly open: OpenRequest }>();
   #collisions = 0;
 
@@ -42,9 +42,9 @@ export class OpenRequests {
     return this.#open.size;
   }
 
-  /** @returns The id under which the server gets to know it. */
+  /** @returns The id that the server gets. */
   add(open: OpenRequest): RequestId {
-    // A client that was restarted counts from 0 again while requests of its former life still run.
+    // A restarted client counts from 0 again while requests of its former run are still open.
     let ownId = open.request.id;
     while (this.#open.has(ownId)) ownId = `${open.request.id}#${++this.#collisions}`;
     this.#open.set(ownId, open);
@@ -56,16 +56,16 @@ export class OpenRequests {
     return ownId === undefined ? undefined : this.#open.get(ownId);
   }
 
-  /** Hands a request to its handler. */
-  handle(ownId: RequestId, hand: () => void): void {
+  /** Runs a function as the handler of a request, see {@link handled}. */
+  handle(ownId: RequestId, handler: () => void): void {
     const open = this.#open.get(ownId);
-    if (open !== undefined) this.#handled.run({ ownId, open }, hand);
+    if (open !== undefined) this.#handled.run({ ownId, open }, handler);
   }
 
-  /** The client's request whose handler has led to this call; `undefined`: none has, or it is answered. */
+  /** The client's request whose handler caused this call; `undefined`: there is none, or it is answered. */
   get handled(): RequestId | undefined {
     const { ownId, open } = this.#handled.getStore() ?? {};
-    // The id can be another request's by now.
+    // By now, the id can belong to another request.
     return open?.stream === undefined || open.answered || this.get(ownId) !== open ? undefined : ownId;
   }
 
@@ -76,7 +76,7 @@ export class OpenRequests {
     this.#count(open, -1);
   }
 
-  /** Takes all out. */
+  /** Removes all requests and returns them. */
   clear(): OpenRequest[] {
     const all = [...this.#open.values()];
     this.#open.clear();
@@ -85,14 +85,14 @@ export class OpenRequests {
   }
 
   /**
-   * The newest of a client's requests of this id that is not answered yet.
+   * Finds the newest of a client's open requests with this id.
    *
-   * @param isMeant Tells by its stream whether it is one of those that are looked for.
+   * @param isMeant Whether a request on this stream may be the one.
    */
   findOfClient(
     requestId: RequestId,
     isMeant: (stream: RequestOutput) => boolean,
-  ): (Running & { readonly ownId: RequestId }) | undefined {
+  ): (RunningRequest & { readonly ownId: RequestId }) | undefined {
     const [ownId, open] =
       [...this.#open].findLast(
         ([, { request, stream }]) => request.id === requestId && stream !== undefined && isMeant(stream),
@@ -105,8 +105,8 @@ export class OpenRequests {
     return this.#streams.has(streamId);
   }
 
-  /** The client's requests that are being answered on a stream of their own. */
-  ofClient(): Running[] {
+  /** The client's open requests. */
+  ofClient(): RunningRequest[] {
     return [...this.#open.values()].flatMap(({ request, stream }) =>
       stream === undefined ? [] : [{ id: request.id, stream }],
     );

@@ -5,9 +5,7 @@ import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcRespo
 import { TimeLimit } from '../runtime/time-limit.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
-import { settingsOf } from './client-settings.ts';
 import { LocalSession, type LocalSessionContext } from './local-session.ts';
-import { replay, tell } from './retelling.ts';
 import type { Caller, SdkAdapter, ServerLike } from './sdk-adapter.ts';
 
 /** Bytes of the parameters of `initialize`: half of what a session's facts may have, so that there is room for what comes later. */
@@ -90,8 +88,8 @@ export class ServerLifecycle {
     const connecting = this.#connect(session, true, caller);
     try {
       const { local, server } = await limit.within(connecting);
-      await limit.within(local.inbox.skip());
-      await limit.within(local.transport.quiet.during(() => replay(local, this.#extra(caller), this.#context.onError)));
+      await limit.within(local.inbox.startAfterLatest());
+      await limit.within(local.transport.replayFilter.during(() => local.settings.replay(this.#extra(caller))));
       await limit.within(this.#context.servers.restored(session, server));
       // Restoring it again would go the same way.
       if (local.transport.closed)
@@ -130,26 +128,15 @@ export class ServerLifecycle {
     this.#servers.add(server as ServerLike);
   }
 
-  /** Tells a server what its client has told servers of the same session on other nodes. */
-  async catchUp(local: LocalSession, facts: ProtocolFacts, caller: Caller): Promise<void> {
-    const latest = settingsOf(facts);
-    if (latest.version > local.clientSettings.version) {
-      const known = local.clientSettings;
-      local.clientSettings = latest;
-      const before = local.settingsApplied;
-      const told = local.transport.quiet.during(async () => {
-        await before;
-        await tell(local.transport, known, latest, this.#extra(caller), this.#context.onError);
-      });
-      local.settingsApplied = told;
-      void this.#forgetWhenTold(local, told);
-    }
-    if (local.settingsApplied === undefined) return;
+  /** Waits until a server has the settings that its client told servers on other nodes. */
+  async applySettings(local: LocalSession, facts: ProtocolFacts, caller: Caller): Promise<void> {
+    const applying = local.settings.apply(facts, this.#extra(caller));
+    if (applying === undefined) return;
     const limit = this.#limit();
     try {
-      await limit.within(local.settingsApplied);
+      await limit.within(applying);
     } catch (error) {
-      // It would keep the next request waiting as well.
+      // Every later request would wait for it too.
       void local.close();
       throw error;
     } finally {
@@ -162,15 +149,6 @@ export class ServerLifecycle {
     if (connecting !== undefined) this.#letGo(connecting);
     // Nobody was told its id, so that it need not stay taken: a refused request must not leave a tombstone.
     await session.end({ keepId: false }).catch(this.#context.onError);
-  }
-
-  async #forgetWhenTold(local: LocalSession, told: Promise<void>): Promise<void> {
-    try {
-      await told;
-      if (local.settingsApplied === told) local.settingsApplied = undefined;
-    } catch {
-      // The request that waits for it fails.
-    }
   }
 
   /** Lets go of a server that is not wanted any more, also when it is made only later. */

@@ -11,53 +11,56 @@ import { requestStream } from '../stream/stream-ids.ts';
 
 const WIRE_ID = /^([0-9a-f]{16})\.[0-9a-f]{12}\.[1-9][0-9]*$/;
 
-/** The node whose server gave a request this id; `undefined`: none did. */
+/** The node whose server sent a request with this id; `undefined`: no server did. */
 export function nodeOfId(wireId: unknown): string | undefined {
   return typeof wireId === 'string' ? WIRE_ID.exec(wireId)?.[1] : undefined;
 }
 
-/** A request of the server's that waits for its answer. */
-interface Asked {
+/** A server request that waits for its response. */
+interface ServerRequest {
   readonly ownId: RequestId;
-  /** The client's request for which it was made, by the id under which the server knows that; `undefined`: for none. */
+  /** The client request for which it was made, by the server's id; `undefined`: it was made for none. */
   readonly callId: RequestId | undefined;
 }
 
 /**
- * Gives the requests that a server sends ids that no other server instance uses, on any node and after any restart; and names to the streams of its client's POSTs.
+ * Gives the requests of a server ids that no other server instance uses, on any node and after any
+ * restart. It also names the streams of its client's POSTs.
  *
- * Both SDK lines count from 0 in each instance, so that two instances of one session would both send a request 0 and one would take the
- * answer meant for the other. Progress tokens are the same numbers.
+ * Both SDK lines count from 0 in each instance. Two instances of one session would both send a
+ * request 0, and one would take the response meant for the other. Progress tokens are the same numbers.
  */
 export class ServerRequestIds {
   readonly #nodeId: string;
-  // It names this server among those of its session on the node. Numbers would tell clients how many sessions and calls of others there are.
+  // Random, since a number would tell clients how many sessions and calls of others there are.
   readonly #instance: string = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex');
-  readonly #byWireId = new Map<string, Asked>();
+  readonly #byWireId = new Map<string, ServerRequest>();
   readonly #byOwnId = new Map<RequestId, string>();
-  #count = 0;
-  #streams = 0;
+  #requestCount = 0;
+  #streamCount = 0;
 
   /** @param nodeId The node: 16 hexadecimal digits. */
   constructor(nodeId: string) {
     this.#nodeId = nodeId;
   }
 
-  /** The stream of a POST, which no other POST of the session has. */
-  nextStream(requests: number): string {
-    return requestStream(requests, this.#nodeId, `${this.#instance}${(++this.#streams).toString(36)}`).streamId;
+  /** A name for the stream of a POST that no other POST of the session has. */
+  nextStream(requestCount: number): string {
+    const name = `${this.#instance}${(++this.#streamCount).toString(36)}`;
+    return requestStream(requestCount, this.#nodeId, name).streamId;
   }
 
-  /** How many requests still wait for an answer. */
+  /** How many requests wait for a response. */
   get size(): number {
     return this.#byWireId.size;
   }
 
   /**
-   * The message as it goes to the client. A request waits for its answer from now on, and one that is cancelled does not any more.
+   * Translates a server's message for the client. A request waits for its response from now on; a
+   * cancellation ends the wait.
    *
-   * @param callId The client's request to which it belongs, as the server knows it; `undefined`: to none.
-   * @returns `undefined` where there is nothing to say: what is cancelled waits no longer.
+   * @param callId The client request to which the message belongs, by the server's id; `undefined`: none.
+   * @returns `undefined` for the cancellation of a request that does not wait any more.
    */
   outgoing(
     message: JsonRpcRequest | JsonRpcNotification,
@@ -72,7 +75,7 @@ export class ServerRequestIds {
     return { ...message, params: { ...message.params, requestId: wireId } };
   }
 
-  /** The client's response as the server knows it; `undefined`: nothing here waits for it. */
+  /** Translates a client's response for the server; `undefined`: no request here waits for it. */
   answer(response: JsonRpcResponse): JsonRpcResponse | undefined {
     const ownId = this.ownId(response.id);
     if (ownId === undefined) return undefined;
@@ -80,16 +83,17 @@ export class ServerRequestIds {
     return { ...response, id: ownId };
   }
 
-  /** The id, and progress token, that the server chose, for one that the client sends; `undefined`: nothing here waits for it. */
+  /** The server's id, and progress token, for the one that the client knows; `undefined`: no request here waits. */
   ownId(wireId: unknown): RequestId | undefined {
     return typeof wireId === 'string' ? this.#byWireId.get(wireId)?.ownId : undefined;
   }
 
   /**
-   * The client's request to which a message belongs that does not name it (docs/decisions/035-where-a-handler-asks.md): a question to the one whose
-   * handler asks it, and its cancellation to the same.
+   * The client request to which a message belongs that does not name one
+   * (docs/decisions/035-where-a-handler-asks.md): a server request belongs to the request whose handler
+   * sends it, and its cancellation belongs to the same one.
    *
-   * @param handled The client's request whose handler sends the message.
+   * @param handled The client request whose handler sends the message.
    */
   callOf(message: JsonRpcRequest | JsonRpcNotification, handled: RequestId | undefined): RequestId | undefined {
     if (isRequest(message)) return handled;
@@ -97,7 +101,7 @@ export class ServerRequestIds {
     return isRequestId(ownId) ? this.#byWireId.get(this.#byOwnId.get(ownId) ?? '')?.callId : undefined;
   }
 
-  /** Waits no longer for what was asked for one of the client's requests. @returns The ids of it, the server's own and the client's. */
+  /** Ends the wait for everything that was sent for a client request. @returns The ids, as server and client know them. */
   forgetAskedFor(callId: RequestId): { readonly ownId: RequestId; readonly wireId: string }[] {
     const asked = [...this.#byWireId].flatMap(([wireId, each]) =>
       each.callId === callId ? [{ ownId: each.ownId, wireId }] : [],
@@ -106,7 +110,7 @@ export class ServerRequestIds {
     return asked;
   }
 
-  /** Waits no longer for the answer to a request. */
+  /** Ends the wait for a response. */
   forget(wireId: string): void {
     const ownId = this.ownId(wireId);
     this.#byWireId.delete(wireId);
@@ -114,7 +118,7 @@ export class ServerRequestIds {
   }
 
   #request(request: JsonRpcRequest, callId: RequestId | undefined): JsonRpcRequest {
-    const wireId = `${this.#nodeId}.${this.#instance}.${++this.#count}`;
+    const wireId = `${this.#nodeId}.${this.#instance}.${++this.#requestCount}`;
     this.#byWireId.set(wireId, { ownId: request.id, callId });
     this.#byOwnId.set(request.id, wireId);
     const meta = request.params?.['_meta'];

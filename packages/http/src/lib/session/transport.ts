@@ -11,16 +11,16 @@ import {
   type RequestId,
   SERVER_ERROR,
 } from '../protocol/json-rpc.ts';
-import { type OpenRequest, OpenRequests, type RequestOutput } from './open-requests.ts';
-import { Quiet } from './quiet.ts';
 import { Waiters } from '../runtime/waiters.ts';
-import type { ServerRequestIds } from './server-request-ids.ts';
+import { type OpenRequest, OpenRequests, type RequestOutput } from './open-requests.ts';
+import { ReplayFilter } from './replay-filter.ts';
 import type { TransportLike } from './sdk-adapter.ts';
+import type { ServerRequestIds } from './server-request-ids.ts';
 
-/** What the server and its client are told of what was asked for a request that is cancelled. */
+/** The reason that server and client get for a server request whose client request was cancelled. */
 const CALL_CANCELLED = 'Request for which it was asked was cancelled';
 
-/** What a restored server is told of what it asks again. */
+/** The error that a restored server gets for a request that it sends again. */
 const NOT_SENT =
   'Not sent: the session was restored, and this was asked when it began; what is to be asked now belongs in onRestore';
 
@@ -28,31 +28,29 @@ const NOT_SENT =
 export interface TransportEvents {
   /** Stores a message that belongs to no request. */
   readonly append: (message: JsonRpcMessage) => Promise<void>;
-  /** The server has asked its client something. */
+  /** The server sends a request to its client. */
   readonly onServerRequest: () => void;
-  /** It was closed, by whomever: the server can do so itself. Called once. */
+  /** The transport was closed, by either side. Called once. */
   readonly onClosed: () => void;
 }
 
 /**
- * The `Transport` of either SDK line for one session on one node. Whatever the server sends is stored in the session's log, on
- * exactly one stream; HTTP responses are read from there and from nowhere else.
+ * The `Transport` of either SDK line for one session on one node. Whatever the server sends is stored
+ * in the session's log, on exactly one stream. HTTP responses are read from the log.
  */
 export class SessionTransport implements TransportLike {
   readonly sessionId: string;
   onmessage?: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
   onclose?: (() => void) | undefined;
   onerror?: ((error: Error) => void) | undefined;
-  /** What is not sent while it is restored. */
-  readonly quiet: Quiet = new Quiet();
-  /** Set by SDK v2 while it connects; `undefined`: the server asks for no scopes. */
   scopeResolver: unknown;
   readonly ids: ServerRequestIds;
-  readonly #events: TransportEvents;
-  /** Requests that it has not answered yet. */
+  /** The client's requests that the server has not answered yet. */
   readonly open: OpenRequests = new OpenRequests();
+  readonly replayFilter: ReplayFilter = new ReplayFilter();
+  readonly #events: TransportEvents;
+  readonly #settled = new Waiters();
   #closed = false;
-  readonly #fewer = new Waiters();
 
   constructor(sessionId: string, ids: ServerRequestIds, events: TransportEvents) {
     this.sessionId = sessionId;
@@ -64,30 +62,25 @@ export class SessionTransport implements TransportLike {
     return this.#closed;
   }
 
-  /** Whether a request of either side waits for its answer. */
+  /** Whether a request of either side waits for its response. */
   get busy(): boolean {
-    return this.open.size > 0 || this.ids.size > 0;
-  }
-
-  /** The same, but not once it is closed. */
-  get waiting(): boolean {
-    return this.busy && !this.#closed;
+    return !this.#closed && (this.open.size > 0 || this.ids.size > 0);
   }
 
   async start(): Promise<void> {
-    // Nothing to start: messages come with requests.
+    // Nothing to start: messages arrive with HTTP requests.
   }
 
-  /** Ends the server's side: both SDK lines then abort the handlers that run. The session goes on. */
+  /** Ends the server's side: both SDK lines then abort the handlers that run. The session continues. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     const calls = this.open.clear().filter(({ stream }) => stream === undefined);
-    this.#fewer.changed();
+    this.#settled.changed();
     try {
       this.onclose?.();
     } finally {
-      // The application's own listener can throw, and what is closed must be let go all the same.
+      // The application's own listener may throw. The session must be released all the same.
       this.#events.onClosed();
     }
     for (const { request, answer } of calls)
@@ -108,24 +101,24 @@ export class SessionTransport implements TransportLike {
     }
     const relatedId = options?.relatedRequestId ?? this.ids.callOf(message, this.open.handled);
     const related = this.open.get(relatedId);
-    // A request of the server's can end later than the one for which it was made, and its client has to hear of it all the same.
+    // A server request can outlive the client request for which it was made. Its cancellation must still be sent.
     if (relatedId !== undefined && related === undefined && !isCancellation(message))
       throw new Error(`Request ${JSON.stringify(relatedId)} is not being answered any more`);
-    if (related?.stream === undefined && this.quiet.keepsBack(message)) {
-      const { id } = message as Partial<JsonRpcRequest>;
-      if (id !== undefined) queueMicrotask(() => this.onmessage?.(errorResponse(id, SERVER_ERROR, NOT_SENT)));
+    if (related?.stream === undefined && this.replayFilter.suppresses(message)) {
+      if (isRequest(message))
+        queueMicrotask(() => this.onmessage?.(errorResponse(message.id, SERVER_ERROR, NOT_SENT), undefined));
       return;
     }
     const outgoing = this.ids.outgoing(message, relatedId);
     if (outgoing === undefined) return;
     if (isRequest(outgoing)) this.#events.onServerRequest();
-    else this.#fewer.changed();
+    else this.#settled.changed();
     try {
       if (related?.stream === undefined) await this.#events.append(outgoing);
       else await related.stream.append(outgoing);
     } catch (error) {
       if (isRequest(outgoing)) this.ids.forget(String(outgoing.id));
-      this.#fewer.changed();
+      this.#settled.changed();
       throw error;
     }
   }
@@ -133,8 +126,8 @@ export class SessionTransport implements TransportLike {
   /**
    * Hands a request to the server.
    *
-   * @param stream The stream of the client's POST; `undefined`: it is no client's.
-   * @param answer Gets its response, under the request's own id.
+   * @param stream The stream of the client's POST; `undefined`: the request is no client's.
+   * @param answer Gets the response, with the request's own id.
    */
   request(
     request: JsonRpcRequest,
@@ -146,7 +139,7 @@ export class SessionTransport implements TransportLike {
     this.open.handle(ownId, () => this.onmessage?.({ ...request, id: ownId }, extra));
   }
 
-  /** Makes a request on nobody's behalf and returns its response, which goes nowhere else. */
+  /** Makes a request that is no client's, and returns its response. Nothing of it is stored. */
   call(request: JsonRpcRequest, extra: unknown): Promise<JsonRpcResponse> {
     return new Promise((resolve, reject) => {
       if (this.#closed) reject(new Error('Transport is closed'));
@@ -159,14 +152,14 @@ export class SessionTransport implements TransportLike {
     this.onmessage?.(notification, extra);
   }
 
-  /** Whether a request of this server's waits for such a message: its answer, or progress on the way to it. */
-  awaits(posting: JsonRpcResponse | JsonRpcNotification): boolean {
-    if (isResponse(posting)) return this.ids.ownId(posting.id) !== undefined;
-    if (posting.method !== 'notifications/progress') return false;
-    return this.ids.ownId(posting.params?.['progressToken']) !== undefined;
+  /** Whether a request of this server waits for this message: its response, or its progress. */
+  awaits(message: JsonRpcResponse | JsonRpcNotification): boolean {
+    if (isResponse(message)) return this.ids.ownId(message.id) !== undefined;
+    if (message.method !== 'notifications/progress') return false;
+    return this.ids.ownId(message.params?.['progressToken']) !== undefined;
   }
 
-  /** Hands the progress of one of the server's requests to it. @returns Whether this instance waits for it. */
+  /** Hands the progress of a server request to the server. @returns Whether this server waits for it. */
   progress(notification: JsonRpcNotification, extra: unknown): boolean {
     const progressToken = this.ids.ownId(notification.params?.['progressToken']);
     if (progressToken === undefined) return false;
@@ -174,48 +167,48 @@ export class SessionTransport implements TransportLike {
     return true;
   }
 
-  /** Hands a client's response to the server. @returns Whether this instance waits for it: otherwise nothing happens. */
+  /** Hands a client's response to the server. @returns Whether this server waits for it. */
   response(response: JsonRpcResponse, extra: unknown): boolean {
     const answer = this.ids.answer(response);
     if (answer === undefined) return false;
     this.onmessage?.(answer, extra);
-    this.#fewer.changed();
+    this.#settled.changed();
     return true;
   }
 
   /**
-   * Tells the server that the client has cancelled a request. Both SDK lines then send no answer.
+   * Reports the client's cancellation of a request to the server. Both SDK lines then send no response.
    *
-   * @param postedSeq Number of the event that says so: requests that came later are not meant. Default: all are.
-   * @param stream Only a request that is answered there. Default: on any.
-   * @returns The stream on which the request would have been answered; `undefined`: it is not being answered here.
+   * @param forwardedSeq Number of the event that cancels: requests that came later are not meant. Default: all are.
+   * @param stream Only a request that is answered there. Default: on any stream.
+   * @returns The stream of the request; `undefined` if it is not being answered here.
    */
   cancel(
     notification: JsonRpcNotification,
     requestId: RequestId,
     extra: unknown,
-    postedSeq: number = Number.POSITIVE_INFINITY,
+    forwardedSeq: number = Number.POSITIVE_INFINITY,
     stream?: RequestOutput,
   ): RequestOutput | undefined {
     const call = this.open.findOfClient(
       requestId,
-      (each) => each.sinceSeq < postedSeq && (stream === undefined || each === stream),
+      (each) => each.sinceSeq < forwardedSeq && (stream === undefined || each === stream),
     );
     if (call === undefined) return undefined;
     this.onmessage?.({ ...notification, params: { ...notification.params, requestId: call.ownId } }, extra);
     this.#settle(call.ownId);
-    this.#giveUpAsked(call.ownId, call.stream);
+    this.#cancelServerRequests(call.ownId, call.stream);
     return call.stream;
   }
 
-  /** Resolves when no client's request is being answered. */
-  async idle(): Promise<void> {
-    while (this.open.size > 0) await this.#fewer.next();
+  /** Resolves when no request of the client is being answered. */
+  async answered(): Promise<void> {
+    while (this.open.size > 0) await this.#settled.next();
   }
 
-  /** Resolves when no request of either side waits for its answer. */
-  async rest(): Promise<void> {
-    while (this.waiting) await this.#fewer.next();
+  /** Resolves when no request of either side waits for its response. */
+  async settled(): Promise<void> {
+    while (this.busy) await this.#settled.next();
   }
 
   async #respond(response: JsonRpcResponse): Promise<void> {
@@ -231,19 +224,19 @@ export class SessionTransport implements TransportLike {
 
   #settle(ownId: RequestId): void {
     this.open.delete(ownId);
-    this.#fewer.changed();
+    this.#settled.changed();
   }
 
   /**
-   * Ends what was asked for a request that its client has cancelled, on both sides. Whether the server does so itself depends on how its handler was written, and
-   * where it does, it is not told of it twice.
+   * Ends the server requests that belong to a cancelled client request, on both sides. A handler may
+   * also cancel them itself; that cancellation is then ignored.
    */
-  #giveUpAsked(callId: RequestId, stream: RequestOutput): void {
+  #cancelServerRequests(callId: RequestId, stream: RequestOutput): void {
     for (const { ownId, wireId } of this.ids.forgetAskedFor(callId)) {
       this.onmessage?.(errorResponse(ownId, SERVER_ERROR, CALL_CANCELLED), undefined);
       // If it cannot be stored, the end of the stream cannot be stored either, and that call reports why.
       stream.append(cancellation(wireId, CALL_CANCELLED)).catch(() => undefined);
     }
-    this.#fewer.changed();
+    this.#settled.changed();
   }
 }

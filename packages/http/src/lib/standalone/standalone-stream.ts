@@ -6,9 +6,9 @@ import type { AnySession } from '../store/session-handle.ts';
 import type { Bounds } from '../stream/bounds.ts';
 import type { Connections } from '../stream/connections.ts';
 import { takenBy } from '../stream/markers.ts';
-import { verifyCursor } from '../stream/request-status.ts';
 import { openingFrames } from '../stream/sse.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
+import type { StreamReader } from '../stream/stream-reader.ts';
 import { type StandaloneCursor, wireId } from './cursor.ts';
 import { DeliveryTracker } from './delivery.ts';
 import type { Span } from './generations.ts';
@@ -45,6 +45,21 @@ export interface StandaloneGet {
   /** The session's facts as they are now, and reads them again. */
   readonly facts: ProtocolFacts;
   readonly readFacts: () => Promise<ProtocolFacts>;
+  /** Number of the session's newest event when the request came. */
+  readonly lastSeq: number;
+}
+
+/** Where the client of a GET is. */
+interface Position {
+  readonly cursor: StandaloneCursor;
+  /** Stands at the cursor, which it has checked. */
+  readonly reader: StreamReader;
+}
+
+/** Where a connection starts. */
+interface Start {
+  readonly after: string | undefined;
+  readonly reader: StreamReader;
 }
 
 /** The standalone stream of a session, as one node opens it for the session's client. */
@@ -71,11 +86,16 @@ export class StandaloneStream {
    * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`
    */
   async open(get: StandaloneGet, cursor: StandaloneCursor | undefined): Promise<Response> {
-    if (cursor !== undefined) await verifyCursor(this.#session, cursor.id, STANDALONE_STREAM);
     const done = this.#context.bounds.waits(this.#session.id);
     if (done === undefined) throw streamAlreadyOpen();
+    const reader = cursor && this.#reader(cursor.id);
     try {
-      return await this.#waitToOpen(get, cursor);
+      // A cursor that cannot be followed must not take the stream from the connection that has it.
+      await reader?.peek();
+      return await this.#waitToOpen(get, cursor && reader && { cursor, reader });
+    } catch (error) {
+      reader?.close();
+      throw error;
     } finally {
       done();
     }
@@ -97,11 +117,11 @@ export class StandaloneStream {
     await Promise.all(this.#releases);
   }
 
-  async #waitToOpen(get: StandaloneGet, cursor: StandaloneCursor | undefined): Promise<Response> {
+  async #waitToOpen(get: StandaloneGet, position: Position | undefined): Promise<Response> {
     const wait = new ClaimWait();
     const { signal } = get.request;
     for (let { facts } = get; ; facts = await get.readFacts()) {
-      const opened = await this.#serialize(() => this.#tryOpen(get, facts, cursor));
+      const opened = await this.#serialize(() => this.#tryOpen(get, facts, position));
       if (opened instanceof Response) return opened;
       const ms = wait.lookAgainAfter(opened);
       await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
@@ -113,17 +133,20 @@ export class StandaloneStream {
   async #tryOpen(
     get: StandaloneGet,
     facts: ProtocolFacts,
-    cursor: StandaloneCursor | undefined,
+    position: Position | undefined,
   ): Promise<Response | OwnedBy> {
-    const claimant = { facts, cursor, isOpen: () => this.#connections.has(STANDALONE_STREAM) };
-    const claimed = await claimOwnership(this.#session, claimant, this.#context);
+    const isOpen = (): boolean => this.#connections.has(STANDALONE_STREAM);
+    const claimed = await claimOwnership(this.#session, { facts, cursor: position?.cursor, isOpen }, this.#context);
     if ('heldBy' in claimed) return claimed.heldBy;
-    if ('span' in claimed) return this.#openSpan(get, claimed.span);
-    const { claim } = claimed;
+    if ('span' in claimed) return this.#openSpan(get, claimed.span, position);
+    const { claim, after } = claimed;
     const done = this.#context.lease.begin();
     try {
-      const after = claimed.after === cursor?.id ? cursor?.id : await this.#startAfter(claimed.after);
-      return this.#openOwned(get, claim, after, done);
+      if (position !== undefined && after === position.cursor.id)
+        return this.#openOwned(get, claim, { after, reader: position.reader }, done);
+      const start = await this.#start(after);
+      position?.reader.close();
+      return this.#openOwned(get, claim, start, done);
     } catch (error) {
       done();
       await releaseOwnership(this.#session, claim);
@@ -131,14 +154,14 @@ export class StandaloneStream {
     }
   }
 
-  /** What is left of an earlier generation, on a connection of its own. */
-  #openSpan({ request, revision, expiresAt }: StandaloneGet, { generation, after, until }: Span): Response {
-    const opening = openingFrames(wireId(after, generation), revision, this.#context.retryIntervalMs);
+  /** Sends the rest of an earlier generation, on a connection of its own. */
+  #openSpan(get: StandaloneGet, { generation, after, until }: Span, position: Position | undefined): Response {
+    const { request, revision, expiresAt } = get;
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
       place: `${STANDALONE_STREAM} ${generation}`,
-      opening,
-      after,
+      reader: after === position?.cursor.id ? position.reader : this.#reader(after),
+      opening: openingFrames(wireId(after, generation), revision, this.#context.retryIntervalMs),
       until,
       toWireId: (id) => wireId(id, generation),
       request,
@@ -147,50 +170,46 @@ export class StandaloneStream {
     return response;
   }
 
-  #openOwned(
-    { request, revision, expiresAt }: StandaloneGet,
-    claim: Claim,
-    after: string | undefined,
-    done: () => void,
-  ): Response {
+  #openOwned(get: StandaloneGet, claim: Claim, { after, reader }: Start, done: () => void): Response {
+    const { request, revision, expiresAt } = get;
     const { keepAliveMs, retryIntervalMs, onError } = this.#context;
     const { generation, n } = claim;
     const tracker = new DeliveryTracker(this.#session, claim, after, keepAliveMs, onError);
-    const opening = openingFrames(
-      after === undefined ? undefined : wireId(after, generation),
-      revision,
-      retryIntervalMs,
-    );
-    const onClosed = (): void => {
-      done();
-      this.#release(claim, tracker.delivery);
-    };
+    const cursor = after === undefined ? undefined : wireId(after, generation);
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
-      opening,
-      after,
+      reader,
+      opening: openingFrames(cursor, revision, retryIntervalMs),
       endsConnection: (marker) => takenBy(marker) > n,
       toWireId: (id) => wireId(id, generation),
       request,
       expiresAt,
       onSent: (id) => tracker.written(id),
       onIdle: () => tracker.tick(),
-      onClosed,
+      onClosed: () => {
+        done();
+        this.#release(claim, tracker.delivery);
+      },
     });
     return response;
   }
 
-  /** Where what follows the delivered event was trimmed, the operator hears of it and the client gets what is left: it asked for no more. */
-  async #startAfter(delivered: string | undefined): Promise<string | undefined> {
-    if (delivered === undefined) return undefined;
+  /** Starts after what counts as delivered. If events after it were trimmed, the client gets what is left, and the operator hears of it. */
+  async #start(delivered: string | undefined): Promise<Start> {
+    const reader = this.#reader(delivered);
     try {
-      await verifyCursor(this.#session, delivered, STANDALONE_STREAM);
-      return delivered;
+      await reader.peek();
+      return { after: delivered, reader };
     } catch (error) {
+      reader.close();
       if (!(error instanceof SessionError) || error.code !== 'EVENTS_TRIMMED') throw error;
       this.#context.onError(error);
-      return undefined;
+      return { after: undefined, reader: this.#reader(undefined) };
     }
+  }
+
+  #reader(after: string | undefined): StreamReader {
+    return this.#connections.reader(STANDALONE_STREAM, after);
   }
 
   #release(claim: Claim, delivery: Delivery): void {

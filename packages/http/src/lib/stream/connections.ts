@@ -7,37 +7,41 @@ import type { Bounds } from './bounds.ts';
 import { follow, type FollowOptions } from './follow.ts';
 import { type OutgoingEvent, retryFrame, SSE_HEADERS, SseConnection } from './sse.ts';
 import { STANDALONE_STREAM } from './stream-ids.ts';
+import { StreamReader } from './stream-reader.ts';
 import { whenExpired } from './token-expiry.ts';
 
-/** How long clients get to take their last answers before their connections are closed, in milliseconds. */
+/** How long clients may take to receive stored responses before their connections are closed, in milliseconds. */
 const FLUSH_MS = 500;
-/** When a connection that is kept open while the store fails is read for again, in milliseconds. */
+/** The delay before a failed read is repeated while requests are served without the store, in milliseconds. */
 const READ_AGAIN_MS = 500;
 
 /** A connection to open. */
-export interface OpenOptions extends Omit<FollowOptions, 'signal' | 'readAgain'> {
-  /** Frames to begin with. */
+export interface OpenOptions extends FollowOptions {
+  readonly streamId: string;
+  /** Reads the stream. The connection closes it. `undefined`: the stream is not stored, and its messages are pushed. */
+  readonly reader: StreamReader | undefined;
+  /** The first frames. */
   readonly opening: string;
-  /** A new connection takes the place of the one with the same name. Default: the stream's id, since a message goes to one connection of a stream only. */
+  /**
+   * A new connection replaces the one in the same place. Default: the stream's id, so that each message
+   * goes to one connection.
+   */
   readonly place?: string;
-  /** Whether it is for a stream that is not in the log: what it sends is pushed. Default: `false`. */
-  readonly unstored?: boolean;
-  /** When the client's token expires, in Unix seconds: it is to come back with a new one. Default: never. */
+  /** When the client's token expires, in Unix seconds: the connection ends then. Default: never. */
   readonly expiresAt?: number | undefined;
-  /** The client's request: when it is aborted, the connection is closed and nothing else. */
+  /** The client's request. If it is aborted, the connection is closed; the work behind it continues. */
   readonly request: Request;
-  /** Is called with the id of each stored event that was written to it. */
+  /** Is called with the id of each stored event that was written to the connection. */
   readonly onSent?: ((wireId: string) => void) | undefined;
   /** Is called with each keep-alive comment. */
   readonly onIdle?: (() => void) | undefined;
-  /** Is called once, when it is closed. */
+  /** Is called once, when the connection is closed. */
   readonly onClosed?: (() => void) | undefined;
 }
 
-/** A connection that was opened. */
 export interface OpenedConnection {
   readonly response: Response;
-  /** Is aborted when it is closed, by whomever. */
+  /** Is aborted when the connection is closed by either side. */
   readonly over: AbortSignal;
 }
 
@@ -86,22 +90,36 @@ export class Connections {
     this.#sealed = true;
   }
 
-  /** Opens a connection. It replaces the one in the same place. @throws HttpError 503 after {@link seal}. */
-  open({ place, opening, request, expiresAt, unstored = false, ...options }: OpenOptions): OpenedConnection {
+  /** Makes a reader for a connection that is about to be opened. Close it if the connection is not opened. */
+  reader(streamId: string, after: string | undefined): StreamReader {
+    const { health, onError } = this.#context;
+    return new StreamReader(this.#session, {
+      streamId,
+      after,
+      readAgain: async (error, closed) => {
+        if (!health.canDoWithout(error)) return false;
+        onError(error);
+        await pause(READ_AGAIN_MS, undefined, { signal: closed, ref: false }).catch(() => undefined);
+        return true;
+      },
+    });
+  }
+
+  /** Opens a connection, which replaces the one in the same place. @throws HttpError 503 after {@link seal}. */
+  open(options: OpenOptions): OpenedConnection {
     if (this.#sealed) throw sessionMoves();
-    const { health, bounds, keepAliveMs, retryIntervalMs, onError } = this.#context;
-    const { onSent, onIdle, onClosed, ...from } = options;
-    const name = place ?? from.streamId;
-    this.#open.get(name)?.close();
-    const closed = bounds.opened(this.#session.principal);
-    const abort = new AbortController();
+    const { streamId, place = streamId, reader, request, onSent, onIdle } = options;
+    const { health, keepAliveMs, retryIntervalMs } = this.#context;
+    this.#open.get(place)?.close();
+    const over = new AbortController();
+    const uncount = this.#context.bounds.opened(this.#session.principal);
     const onAbort = (): void => connection.close();
-    const stay = whenExpired(expiresAt, health, () => connection.close(retryFrame(retryIntervalMs)));
+    const keep = whenExpired(options.expiresAt, health, () => connection.close(retryFrame(retryIntervalMs)));
     const connection: SseConnection = new SseConnection({
-      opening,
-      events: unstored ? undefined : this.#follow({ ...from, signal: abort.signal }),
+      opening: options.opening,
+      events: reader === undefined ? undefined : this.#follow(reader, options),
       keepAliveMs,
-      settlement: from.settlement,
+      settlement: options.settlement,
       onSent: ({ id }) => {
         if (id !== undefined) onSent?.(id);
       },
@@ -110,20 +128,21 @@ export class Connections {
         this.#events.onIdle();
       },
       onClosed: (error) => {
-        abort.abort();
-        closed();
-        stay();
+        over.abort();
+        reader?.close();
+        uncount();
+        keep();
         request.signal.removeEventListener('abort', onAbort);
-        if (this.#open.get(name) === connection) this.#open.delete(name);
+        if (this.#open.get(place) === connection) this.#open.delete(place);
         this.#events.onClosed();
-        onClosed?.();
-        if (error !== undefined && !(error instanceof SessionError && error.code === 'EVENTS_TRIMMED')) onError(error);
+        options.onClosed?.();
+        this.#report(error);
       },
     });
-    this.#open.set(name, connection);
+    this.#open.set(place, connection);
     if (request.signal.aborted) connection.close();
     else request.signal.addEventListener('abort', onAbort, { once: true });
-    return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: abort.signal };
+    return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: over.signal };
   }
 
   /** Sends what could not be stored on a stream's connection, see `Connected`. */
@@ -151,17 +170,15 @@ export class Connections {
   }
 
   /** @returns The connection's last frame. */
-  async *#follow(options: FollowOptions): AsyncGenerator<OutgoingEvent, string, undefined> {
-    const { health, onError, retryIntervalMs } = this.#context;
-    const readAgain = async (error: unknown): Promise<boolean> => {
-      if (!health.canDoWithout(error)) return false;
-      onError(error);
-      // Cut short where the connection is closed; the tail then ends at once.
-      await pause(READ_AGAIN_MS, undefined, { signal: options.signal, ref: false }).catch(() => undefined);
-      return true;
-    };
-    const ended = yield* follow(this.#session, { ...options, readAgain });
+  async *#follow(reader: StreamReader, options: FollowOptions): AsyncGenerator<OutgoingEvent, string, undefined> {
+    const ended = yield* follow(reader, options);
     if (ended === 'session') this.#events.onSessionEnded();
-    return ended === 'connection' ? retryFrame(retryIntervalMs) : '';
+    return ended === 'connection' ? retryFrame(this.#context.retryIntervalMs) : '';
+  }
+
+  #report(error: unknown): void {
+    // A client that reads slower than the retention trims learns it from its next cursor.
+    if (error === undefined || (error instanceof SessionError && error.code === 'EVENTS_TRIMMED')) return;
+    this.#context.onError(error);
   }
 }
