@@ -13,7 +13,7 @@ export {
 } from './lib/errors.ts';
 export type { AppendOptions, ReplayOptions, TailOptions, TrimOptions } from './lib/options/event-options.ts';
 export type { JsonValue } from './lib/values/json.ts';
-export type { Observer, Operation, OperationName } from './lib/runtime/operations.ts';
+export type { Observer, Operation, OperationName } from './lib/runtime/observer.ts';
 export type {
   RetentionOptions,
   SessionStoreOptions,

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import * as own from '@mcp-session/core';
 
+const own = await import('@mcp-session/core');
 // A second copy of the package, as two versions in one `node_modules` make it.
 vi.resetModules();
 const other = await import('@mcp-session/core');

@@ -82,7 +82,7 @@ export class SessionHandle<S> implements Session<S> {
   }
 
   async touch(): Promise<void> {
-    await this.#shared.operations.run(async () => {
+    await this.#shared.gate.run(async () => {
       const live = await this.#context.touchIfDue(this.#context.now);
       this.#context.alive(live || undefined);
     });
@@ -95,19 +95,18 @@ export class SessionHandle<S> implements Session<S> {
 
   async end(ending: EndSessionOptions = {}): Promise<boolean> {
     const keepId = checkEnding(ending);
-    const { operations, options, wakeUps } = this.#shared;
+    const { backend, options, wakeUps } = this.#shared;
     const { now } = this.#context;
     const purgeAt = keepId ? Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER) : now;
-    operations.checkOpen();
-    const ended = await operations.call('endSession', (backend) => backend.endSession(this.id, purgeAt, now));
-    wakeUps.moved(this.id, undefined);
+    const ended = await backend.endSession(this.id, purgeAt, now);
+    wakeUps.ended(this.id);
     return ended;
   }
 
   async #updateProfile(change: (profile: Profile) => Profile): Promise<Profile> {
-    const { operations, updates } = this.#shared;
+    const { gate, updates } = this.#shared;
     // In one process they run one after another, as updates of a key of the state do, whose names hold a space.
-    return operations.run(() => updates.run(this.id, () => this.#changeProfile(change)));
+    return gate.run(() => updates.run(this.id, () => this.#changeProfile(change)));
   }
 
   async #changeProfile(change: (profile: Profile) => Profile): Promise<Profile> {
@@ -128,12 +127,10 @@ export class SessionHandle<S> implements Session<S> {
     const { now } = this.#context;
     const expiresAt = this.#context.expiryAt(now);
     const result = this.#context.alive(
-      await this.#shared.operations.call('updateSession', (backend) =>
-        backend.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
-      ),
+      await this.#shared.backend.begun.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
     );
     const updated = result.status === 'updated';
-    if (updated) this.#context.renewed(now);
+    if (updated) this.#context.noteRenewal(now);
     this.#profileText = updated ? profile : result.current.profile;
     this.#profile = decodeProfile(this.#profileText);
     this.#version = updated ? result.version : result.current.version;

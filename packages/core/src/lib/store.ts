@@ -4,9 +4,11 @@ import { AppendQueue } from './append/append-queue.ts';
 import type { Capabilities, SessionBackend } from './contract/backend.ts';
 import { SessionError } from './errors.ts';
 import { checkSessionId, isSessionId, newSessionId } from './values/ids.ts';
-import { Operations } from './runtime/operations.ts';
+import { Gate } from './runtime/gate.ts';
+import { ObservedBackend } from './runtime/observed-backend.ts';
+import { Rests } from './runtime/rests.ts';
 import { optional, positive } from './values/option-checks.ts';
-import { resolveOptions, type SessionStoreOptions } from './options/store-options.ts';
+import { resolveOptions, type ResolvedOptions, type SessionStoreOptions } from './options/store-options.ts';
 import { encodeProfile } from './session/profile.ts';
 import { Retention } from './append/retention.ts';
 import type { SessionRow } from './contract/rows.ts';
@@ -30,18 +32,17 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
   readonly #sweeper: Sweeper | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(backend: SessionBackend, options: SessionStoreOptions<S>) {
-    const resolved = resolveOptions(options, backend.capabilities);
-    const operations = new Operations(backend, resolved.observe);
-    const wakeUps = new WakeUps(backend, operations, resolved.clock);
-    const retention = new Retention(operations, resolved.retention, resolved.clock);
-    const appends = new AppendQueue(operations, backend.capabilities, resolved.clock, (request, result) => {
-      wakeUps.moved(request.sessionId, result.firstSeq + request.events.length - 1);
+  constructor(backend: ObservedBackend, gate: Gate, options: ResolvedOptions) {
+    const { clock, sweep } = options;
+    const rests = new Rests(backend.capabilities);
+    const wakeUps = new WakeUps(backend, clock);
+    const retention = new Retention(backend, gate, rests, options);
+    const appends = new AppendQueue(backend, gate, clock, (request, result) => {
+      wakeUps.appended(request.sessionId, result.firstSeq + request.events.length - 1);
       return retention.enforce(request.sessionId, result);
     });
-    this.#shared = { backend, operations, options: resolved, appends, wakeUps, updates: new KeyedLock() };
-    this.#sweeper =
-      resolved.sweep === false ? undefined : new Sweeper(resolved.sweep.intervalMs, () => this.#sweep(false));
+    this.#shared = { backend, gate, rests, options, appends, wakeUps, updates: new KeyedLock() };
+    this.#sweeper = sweep === false ? undefined : new Sweeper(sweep.intervalMs, () => this.#sweep(false));
   }
 
   get backendName(): string {
@@ -53,7 +54,6 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
   }
 
   async create(options: CreateSessionOptions = {}): Promise<Session<S>> {
-    const { operations } = this.#shared;
     const now = this.#shared.options.clock();
     const { kind, principal } = checkAsked(options, 'create');
     const { metadata = {}, protocol = {} } = options;
@@ -71,20 +71,19 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
       profile: encodeProfile({ metadata, protocol, ...own }),
       expiresAt: expiryOf({ ttlMs, maxLifetimeMs }, now, now),
     };
-    operations.checkOpen();
-    const created = await operations.call('createSession', (backend) => backend.createSession(session, now));
+    const created = await this.#shared.backend.createSession(session, now);
     if (!created) throw new SessionError('SESSION_EXISTS', 'Session id is taken');
     return new SessionHandle<S>(this.#shared, { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 });
   }
 
   async get(id: string, asking: GetSessionOptions = {}): Promise<Session<S> | undefined> {
-    const { operations, options } = this.#shared;
+    const { backend, gate, options } = this.#shared;
     const { kind, principal = null } = checkAsked(asking, 'get');
     const asker = { kind, principal };
-    return operations.run(async () => {
+    return gate.run(async () => {
       if (!isSessionId(id)) return undefined;
       const now = options.clock();
-      const row = await operations.call('readSession', (backend) => backend.readSession(id, now, asker));
+      const row = await backend.begun.readSession(id, now, asker);
       // Compared by the database already. Whatever a backend forgets, no session is given to a stranger.
       if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== principal))
         return undefined;
@@ -94,7 +93,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
   }
 
   async list(asking: ListSessionsOptions = {}): Promise<SessionList<S>> {
-    const { operations, options } = this.#shared;
+    const { backend, options } = this.#shared;
     const asked = checkAsked(asking, 'list');
     const { cursor, limit } = asking;
     const query = {
@@ -103,8 +102,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
       limit: positive('limit', limit, 100, 1_000),
     };
     const now = options.clock();
-    operations.checkOpen();
-    const page = await operations.call('listSessions', (backend) => backend.listSessions(query, now));
+    const page = await backend.listSessions(query, now);
     return {
       sessions: page.rows.map((row: SessionRow) => new SessionHandle<S>(this.#shared, row)),
       nextCursor: page.nextAfterId,
@@ -112,11 +110,8 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
   }
 
   async count(asking: CountSessionsOptions = {}): Promise<number> {
-    const { operations, options } = this.#shared;
-    const query = checkAsked(asking, 'count');
-    const now = options.clock();
-    operations.checkOpen();
-    return operations.call('countSessions', (backend) => backend.countSessions(query, now));
+    const { backend, options } = this.#shared;
+    return backend.countSessions(checkAsked(asking, 'count'), options.clock());
   }
 
   sweep(): Promise<number> {
@@ -124,7 +119,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
   }
 
   async #sweep(keepAlive: boolean): Promise<number> {
-    const { backend, operations, options } = this.#shared;
+    const { backend, options, rests } = this.#shared;
     const stepRows = options.sweep === false ? 1_000 : options.sweep.stepRows;
     const { blocksThread } = backend.capabilities;
     // Where a step holds up everybody, it begins with few rows.
@@ -132,19 +127,16 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     for (let removed = 0; ;) {
       const startedAt = performance.now();
       const now = options.clock();
-      operations.checkOpen();
-      const { ids, done } = await operations.call('sweep', () => backend.sweep(rows, now));
+      const { ids, done } = await backend.sweep(rows, now);
       removed += ids.length;
       if (done) return removed;
       if (blocksThread) rows = nextRows(rows, performance.now() - startedAt, stepRows);
-      await operations.rests.after(startedAt, keepAlive);
+      await rests.after(startedAt, keepAlive);
     }
   }
 
   async ping(): Promise<void> {
-    const { operations } = this.#shared;
-    operations.checkOpen();
-    await operations.call('ping', (backend) => backend.ping());
+    await this.#shared.backend.ping();
   }
 
   close(): Promise<void> {
@@ -154,12 +146,14 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
 
   async #close(): Promise<void> {
     this.#sweeper?.stop();
-    const idle = this.#shared.operations.close();
+    const { backend, gate, rests, wakeUps } = this.#shared;
+    const idle = gate.close();
+    rests.close();
     try {
-      await this.#shared.wakeUps.close();
+      await wakeUps.close();
     } finally {
       await idle;
-      await this.#shared.backend.close();
+      await backend.close();
     }
   }
 }
@@ -175,9 +169,11 @@ export async function createSessionStore<const S extends StateSchemas = StateSch
   options: SessionStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
   try {
-    const { observe } = resolveOptions(options, backend.capabilities);
-    await new Operations(backend, observe).call('migrate', () => backend.migrate());
-    return new StoreHandle<S>(backend, options);
+    const resolved = resolveOptions(options, backend.capabilities);
+    const gate = new Gate();
+    const observed = new ObservedBackend(backend, gate, resolved.observe);
+    await observed.migrate();
+    return new StoreHandle<S>(observed, gate, resolved);
   } catch (error) {
     // Whether closing works or not, what the caller has to know is why opening did not.
     await backend.close().catch(() => undefined);

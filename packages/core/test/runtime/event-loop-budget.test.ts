@@ -47,12 +47,12 @@ it('lets one of two loops of calls not hold up the other', async () => {
 
 it('lets those that wait go in the order in which they came: their appends then meet in a batch', async () => {
   const turn = new EventLoopBudget();
-  void turn.endIfLong();
+  void turn.pauseIfSpent();
   keepTheThread(11);
   const order: string[] = [];
   const chain = async (name: string): Promise<void> => {
     for (let n = 1; n <= 3; n++) {
-      const end = turn.endIfLong();
+      const end = turn.pauseIfSpent();
       if (end !== undefined) await end;
       order.push(`${name}${n}`);
     }
@@ -65,7 +65,7 @@ it('lets those that wait go in the order in which they came: their appends then 
 
 /** As a call to a synchronous backend: at once where it may, and with the thread to itself for 6 ms. */
 async function call(turn: EventLoopBudget): Promise<void> {
-  const end = turn.endIfLong();
+  const end = turn.pauseIfSpent();
   if (end !== undefined) await end;
   keepTheThread(6);
 }

@@ -4,7 +4,6 @@ import { SessionError, type SessionEvent } from '@mcp-session/core';
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished, vi, type MockInstance } from 'vitest';
-import { Operations } from '../../src/lib/runtime/operations.ts';
 import { WakeUps, type WakeUp } from '../../src/lib/wake-ups/wake-ups.ts';
 import { intercept, type Overrides } from '../support/intercept.ts';
 import { open, START } from '../support/open.ts';
@@ -213,12 +212,12 @@ describe('a tail that is left early', () => {
 
   it('is forgotten, and others of its session are not', async () => {
     const backend = createMemoryBackend();
-    const wakeUps = new WakeUps(intercept(backend, {}), new Operations(backend, undefined), () => START);
+    const wakeUps = new WakeUps(intercept(backend, {}), () => START);
     const [left, stays] = [wakeUps.register('a'), wakeUps.register('a')];
 
     left.dispose();
     const waiting = stays.wait(0, undefined);
-    wakeUps.moved('a', 1);
+    wakeUps.appended('a', 1);
     await waiting;
     stays.dispose();
     // A new tail of a session that nobody follows any more knows nothing of what came before.

@@ -2,9 +2,10 @@
 import { setImmediate } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { takeBatch, WAITING_BYTES, type Line, type Part } from './append-batch.ts';
-import type { Capabilities } from '../contract/backend.ts';
+import type { Capabilities, SessionBackend } from '../contract/backend.ts';
 import { notFound, SessionError } from '../errors.ts';
-import type { Operations } from '../runtime/operations.ts';
+import type { Gate } from '../runtime/gate.ts';
+import type { ObservedBackend } from '../runtime/observed-backend.ts';
 import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from '../contract/rows.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
@@ -23,7 +24,8 @@ const noDelay = Promise.resolve();
  * in two batches at the same time, so that its events keep the order of their calls. Each session of a batch is answered by itself.
  */
 export class AppendQueue {
-  readonly #operations: Operations;
+  readonly #backend: SessionBackend;
+  readonly #gate: Gate;
   readonly #capabilities: Capabilities;
   readonly #clock: () => number;
   readonly #onAppended: OnAppended;
@@ -35,9 +37,10 @@ export class AppendQueue {
   #batchesUnderWay = 0;
   #scheduled = false;
 
-  constructor(operations: Operations, capabilities: Capabilities, clock: () => number, onAppended: OnAppended) {
-    this.#operations = operations;
-    this.#capabilities = capabilities;
+  constructor(backend: ObservedBackend, gate: Gate, clock: () => number, onAppended: OnAppended) {
+    this.#backend = backend.begun;
+    this.#gate = gate;
+    this.#capabilities = backend.capabilities;
     this.#clock = clock;
     this.#onAppended = onAppended;
   }
@@ -48,12 +51,12 @@ export class AppendQueue {
    * @throws SessionError at once: `STORE_CLOSED`, `STORE_BUSY`.
    */
   append(sessionId: string, event: NewEvent, expiresAt: number | undefined): Promise<number> {
-    this.#operations.checkOpen();
+    this.#gate.checkOpen();
     const bytes = WAITING_BYTES + event.bytes;
     const line = this.#lines.get(sessionId) ?? this.#newLine(sessionId);
     this.#room.enter(line.bytes, bytes);
     line.bytes += bytes;
-    this.#operations.begin();
+    this.#gate.begin();
     return new Promise((resolve, reject) => {
       if (line.waiting.push({ event, expiresAt, resolve, reject }) === 1 && !line.busy) this.#ready.push(line);
       this.#schedule();
@@ -104,7 +107,7 @@ export class AppendQueue {
     try {
       const requests = batch.map((part) => part.request);
       const now = this.#clock();
-      outcomes = await this.#operations.call('appendEvents', (backend) => backend.appendEvents(requests, now));
+      outcomes = await this.#backend.appendEvents(requests, now);
     } catch (error) {
       return this.#fail(batch, error, attempt);
     }
@@ -140,7 +143,7 @@ export class AppendQueue {
     let seq = result.firstSeq;
     for (const { resolve } of part.waiting) {
       resolve(seq++);
-      this.#operations.end();
+      this.#gate.end();
     }
     part.line.alone = false;
     const upkeep = this.#onAppended(part.request, result);
@@ -151,7 +154,7 @@ export class AppendQueue {
   #reject(part: Part, error: unknown): void {
     for (const { reject } of part.waiting) {
       reject(error);
-      this.#operations.end();
+      this.#gate.end();
     }
     part.line.alone = isOfOne(error);
     this.#release(part);

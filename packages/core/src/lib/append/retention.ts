@@ -1,5 +1,7 @@
 import { Looks } from './looks.ts';
-import type { Operations } from '../runtime/operations.ts';
+import type { Gate } from '../runtime/gate.ts';
+import type { ObservedBackend } from '../runtime/observed-backend.ts';
+import type { Rests } from '../runtime/rests.ts';
 import type { ResolvedOptions } from '../options/store-options.ts';
 import type { AppendResult, TrimBound } from '../contract/rows.ts';
 
@@ -8,14 +10,23 @@ export const TRIM_STEP = 1_000;
 
 /** Trims logs as events come in: when one has outgrown a bound by a tenth, down to that bound, so that most appends cost nothing more. */
 export class Retention {
-  readonly #operations: Operations;
+  readonly #backend: ObservedBackend;
+  readonly #gate: Gate;
+  readonly #rests: Rests;
   readonly #bounds: ResolvedOptions['retention'];
   readonly #clock: () => number;
   /** Looks at the age of events; `undefined`: any is good. */
   readonly #looks: Looks | undefined;
 
-  constructor(operations: Operations, bounds: ResolvedOptions['retention'], clock: () => number) {
-    this.#operations = operations;
+  constructor(
+    backend: ObservedBackend,
+    gate: Gate,
+    rests: Rests,
+    { retention: bounds, clock }: Pick<ResolvedOptions, 'retention' | 'clock'>,
+  ) {
+    this.#backend = backend;
+    this.#gate = gate;
+    this.#rests = rests;
     this.#bounds = bounds;
     this.#clock = clock;
     this.#looks = bounds.maxAgeMs === undefined ? undefined : new Looks(bounds.maxAgeMs / 10);
@@ -36,7 +47,7 @@ export class Retention {
       const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
       const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
       const bound = { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
-      await this.#operations.run(() => this.#trim(sessionId, bound));
+      await this.#gate.run(() => this.#trim(sessionId, bound));
     } catch {
       // The append itself has been committed. The observer has seen this failure, and the next append tries again.
       this.#looks?.forget(sessionId);
@@ -47,9 +58,9 @@ export class Retention {
     for (;;) {
       const startedAt = performance.now();
       const now = this.#clock();
-      const removed = await this.#operations.call('trimEvents', (backend) => backend.trimEvents(sessionId, bound, now));
+      const removed = await this.#backend.begun.trimEvents(sessionId, bound, now);
       if (removed !== TRIM_STEP) return;
-      await this.#operations.rests.after(startedAt);
+      await this.#rests.after(startedAt);
     }
   }
 }

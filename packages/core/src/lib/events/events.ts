@@ -45,7 +45,7 @@ export class EventsHandle implements SessionEvents {
     const { id, now } = this.#session;
     const expiresAt = renew ? this.#session.expiryAt(now) : undefined;
     const seq = await appends.append(id, { streamId, message: text, bytes }, expiresAt);
-    if (renew) this.#session.renewed(now);
+    if (renew) this.#session.noteRenewal(now);
     return formatEventId(this.#tag, { seq, streamId });
   }
 
@@ -66,9 +66,8 @@ export class EventsHandle implements SessionEvents {
       limit,
       maxBytes: PAGE_BYTES,
     };
-    this.#session.shared.operations.checkOpen();
     const page = this.#session.alive(
-      await this.#session.read('readEvents', (backend, now) => backend.readEvents(query, now)),
+      await this.#session.callAndTouch((backend, now) => backend.readEvents(query, now)),
     );
     return page.events.map((row) => this.#event(row));
   }
@@ -84,17 +83,17 @@ export class EventsHandle implements SessionEvents {
       throughSeq: cursor?.seq,
       limit: TRIM_STEP,
     };
-    const { operations } = this.#session.shared;
-    return operations.run(async () => {
-      if (cursor !== undefined) await checkIssued(this.#session, cursor, through);
+    const { backend, gate, rests } = this.#session.shared;
+    return gate.run(async () => {
+      if (cursor !== undefined) await checkIssued(this.#session, cursor, through, backend.begun);
       for (let removed = 0; ;) {
         const startedAt = performance.now();
         const step = this.#session.alive(
-          await this.#session.read('trimEvents', (backend, at) => backend.trimEvents(this.#session.id, bound, at)),
+          await this.#session.callAndTouch((begun, at) => begun.trimEvents(this.#session.id, bound, at), backend.begun),
         );
         removed += step;
         if (step < TRIM_STEP) return removed;
-        await operations.rests.after(startedAt);
+        await rests.after(startedAt);
       }
     });
   }

@@ -1,6 +1,7 @@
 import { EventsTrimmedError } from '../errors.ts';
 import { invalidCursor, parseEventId, type EventPosition } from './event-id.ts';
 import { checkStreamId } from '../values/ids.ts';
+import type { SessionBackend } from '../contract/backend.ts';
 import type { EventPage } from '../contract/rows.ts';
 import type { SessionContext } from '../session/context.ts';
 
@@ -36,8 +37,7 @@ export async function* readPages(
   let unpromisedSeq = 0;
   for (let first = true; ; first = false) {
     const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
-    session.shared.operations.checkOpen();
-    const page = session.alive(await session.read('readEvents', (backend, now) => backend.readEvents(query, now)));
+    const page = session.alive(await session.callAndTouch((backend, now) => backend.readEvents(query, now)));
     if (first && cursor !== undefined) verify(page, cursor, after);
     else if (first) unpromisedSeq = follow ? page.lastSeq : Infinity;
     else if (page.trimmedSeq > Math.max(afterSeq, unpromisedSeq))
@@ -61,9 +61,10 @@ export async function checkIssued(
   session: SessionContext,
   cursor: EventPosition,
   id: string | undefined,
+  backend: SessionBackend,
 ): Promise<void> {
   const query = { sessionId: session.id, streamId: cursor.streamId, afterSeq: cursor.seq, limit: 1, maxBytes: 1 };
-  const page = session.alive(await session.read('readEvents', (backend, now) => backend.readEvents(query, now)));
+  const page = session.alive(await session.callAndTouch((each, now) => each.readEvents(query, now), backend));
   if (!wasIssued(page, cursor)) throw invalidCursor(id);
 }
 

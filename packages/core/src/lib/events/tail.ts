@@ -50,9 +50,9 @@ export class EventTail<T> implements AsyncGenerator<T, void, undefined> {
     { signal, onCaughtUp, ...options }: TailOptions,
     toEvent: (row: EventRow) => T,
   ): AsyncGenerator<T, void, undefined> {
-    const { operations, wakeUps } = this.#session.shared;
+    const { gate, wakeUps } = this.#session.shared;
     // A tail ends quietly when the store is closed, but one that begins afterwards is a mistake.
-    operations.checkOpen();
+    gate.checkOpen();
     const wakeUp = wakeUps.register(this.#session.id);
     this.#wakeUp = wakeUp;
     const over = (): boolean => this.#stopped || signal?.aborted === true;
@@ -66,7 +66,7 @@ export class EventTail<T> implements AsyncGenerator<T, void, undefined> {
           onCaughtUp?.();
           await wakeUp.wait(page.lastSeq, signal);
         }
-        if (over() || operations.closed) return;
+        if (over() || gate.closed) return;
       }
     } catch (error) {
       const ended =

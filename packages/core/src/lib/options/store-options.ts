@@ -1,5 +1,5 @@
 import type { Capabilities } from '../contract/backend.ts';
-import type { Observer } from '../runtime/operations.ts';
+import type { Observer } from '../runtime/observer.ts';
 import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from '../values/option-checks.ts';
 import { isPlainObject } from '../values/plain.ts';
 import type { StandardSchema, StateSchemas } from '../values/standard-schema.ts';

@@ -10,7 +10,7 @@ export class EventLoopBudget {
   #waiting = 0;
 
   /** @returns `undefined` where the present turn is young, nobody waits for the next one, and there is nothing to wait for. */
-  endIfLong(): Promise<void> | undefined {
+  pauseIfSpent(): Promise<void> | undefined {
     // In the order in which they come: appends of many sessions then meet in one batch, where each would else go on alone for a turn.
     if (this.#waiting === 0 && !this.#isLong()) return undefined;
     this.#waiting++;

@@ -1,7 +1,9 @@
 import { notFound } from '../errors.ts';
 import type { AppendQueue } from '../append/append-queue.ts';
 import type { SessionBackend } from '../contract/backend.ts';
-import type { Operations, OperationName } from '../runtime/operations.ts';
+import type { Gate } from '../runtime/gate.ts';
+import type { ObservedBackend } from '../runtime/observed-backend.ts';
+import type { Rests } from '../runtime/rests.ts';
 import { defaultTouchIntervalMs, type ResolvedOptions } from '../options/store-options.ts';
 import type { SessionRow } from '../contract/rows.ts';
 import type { KeyedLock } from '../runtime/keyed-lock.ts';
@@ -9,8 +11,9 @@ import type { WakeUps } from '../wake-ups/wake-ups.ts';
 
 /** What all sessions of a store share. */
 export interface Shared {
-  readonly backend: SessionBackend;
-  readonly operations: Operations;
+  readonly backend: ObservedBackend;
+  readonly gate: Gate;
+  readonly rests: Rests;
   readonly options: ResolvedOptions;
   readonly appends: AppendQueue;
   readonly wakeUps: WakeUps;
@@ -60,7 +63,7 @@ export class SessionContext {
   }
 
   /** Notes that a write has renewed the session. */
-  renewed(now: number): void {
+  noteRenewal(now: number): void {
     this.touchedAt = Math.max(this.touchedAt, now);
     this.expiresAt = Math.max(this.expiresAt, this.expiryAt(now));
   }
@@ -70,12 +73,12 @@ export class SessionContext {
    *
    * @returns What the backend said, for {@link alive}: the caller waits for it anyway, so that a promise in between would only cost time.
    */
-  read<T>(
-    name: OperationName,
+  callAndTouch<T>(
     call: (backend: SessionBackend, now: number) => Promise<T | undefined>,
+    backend: SessionBackend = this.shared.backend,
   ): Promise<T | undefined> {
     const { now } = this;
-    const result = this.shared.operations.call(name, call, now);
+    const result = call(backend, now);
     return this.#touchIsDue(now) ? this.#touchBeside(result, now) : result;
   }
 
@@ -102,10 +105,8 @@ export class SessionContext {
     // Noted before the call, so that reads at the same time do not all touch.
     this.touchedAt = now;
     try {
-      const live = await this.shared.operations.call('touchSession', (backend) =>
-        backend.touchSession(this.id, this.expiryAt(now), now),
-      );
-      if (live) this.renewed(now);
+      const live = await this.shared.backend.begun.touchSession(this.id, this.expiryAt(now), now);
+      if (live) this.noteRenewal(now);
       else this.touchedAt = before;
       return live;
     } catch (error) {

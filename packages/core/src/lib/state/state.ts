@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { StateConflictError } from '../errors.ts';
 import { synchronous } from '../runtime/synchronous.ts';
 import type { REMOVE } from '../values/remove.ts';
+import type { SessionBackend } from '../contract/backend.ts';
 import type { StateResult, StateRow, StateWrite } from '../contract/rows.ts';
 import type { SessionContext } from '../session/context.ts';
 import { checkVersion, limitError, removal, sorted, StateCodec } from './codec.ts';
@@ -26,13 +27,13 @@ export class StateHandle<S> implements SessionState<S> {
 
   async get<K extends StateKey<S>>(key: K): Promise<StateOutput<S, K> | undefined> {
     this.#codec.checkDeclared(key);
-    const row = this.#session.alive(await this.#readAlone([key]))[0];
+    const row = this.#session.alive(await this.#read([key]))[0];
     return row && (this.#codec.parse(row) as StateOutput<S, K>);
   }
 
   async getEntry<K extends StateKey<S>>(key: K): Promise<StateEntry<StateOutput<S, K>> | undefined> {
     this.#codec.checkDeclared(key);
-    const row = this.#session.alive(await this.#readAlone([key]))[0];
+    const row = this.#session.alive(await this.#read([key]))[0];
     return row && { value: (await this.#codec.parse(row)) as StateOutput<S, K>, version: row.version };
   }
 
@@ -56,10 +57,10 @@ export class StateHandle<S> implements SessionState<S> {
     change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | symbol,
   ): Promise<StateOutput<S, K>> {
     this.#codec.checkDeclared(key);
-    const { operations, updates } = this.#session.shared;
+    const { gate, updates } = this.#session.shared;
     const name = `${this.#session.id} ${key}`;
     // In one process, updates of a key run one after another: they would only lose against each other.
-    const value = await operations.run(() =>
+    const value = await gate.run(() =>
       updates.run(name, () => this.#update(key, change as (current: unknown) => unknown)),
     );
     return value as StateOutput<S, K>;
@@ -70,11 +71,11 @@ export class StateHandle<S> implements SessionState<S> {
   }
 
   async keys(): Promise<string[]> {
-    return sorted(this.#session.alive(await this.#readAlone(undefined))).map((row) => row.key);
+    return sorted(this.#session.alive(await this.#read(undefined))).map((row) => row.key);
   }
 
   async entries(): Promise<Map<StateKey<S>, StateOutput<S, StateKey<S>>>> {
-    const rows = sorted(this.#session.alive(await this.#readAlone(undefined)));
+    const rows = sorted(this.#session.alive(await this.#read(undefined)));
     const entries = new Map<StateKey<S>, StateOutput<S, StateKey<S>>>();
     for (const row of rows)
       if (this.#codec.isDeclared(row.key))
@@ -89,9 +90,8 @@ export class StateHandle<S> implements SessionState<S> {
   ): Promise<void> {
     const pairs = changesOf(changes);
     if (pairs.size === 0) {
-      const { id, shared } = this.#session;
-      shared.operations.checkOpen();
-      this.#session.alive(await this.#session.read('readSession', (backend, now) => backend.readSession(id, now)));
+      const { id } = this.#session;
+      this.#session.alive(await this.#session.callAndTouch((backend, now) => backend.readSession(id, now)));
       return;
     }
     // All are encoded before any schema is waited for: what the caller does to the values meanwhile is not written.
@@ -105,16 +105,14 @@ export class StateHandle<S> implements SessionState<S> {
   async clear(): Promise<number> {
     const { id, now, shared } = this.#session;
     const expiresAt = this.#session.expiryAt(now);
-    shared.operations.checkOpen();
-    const removed = this.#session.alive(
-      await shared.operations.call('clearState', (backend) => backend.clearState(id, expiresAt, now)),
-    );
-    this.#session.renewed(now);
+    const removed = this.#session.alive(await shared.backend.clearState(id, expiresAt, now));
+    this.#session.noteRenewal(now);
     return removed;
   }
 
   async #update(key: string, change: (current: unknown) => unknown): Promise<unknown> {
-    let [row] = this.#session.alive(await this.#read([key]));
+    const { begun } = this.#session.shared.backend;
+    let [row] = this.#session.alive(await this.#read([key], begun));
     for (let attempt = 1; ; attempt++) {
       const current = row && this.#codec.parse(row);
       const next = synchronous(change(current instanceof Promise ? await current : current), 'update');
@@ -125,7 +123,7 @@ export class StateHandle<S> implements SessionState<S> {
       const encoded = this.#codec.encodeChange(key, next, row?.version ?? 0);
       const write = encoded instanceof Promise ? await encoded : encoded;
       const { now } = this.#session;
-      const result = this.#outcome(await this.#send([write], now), now);
+      const result = this.#outcome(await this.#send([write], now, begun), now);
       if (result.status === 'committed')
         return write.value === undefined ? undefined : this.#codec.parse({ key, value: write.value });
       if (attempt === MAX_UPDATE_ATTEMPTS)
@@ -135,37 +133,31 @@ export class StateHandle<S> implements SessionState<S> {
     }
   }
 
-  #read(keys: readonly string[] | undefined): Promise<readonly StateRow[] | undefined> {
+  /** @param backend For a read that is a part of work that has begun. */
+  #read(keys: readonly string[] | undefined, backend?: SessionBackend): Promise<readonly StateRow[] | undefined> {
     const { id } = this.#session;
-    return this.#session.read('readState', (backend, now) => backend.readState(id, keys, now));
-  }
-
-  /** A read that is all of a piece of work. */
-  #readAlone(keys: readonly string[] | undefined): Promise<readonly StateRow[] | undefined> {
-    this.#session.shared.operations.checkOpen();
-    return this.#read(keys);
+    return this.#session.callAndTouch((each, now) => each.readState(id, keys, now), backend);
   }
 
   async #commit(writes: readonly StateWrite[]): Promise<Committed> {
     const { now, shared } = this.#session;
-    shared.operations.checkOpen();
-    const result = this.#outcome(await this.#send(writes, now), now);
+    const result = this.#outcome(await this.#send(writes, now, shared.backend), now);
     if (result.status === 'committed') return result;
     const { expectedVersion = 0 } = writes.find((write) => write.key === result.key) ?? {};
     throw new StateConflictError(result.key, expectedVersion, result.current?.version ?? 0);
   }
 
-  #send(writes: readonly StateWrite[], now: number): Promise<StateResult | undefined> {
+  #send(writes: readonly StateWrite[], now: number, backend: SessionBackend): Promise<StateResult | undefined> {
     const { id: sessionId, shared } = this.#session;
     const { maxKeys, maxTotalBytes: maxBytes } = shared.options.stateLimits;
     const commit = { sessionId, writes, limits: { maxKeys, maxBytes }, expiresAt: this.#session.expiryAt(now) };
-    return shared.operations.call('commitState', (backend) => backend.commitState(commit, now));
+    return backend.commitState(commit, now);
   }
 
   /** Of what {@link #send} resolved with. */
   #outcome(result: StateResult | undefined, now: number): Exclude<StateResult, { readonly status: 'limit' }> {
     const outcome = this.#session.alive(result);
-    if (outcome.status === 'committed') this.#session.renewed(now);
+    if (outcome.status === 'committed') this.#session.noteRenewal(now);
     if (outcome.status !== 'limit') return outcome;
     throw limitError(outcome.limit, this.#session.shared.options.stateLimits);
   }

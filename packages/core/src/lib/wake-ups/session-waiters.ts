@@ -61,7 +61,7 @@ export class SessionWaiters {
     for (const tail of this.tails) tail.hinted ||= tail.waiter === undefined;
   }
 
-  moved(lastSeq: number): void {
+  appended(lastSeq: number): void {
     if (lastSeq > this.lastSeq) this.lastSeq = lastSeq;
     for (const waiter of this.waiters) if (waiter.afterSeq < this.lastSeq) waiter.wake();
   }

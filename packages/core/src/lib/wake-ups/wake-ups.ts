@@ -1,6 +1,5 @@
 import type { SessionBackend } from '../contract/backend.ts';
 import { SessionError } from '../errors.ts';
-import type { Operations } from '../runtime/operations.ts';
 import { SessionWaiters, type Tail, type Waiter } from './session-waiters.ts';
 
 /** Where nothing has changed, heads are read this often all the same: a session may have expired, which no write shows. */
@@ -26,7 +25,6 @@ export interface WakeUp {
  */
 export class WakeUps {
   readonly #backend: SessionBackend;
-  readonly #operations: Operations;
   readonly #clock: () => number;
   readonly #sessions = new Map<string, SessionWaiters>();
   #waiting = 0;
@@ -38,18 +36,20 @@ export class WakeUps {
   #stopHints: Promise<() => Promise<void>> | undefined;
   #closed = false;
 
-  constructor(backend: SessionBackend, operations: Operations, clock: () => number) {
+  constructor(backend: SessionBackend, clock: () => number) {
     this.#backend = backend;
-    this.#operations = operations;
     this.#clock = clock;
     this.#leastDelayMs = backend.capabilities.poll.minMs;
   }
 
-  /** Notes that this process appended, or ended the session where `lastSeq` is `undefined`. */
-  moved(sessionId: string, lastSeq: number | undefined): void {
-    const session = this.#sessions.get(sessionId);
-    if (lastSeq === undefined) session?.hint();
-    else session?.moved(lastSeq);
+  /** Notes that this process has appended events up to this number. */
+  appended(sessionId: string, lastSeq: number): void {
+    this.#sessions.get(sessionId)?.appended(lastSeq);
+  }
+
+  /** Notes that this process has ended the session. */
+  ended(sessionId: string): void {
+    this.#sessions.get(sessionId)?.hint();
   }
 
   /** To be called before the first read, so that nothing falls between reading and waiting. */
@@ -106,10 +106,7 @@ export class WakeUps {
 
   #watchForHints(): void {
     if (this.#backend.watch === undefined) return;
-    this.#stopHints ??= this.#operations.call(
-      'watch',
-      async (backend) => (await backend.watch?.((sessionId) => this.#sessions.get(sessionId)?.hint())) ?? noStop,
-    );
+    this.#stopHints ??= this.#backend.watch((sessionId) => this.#sessions.get(sessionId)?.hint());
     // Hints only make tails quicker. Where they cannot be had, polling finds everything all the same, and the next tail tries again.
     this.#stopHints?.catch(() => (this.#stopHints = undefined));
   }
@@ -171,7 +168,7 @@ export class WakeUps {
   }
 
   #mayHaveChanged(): boolean {
-    const marker = this.#readChangeMarker();
+    const marker = this.#backend.readChangeMarker?.();
     const changed = marker === undefined || marker !== this.#changeMarker;
     this.#changeMarker = marker;
     // The change may be of a session that is not asked about now, because its tails are reading. It shows no second time.
@@ -182,27 +179,15 @@ export class WakeUps {
     return true;
   }
 
-  #readChangeMarker(): number | undefined {
-    try {
-      return this.#backend.readChangeMarker?.();
-    } catch (error) {
-      if (error instanceof SessionError) throw error;
-      throw new SessionError('STORE_FAILED', `${this.#backend.name} failed in readChangeMarker`, { cause: error });
-    }
-  }
-
   async #wakeWhatMoved(asked: readonly (readonly [id: string, session: SessionWaiters])[]): Promise<void> {
     if (asked.length === 0) return;
     const ids = asked.map(([id]) => id);
     const now = this.#clock();
-    this.#operations.checkOpen();
-    const heads = await this.#operations.call('readHeads', (backend) => backend.readHeads(ids, now));
+    const heads = await this.#backend.readHeads(ids, now);
     for (const [id, session] of asked) {
       const head = heads.get(id);
       if (head === undefined) session.wake();
-      else session.moved(head.lastSeq);
+      else session.appended(head.lastSeq);
     }
   }
 }
-
-async function noStop(): Promise<void> {}
