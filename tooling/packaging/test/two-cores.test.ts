@@ -12,8 +12,8 @@ const minutes = 60_000;
 const folder = mkdtempSync(join(tmpdir(), 'mcp-session-two-cores-'));
 const project = join(folder, 'project');
 
-// What npm does when one package was upgraded and the other was not: it gives each the core that its
-// range asks for.
+// What npm does when one package was upgraded and the other was not: it gives each the core that
+// its range asks for.
 beforeAll(async () => {
   await buildAll();
   const packed = new Map<string, Packed>();
@@ -107,7 +107,8 @@ describe('two versions of core in one process', () => {
 /** The version of the core that an entry gets. */
 function versionOfCore(entry: string): string {
   const from = createRequire(join(project, 'server.ts'));
-  // Our packages are ESM only, so the entry's own path is what `require` cannot load but can resolve.
+  // Our packages are ESM only, so the entry's own path is what `require` cannot load but can
+  // resolve.
   const manifest = join(dirname(from.resolve(entry)), '..', 'package.json');
   const core = createRequire(manifest).resolve('@mcp-session/core');
   return (JSON.parse(readFileSync(join(dirname(core), '..', 'package.json'), 'utf8')) as { version: string }).version;

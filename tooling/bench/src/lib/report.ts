@@ -34,7 +34,9 @@ export function writeReport(sections: readonly Section[], run: Run): ReportFile[
   return [{ name: 'benchmarks.md', text: `${head(run, summaryTable(sections))}\n${parts.join('\n')}` }, ...charts];
 }
 
-/** One line for each part: how fast it is beside the same by hand, and how many targets it misses. */
+/**
+ * One line for each part: how fast it is beside the same by hand, and how many targets it misses.
+ */
 export function summaryTable(sections: readonly Section[]): string {
   return table(
     ['Part', 'Lowest ratio', 'Median ratio', 'Highest ratio', 'Targets missed'],
