@@ -37,10 +37,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     const rests = new Rests(backend.capabilities);
     const wakeUps = new WakeUps(backend, clock);
     const retention = new Retention(backend, gate, rests, options);
-    const appends = new AppendQueue(backend, gate, clock, (request, result) => {
-      wakeUps.appended(request.sessionId, result.firstSeq + request.events.length - 1);
-      return retention.enforce(request.sessionId, result);
-    });
+    const appends = new AppendQueue(backend, gate, clock, { wakeUps, retention });
     this.#shared = { backend, gate, rests, options, appends, wakeUps, updates: new KeyedLock() };
     this.#sweeper = sweep === false ? undefined : new Sweeper(sweep.intervalMs, () => this.#sweep(false));
   }

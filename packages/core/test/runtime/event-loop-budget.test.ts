@@ -47,13 +47,12 @@ it('lets one of two loops of calls not hold up the other', async () => {
 
 it('lets those that wait go in the order in which they came: their appends then meet in a batch', async () => {
   const turn = new EventLoopBudget();
-  void turn.pauseIfSpent();
+  turn.isSpent();
   keepTheThread(11);
   const order: string[] = [];
   const chain = async (name: string): Promise<void> => {
     for (let n = 1; n <= 3; n++) {
-      const end = turn.pauseIfSpent();
-      if (end !== undefined) await end;
+      if (turn.isSpent()) await turn.nextTurn();
       order.push(`${name}${n}`);
     }
   };
@@ -65,8 +64,7 @@ it('lets those that wait go in the order in which they came: their appends then 
 
 /** As a call to a synchronous backend: at once where it may, and with the thread to itself for 6 ms. */
 async function call(turn: EventLoopBudget): Promise<void> {
-  const end = turn.pauseIfSpent();
-  if (end !== undefined) await end;
+  if (turn.isSpent()) await turn.nextTurn();
   keepTheThread(6);
 }
 

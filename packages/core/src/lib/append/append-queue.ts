@@ -6,18 +6,15 @@ import type { Capabilities, SessionBackend } from '../contract/backend.ts';
 import { notFound, SessionError } from '../errors.ts';
 import type { Gate } from '../runtime/gate.ts';
 import type { ObservedBackend } from '../runtime/observed-backend.ts';
-import type { AppendOutcome, AppendRequest, AppendResult, NewEvent } from '../contract/rows.ts';
+import type { AppendOutcome, AppendResult, NewEvent } from '../contract/rows.ts';
+import type { WakeUps } from '../wake-ups/wake-ups.ts';
+import type { Retention } from './retention.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /** Lines of sessions that are kept although nothing waits in them: making one anew for each append of a quiet session costs more than the look-up. */
 const IDLE_LINES = 1_000;
 /** How often an append whose outcome is unknown is tried again, with the same token. */
 const RETRIES = 3;
-
-/** Is told of each commit. The next batch of that session waits for what it returns, others do not. It must not reject. */
-export type OnAppended = (request: AppendRequest, result: AppendResult) => Promise<void> | undefined;
-
-const noDelay = Promise.resolve();
 
 /**
  * Joins appends into batches: a lone append goes at once, what arrives while a batch is under way goes together in the next one. A session is never
@@ -28,7 +25,8 @@ export class AppendQueue {
   readonly #gate: Gate;
   readonly #capabilities: Capabilities;
   readonly #clock: () => number;
-  readonly #onAppended: OnAppended;
+  readonly #wakeUps: WakeUps;
+  readonly #retention: Retention;
   readonly #lines = new Map<string, Line>();
   #tidyAt = IDLE_LINES;
   /** Lines in which something waits and that are not busy, in the order of their turns. */
@@ -37,12 +35,18 @@ export class AppendQueue {
   #batchesUnderWay = 0;
   #scheduled = false;
 
-  constructor(backend: ObservedBackend, gate: Gate, clock: () => number, onAppended: OnAppended) {
+  constructor(
+    backend: ObservedBackend,
+    gate: Gate,
+    clock: () => number,
+    { wakeUps, retention }: { readonly wakeUps: WakeUps; readonly retention: Retention },
+  ) {
     this.#backend = backend.begun;
     this.#gate = gate;
     this.#capabilities = backend.capabilities;
     this.#clock = clock;
-    this.#onAppended = onAppended;
+    this.#wakeUps = wakeUps;
+    this.#retention = retention;
   }
 
   /**
@@ -76,12 +80,12 @@ export class AppendQueue {
   }
 
   // No timer: appends of the same tick share a batch, and a lone one does not wait. Where a commit holds up the thread, those of the same turn of the event
-  // loop do: the requests that had arrived would else wait for one commit after another. `queueMicrotask` costs more than a promise.
+  // loop do: the requests that had arrived would else wait for one commit after another.
   #schedule(): void {
     if (this.#scheduled || this.#ready.length === 0) return;
     this.#scheduled = true;
     if (this.#capabilities.blocksThread) setImmediate(this.#start);
-    else void noDelay.then(this.#start);
+    else queueMicrotask(this.#start);
   }
 
   readonly #start = (): void => {
@@ -146,9 +150,12 @@ export class AppendQueue {
       this.#gate.end();
     }
     part.line.alone = false;
-    const upkeep = this.#onAppended(part.request, result);
-    if (upkeep === undefined) this.#release(part);
-    else this.#goOn(upkeep.then(() => this.#release(part)));
+    const { sessionId } = part.request;
+    this.#wakeUps.appended(sessionId, seq - 1);
+    // The next batch of this session waits for the trim; those of others do not.
+    if (this.#retention.mayBeDue(result))
+      this.#goOn(this.#retention.enforce(sessionId, result).then(() => this.#release(part)));
+    else this.#release(part);
   }
 
   #reject(part: Part, error: unknown): void {

@@ -32,26 +32,29 @@ export class Retention {
     this.#looks = bounds.maxAgeMs === undefined ? undefined : new Looks(bounds.maxAgeMs / 10);
   }
 
-  /** @returns `undefined` where there is nothing to do. */
-  enforce(sessionId: string, { retainedEvents, retainedBytes }: AppendResult): Promise<void> | undefined {
-    const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
-    const outgrown = retainedEvents > maxEvents * 1.1 || retainedBytes > maxBytes * 1.1;
-    return outgrown || maxAgeMs !== undefined ? this.#enforce(sessionId, outgrown) : undefined;
+  /** Whether {@link enforce} may have something to do after an append. */
+  mayBeDue(result: AppendResult): boolean {
+    return this.#bounds.maxAgeMs !== undefined || this.#isOutgrown(result);
   }
 
-  async #enforce(sessionId: string, outgrown: boolean): Promise<void> {
+  /** Trims a log that has outgrown a bound, or whose oldest events may be too old. Never rejects. */
+  async enforce(sessionId: string, result: AppendResult): Promise<void> {
     try {
       const now = this.#clock();
-      const isDue = this.#looks?.isDue(sessionId, now) === true;
-      if (!outgrown && !isDue) return;
+      const isAgeDue = this.#looks?.isDue(sessionId, now) === true;
+      if (!isAgeDue && !this.#isOutgrown(result)) return;
       const { maxEvents, maxBytes, maxAgeMs } = this.#bounds;
       const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
       const bound = { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
       await this.#gate.run(() => this.#trim(sessionId, bound));
     } catch {
-      // The append itself has been committed. The observer has seen this failure, and the next append tries again.
+      // The append itself is committed, the observer has seen this failure, and the next append tries again.
       this.#looks?.forget(sessionId);
     }
+  }
+
+  #isOutgrown({ retainedEvents, retainedBytes }: AppendResult): boolean {
+    return retainedEvents > this.#bounds.maxEvents * 1.1 || retainedBytes > this.#bounds.maxBytes * 1.1;
   }
 
   async #trim(sessionId: string, bound: TrimBound): Promise<void> {

@@ -11,7 +11,6 @@ import {
   type TailOptions,
   type TrimOptions,
 } from '../options/event-options.ts';
-import { EventReplay } from './replay.ts';
 import { EventTail } from './tail.ts';
 import { checkIssued, cursorOf, PAGE_BYTES, readPages } from './read-pages.ts';
 import { checkStreamId, utf8Bytes } from '../values/ids.ts';
@@ -50,7 +49,7 @@ export class EventsHandle implements SessionEvents {
   }
 
   replay(options: ReplayOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
-    return new EventReplay(this.#pagesUntilNow(checkReplay(options)), (row) => this.#event(row));
+    return this.#replay(checkReplay(options));
   }
 
   tail(options: TailOptions = {}): AsyncGenerator<SessionEvent, void, undefined> {
@@ -108,13 +107,15 @@ export class EventsHandle implements SessionEvents {
     return this.#knownTag;
   }
 
-  async *#pagesUntilNow(options: ReplayOptions): AsyncGenerator<readonly EventRow[], void, undefined> {
-    let until: number | undefined;
+  async *#replay(options: ReplayOptions): AsyncGenerator<SessionEvent, void, undefined> {
+    let endSeq: number | undefined;
     for await (const { events, more, lastSeq } of readPages(this.#session, this.#tag, options, false)) {
-      const last = (until ??= lastSeq);
-      const end = events.at(-1)?.seq ?? 0;
-      yield end > last ? events.filter(({ seq }) => seq <= last) : events;
-      if (!more || end >= last) return;
+      endSeq ??= lastSeq;
+      for (const row of events) {
+        if (row.seq > endSeq) return;
+        yield this.#event(row);
+      }
+      if (!more) return;
     }
   }
 

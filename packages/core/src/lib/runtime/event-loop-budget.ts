@@ -1,38 +1,34 @@
-/** How long calls may follow one another before anything else gets its turn, in milliseconds. */
-const MAX_TURN_MS = 10;
+/** How long calls may follow one another before others get a turn of the event loop, in milliseconds. */
+const BUDGET_MS = 10;
 
 /**
- * Lets the event loop turn. A backend that works in the calling thread, such as SQLite, answers within microtasks, so that a loop of awaited calls
- * would keep every socket and timer of the process waiting until it ends.
+ * Shares the event loop with the rest of the process. A backend that works in the calling thread, such
+ * as SQLite, answers within microtasks: a loop of awaited calls would keep every socket and timer of
+ * the process waiting until it ends.
  */
 export class EventLoopBudget {
   #startedAt: number | undefined;
   #waiting = 0;
 
-  /** @returns `undefined` where the present turn is young, nobody waits for the next one, and there is nothing to wait for. */
-  pauseIfSpent(): Promise<void> | undefined {
-    // In the order in which they come: appends of many sessions then meet in one batch, where each would else go on alone for a turn.
-    if (this.#waiting === 0 && !this.#isLong()) return undefined;
-    this.#waiting++;
-    return new Promise((resolve) => {
-      // All that wait come up in the same turn, and those that go first can use it up.
-      const look = (): void => {
-        if (this.#isLong()) {
-          setImmediate(look);
-          return;
-        }
-        this.#waiting--;
-        resolve();
-      };
-      setImmediate(look);
-    });
+  /** Whether a call has to wait for the {@link nextTurn}: the budget of this turn is spent, or others wait already. */
+  isSpent(): boolean {
+    // Behind those that wait: appends of many sessions then meet in one batch.
+    return this.#waiting > 0 || this.#isTurnLong();
   }
 
-  #isLong(): boolean {
+  async nextTurn(): Promise<void> {
+    this.#waiting++;
+    // Every waiter resumes in the same turn. The first may spend its budget, so each checks again.
+    do await new Promise(setImmediate);
+    while (this.#isTurnLong());
+    this.#waiting--;
+  }
+
+  #isTurnLong(): boolean {
     const now = performance.now();
-    if (this.#startedAt !== undefined) return now - this.#startedAt >= MAX_TURN_MS;
+    if (this.#startedAt !== undefined) return now - this.#startedAt >= BUDGET_MS;
     this.#startedAt = now;
-    // Before whatever waits from now on, so that those that wait find a new turn.
+    // Scheduled before those that wait from now on, so that they find a new turn.
     setImmediate(() => (this.#startedAt = undefined));
     return false;
   }

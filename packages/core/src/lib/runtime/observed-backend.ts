@@ -118,8 +118,7 @@ export class ObservedBackend implements SessionBackend {
     else this.#gate.beginPart();
     let startedAt = 0;
     try {
-      const pause = this.#budget.pauseIfSpent();
-      if (pause !== undefined) await pause;
+      if (this.#budget.isSpent()) await this.#budget.nextTurn();
       if (this.#observer !== undefined) startedAt = performance.now();
       const result = await call();
       this.#notify(name, startedAt, undefined);

@@ -28,12 +28,8 @@ export class StateCodec {
     throw new SessionError('STATE_KEY_UNDECLARED', `State key ${quote(key)} is not declared in the option state`);
   }
 
-  /**
-   * Checks and encodes a write.
-   *
-   * @returns A promise only where the key has a schema: waiting for nothing would cost as much as a call to a database in memory.
-   */
-  encode(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
+  /** Checks and encodes a write. The value is encoded before anything is awaited. */
+  async encode(key: string, value: unknown, expectedVersion: number | undefined): Promise<StateWrite> {
     const schema = this.checkDeclared(key);
     if (value === undefined)
       throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined; give null, or remove the key`);
@@ -43,16 +39,17 @@ export class StateCodec {
       (written) => this.#checkSize(key, written),
     );
     const write = { key, value: text, bytes: utf8Bytes(key) + utf8Bytes(text), expectedVersion };
-    return schema === undefined ? write : validate(schema, key, JSON.parse(text), 'given').then(() => write);
+    if (schema !== undefined) await validate(schema, key, JSON.parse(text), 'given');
+    return write;
   }
 
-  /** As {@link encode}, and {@link REMOVE} removes the key, which is allowed for any. */
-  encodeChange(key: string, value: unknown, expectedVersion: number | undefined): StateWrite | Promise<StateWrite> {
+  /** Like {@link encode}. {@link REMOVE} removes the key, declared or not. */
+  async encodeChange(key: string, value: unknown, expectedVersion: number | undefined): Promise<StateWrite> {
     return value === REMOVE ? removal(key, expectedVersion) : this.encode(key, value, expectedVersion);
   }
 
-  /** @returns The value; a promise of it where the key has a schema, as {@link encode}. */
-  parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): unknown {
+  /** @throws StateValidationError if the value does not fit the key's schema. */
+  async parse({ key, value: text }: Pick<StateRow, 'key' | 'value'>): Promise<unknown> {
     const value = decode(text, 'state value');
     const schema = this.#schemas === undefined ? undefined : this.checkDeclared(key);
     return schema === undefined ? value : validate(schema, key, value, 'stored');

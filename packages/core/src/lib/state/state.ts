@@ -28,7 +28,7 @@ export class StateHandle<S> implements SessionState<S> {
   async get<K extends StateKey<S>>(key: K): Promise<StateOutput<S, K> | undefined> {
     this.#codec.checkDeclared(key);
     const row = this.#session.alive(await this.#read([key]))[0];
-    return row && (this.#codec.parse(row) as StateOutput<S, K>);
+    return row && ((await this.#codec.parse(row)) as StateOutput<S, K>);
   }
 
   async getEntry<K extends StateKey<S>>(key: K): Promise<StateEntry<StateOutput<S, K>> | undefined> {
@@ -38,8 +38,8 @@ export class StateHandle<S> implements SessionState<S> {
   }
 
   async set<K extends StateKey<S>>(key: K, value: StateInput<S, K>): Promise<number> {
-    const write = this.#codec.encode(key, value, undefined);
-    return (await this.#commit([write instanceof Promise ? await write : write])).version;
+    const write = await this.#codec.encode(key, value, undefined);
+    return (await this.#commit([write])).version;
   }
 
   async compareAndSet<K extends StateKey<S>>(
@@ -95,9 +95,7 @@ export class StateHandle<S> implements SessionState<S> {
       return;
     }
     // All are encoded before any schema is waited for: what the caller does to the values meanwhile is not written.
-    const writes = await Promise.all(
-      [...pairs].map(async ([key, value]) => this.#codec.encodeChange(key, value, undefined)),
-    );
+    const writes = await Promise.all([...pairs].map(([key, value]) => this.#codec.encodeChange(key, value, undefined)));
     checkPatchBytes(writes);
     await this.#commit(writes);
   }
@@ -114,14 +112,13 @@ export class StateHandle<S> implements SessionState<S> {
     const { begun } = this.#session.shared.backend;
     let [row] = this.#session.alive(await this.#read([key], begun));
     for (let attempt = 1; ; attempt++) {
-      const current = row && this.#codec.parse(row);
-      const next = synchronous(change(current instanceof Promise ? await current : current), 'update');
+      const current = row && (await this.#codec.parse(row));
+      const next = synchronous(change(current), 'update');
       if (next === undefined)
         throw new TypeError(
           'The function given to update returned undefined; return the new value, also where it was changed in place, or REMOVE to remove the key',
         );
-      const encoded = this.#codec.encodeChange(key, next, row?.version ?? 0);
-      const write = encoded instanceof Promise ? await encoded : encoded;
+      const write = await this.#codec.encodeChange(key, next, row?.version ?? 0);
       const { now } = this.#session;
       const result = this.#outcome(await this.#send([write], now, begun), now);
       if (result.status === 'committed')

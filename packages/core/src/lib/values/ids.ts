@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 import { MAX_KEY_BYTES } from '../contract/limits.ts';
 import { SessionError } from '../errors.ts';
@@ -22,28 +23,21 @@ export function newSessionId(now: number): string {
   return v7({ msecs: now, random, seq });
 }
 
-const TOKENS = 32;
-const TOKEN_LENGTH = 22;
-/** Four characters of base64url for three bytes: each token begins at a whole one, and the last two are not used. */
-const TOKEN_STRIDE = 24;
-const randomPool = Buffer.alloc((TOKENS * TOKEN_STRIDE * 3) / 4);
-let tokens = '';
-let tokensUsed = 0;
+const TOKEN_BYTES = 16;
+const randomPool = Buffer.alloc(256 * TOKEN_BYTES);
+let used = randomPool.length;
 
 /**
- * A new token of an append: 132 random bits as 22 characters of base64url.
- *
- * Asking the system's generator costs more than the rest of a small append, so it is asked for 32 tokens at a time. Not for more: a piece of a
- * text keeps all of it in memory, and tokens are remembered.
+ * A new token of an append: 128 random bits as 22 characters of base64url. Asking the system's
+ * generator for each takes as long as the rest of a small append, so it fills a pool.
  */
 export function newToken(): string {
-  if (tokensUsed === tokens.length) {
-    crypto.getRandomValues(randomPool);
-    tokens = randomPool.toString('base64url');
-    tokensUsed = 0;
+  if (used === randomPool.length) {
+    randomFillSync(randomPool);
+    used = 0;
   }
-  tokensUsed += TOKEN_STRIDE;
-  return tokens.slice(tokensUsed - TOKEN_STRIDE, tokensUsed - TOKEN_STRIDE + TOKEN_LENGTH);
+  used += TOKEN_BYTES;
+  return randomPool.toString('base64url', used - TOKEN_BYTES, used);
 }
 
 export function utf8Bytes(text: string): number {
