@@ -3,6 +3,7 @@ import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from './support/errors.ts';
 import { open, START } from './support/open.ts';
+import { updateProtocol } from './support/transport.ts';
 
 const activities: [string, (session: Session) => Promise<unknown>][] = [
   ['touch', (session) => session.touch()],
@@ -23,7 +24,7 @@ const activities: [string, (session: Session) => Promise<unknown>][] = [
   ['events.recent', (session) => session.events.recent(1)],
   ['events.trim', (session) => session.events.trim({ maxEvents: 5 })],
   ['updateMetadata', (session) => session.updateMetadata(() => ({ a: 1 }))],
-  ['updateProtocol', (session) => session.updateProtocol(() => ({ initialized: true }))],
+  ['updateProtocol', (session) => updateProtocol(session, () => ({ initialized: true }))],
 ];
 
 describe('idle expiry', () => {

@@ -31,6 +31,7 @@ const EXPORTS: Record<string, string[]> = {
     'texts',
     'whole',
   ],
+  './transport': ['transportOf'],
   './memory': ['createMemoryBackend', 'createMemoryStore'],
   './event-store': ['createEventStore', 'isPriming'],
 };

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { codeOf, collect } from './support/errors.ts';
 import { gate } from './support/intercept.ts';
 import { open } from './support/open.ts';
+import { updateProtocol } from './support/transport.ts';
 
 describe('store.close', () => {
   it('makes every call reject with STORE_CLOSED', async () => {
@@ -26,7 +27,7 @@ describe('store.close', () => {
       () => session.touch(),
       () => session.end(),
       () => session.updateMetadata(() => ({})),
-      () => session.updateProtocol(() => ({})),
+      () => updateProtocol(session, () => ({})),
       () => session.state.get('a'),
       () => session.state.getEntry('a'),
       () => session.state.set('a', 1),

@@ -3,8 +3,10 @@ import { SessionError } from './errors.ts';
 import type { SessionEvents } from './api/session-events.ts';
 import type { SessionState } from './api/session-state.ts';
 import type { Session } from './api/session.ts';
+import type { TransportFacts, TransportSession } from './api/transport.ts';
 import { EventsHandle } from './events/events.ts';
 import { decodeProfile, encodeProfile, type Profile } from './session/profile.ts';
+import { isPlainObject } from './values/plain.ts';
 import type { Metadata, ProtocolFacts } from './values/facts.ts';
 import type { SessionRow } from './contract/rows.ts';
 import { SessionContext, type Shared } from './session/context.ts';
@@ -16,7 +18,7 @@ import { synchronous } from './runtime/synchronous.ts';
 const MAX_PROFILE_ATTEMPTS = 50;
 
 /** One session, as its users see it. */
-export class SessionHandle<S> implements Session<S> {
+export class SessionHandle<S> implements Session<S>, TransportSession {
   readonly id: string;
   readonly kind: string;
   readonly principal: string | null;
@@ -72,13 +74,16 @@ export class SessionHandle<S> implements Session<S> {
     ).metadata;
   }
 
-  async updateProtocol(change: (current: ProtocolFacts) => ProtocolFacts): Promise<ProtocolFacts> {
-    return (
-      await this.#updateProfile((profile) => ({
-        ...profile,
-        protocol: synchronous(change(profile.protocol), 'updateProtocol'),
-      }))
-    ).protocol;
+  get transport(): TransportFacts {
+    return this.#profile;
+  }
+
+  async updateTransport(change: (current: TransportFacts) => TransportFacts): Promise<TransportFacts> {
+    return this.#updateProfile((profile) => {
+      const next = synchronous(change(profile), 'updateTransport');
+      if (!isPlainObject(next)) throw new TypeError('Facts of a transport are not a plain object');
+      return { ...profile, protocol: next.protocol, record: next.record };
+    });
   }
 
   async touch(): Promise<void> {

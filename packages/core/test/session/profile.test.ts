@@ -1,7 +1,8 @@
-import type { JsonValue, Metadata } from '@mcp-session/core';
+import type { JsonValue, Metadata, Session } from '@mcp-session/core';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../support/errors.ts';
 import { open } from '../support/open.ts';
+import { updateProtocol } from '../support/transport.ts';
 
 describe('metadata and protocol facts', () => {
   it('are replaced by what an update makes of them, for every handle that is made later', async () => {
@@ -9,7 +10,7 @@ describe('metadata and protocol facts', () => {
     const session = await store.create({ metadata: { a: 1 }, protocol: { logLevel: 'info' } });
 
     expect(await session.updateMetadata((current) => ({ ...current, b: 2 }))).toEqual({ a: 1, b: 2 });
-    expect(await session.updateProtocol((current) => ({ ...current, initialized: true }))).toEqual({
+    expect(await updateProtocol(session, (current) => ({ ...current, initialized: true }))).toEqual({
       logLevel: 'info',
       initialized: true,
     });
@@ -25,18 +26,20 @@ describe('metadata and protocol facts', () => {
     const session = await store.create({ metadata: { a: { b: 1 } } });
     (session.metadata as { a: { b: number } }).a.b = 2;
 
-    await session.updateProtocol((current) => ({ ...current, initialized: true }));
+    await updateProtocol(session, (current) => ({ ...current, initialized: true }));
     expect((await store.get(session.id))?.metadata).toEqual({ a: { b: 1 } });
     expect(session.metadata).toEqual({ a: { b: 1 } });
   });
 
-  it('lose a protocol fact that becomes undefined, and take facts of anybody', async () => {
+  it('lose a protocol fact that becomes undefined', async () => {
     const { store } = await open();
-    const session = await store.create({ protocol: { logLevel: 'info', standaloneCursor: '3.x.s', gone: undefined } });
+    const session = await store.create({
+      protocol: { logLevel: 'info', protocolVersion: '2025-11-25', initialized: undefined },
+    });
 
-    expect(session.protocol).toEqual({ logLevel: 'info', standaloneCursor: '3.x.s' });
-    await session.updateProtocol((current) => ({ ...current, logLevel: undefined }));
-    expect((await store.get(session.id))?.protocol).toEqual({ standaloneCursor: '3.x.s' });
+    expect(session.protocol).toEqual({ logLevel: 'info', protocolVersion: '2025-11-25' });
+    await updateProtocol(session, (current) => ({ ...current, logLevel: undefined }));
+    expect((await store.get(session.id))?.protocol).toEqual({ protocolVersion: '2025-11-25' });
   });
 
   it('keep odd keys', async () => {
@@ -62,7 +65,7 @@ describe('metadata and protocol facts', () => {
         Array.from({ length: 5 }, async () => handle?.updateMetadata(({ n }) => ({ n: Number(n) + 1 }))),
       ),
     );
-    await handles[0]?.updateProtocol(() => ({ initialized: true }));
+    await updateProtocol(handles[0] as Session, () => ({ initialized: true }));
 
     const found = await store.get(id);
     expect(found?.metadata).toEqual({ n: 15 });
@@ -115,7 +118,7 @@ describe('metadata and protocol facts', () => {
 
     expect(await codeOf(() => store.create({ metadata: bad }))).toBe('NOT_JSON');
     expect(await codeOf(() => session.updateMetadata(() => bad))).toBe('NOT_JSON');
-    expect(await codeOf(() => session.updateProtocol(() => ({ nested: bad })))).toBe('NOT_JSON');
+    expect(await codeOf(() => updateProtocol(session, () => ({ serverCapabilities: bad })))).toBe('NOT_JSON');
     expect(await store.count()).toBe(1);
     expect((await store.get(session.id))?.metadata).toEqual({ kept: true });
   });
@@ -146,7 +149,7 @@ describe('metadata and protocol facts', () => {
     const given = value as unknown as Metadata;
 
     expect(await codeOf(() => session.updateMetadata(() => given))).toBe('TypeError');
-    expect(await codeOf(() => session.updateProtocol(() => given))).toBe('TypeError');
+    expect(await codeOf(() => updateProtocol(session, () => given))).toBe('TypeError');
     expect(session.metadata).toEqual({ kept: true });
   });
 
@@ -172,7 +175,7 @@ describe('metadata and protocol facts', () => {
     });
 
     await expect(update).rejects.toThrow('changed my mind');
-    await session.updateProtocol(() => ({ initialized: true }));
+    await updateProtocol(session, () => ({ initialized: true }));
     expect(session.metadata).toEqual({ list: [1] });
     expect((await store.get(session.id))?.metadata).toEqual({ list: [1] });
   });
@@ -183,6 +186,6 @@ describe('metadata and protocol facts', () => {
     const change = (() => Promise.reject(new Error('later'))) as unknown as () => Metadata;
 
     expect(await codeOf(() => session.updateMetadata(change))).toBe('TypeError');
-    expect(await codeOf(() => session.updateProtocol(change))).toBe('TypeError');
+    expect(await codeOf(() => updateProtocol(session, change))).toBe('TypeError');
   });
 });

@@ -31,7 +31,7 @@ it('a node whose record was made without its hearing of it goes on with that one
   const store = await createMemoryStore({ sweep: false });
   onTestFinished(() => store.close());
   // As it is when the database commits and the answer is lost.
-  await store.create({ id: 'node-a', kind: 'node', protocol: { leaseUntil: 1 } });
+  await store.create({ id: 'node-a', kind: 'node', metadata: { leaseUntil: 1 } });
   const errors: unknown[] = [];
   const lease = new NodeLease(store, 'a', 30, (error) => void errors.push(error));
   onTestFinished(() => lease.close());

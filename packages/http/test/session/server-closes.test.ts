@@ -1,3 +1,4 @@
+import { transportOf } from '@mcp-session/core/transport';
 import { describe, expect, it } from 'vitest';
 import { start } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
@@ -46,14 +47,15 @@ describe.each(lines)('servers that close themselves, SDK $name', (line) => {
     const { raw, handler } = await start(line, {
       serve: (session, again) => {
         restored = again;
-        const { updateProtocol } = session;
+        const transport = transportOf(session);
+        const { updateTransport } = transport;
         return {
           tools: { echo: () => 'x' },
           onCreated: (server) => {
             // The last that is done for an initialize.
-            session.updateProtocol = async (change) => {
+            transport.updateTransport = async (change) => {
               if (!again) await server.close();
-              return updateProtocol.call(session, change);
+              return updateTransport.call(session, change);
             };
           },
         };

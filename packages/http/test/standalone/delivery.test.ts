@@ -5,6 +5,7 @@ import type { Json } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { type Node, routed, startNodes } from '../support/nodes.ts';
 import type { RawClient, RawResponse } from '../support/raw.ts';
+import { recordOf } from '../support/record.ts';
 
 /** Long enough for a client to count as having its first cursor. */
 const SETTLE_MS = 40;
@@ -51,7 +52,7 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
     const listening = await client.get();
     expect((await listening.sse.message()).id).toBe(event);
     const read = listening.sse.rest();
-    await eventually(async () => (await store.get(id))?.protocol['standaloneCursor'] === event);
+    await eventually(async () => (await recordOf(store, id)).delivered === event);
     await second.close();
     await read;
 

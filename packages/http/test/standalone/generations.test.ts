@@ -219,7 +219,7 @@ describe('generations of the standalone stream', () => {
       await pause(5);
       await play.cut(next);
     }
-    const { generations } = (await play.facts()) as { generations: unknown[] };
+    const { generations } = await play.facts();
     expect(generations.length).toBe(32);
     expect(await first.open()).toBe(200);
     await first.toEnd();

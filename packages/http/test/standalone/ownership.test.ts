@@ -4,6 +4,7 @@ import type { Json } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { type Node, routed, startNodes } from '../support/nodes.ts';
 import type { SseReader } from '../support/raw.ts';
+import { leaveOwned } from '../support/record.ts';
 
 const log = (data: unknown): Json => ({
   jsonrpc: '2.0',
@@ -110,10 +111,9 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     const [a, b] = nodes as [Node, Node];
     const client = a.raw();
     const id = await client.begin();
-    const session = await b.store.get(id);
     // As a node leaves it that dies: it holds the stream and says nothing any more.
     const since = Date.now();
-    await session?.updateProtocol((facts) => ({ ...facts, listener: { n: 1, nodeId: '0123456789abcdef', since } }));
+    await leaveOwned(b.store, id, since);
     const elsewhere = b.raw(client.headers);
     const first = elsewhere.get();
     // One that gives up makes place for the others.

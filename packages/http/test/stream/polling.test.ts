@@ -5,6 +5,7 @@ import { eventually, gate } from '../support/harness.ts';
 import type { Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { type Node, routed, startNodes } from '../support/nodes.ts';
+import { recordOf } from '../support/record.ts';
 import { SseReader } from '../support/raw.ts';
 
 describe.each(
@@ -136,10 +137,9 @@ describe.each(
     for (let n = 1; n <= 9; n += 2) {
       // The stream that it has comes to be known as open elsewhere only when its GET was answered.
       await eventually(async () => {
-        const { listener } = (await a.store.get(client.sessionId))?.protocol ?? {};
-        const { n: count = 0, nodeId } = (listener ?? {}) as { n?: number; nodeId?: string };
-        if (nodeId === undefined || count <= known) return false;
-        known = count;
+        const { epoch, nodeId } = await recordOf(a.store, client.sessionId);
+        if (nodeId === undefined || epoch <= known) return false;
+        known = epoch;
         return true;
       });
       const before = opened;

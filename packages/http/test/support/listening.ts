@@ -1,6 +1,8 @@
 import type { SessionStore } from '@mcp-session/core';
 import { addresses } from './addresses.ts';
 import { eventually, start } from './harness.ts';
+import type { StandaloneRecord } from '../../src/lib/store/session-record.ts';
+import { leaveOwned, recordOf } from './record.ts';
 import type { Json, Line, TestOptions } from './line.ts';
 import { startNodes } from './nodes.ts';
 import { RawClient, type RawResponse } from './raw.ts';
@@ -71,24 +73,20 @@ export class Play {
     await session?.events.append('_GET_stream', { jsonrpc: '2.0', method: 'notifications/message', params });
   }
 
-  /** What the session knows of its listener. */
-  async facts(): Promise<Json> {
-    return (await this.#store.get(this.#id))?.protocol ?? {};
+  /** What the session keeps about its standalone stream. */
+  facts(): Promise<StandaloneRecord> {
+    return recordOf(this.#store, this.#id);
   }
 
   /** Breaks a stream's connection, and sees that its node has noticed. */
   async cut(stream: Stream): Promise<void> {
     await stream.cut();
-    await eventually(async () => (await this.facts())['listener']?.['nodeId' as never] === undefined);
+    await eventually(async () => (await this.facts()).nodeId === undefined);
   }
 
   /** As a node leaves the session that is killed while it holds its stream. */
   async kill(): Promise<void> {
-    const session = await this.#store.get(this.#id);
-    await session?.updateProtocol((facts) => {
-      const { n = 0, generation = 1 } = facts['listener'] as { n?: number; generation?: number };
-      return { ...facts, listener: { n: n + 1, generation, nodeId: '0123456789abcdef', since: Date.now() } };
-    });
+    await leaveOwned(this.#store, this.#id);
   }
 }
 

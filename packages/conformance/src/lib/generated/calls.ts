@@ -1,4 +1,5 @@
 import { SessionError, type Session, type SessionEvent } from '@mcp-session/core';
+import { transportOf } from '@mcp-session/core/transport';
 import * as fc from 'fast-check';
 import * as hostile from './hostile.ts';
 import { Own, type Argument, type World } from './hostile.ts';
@@ -60,7 +61,10 @@ const methods: Readonly<Record<string, Method>> = {
   touch: { takes: [], run: (_, session) => session.touch() },
   end: { takes: [hostile.ids], run: (_, session) => session.end() },
   updateMetadata: { takes: [metadata], run: (_, session, next) => session.updateMetadata(() => next) },
-  updateProtocol: { takes: [hostile.changes], run: (_, session, change) => session.updateProtocol(change) },
+  updateTransport: {
+    takes: [hostile.changes],
+    run: (_, session, change) => transportOf(session).updateTransport(change),
+  },
   create: {
     takes: [
       hostile.options({

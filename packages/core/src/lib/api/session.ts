@@ -41,12 +41,6 @@ export interface Session<S = AnySchemas> {
   updateMetadata(change: (current: Metadata) => Metadata): Promise<Metadata>;
 
   /**
-   * Replaces the protocol's facts in the same way. A fact that becomes `undefined` is removed. Throws
-   * like {@link updateMetadata}.
-   */
-  updateProtocol(change: (current: ProtocolFacts) => ProtocolFacts): Promise<ProtocolFacts>;
-
-  /**
    * Renews the session. Writes only if the last renewal that this handle knows of is
    * `touchIntervalMs` ago.
    *

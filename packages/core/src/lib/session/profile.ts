@@ -1,13 +1,13 @@
-import type { Metadata, ProtocolFacts } from '../values/facts.ts';
+import type { TransportFacts } from '../api/transport.ts';
+import type { Metadata } from '../values/facts.ts';
 import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../values/ids.ts';
 import { decode, encodeExact } from '../values/json.ts';
 import { isPlainObject } from '../values/plain.ts';
 
 /** What core keeps in a session's `profile`. */
-export interface Profile {
+export interface Profile extends TransportFacts {
   readonly metadata: Metadata;
-  readonly protocol: ProtocolFacts;
   /** Only where the session was created with its own. */
   readonly ttlMs?: number;
   readonly maxLifetimeMs?: number;

@@ -16,8 +16,6 @@ export interface ProtocolFacts {
   readonly logLevel?: string | undefined;
   /** URIs that `resources/subscribe` asked for. */
   readonly subscriptions?: readonly string[] | undefined;
-  /** Further facts of whoever serves the session, such as how far a stream was delivered. */
-  readonly [fact: string]: JsonValue | undefined;
 }
 
 /** Facts about a session for its application, such as a user agent or a plan. Small; what changes often belongs in the state. */

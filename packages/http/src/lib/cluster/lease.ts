@@ -1,28 +1,30 @@
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 
-/** Kind of the record by which a node says that it lives. */
+/** The kind of the record in which a node keeps its lease. */
 const KIND = 'node';
-/** The fact of that record. */
-const FACT = 'leaseUntil';
-/** How long the record is kept after its last renewal, whatever the store's options say of sessions: an id that has expired cannot be had again. */
+/** The metadata of the record that holds when the lease expires, in Unix milliseconds. */
+const LEASE_UNTIL = 'leaseUntil';
+/** How long the record is kept after its last renewal, whatever the options of the store. The id of an expired record stays taken for a while. */
 const RECORD_LIFE = { ttlMs: 7 * 86_400_000, maxLifetimeMs: Number.MAX_SAFE_INTEGER };
 
 /**
- * Tells whether the node that runs a request still lives, so that a client that comes back for the answer of a dead one gets an error instead of silence.
+ * Says whether the node that runs a request is alive. A client that resumes a request of a dead node
+ * gets an error instead of silence.
  *
- * A request counts as being run for one lease after it began. A node with requests at work renews its lease at every third of it, in one record for
- * all of them; so what is answered sooner costs nothing.
+ * A node with running requests renews its lease three times per lease, in one record for all of its
+ * requests. A request also counts as running for one lease after it began, so that a short request
+ * costs nothing.
  */
 export class NodeLease {
   readonly #store: AnyStore;
   readonly #nodeId: string;
   readonly #leaseMs: number;
   readonly #onError: (error: unknown) => void;
-  #atWork = 0;
+  #runningCount = 0;
   #timer: NodeJS.Timeout | undefined;
   #record: AnySession | undefined;
-  /** One at a time: two that are slow would both make the record. */
-  #renewing = false;
+  /** One renewal at a time: two slow ones would both create the record. */
+  #isRenewing = false;
 
   constructor(store: AnyStore, nodeId: string, leaseMs: number, onError: (error: unknown) => void) {
     this.#store = store;
@@ -31,16 +33,16 @@ export class NodeLease {
     this.#onError = onError;
   }
 
-  /** Work begins on this node. @returns To be called when it ends. */
+  /** Holds the lease from now on. @returns A function to call when the work is done. */
   begin(): () => void {
-    this.#atWork++;
+    this.#runningCount++;
     this.#timer ??= setInterval(() => void this.#renewOnce(), Math.ceil(this.#leaseMs / 3)).unref();
     return () => {
-      if (--this.#atWork === 0) this.#stop();
+      if (--this.#runningCount === 0) this.#stop();
     };
   }
 
-  /** Takes the record away: nothing runs here any more. */
+  /** Removes the record: nothing runs here any more. */
   async close(): Promise<void> {
     this.#stop();
     try {
@@ -51,13 +53,13 @@ export class NodeLease {
   }
 
   /**
-   * Until when a request counts as being run, in Unix milliseconds.
+   * Reads how long a request of a node counts as running, in Unix milliseconds.
    *
-   * @param beganAt When it began; `undefined`: nobody knows.
+   * @param beganAt When the request began, in Unix milliseconds; `undefined`: unknown.
    */
   async runsUntil(nodeId: string, beganAt: number | undefined): Promise<number> {
     const record = await this.#store.get(recordId(nodeId), { kind: KIND });
-    const until = record?.protocol[FACT];
+    const until = record?.metadata[LEASE_UNTIL];
     return Math.max(beganAt === undefined ? 0 : beganAt + this.#leaseMs, typeof until === 'number' ? until : 0);
   }
 
@@ -67,30 +69,29 @@ export class NodeLease {
   }
 
   async #renewOnce(): Promise<void> {
-    if (this.#renewing) return;
-    this.#renewing = true;
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
     await this.#renew();
-    this.#renewing = false;
+    this.#isRenewing = false;
   }
 
   async #renew(): Promise<void> {
     const until = Date.now() + this.#leaseMs;
     try {
       this.#record ??= await this.#findOrCreate();
-      await this.#record.updateProtocol((facts) => ({ ...facts, [FACT]: until }));
+      await this.#record.updateMetadata(() => ({ [LEASE_UNTIL]: until }));
     } catch (error) {
-      // It can have expired while this node had no work, and is then made anew the next time.
+      // The record can have expired while this node had no work. The next renewal creates it anew.
       this.#record = undefined;
       this.#onError(error);
     }
   }
 
-  /** Finds the record too: an earlier try can have made it and not have heard of it. */
+  /** Also finds a record that an earlier try created without learning of it. */
   async #findOrCreate(): Promise<AnySession> {
     const id = recordId(this.#nodeId);
-    return (
-      (await this.#store.get(id, { kind: KIND })) ?? (await this.#store.create({ ...RECORD_LIFE, id, kind: KIND }))
-    );
+    const found = await this.#store.get(id, { kind: KIND });
+    return found ?? this.#store.create({ ...RECORD_LIFE, id, kind: KIND });
   }
 }
 

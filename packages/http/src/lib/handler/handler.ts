@@ -1,4 +1,3 @@
-import type { ProtocolFacts } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { broadcast, type BroadcastNotification, type BroadcastOptions } from '../cluster/broadcast.ts';
 import { NodeLease } from '../cluster/lease.ts';
@@ -17,6 +16,7 @@ import { LocalSessions } from '../session/local-sessions.ts';
 import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { ServerLifecycle } from '../session/server-lifecycle.ts';
 import type { AnySession } from '../store/session-handle.ts';
+import { factsOf } from '../store/session-record.ts';
 import { type CloseOptions, drainMsOf, type FetchOptions, fetchOptionsOf } from './call-options.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -162,15 +162,14 @@ export class Handler implements SessionHandler<AuthFacts> {
     checkAccept(caller.request, 'text/event-stream');
     const session = await this.#finder.find(caller);
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
-    const readFacts = async (): Promise<ProtocolFacts> => (await this.#finder.find(caller)).protocol;
     const { request, authInfo } = caller;
     const get = {
       request,
       expiresAt: authInfo?.expiresAt,
       revision,
-      facts: session.protocol,
-      readFacts,
       lastSeq: session.lastSeq,
+      record: factsOf(session).record.standalone,
+      readRecord: async () => factsOf(await this.#finder.find(caller)).record.standalone,
     };
     return this.#withLocal(session, caller, (local) => this.#gets.handle(local, get));
   }
@@ -202,7 +201,7 @@ export class Handler implements SessionHandler<AuthFacts> {
       if (local.closed) continue;
       const release = local.pin();
       try {
-        await this.#lifecycle.applySettings(local, session.protocol, caller);
+        await this.#lifecycle.applySettings(local, factsOf(session), caller);
         return await work(local);
       } finally {
         release();

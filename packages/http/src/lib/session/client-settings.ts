@@ -1,5 +1,5 @@
-import type { ProtocolFacts } from '@mcp-session/core';
 import { type JsonRpcMessage, type JsonRpcRequest, isNotification, textParam } from '../protocol/json-rpc.ts';
+import type { SessionFacts } from '../store/session-record.ts';
 
 /** What a client has told its session, and each server of the session has to know. */
 export interface ClientSettings {
@@ -20,14 +20,13 @@ export const NO_SETTINGS: ClientSettings = {
   rootsVersion: 0,
 };
 
-export function settingsOf(facts: ProtocolFacts): ClientSettings {
-  const { settings, initialized, logLevel, subscriptions = [], rootsVersion } = facts;
+export function settingsOf({ protocol, record }: SessionFacts): ClientSettings {
   return {
-    version: typeof settings === 'number' ? settings : 0,
-    initialized: initialized === true,
-    logLevel,
-    subscriptions,
-    rootsVersion: typeof rootsVersion === 'number' ? rootsVersion : 0,
+    version: record.settingsVersion,
+    initialized: protocol.initialized === true,
+    logLevel: protocol.logLevel,
+    subscriptions: protocol.subscriptions ?? [],
+    rootsVersion: record.rootsVersion,
   };
 }
 
@@ -40,18 +39,18 @@ const MAX_URI_BYTES = 2_048;
 export class SettingsLimitError extends Error {}
 
 /** A change of the settings. @throws SettingsLimitError */
-export type SettingsChange = (facts: ProtocolFacts) => ProtocolFacts;
+export type SettingsChange = (facts: SessionFacts) => SessionFacts;
 
 /** What a request changes after the server has accepted it; `undefined`: nothing. */
 export function changeBy({ method, params }: JsonRpcRequest): SettingsChange | undefined {
   const level = method === 'logging/setLevel' ? textParam(params, 'level') : undefined;
-  if (level !== undefined) return (facts) => ({ ...facts, logLevel: level });
+  if (level !== undefined) return ({ protocol, record }) => ({ protocol: { ...protocol, logLevel: level }, record });
   const uri = textParam(params, 'uri');
   if (uri === undefined || !(method === 'resources/subscribe' || method === 'resources/unsubscribe')) return undefined;
-  return (facts) => {
-    const others = (facts.subscriptions ?? []).filter((each) => each !== uri);
+  return ({ protocol, record }) => {
+    const others = (protocol.subscriptions ?? []).filter((each) => each !== uri);
     const subscriptions = method === 'resources/unsubscribe' ? others : withSubscription(others, uri);
-    return { ...facts, subscriptions };
+    return { protocol: { ...protocol, subscriptions }, record };
   };
 }
 
@@ -64,10 +63,9 @@ export function changeByNotifications(
   const initialized = has('notifications/initialized');
   const roots = has('notifications/roots/list_changed') ? 1 : 0;
   if (!initialized && roots === 0) return undefined;
-  const change: SettingsChange = (facts) => ({
-    ...facts,
-    ...(initialized && { initialized }),
-    rootsVersion: settingsOf(facts).rootsVersion + roots,
+  const change: SettingsChange = ({ protocol, record }) => ({
+    protocol: { ...protocol, ...(initialized && { initialized }) },
+    record: { ...record, rootsVersion: record.rootsVersion + roots },
   });
   return { change, initialized };
 }

@@ -1,9 +1,10 @@
-import { SessionError, type JsonValue, type ProtocolFacts } from '@mcp-session/core';
+import { SessionError, type JsonValue } from '@mcp-session/core';
 import { kindOf } from '@mcp-session/core/backend';
 import { HttpError, RETRY_AFTER, sessionMoves } from '../protocol/http-errors.ts';
 import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcResponse } from '../protocol/json-rpc.ts';
 import { TimeLimit } from '../runtime/time-limit.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
+import { type SessionFacts, updateFacts } from '../store/session-record.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import { LocalSession, type LocalSessionContext } from './local-session.ts';
 import type { Caller, SdkAdapter, ServerLike } from './sdk-adapter.ts';
@@ -58,10 +59,10 @@ export class ServerLifecycle {
     let connecting: Promise<ConnectedServer> | undefined;
     try {
       // Gives the standalone stream a beginning, so that every client has a cursor from the first moment on.
-      const standaloneCursor = await session.events.append(STANDALONE_STREAM, {});
+      const first = await session.events.append(STANDALONE_STREAM, {});
       connecting = this.#connect(session, false, caller);
       const { local } = await limit.within(connecting);
-      local.inbox.appended(standaloneCursor);
+      local.inbox.appended(first);
       const response = await limit.within(local.transport.call(initialize, this.#extra(caller)));
       const result = response.result as
         | { readonly protocolVersion?: unknown; readonly capabilities?: unknown }
@@ -72,7 +73,10 @@ export class ServerLifecycle {
       }
       const { protocolVersion } = result;
       const serverCapabilities = asJson(result.capabilities ?? {});
-      await session.updateProtocol((facts) => ({ ...facts, protocolVersion, serverCapabilities, standaloneCursor }));
+      await updateFacts(session, ({ protocol, record }) => ({
+        protocol: { ...protocol, protocolVersion, serverCapabilities },
+        record: { ...record, standalone: { ...record.standalone, delivered: first } },
+      }));
       return { response, local };
     } catch (error) {
       await this.#discard(session, connecting);
@@ -129,7 +133,7 @@ export class ServerLifecycle {
   }
 
   /** Waits until a server has the settings that its client told servers on other nodes. */
-  async applySettings(local: LocalSession, facts: ProtocolFacts, caller: Caller): Promise<void> {
+  async applySettings(local: LocalSession, facts: SessionFacts, caller: Caller): Promise<void> {
     const applying = local.settings.apply(facts, this.#extra(caller));
     if (applying === undefined) return;
     const limit = this.#limit();

@@ -1,4 +1,3 @@
-import type { ProtocolFacts } from '@mcp-session/core';
 import { HttpError } from '../protocol/http-errors.ts';
 import {
   errorResponse,
@@ -10,6 +9,7 @@ import {
 } from '../protocol/json-rpc.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
+import { factsOf, type SessionFacts, updateFacts } from '../store/session-record.ts';
 import {
   changeBy,
   changeByNotifications,
@@ -43,7 +43,7 @@ export class SettingsSync {
   /** The error for a request that asks for more than a session keeps; `undefined`: the server may have it. */
   refusalOf(request: JsonRpcRequest): JsonRpcResponse | undefined {
     try {
-      changeBy(request)?.(this.#session.protocol);
+      changeBy(request)?.(factsOf(this.#session));
       return undefined;
     } catch (error) {
       return refusal(request, error);
@@ -79,11 +79,11 @@ export class SettingsSync {
 
   /** Initializes a restored server and replays the settings to it. @throws HttpError 500 if it refuses. */
   async replay(extra: unknown): Promise<void> {
-    const { protocol } = this.#session;
-    const params = protocol.initializeParams as Readonly<Record<string, unknown>>;
+    const facts = factsOf(this.#session);
+    const params = facts.protocol.initializeParams as Readonly<Record<string, unknown>>;
     const { error } = await this.#transport.call(replayed('initialize', params), extra);
     if (error !== undefined) throw new HttpError(500, 'Server refused to restore the session', INTERNAL_ERROR);
-    this.#applied = settingsOf(protocol);
+    this.#applied = settingsOf(facts);
     // A new server has not asked for the roots yet.
     await this.#apply({ ...NO_SETTINGS, rootsVersion: this.#applied.rootsVersion }, this.#applied, extra);
   }
@@ -94,7 +94,7 @@ export class SettingsSync {
    * @param facts The session's facts as they are now.
    * @returns Resolves when the server has all of them; `undefined`: it has them already.
    */
-  apply(facts: ProtocolFacts, extra: unknown): Promise<void> | undefined {
+  apply(facts: SessionFacts, extra: unknown): Promise<void> | undefined {
     const latest = settingsOf(facts);
     if (latest.version > this.#applied.version) {
       const known = this.#applied;
@@ -141,10 +141,10 @@ export class SettingsSync {
   }
 
   async #store(change: SettingsChange): Promise<void> {
-    const facts = await this.#session.updateProtocol((current) => ({
-      ...change(current),
-      settings: settingsOf(current).version + 1,
-    }));
+    const facts = await updateFacts(this.#session, (current) => {
+      const { protocol, record } = change(current);
+      return { protocol, record: { ...record, settingsVersion: record.settingsVersion + 1 } };
+    });
     const settings = settingsOf(facts);
     // If another node changed something too, the server gets both changes with its next request.
     if (settings.version === this.#applied.version + 1) this.#applied = settings;

@@ -1,21 +1,14 @@
-import { EventsTrimmedError, type JsonValue, type ProtocolFacts } from '@mcp-session/core';
+import { EventsTrimmedError } from '@mcp-session/core';
 import { isMessage } from '../protocol/json-rpc.ts';
-import type { StandaloneCursor } from './cursor.ts';
-import { standaloneCursorOf } from './record.ts';
-import { seqOf, STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import type { AnySession } from '../store/session-handle.ts';
+import type { GenerationStart, StandaloneRecord } from '../store/session-record.ts';
+import { seqOf, STANDALONE_STREAM } from '../stream/stream-ids.ts';
+import type { StandaloneCursor } from './cursor.ts';
 
-/** How many beginnings of generations are kept. A client that was away for longer may be told again what later ones were told. */
-const MAX_BEGINNINGS = 32;
+/** How many starts of generations are kept. A client that was away for longer may get events of later generations again. */
+const MAX_STARTS = 32;
 
-/** Where a generation of connections began, see `StandaloneCursor`. It ends where the next one began. */
-export interface Beginning {
-  readonly generation: number;
-  /** Id of the last event that is not of it. */
-  readonly after: string;
-}
-
-/** Events of the standalone stream that belong to a generation which is over. */
+/** Events of the standalone stream that belong to an earlier generation. */
 export interface Span {
   readonly generation: number;
   readonly after: string;
@@ -23,27 +16,22 @@ export interface Span {
   readonly until: string;
 }
 
-/** The beginnings of a session's generations, oldest first: the fact `generations`. The first generation has none. */
-function beginningsOf({ generations }: ProtocolFacts): readonly Beginning[] {
-  return Array.isArray(generations) ? (generations as Beginning[]) : [];
+/** The starts with one more. A generation that starts no earlier than a later one has no events and needs no entry. */
+export function withStart({ generations }: StandaloneRecord, next: GenerationStart): StandaloneRecord['generations'] {
+  const before = generations.filter(({ after }) => seqOf(after) < seqOf(next.after));
+  return [...before, next].slice(-MAX_STARTS);
 }
 
-/** The beginnings with one more. A generation from whose beginning on a later one was told everything has nothing left, and needs none. */
-export function withBeginning(facts: ProtocolFacts, next: Beginning): JsonValue {
-  const before = beginningsOf(facts).filter(({ after }) => seqOf(after) < seqOf(next.after));
-  return [...before, next].slice(-MAX_BEGINNINGS).map(({ generation, after }) => ({ generation, after }));
-}
-
-/** What is left for a client of an earlier generation; `undefined`: nothing is. */
+/** The events of an earlier generation after a client's cursor; `undefined`: there are none. */
 export async function spanAfter(
   session: AnySession,
-  facts: ProtocolFacts,
+  { generations }: StandaloneRecord,
   { id, generation }: StandaloneCursor,
 ): Promise<Span | undefined> {
-  const next = beginningsOf(facts).find((each) => each.generation > generation);
+  const next = generations.find((each) => each.generation > generation);
   if (next === undefined) return undefined;
   const span = { generation, after: id, until: next.after };
-  // Marks of the nodes are no messages: a client that got none would come back for the same again.
+  // Markers do not count: a client that got no message would come back for the same span again.
   for await (const { seq, message } of session.events.replay({ streamId: STANDALONE_STREAM, after: id })) {
     if (seq > seqOf(span.until)) return undefined;
     if (isMessage(message)) return span;
@@ -51,25 +39,24 @@ export async function spanAfter(
   return undefined;
 }
 
-/** Whether events in front of the newest generation may have been lost with the connection that they were written to. */
-export function isUnsure(facts: ProtocolFacts): boolean {
-  return unsureCursor(facts) !== undefined;
+/** Whether events before the newest generation may have been lost with the connection to which they were written. */
+export function mayHaveLost(record: StandaloneRecord): boolean {
+  return lostAfter(record) !== undefined;
 }
 
-/** What may have been lost so, for a client that says by having no cursor that it has got nothing; `undefined`: nothing is known to be. */
-export async function unsureSpan(session: AnySession, facts: ProtocolFacts): Promise<Span | undefined> {
-  const cursor = unsureCursor(facts);
+/** Those events, for a client that has no cursor and so has received nothing; `undefined`: none are known. */
+export async function lostSpan(session: AnySession, record: StandaloneRecord): Promise<Span | undefined> {
+  const cursor = lostAfter(record);
   try {
-    return cursor && (await spanAfter(session, facts, cursor));
+    return cursor && (await spanAfter(session, record, cursor));
   } catch (error) {
     if (error instanceof EventsTrimmedError) return undefined;
     throw error;
   }
 }
 
-function unsureCursor(facts: ProtocolFacts): StandaloneCursor | undefined {
-  const delivered = standaloneCursorOf(facts);
-  const newest = beginningsOf(facts).at(-1);
+function lostAfter({ delivered, generations }: StandaloneRecord): StandaloneCursor | undefined {
+  const newest = generations.at(-1);
   if (delivered === undefined || newest === undefined || seqOf(delivered) >= seqOf(newest.after)) return undefined;
   return { id: delivered, generation: newest.generation - 1 };
 }

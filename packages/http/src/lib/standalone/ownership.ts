@@ -1,154 +1,178 @@
-import type { ProtocolFacts } from '@mcp-session/core';
-import { isUnsure, type Span, spanAfter, unsureSpan, withBeginning } from './generations.ts';
-import { HttpError } from '../protocol/http-errors.ts';
-import type { StandaloneCursor } from './cursor.ts';
-import { type Listener, listenerOf, standaloneCursorOf } from './record.ts';
 import type { NodeLease } from '../cluster/lease.ts';
-import { seqOf, STANDALONE_STREAM } from '../stream/stream-ids.ts';
-import type { AnySession } from '../store/session-handle.ts';
+import { HttpError } from '../protocol/http-errors.ts';
 import { appendWithRetry } from '../store/append-with-retry.ts';
+import type { AnySession } from '../store/session-handle.ts';
+import { factsOf, type StandaloneRecord, updateStandalone } from '../store/session-record.ts';
 import { takenMarker } from '../stream/markers.ts';
+import { seqOf, STANDALONE_STREAM } from '../stream/stream-ids.ts';
+import type { StandaloneCursor } from './cursor.ts';
+import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './generations.ts';
 
-/** How long a listener on another node may take to be known as gone, in milliseconds. */
-const GONE_WITHIN_MS = 500;
-/** How often that is looked at in this time, and then, in milliseconds. */
+// The owner of a standalone stream is the node that has the stream's newest connection. There is one
+// owner at a time over all nodes. The session's record says who it is, and changes by compare-and-set:
+//
+// | state | record                    | claim, same generation | any other claim      | release | evict |
+// | ----- | ------------------------- | ---------------------- | -------------------- | ------- | ----- |
+// | free  | no node, or one that died | owned, epoch + 1       | owned, new generation | -       | -     |
+// | owned | a node that lives         | owned, epoch + 1       | refused              | free    | free, epoch + 1 |
+//
+// Only the owner with the newest epoch may release. A claim that takes the stream from another node
+// appends a marker with the new epoch to the stream. The former owner reads it there and closes its
+// connection; what follows in the log is sent by the new owner only.
+
+/** How long an owner on another node may take to release a stream that its client has closed, in milliseconds. */
+const RELEASED_WITHIN_MS = 500;
+/** How often the record is read during this time, and afterwards, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
 const LOOK_LATER_MS = 200;
-
-/** A right to the session's standalone stream. */
-export interface Claim {
-  readonly n: number;
-  /** The generation of connections that it belongs to, see `StandaloneCursor`. */
-  readonly generation: number;
-}
 
 export interface OwnershipContext {
   readonly nodeId: string;
   readonly lease: Pick<NodeLease, 'runsUntil'>;
 }
 
-/** Who wants the stream. */
+/** A right to send a session's standalone stream. */
+export interface Claim {
+  /** A claim with a greater epoch ends this one. */
+  readonly epoch: number;
+  readonly generation: number;
+}
+
+/** Who claims the stream. */
 export interface Claimant {
-  /** The session's facts as they are now. */
-  readonly facts: ProtocolFacts;
-  /** Where its client is; `undefined`: it does not say. */
+  /** The record as it was read last. */
+  readonly record: StandaloneRecord;
+  /** Where the client is; `undefined`: it has no cursor. */
   readonly cursor: StandaloneCursor | undefined;
   /** Whether a connection of the stream is open on this node. */
   readonly isOpen: () => boolean;
 }
 
-/** What came of an attempt to claim the stream. */
+/** The result of a claim. */
 export type ClaimOutcome =
   | {
       readonly claim: Claim;
-      /** Id of the last event that its client has, or that was delivered. */
+      /** Id of the last event that the client has, or that was delivered. */
       readonly after: string | undefined;
     }
-  /** It is not to be had, and what is left of an earlier generation is. */
+  /** The stream has another owner, but these events of an earlier generation are left for the client. */
   | { readonly span: Span }
-  | { readonly heldBy: OwnedBy };
+  | { readonly ownedBy: Owner };
 
-/** Another node holds the stream. */
-export interface OwnedBy {
-  readonly n: number;
-  /** How long it is taken to live, in Unix milliseconds. */
+/** Another node that owns the stream. */
+export interface Owner {
+  readonly epoch: number;
+  /** When its lease expires, in Unix milliseconds. */
   readonly until: number;
 }
 
 /**
- * Makes a node the holder of a session's standalone stream: there is one at a time, on all nodes together.
+ * Makes this node the owner of a session's standalone stream, if it may be.
  *
- * The holder is a fact of the session, and counts while its node lives. A cursor of the holder's own generation takes the stream over: its client is the one
- * whose connection this was, and that may be dead without our knowing. A mark in the stream itself ends the connection of the former holder: what follows in the
- * log is sent by the new one only. A cursor of an earlier generation gets what is left of that one. When nothing is, its client has the rights of one
- * without a cursor: to begin a new generation, where the stream is not held.
+ * A cursor of the newest generation takes the stream over: its client is the one that had the newest
+ * connection, which may be dead without the owner knowing. A cursor of an earlier generation gets the
+ * rest of that generation. If nothing is left of it, its client is treated like one without a cursor:
+ * it may start a new generation if the stream is free.
  *
- * @throws HttpError 409 where it is open on this node, and not to be taken over.
+ * @throws HttpError 409 if the stream is open on this node and may not be taken over.
  */
 export async function claimOwnership(
   session: AnySession,
-  { facts, cursor, isOpen }: Claimant,
-  { nodeId, lease }: OwnershipContext,
+  { record, cursor, isOpen }: Claimant,
+  context: OwnershipContext,
 ): Promise<ClaimOutcome> {
-  for (let current = facts; ;) {
-    const holder = listenerOf(current);
-    const continued = cursor?.generation === holder.generation;
-    if (!continued) {
-      const left = cursor === undefined ? undefined : await spanAfter(session, current, cursor);
-      if (left !== undefined) return { span: left };
-      const heldBy = isOpen() ? 'this node' : await heldElsewhere(holder, nodeId, lease);
-      const lost = heldBy === undefined || cursor !== undefined ? undefined : await unsureSpan(session, current);
-      if (lost !== undefined) return { span: lost };
-      if (heldBy === 'this node') throw streamAlreadyOpen();
-      if (heldBy !== undefined) return { heldBy };
-    }
-    const n = holder.n + 1;
-    const claim = { n, generation: continued ? holder.generation : n };
+  for (let current = record; ;) {
+    const isContinued = cursor?.generation === current.generation;
+    const other = isContinued ? undefined : await withoutClaim(session, current, { cursor, isOpen }, context);
+    if (other !== undefined) return other;
+    const { epoch: former, nodeId: formerId } = current;
+    const epoch = former + 1;
+    const claim = { epoch, generation: isContinued ? current.generation : epoch };
+    const owner = { ...claim, nodeId: context.nodeId, since: Date.now(), written: undefined };
     let after: string | undefined;
     let won = false;
-    current = await session.updateProtocol((latest) => {
-      won = listenerOf(latest).n === holder.n;
+    current = await updateStandalone(session, (latest) => {
+      won = latest.epoch === former;
       if (!won) return latest;
-      const listener = { ...claim, nodeId, since: Date.now() };
-      after = continued ? cursor.id : beginsAfter(latest, cursor);
-      if (after === undefined) return { ...latest, listener };
-      if (!continued) return { ...latest, listener, generations: withBeginning(latest, { ...claim, after }) };
-      return { ...latest, listener, ...(!isUnsure(latest) && { standaloneCursor: after }) };
+      after = isContinued ? cursor.id : startOfNew(latest, cursor);
+      const owned = { ...latest, ...owner };
+      if (after === undefined) return owned;
+      if (!isContinued) return { ...owned, generations: withStart(latest, { generation: epoch, after }) };
+      return mayHaveLost(latest) ? owned : { ...owned, delivered: after };
     });
     if (!won) continue;
-    if (holder.nodeId !== undefined && holder.nodeId !== nodeId) await leaveMark(session, claim);
+    if (formerId !== undefined && formerId !== context.nodeId) await endFormerOwner(session, claim);
     return { claim, after };
   }
 }
 
-async function heldElsewhere(
-  { n, nodeId, since }: Listener,
+/** What a client gets that may not take the stream from its owner; `undefined`: there is no owner. */
+async function withoutClaim(
+  session: AnySession,
+  record: StandaloneRecord,
+  { cursor, isOpen }: Pick<Claimant, 'cursor' | 'isOpen'>,
+  { nodeId, lease }: OwnershipContext,
+): Promise<ClaimOutcome | undefined> {
+  const left = cursor === undefined ? undefined : await spanAfter(session, record, cursor);
+  if (left !== undefined) return { span: left };
+  const ownedHere = isOpen();
+  const ownedBy = ownedHere ? undefined : await otherOwner(record, nodeId, lease);
+  if (!ownedHere && ownedBy === undefined) return undefined;
+  const lost = cursor === undefined ? await lostSpan(session, record) : undefined;
+  if (lost !== undefined) return { span: lost };
+  if (ownedBy === undefined) throw streamAlreadyOpen();
+  return { ownedBy };
+}
+
+async function otherOwner(
+  { epoch, nodeId, since }: StandaloneRecord,
   ownNodeId: string,
   lease: OwnershipContext['lease'],
-): Promise<OwnedBy | undefined> {
+): Promise<Owner | undefined> {
   if (nodeId === undefined || nodeId === ownNodeId) return undefined;
   const until = await lease.runsUntil(nodeId, since);
-  return until > Date.now() ? { n, until } : undefined;
+  return until > Date.now() ? { epoch, until } : undefined;
 }
 
 /**
- * Where a new generation begins. For a client without a cursor: behind what counts as delivered. One that has had an earlier generation has cursors, and will come
- * back for what was written to its other stream with a cursor of that.
+ * Where a new generation starts. Without a cursor: after what counts as delivered. A client with a cursor of
+ * an earlier generation will fetch what was written to its other stream with that stream's cursor.
  */
-function beginsAfter(facts: ProtocolFacts, cursor: StandaloneCursor | undefined): string | undefined {
-  const delivered = standaloneCursorOf(facts);
-  return cursor === undefined ? delivered : laterOf(cursor.id, listenerOf(facts).written ?? delivered);
+function startOfNew(
+  { delivered, written = delivered }: StandaloneRecord,
+  cursor: StandaloneCursor | undefined,
+): string | undefined {
+  return cursor === undefined ? delivered : laterOf(cursor.id, written);
 }
 
-/** Tells how long one who is not to take the stream over waits for it. */
+/** Decides how long a client waits for a stream that another node owns. */
 export class ClaimWait {
   readonly #begun: number = performance.now();
-  #first: OwnedBy | undefined;
+  #first: Owner | undefined;
 
   /**
-   * @returns After how many milliseconds to look again.
-   * @throws HttpError 409 when the holder is known to live.
+   * @returns When to read the record again, in milliseconds from now.
+   * @throws HttpError 409 once the owner is known to be alive.
    */
-  lookAgainAfter(heldBy: OwnedBy): number {
-    this.#first ??= heldBy;
-    // A client that has closed its stream and opens the next one can be quicker than the node that it has left.
-    if (performance.now() - this.#begun < GONE_WITHIN_MS) return LOOK_AGAIN_MS;
-    // It has said so since we look. Of one that is dead we would not know before its lease is over, and its client is not to be turned away.
-    if (heldBy.n !== this.#first.n || heldBy.until > this.#first.until) throw streamAlreadyOpen();
+  lookAgainAfter(owner: Owner): number {
+    this.#first ??= owner;
+    // A client that closes its stream and opens the next one can be faster than the node that it has left.
+    if (performance.now() - this.#begun < RELEASED_WITHIN_MS) return LOOK_AGAIN_MS;
+    // The owner renewed its lease while we waited, so it is alive: refuse. A dead owner cannot renew; keep
+    // waiting until its lease expires.
+    if (owner.epoch !== this.#first.epoch || owner.until > this.#first.until) throw streamAlreadyOpen();
     return LOOK_LATER_MS;
   }
 }
 
-/** The later one of two events. */
-function laterOf(a: string | undefined, b: string | undefined): string | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return seqOf(a) > seqOf(b) ? a : b;
+function laterOf(a: string, b: string | undefined): string {
+  return b === undefined || seqOf(a) > seqOf(b) ? a : b;
 }
 
-/** Ends the connection of the former holder. Where that fails, the claim is nobody's. */
-async function leaveMark(session: AnySession, claim: Claim): Promise<void> {
+/** Ends the connection of the former owner. If that fails, the stream is released. */
+async function endFormerOwner(session: AnySession, claim: Claim): Promise<void> {
   try {
-    await appendWithRetry(session, STANDALONE_STREAM, takenMarker(claim.n));
+    await appendWithRetry(session, STANDALONE_STREAM, takenMarker(claim.epoch));
   } catch (error) {
     await releaseOwnership(session, claim).catch(() => undefined);
     throw error;
@@ -157,43 +181,35 @@ async function leaveMark(session: AnySession, claim: Claim): Promise<void> {
 
 /** How far a connection of the standalone stream came. */
 export interface Delivery {
-  /** Id of the last event that was written to it, or that it began after. */
+  /** Id of the last event that was written to it, or after which it began. */
   readonly written: string | undefined;
-  /** Id of the last one that counts as delivered by it; `undefined`: none does. */
+  /** Id of the last event that counts as delivered by it; `undefined`: none does. */
   readonly delivered: string | undefined;
 }
 
-/**
- * Gives a claim back, unless it was taken over.
- *
- * @param delivery What came of it. Default: nothing.
- */
+/** Releases the stream, unless another claim has ended this one. @param delivery Default: nothing was delivered. */
 export async function releaseOwnership(
   session: AnySession,
-  claim: Claim,
+  { epoch }: Claim,
   { written, delivered }: Partial<Delivery> = {},
 ): Promise<void> {
-  if (listenerOf(session.protocol).n !== claim.n) return;
-  await session.updateProtocol((facts) =>
-    listenerOf(facts).n === claim.n
-      ? {
-          ...facts,
-          listener: { ...claim, ...(written !== undefined && { written }) },
-          standaloneCursor: delivered ?? standaloneCursorOf(facts),
-        }
-      : facts,
+  if (factsOf(session).record.standalone.epoch !== epoch) return;
+  await updateStandalone(session, (record) =>
+    record.epoch === epoch
+      ? { ...record, nodeId: undefined, since: undefined, written, delivered: delivered ?? record.delivered }
+      : record,
   );
 }
 
-/** Ends the connection that another node holds, and gives its place back: its client comes back with its cursor. */
+/** Ends the connection that another node has open and frees the stream. The client comes back with its cursor. */
 export async function evictOwner(session: AnySession, nodeId: string): Promise<void> {
-  let dismissed = false;
-  const facts = await session.updateProtocol((latest) => {
-    const holder = listenerOf(latest);
-    dismissed = holder.nodeId !== undefined && holder.nodeId !== nodeId;
-    return dismissed ? { ...latest, listener: { n: holder.n + 1, generation: holder.generation } } : latest;
+  let isEvicted = false;
+  const { epoch } = await updateStandalone(session, (record) => {
+    isEvicted = record.nodeId !== undefined && record.nodeId !== nodeId;
+    const free = { epoch: record.epoch + 1, nodeId: undefined, since: undefined, written: undefined };
+    return isEvicted ? { ...record, ...free } : record;
   });
-  if (dismissed) await appendWithRetry(session, STANDALONE_STREAM, takenMarker(listenerOf(facts).n));
+  if (isEvicted) await appendWithRetry(session, STANDALONE_STREAM, takenMarker(epoch));
 }
 
 export function streamAlreadyOpen(): HttpError {

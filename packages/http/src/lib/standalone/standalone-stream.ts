@@ -1,8 +1,9 @@
-import { type ProtocolFacts, SessionError } from '@mcp-session/core';
+import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { NodeLease } from '../cluster/lease.ts';
 import { sessionMoves } from '../protocol/http-errors.ts';
 import type { AnySession } from '../store/session-handle.ts';
+import type { StandaloneRecord } from '../store/session-record.ts';
 import type { Bounds } from '../stream/bounds.ts';
 import type { Connections } from '../stream/connections.ts';
 import { takenBy } from '../stream/markers.ts';
@@ -10,7 +11,7 @@ import { openingFrames } from '../stream/sse.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import type { StreamReader } from '../stream/stream-reader.ts';
 import { type StandaloneCursor, wireId } from './cursor.ts';
-import { DeliveryTracker } from './delivery.ts';
+import { DeliveryTracker } from './delivery-tracker.ts';
 import type { Span } from './generations.ts';
 import {
   type Claim,
@@ -18,7 +19,7 @@ import {
   ClaimWait,
   type Delivery,
   evictOwner,
-  type OwnedBy,
+  type Owner,
   releaseOwnership,
   streamAlreadyOpen,
 } from './ownership.ts';
@@ -42,9 +43,10 @@ export interface StandaloneGet {
   readonly expiresAt: number | undefined;
   /** The protocol revision that governs it. */
   readonly revision: string;
-  /** The session's facts as they are now, and reads them again. */
-  readonly facts: ProtocolFacts;
-  readonly readFacts: () => Promise<ProtocolFacts>;
+  /** Who owns the stream, as it was read for this request. */
+  readonly record: StandaloneRecord;
+  /** Reads it again. */
+  readonly readRecord: () => Promise<StandaloneRecord>;
   /** Number of the session's newest event when the request came. */
   readonly lastSeq: number;
 }
@@ -120,8 +122,8 @@ export class StandaloneStream {
   async #waitToOpen(get: StandaloneGet, position: Position | undefined): Promise<Response> {
     const wait = new ClaimWait();
     const { signal } = get.request;
-    for (let { facts } = get; ; facts = await get.readFacts()) {
-      const opened = await this.#serialize(() => this.#tryOpen(get, facts, position));
+    for (let { record } = get; ; record = await get.readRecord()) {
+      const opened = await this.#serialize(() => this.#tryOpen(get, record, position));
       if (opened instanceof Response) return opened;
       const ms = wait.lookAgainAfter(opened);
       await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
@@ -132,12 +134,12 @@ export class StandaloneStream {
 
   async #tryOpen(
     get: StandaloneGet,
-    facts: ProtocolFacts,
+    record: StandaloneRecord,
     position: Position | undefined,
-  ): Promise<Response | OwnedBy> {
+  ): Promise<Response | Owner> {
     const isOpen = (): boolean => this.#connections.has(STANDALONE_STREAM);
-    const claimed = await claimOwnership(this.#session, { facts, cursor: position?.cursor, isOpen }, this.#context);
-    if ('heldBy' in claimed) return claimed.heldBy;
+    const claimed = await claimOwnership(this.#session, { record, cursor: position?.cursor, isOpen }, this.#context);
+    if ('ownedBy' in claimed) return claimed.ownedBy;
     if ('span' in claimed) return this.#openSpan(get, claimed.span, position);
     const { claim, after } = claimed;
     const done = this.#context.lease.begin();
@@ -173,19 +175,19 @@ export class StandaloneStream {
   #openOwned(get: StandaloneGet, claim: Claim, { after, reader }: Start, done: () => void): Response {
     const { request, revision, expiresAt } = get;
     const { keepAliveMs, retryIntervalMs, onError } = this.#context;
-    const { generation, n } = claim;
+    const { epoch, generation } = claim;
     const tracker = new DeliveryTracker(this.#session, claim, after, keepAliveMs, onError);
     const cursor = after === undefined ? undefined : wireId(after, generation);
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
       reader,
       opening: openingFrames(cursor, revision, retryIntervalMs),
-      endsConnection: (marker) => takenBy(marker) > n,
+      endsConnection: (marker) => takenBy(marker) > epoch,
       toWireId: (id) => wireId(id, generation),
       request,
       expiresAt,
       onSent: (id) => tracker.written(id),
-      onIdle: () => tracker.tick(),
+      onIdle: () => tracker.storeIfDue(),
       onClosed: () => {
         done();
         this.#release(claim, tracker.delivery);

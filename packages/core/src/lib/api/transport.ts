@@ -1,0 +1,37 @@
+import type { ProtocolFacts } from '../values/facts.ts';
+import type { JsonValue } from '../values/json.ts';
+
+/** What a transport keeps with a session, so that any node can serve it. */
+export interface TransportFacts {
+  readonly protocol: ProtocolFacts;
+  /** The transport's own record. The application neither sees nor changes it. Default: `undefined`, no record. */
+  readonly record?: JsonValue | undefined;
+}
+
+/** A session as a transport uses it. */
+export interface TransportSession {
+  /** The facts as this handle last saw them. */
+  readonly transport: TransportFacts;
+
+  /**
+   * Replaces the facts with the result of `change`, atomically. `change` may be called again with newer
+   * facts. A fact that becomes `undefined` is removed.
+   *
+   * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, or `PROFILE_CONFLICT`
+   * after 50 lost attempts.
+   */
+  updateTransport(change: (current: TransportFacts) => TransportFacts): Promise<TransportFacts>;
+}
+
+/**
+ * Gives access to what a transport keeps with a session. For authors of transports: an application
+ * reads `session.protocol`, and keeps its own facts in `session.metadata`.
+ *
+ * @throws TypeError for an object that no store has made.
+ */
+export function transportOf(session: { readonly protocol: ProtocolFacts }): TransportSession {
+  const handle = session as Partial<TransportSession>;
+  if (typeof handle.updateTransport !== 'function')
+    throw new TypeError('Session was not made by a session store of @mcp-session/core');
+  return handle as TransportSession;
+}

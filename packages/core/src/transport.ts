@@ -1,0 +1,1 @@
+export { transportOf, type TransportFacts, type TransportSession } from './lib/api/transport.ts';
