@@ -26,7 +26,7 @@ function putOff(body: Record<string, unknown>): readonly string[] {
 beforeEach(async () => {
   const behind = await openBehindProxy();
   ({ proxy } = behind);
-  backend = behind.open();
+  backend = await behind.open();
   const session = { id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 20 * DAY };
   await backend.createSession(session, NOW);
   for (let n = 0; n < EVENTS; n += 50) await append(`t${n}`, 50, NOW, NOW + 20 * DAY);

@@ -8,7 +8,8 @@ import { newStorage, optionsOf } from './support/storage.ts';
 
 let seed = 0;
 
-// Not past the double: every third transaction becomes visible item by item, as DynamoDB allows, and the others as DynamoDB Local does them.
+// Not past the double: every third transaction becomes visible item by item, as DynamoDB allows,
+// and the others as DynamoDB Local does them.
 describeBackend('dynamodb', async () => {
   const { url, prefix, dispose } = newStorage(inject('dynamodb').url);
   const proxy = await Proxy.start(url);
@@ -17,7 +18,7 @@ describeBackend('dynamodb', async () => {
   const through = { url: proxy.url, prefix };
   const open = () => createDynamoDbBackend(optionsOf(through));
   return {
-    backend: open(),
+    backend: await open(),
     reopen: open,
     secondProcess: { module: new URL('support/second-process.ts', import.meta.url), argument: through },
     rows: () => rowsOf({ url, prefix }),

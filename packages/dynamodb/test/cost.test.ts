@@ -10,13 +10,13 @@ const limits = { maxKeys: 1_000, maxBytes: 1e9 };
 
 let backend: SessionBackend;
 let proxy: Proxy;
-let open: () => SessionBackend;
+let open: () => Promise<SessionBackend>;
 let tokens = 0;
 
 beforeEach(async () => {
   ({ proxy, open } = await openBehindProxy());
   proxy.counting = true;
-  backend = open();
+  backend = await open();
   await backend.createSession({ id: 's', kind: 'session', principal: 'p', profile: '{}', expiresAt: NOW + HOUR }, NOW);
 });
 
@@ -46,7 +46,10 @@ async function read(on: SessionBackend, streamId: string | undefined, afterSeq: 
   return on.readEvents({ sessionId: 's', streamId, afterSeq, limit: 10_000, maxBytes: 1e9 }, NOW);
 }
 
-/** What an operation sends, and the units of the tables that it consumes. Reads that find nothing are free on DynamoDB Local, not on AWS. */
+/**
+ * What an operation sends, and the units of the tables that it consumes. Reads that find nothing
+ * are free on DynamoDB Local, not on AWS.
+ */
 async function cost(work: () => Promise<unknown>): Promise<readonly [readonly string[], number]> {
   const passed = await proxy.during(work);
   return [operations(passed), units(passed)];
@@ -59,7 +62,7 @@ describe('requests and units of capacity', () => {
     expect(await cost(() => backend.readSession('s', NOW))).toEqual([['Query'], 1]);
     const asker = { kind: 'session', principal: 'p' };
     expect(await cost(() => backend.readSession('s', NOW, asker))).toEqual([['Query'], 1]);
-    expect(await cost(() => open().readSession('s', NOW, asker))).toEqual([['GetItem', 'GetItem'], 2]);
+    expect(await cost(async () => (await open()).readSession('s', NOW, asker))).toEqual([['GetItem', 'GetItem'], 2]);
     expect(await cost(() => backend.touchSession('s', NOW + 2 * HOUR, NOW))).toEqual([['UpdateItem'], 1]);
     const change = { profile: '{"a":1}', expectedVersion: 1, expiresAt: undefined };
     expect(await cost(() => backend.updateSession('s', change, NOW))).toEqual([['TransactWriteItems'], 4]);
@@ -73,7 +76,7 @@ describe('requests and units of capacity', () => {
     const profile = 'x'.repeat(200_000);
     const session = { id: 'u', kind: 'session', principal: 'p', profile, expiresAt: NOW + HOUR };
     await backend.createSession(session, NOW);
-    for (const on of [backend, open()]) {
+    for (const on of [backend, await open()]) {
       for (const asker of [
         { kind: 'session', principal: 'other' },
         { kind: 'session', principal: null },
@@ -88,7 +91,7 @@ describe('requests and units of capacity', () => {
     expect(await cost(() => append(backend, 1, 300))).toEqual([['TransactWriteItems'], 6]);
     expect(await cost(() => append(backend, 1, 300))).toEqual([['TransactWriteItems'], 6]);
     expect(await cost(() => append(backend, 10, 300))).toEqual([['TransactWriteItems'], 24]);
-    const fresh = open();
+    const fresh = await open();
     await fresh.readSession('s', NOW);
     expect(await cost(() => append(fresh, 1, 300))).toEqual([['TransactWriteItems'], 6]);
     // It has not heard of that append, and is told with the refusal.
@@ -103,7 +106,7 @@ describe('requests and units of capacity', () => {
     expect(await cost(() => backend.readState('s', ['a'], NOW))).toEqual([['BatchGetItem'], 2]);
     expect(await cost(() => backend.readState('s', ['a', 'b'], NOW))).toEqual([['TransactGetItems'], 6]);
     expect(await cost(() => backend.readState('s', undefined, NOW))).toEqual([['Query'], 1]);
-    expect(await cost(() => open().readState('s', ['a'], NOW))).toEqual([['BatchGetItem'], 2]);
+    expect(await cost(async () => (await open()).readState('s', ['a'], NOW))).toEqual([['BatchGetItem'], 2]);
   });
 
   it('of a state write: one request', async () => {
@@ -113,15 +116,21 @@ describe('requests and units of capacity', () => {
     await commit(backend, write('a', '3'));
     expect(await cost(() => backend.clearState('s', NOW + HOUR, NOW))).toEqual([['TransactWriteItems'], 2]);
     await commit(backend, write('a', '4'));
-    const fresh = open();
+    const fresh = await open();
     await fresh.readState('s', ['a'], NOW);
     expect(await cost(() => commit(fresh, write('a', '5')))).toEqual([['TransactWriteItems'], 4]);
     // It knows neither the key nor its size, and looks first.
-    expect(await cost(() => commit(open(), write('a', '6')))).toEqual([['BatchGetItem', 'TransactWriteItems'], 6]);
+    expect(await cost(async () => commit(await open(), write('a', '6')))).toEqual([
+      ['BatchGetItem', 'TransactWriteItems'],
+      6,
+    ]);
     const full = { sessionId: 's', writes: [write('b', '1')], limits: { ...limits, maxKeys: 1 }, expiresAt: undefined };
     // Of two moments, the sums and the key could refuse what fits. So a refusal is made sure of.
-    expect(await cost(() => open().commitState(full, NOW))).toEqual([['BatchGetItem', 'TransactGetItems'], 5]);
-    const both = await cost(() => commit(open(), write('a', '7'), write('b', '7')));
+    expect(await cost(async () => (await open()).commitState(full, NOW))).toEqual([
+      ['BatchGetItem', 'TransactGetItems'],
+      5,
+    ]);
+    const both = await cost(async () => commit(await open(), write('a', '7'), write('b', '7')));
     expect(both[0]).toEqual(['TransactGetItems', 'TransactWriteItems']);
   });
 
@@ -143,17 +152,23 @@ describe('requests and units of capacity', () => {
   });
 
   it('of a tail and of a replay by a process that appends nothing', async () => {
-    const reader = open();
+    const reader = await open();
     await append(backend, 5, 300, 'a');
     await append(backend, 1, 300, 'b');
-    // What was appended last is looked at in the log: whether all of it can be seen, the index does not tell.
+    // What was appended last is looked at in the log: whether all of it can be seen, the index does
+    // not tell.
     expect((await cost(() => read(reader, 'a', 0)))[0]).toEqual(['GetItem', 'Query', 'BatchGetItem']);
     await append(backend, 1, 300, 'a');
     await reader.readHeads(['s'], NOW);
     expect((await cost(() => read(reader, 'a', 6)))[0]).toEqual(['Query', 'BatchGetItem']);
     expect((await cost(() => read(reader, undefined, 7)))[0]).toEqual(['BatchGetItem']);
     for (let n = 0; n < 3; n++) await append(backend, 20, 300, n === 1 ? 'a' : 'b');
-    expect((await cost(() => read(open(), 'a', 0)))[0]).toEqual(['GetItem', 'Query', 'Query', 'BatchGetItem']);
+    expect((await cost(async () => read(await open(), 'a', 0)))[0]).toEqual([
+      'GetItem',
+      'Query',
+      'Query',
+      'BatchGetItem',
+    ]);
   });
 
   it('of a sweep that finds nothing: one request for each of four shards', async () => {
@@ -223,12 +238,13 @@ it('sweeps of several nodes cost little more than that of one', { timeout: 60_00
       ),
     );
     const passed = await proxy.during(async () => {
-      const swept = await Promise.all(Array.from({ length: nodes }, () => open().sweep(1_000, NOW + 1)));
+      const swept = await Promise.all(Array.from({ length: nodes }, async () => (await open()).sweep(1_000, NOW + 1)));
       expect(swept.flatMap(({ ids }) => ids).length).toBe(120);
     });
     requests.push(passed.length);
   }
   const [alone = 0, ...together] = requests;
-  // Where all begin at the same place and look once, four nodes take 1.8 times as many. Where they begin is random.
+  // Where all begin at the same place and look once, four nodes take 1.8 times as many. Where they
+  // begin is random.
   expect(together.reduce((sum, each) => sum + each) / together.length / alone).toBeLessThan(1.6);
 });

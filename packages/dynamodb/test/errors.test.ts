@@ -69,12 +69,12 @@ describe('options', () => {
     [{ billing: { read: 1, write: 1, max: 2 } }, 'Unknown option max of billing'],
     [{ client: Promise.resolve() }, 'Option client is a promise'],
   ])('%j', async (options, message) => {
-    expect(() => createDynamoDbBackend(options as object)).toThrow(message);
+    await expect(createDynamoDbBackend(options as object)).rejects.toThrow(message);
     expect((await failure(() => createDynamoDbStore(options as object))).message).toContain(message);
   });
 
   it('those of every store are known to the store and not to the backend alone', async () => {
-    expect(() => createDynamoDbBackend({ ttlMs: 1 } as object)).toThrow('Unknown option ttlMs');
+    await expect(createDynamoDbBackend({ ttlMs: 1 } as object)).rejects.toThrow('Unknown option ttlMs');
     const error = await failure(() => createDynamoDbStore({ region: 'x', ttlMs: 1, endpoint: unreachable }));
     expect(error).toMatchObject({ code: 'STORE_DENIED' });
   });
@@ -118,7 +118,7 @@ describe('credentials are in no error', () => {
       () => backend.endSession('s', NOW, NOW),
       () => backend.migrate(),
     ];
-    for (const call of calls(make(unreachable)))
+    for (const call of calls(await make(unreachable)))
       expect(inspect(await failure(call), { depth: 10, showHidden: true })).not.toContain(SECRET);
     for (const [status, name] of [
       [400, 'AccessDeniedException'],
@@ -128,7 +128,7 @@ describe('credentials are in no error', () => {
       [500, 'InternalServerError'],
     ] as const) {
       proxy.fault = () => ({ kind: 'error', status, name });
-      for (const call of calls(make(proxy.url))) {
+      for (const call of calls(await make(proxy.url))) {
         const error = await failure(call);
         expect(error).toBeInstanceOf(SessionError);
         expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(SECRET);
@@ -166,7 +166,7 @@ describe('what an error is about', () => {
       destroy: () => undefined,
     };
     const names = { sessionsTable: 'my-sessions', eventsTable: 'my-events' };
-    const backend = createDynamoDbBackend({ client, ...names, maxAttempts: 1, maxConflicts: 1 });
+    const backend = await createDynamoDbBackend({ client, ...names, maxAttempts: 1, maxConflicts: 1 });
     const error = await failure(() => backend.ping());
     expect(error).toMatchObject({ code, scope, store: 'DynamoDB tables my-sessions and my-events' });
     // Tools pass messages on to clients.

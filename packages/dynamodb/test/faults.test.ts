@@ -43,7 +43,7 @@ it(
   { timeout: 60_000 },
   async () => {
     const { proxy, open } = await openBehindProxy();
-    const store = await createSessionStore(open({}, 300), { sweep: false });
+    const store = await createSessionStore(await open({}, 300), { sweep: false });
     const session = await store.create();
     let n = 0;
     // Every third request meets one of the faults, in turn.
@@ -68,7 +68,7 @@ it(
 
 it('throttled for good: as many attempts as allowed, then an error that says so', async () => {
   const { proxy, open } = await openBehindProxy();
-  const backend = open({ maxAttempts: 3 });
+  const backend = await open({ maxAttempts: 3 });
   await create(backend, 's');
   for (const fault of faults.slice(0, 2)) {
     let attempts = 0;
@@ -90,7 +90,7 @@ it('throttled for good: as many attempts as allowed, then an error that says so'
 
 it('conflicts for good: as many attempts as allowed, then an error that says so', async () => {
   const { proxy, open } = await openBehindProxy();
-  const backend = open({ maxConflicts: 5 });
+  const backend = await open({ maxConflicts: 5 });
   await create(backend, 's');
   let attempts = 0;
   proxy.fault = () => {
@@ -104,7 +104,7 @@ it('conflicts for good: as many attempts as allowed, then an error that says so'
 
 it('no answer for good: the outcome of a write is unknown, and its token tells', async () => {
   const { proxy, open } = await openBehindProxy();
-  const backend = open({ maxAttempts: 2 });
+  const backend = await open({ maxAttempts: 2 });
   await create(backend, 's');
   for (const [index, fault] of faults.filter(({ kind }) => kind.endsWith('after')).entries()) {
     proxy.fault = () => fault;
@@ -116,7 +116,7 @@ it('no answer for good: the outcome of a write is unknown, and its token tells',
     expect(result).toMatchObject({ firstSeq: index + 1 });
   }
   // Not the client from before: on a connection that it has kept, a request may have gone out.
-  const fresh = open({ maxAttempts: 2 });
+  const fresh = await open({ maxAttempts: 2 });
   await proxy.close();
   const error = await failure(fresh.appendEvents([request('s', 'token')], NOW));
   expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true, outcomeUnknown: false });
@@ -124,7 +124,7 @@ it('no answer for good: the outcome of a write is unknown, and its token tells',
 
 it('answers as if nothing had happened when only the answer to its write was lost', async () => {
   const { proxy, open } = await openBehindProxy();
-  const backend = open();
+  const backend = await open();
   for (const fault of faults.filter(({ kind }) => kind.endsWith('after'))) {
     const id = `s-${JSON.stringify(fault).length}`;
     const once = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -148,7 +148,7 @@ it('answers as if nothing had happened when only the answer to its write was los
 
 it('one of two sessions of a batch fails, and each is answered by itself', async () => {
   const { proxy, open } = await openBehindProxy();
-  const backend = open({ maxAttempts: 1 });
+  const backend = await open({ maxAttempts: 1 });
   await create(backend, 'a', 'b');
   let left = 1;
   proxy.fault = () => (left-- > 0 ? faults[0] : undefined);
@@ -159,7 +159,7 @@ it('one of two sessions of a batch fails, and each is answered by itself', async
 
 it('a session that is throttled holds up nobody', { timeout: 30_000 }, async () => {
   const { proxy, open } = await openBehindProxy();
-  const store = await createSessionStore(open({ maxAttempts: 1_000 }), { sweep: false });
+  const store = await createSessionStore(await open({ maxAttempts: 1_000 }), { sweep: false });
   const [hot, ...others] = await Promise.all(Array.from({ length: 21 }, () => store.create()));
   proxy.fault = (operation, body) =>
     operation === 'TransactWriteItems' && JSON.stringify(body).includes(hot?.id ?? '') ? faults[0] : undefined;
@@ -175,7 +175,7 @@ it('a session that is throttled holds up nobody', { timeout: 30_000 }, async () 
 
 it('asks again for what a batch left out', async () => {
   const { proxy, open } = await openBehindProxy();
-  const backend = open();
+  const backend = await open();
   await create(backend, 'a', 'b', 'c');
   proxy.fault = (operation) => (operation.startsWith('Batch') ? { kind: 'unprocessed' } : undefined);
   expect([...(await backend.readHeads(['a', 'b', 'c'], NOW)).keys()].toSorted()).toEqual(['a', 'b', 'c']);
@@ -186,7 +186,7 @@ it('asks again for what a batch left out', async () => {
 
 it('a sweep that dies in the middle of a step is finished by another', async () => {
   const { proxy, open } = await openBehindProxy();
-  const backend = open({ maxAttempts: 1 });
+  const backend = await open({ maxAttempts: 1 });
   await create(backend, 's');
   for (let n = 0; n < 4; n++) {
     const events = Array.from({ length: 80 }, () => ({ streamId: 'x', message: '1', bytes: 1 }));
@@ -196,7 +196,7 @@ it('a sweep that dies in the middle of a step is finished by another', async () 
   proxy.fault = (operation) => (/Write|Update/.test(operation) && left-- <= 0 ? { kind: 'cut' } : undefined);
   expect(await failure(backend.sweep(1_000, NOW + HOUR))).toMatchObject({ code: 'STORE_UNAVAILABLE' });
   proxy.fault = () => undefined;
-  const other = open();
+  const other = await open();
   expect(
     await other.createSession(
       { id: 's', kind: 'session', principal: null, profile: '', expiresAt: NOW + 2 * HOUR },

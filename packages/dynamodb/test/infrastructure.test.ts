@@ -160,7 +160,7 @@ it(
   { timeout: 60_000 },
   async () => {
     const { proxy, open, through } = await openBehindProxy();
-    const backend = open();
+    const backend = await open();
     await callEverything(backend);
     const seen = { Sessions: new Set<string>(), Events: new Set<string>(), Indexes: new Set<string>() };
     for (const { table, action, index } of proxy.passed.flatMap(actionsOf)) {
@@ -183,7 +183,10 @@ it(
   },
 );
 
-/** The permissions that a request needs (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html). */
+/**
+ * The permissions that a request needs
+ * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
+ */
 function actionsOf({
   operation,
   body,

@@ -14,12 +14,15 @@ const NO_BOUND = {
   limit: 100,
 };
 
-/** A store and others on the same tables, as other processes would have them, on no more isolation than DynamoDB promises. */
+/**
+ * A store and others on the same tables, as other processes would have them, on no more isolation
+ * than DynamoDB promises.
+ */
 async function openStores(seed: number, count: number): Promise<readonly SessionStore[]> {
   const { proxy, open, through } = await openBehindProxy();
   const double = new ReadCommitted(seed, { mostMs: 20, share: 1 });
   proxy.intercept = double.intercept;
-  const first = await createSessionStore(open(), { sweep: false });
+  const first = await createSessionStore(await open(), { sweep: false });
   const others = await Promise.all(
     Array.from({ length: count - 1 }, () => createDynamoDbStore({ ...optionsOf(through), sweep: false })),
   );
@@ -82,7 +85,7 @@ describe.each([1, 2])('with seed %i', (seed) => {
 
   it('a page beside a trim holds all that it does not say is gone', { timeout: 60_000 }, async () => {
     const { proxy, open } = await openBehindProxy();
-    const [reader, trimmer] = [open(), open()];
+    const [reader, trimmer] = await Promise.all([open(), open()]);
     const session = { id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 1 };
     await reader.createSession(session, NOW);
     const events = Array.from({ length: 60 }, (_, n) => ({

@@ -134,7 +134,11 @@ it('says that credentials were refused', async () => {
   const { proxy, open } = await openBehindProxy();
   for (const name of ['AccessDeniedException', 'UnrecognizedClientException', 'ExpiredTokenException']) {
     proxy.fault = () => ({ kind: 'error', status: 400, name });
-    await expect(open().ping()).rejects.toMatchObject({ code: 'STORE_DENIED', retryable: false, cause: { name } });
+    await expect((await open()).ping()).rejects.toMatchObject({
+      code: 'STORE_DENIED',
+      retryable: false,
+      cause: { name },
+    });
   }
 });
 
@@ -156,13 +160,14 @@ describe('options that cannot be', () => {
     ['maxAttempts', 0, RangeError],
     ['maxConflicts', 1.5, RangeError],
     ['requestTimeoutMs', '1', TypeError],
-  ])('%s: %j', (name, value, type) => {
-    const make = () => createDynamoDbBackend({ [name]: value });
-    expect(make).toThrow(type);
-    expect(make).toThrow(name);
+  ])('%s: %j', async (name, value, type) => {
+    const opening = createDynamoDbBackend({ [name]: value });
+    await expect(opening).rejects.toThrow(type);
+    await expect(opening).rejects.toThrow(name);
   });
 
-  it.each(['region', 'endpoint', 'requestTimeoutMs'])('client with %s', (name) => {
-    expect(() => createDynamoDbBackend({ client, [name]: name === 'requestTimeoutMs' ? 1 : 'x' })).toThrow(name);
+  it.each(['region', 'endpoint', 'requestTimeoutMs'])('client with %s', async (name) => {
+    const opening = createDynamoDbBackend({ client, [name]: name === 'requestTimeoutMs' ? 1 : 'x' });
+    await expect(opening).rejects.toThrow(name);
   });
 });

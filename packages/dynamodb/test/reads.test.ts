@@ -17,8 +17,8 @@ let proxy: Proxy;
 beforeEach(async () => {
   const behind = await openBehindProxy();
   ({ proxy } = behind);
-  reader = behind.open();
-  other = createDynamoDbBackend(optionsOf(behind.direct));
+  reader = await behind.open();
+  other = await createDynamoDbBackend(optionsOf(behind.direct));
   onTestFinished(() => other.close());
   await reader.createSession({ id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + HOUR }, NOW);
 });
@@ -40,7 +40,10 @@ async function commit(backend: SessionBackend, values: Readonly<Record<string, s
   await backend.commitState({ sessionId: 's', writes, limits, expiresAt: undefined }, NOW);
 }
 
-/** Reads, and lets something happen after the first request of the given kind was served and before its answer is there. */
+/**
+ * Reads, and lets something happen after the first request of the given kind was served and before
+ * its answer is there.
+ */
 async function amidst<T>(operation: string, read: () => Promise<T>, happening: () => Promise<unknown>): Promise<T> {
   const served = new Promise<void>((resolve) => {
     let first = true;

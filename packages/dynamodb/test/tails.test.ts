@@ -9,7 +9,7 @@ import { optionsOf } from './support/storage.ts';
 
 it('polls for many sessions in one request, ever more slowly while nothing comes', { timeout: 30_000 }, async () => {
   const { proxy, open } = await openBehindProxy();
-  const store = await createSessionStore(open(), { sweep: false });
+  const store = await createSessionStore(await open(), { sweep: false });
   const sessions = await Promise.all(Array.from({ length: 90 }, () => store.create()));
   const end = new AbortController();
   const tails = sessions.map(async ({ events }) => {
@@ -36,7 +36,7 @@ it('polls for many sessions in one request, ever more slowly while nothing comes
 
 it('has what another process appended within a second, also after a rest', { timeout: 30_000 }, async () => {
   const { direct, open } = await openBehindProxy();
-  const store = await createSessionStore(open(), { sweep: false });
+  const store = await createSessionStore(await open(), { sweep: false });
   const other = await createDynamoDbStore(optionsOf(direct));
   onTestFinished(() => other.close());
   const session = await store.create();
@@ -59,7 +59,7 @@ it('has what another process appended within a second, also after a rest', { tim
 
 it('a local append wakes a tail, however slowly it polls', { timeout: 60_000 }, async () => {
   const { proxy, open } = await openBehindProxy();
-  const store = await createSessionStore(open(), { sweep: false });
+  const store = await createSessionStore(await open(), { sweep: false });
   const session = await store.create();
   const tail = session.events.tail()[Symbol.asyncIterator]();
   const rounds: number[] = [];
@@ -75,6 +75,7 @@ it('a local append wakes a tail, however slowly it polls', { timeout: 60_000 }, 
   }
   await tail.return(undefined);
   await store.close();
-  // The page takes one. A poll takes one more: it can come in between by chance, but a tail that is not woken waits for it.
+  // The page takes one. A poll takes one more: it can come in between by chance, but a tail that is
+  // not woken waits for it.
   expect(Math.min(...rounds)).toBe(1);
 });

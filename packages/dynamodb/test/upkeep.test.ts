@@ -16,7 +16,7 @@ let items: (table: 'sessions' | 'events', id?: string) => Promise<readonly Recor
 
 beforeEach(async () => {
   const { url, prefix, dispose } = newStorage(inject('dynamodb').url);
-  backend = createDynamoDbBackend(optionsOf({ url, prefix }));
+  backend = await createDynamoDbBackend(optionsOf({ url, prefix }));
   await backend.migrate();
   const client = new DynamoDBClient(dynamoDbConfig(url));
   onTestFinished(async () => {
@@ -51,7 +51,9 @@ async function commit(now: number, key: string, value: string | undefined): Prom
   await backend.commitState({ sessionId: 's', writes: [write], limits, expiresAt: now + HOUR }, now);
 }
 
-/** The earliest time, in Unix milliseconds, at which DynamoDB may remove something of the session. */
+/**
+ * The earliest time, in Unix milliseconds, at which DynamoDB may remove something of the session.
+ */
 async function earliestTtl(): Promise<number> {
   const all = [...(await items('sessions')), ...(await items('events'))];
   return Math.min(...all.map(({ ttl }) => Number(ttl?.N ?? 0))) * 1_000;

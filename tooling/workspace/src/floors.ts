@@ -50,7 +50,19 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['handler'],
     ['sdk', 'adapters'],
   ],
-  'packages/dynamodb': [['*'], ['state'], ['ttl-maintenance.ts'], ['sweep.ts'], ['backend.ts'], ['create-store.ts']],
+  'packages/dynamodb': [
+    ['options.ts'],
+    ['client'],
+    ['*'],
+    ['head-cache'],
+    ['head-cache.ts'],
+    ['sessions'],
+    ['events', 'state', 'sweep'],
+    ['ttl-maintenance.ts'],
+    ['sweep.ts'],
+    ['backend.ts'],
+    ['create-store.ts'],
+  ],
 };
 
 const BASE = 'src/lib/';

@@ -1,42 +1,41 @@
-import type {
-  AppendOutcome,
-  AppendRequest,
-  Capabilities,
-  EventPage,
-  EventQuery,
-  NewSession,
-  PolledHead,
-  ProfileChange,
-  ProfileResult,
-  SessionAsker,
-  SessionBackend,
-  SessionPage,
-  SessionPageQuery,
-  SessionQuery,
-  SessionRow,
-  StateCommit,
-  StateResult,
-  StateRow,
-  SweepResult,
-  TrimBound,
+import {
+  KeyedLock,
+  type AppendOutcome,
+  type AppendRequest,
+  type Capabilities,
+  type EventPage,
+  type EventQuery,
+  type NewSession,
+  type PolledHead,
+  type ProfileChange,
+  type ProfileResult,
+  type SessionAsker,
+  type SessionBackend,
+  type SessionPage,
+  type SessionPageQuery,
+  type SessionQuery,
+  type SessionRow,
+  type StateCommit,
+  type StateResult,
+  type StateRow,
+  type SweepResult,
+  type TrimBound,
 } from '@mcp-session/core/backend';
 import { Background } from './background.ts';
 import type { Connection } from './connection.ts';
+import { EventAppender } from './events/append.ts';
 import { EventReader } from './events/read.ts';
-import { Events } from './events/append.ts';
-import { SCHEMA_KEY } from './schema.ts';
-import { Listing } from './sessions/list.ts';
-import { Memory } from './head-cache.ts';
-import type { Opened } from './open.ts';
-import type { CreateOptions } from './options.ts';
-import { Sessions } from './sessions/record.ts';
-import { State } from './state/commit.ts';
-import { StateReader } from './state/read.ts';
-import { Sweep } from './sweep.ts';
+import { EventTrimmer } from './events/trim.ts';
+import { HeadCache } from './head-cache.ts';
 import { migrate } from './migrate.ts';
-import { Trims } from './events/trim.ts';
-import { Turns } from './turns.ts';
-import { Upkeep } from './ttl-maintenance.ts';
+import type { CreateOptions, ResolvedOptions } from './options.ts';
+import { SCHEMA_KEY } from './schema.ts';
+import { SessionList } from './sessions/list.ts';
+import { SessionRecords } from './sessions/record.ts';
+import { StateWriter } from './state/commit.ts';
+import { StateReader } from './state/read.ts';
+import { Sweeper } from './sweep.ts';
+import { TtlMaintenance } from './ttl-maintenance.ts';
 
 /** The DynamoDB backend. */
 export class DynamoDbBackend implements SessionBackend {
@@ -44,82 +43,80 @@ export class DynamoDbBackend implements SessionBackend {
   readonly capabilities: Capabilities = {
     shared: true,
     durable: true,
-    // A transaction holds 4 MB, perhaps counted with the copies in the local index.
+    // A transaction may have 4 MB, perhaps with the copies in the local index.
     maxEventBytes: 1_572_864,
     maxValueBytes: 1_572_864,
-    // A transaction holds 100 items: these, the head, the token, and the parts of what is split.
+    // A transaction has at most 100 items: these, the head, the token, and parts of split events.
     maxBatchEvents: 90,
     // Each session is a request of its own, and must not wait for those of others.
     maxBatchSessions: 1,
-    // The SDK holds 50 connections.
+    // The SDK opens at most 50 connections.
     concurrentBatches: 40,
     blocksThread: false,
-    // A poll costs a unit of capacity for each session that is waited for.
+    // A poll costs a unit of capacity for each waiting session.
     poll: { minMs: 50, maxMs: 1_000 },
   };
   readonly #connection: Connection;
-  readonly #owned: boolean;
   readonly #create: CreateOptions | undefined;
-  readonly #sessions: Sessions;
-  readonly #listing: Listing;
-  readonly #reader: StateReader;
-  readonly #state: State;
-  readonly #events: Events;
+  readonly #records: SessionRecords;
+  readonly #list: SessionList;
+  readonly #stateReader: StateReader;
+  readonly #stateWriter: StateWriter;
+  readonly #appender: EventAppender;
   readonly #eventReader: EventReader;
-  readonly #trims: Trims;
-  readonly #sweep: Sweep;
-  readonly #upkeep: Upkeep;
+  readonly #trimmer: EventTrimmer;
+  readonly #sweeper: Sweeper;
+  readonly #maintenance: TtlMaintenance;
   readonly #background = new Background();
 
-  constructor({ connection, owned, create }: Opened) {
-    const memory = new Memory();
-    const turns = new Turns();
+  constructor(connection: Connection, { create }: ResolvedOptions) {
+    const cache = new HeadCache(connection);
+    const lock = new KeyedLock();
     this.#connection = connection;
-    this.#owned = owned;
     this.#create = create;
-    this.#sessions = new Sessions(connection, memory);
-    this.#listing = new Listing(connection, this.#sessions);
-    this.#reader = new StateReader(connection, memory);
-    this.#state = new State(connection, memory, turns, this.#sessions, this.#reader);
-    this.#events = new Events(connection, memory, turns, this.#sessions);
-    this.#eventReader = new EventReader(connection, memory, this.#sessions);
-    this.#trims = new Trims(connection, turns, this.#sessions, this.#background);
-    this.#upkeep = new Upkeep(connection, memory, this.#background);
-    this.#sweep = new Sweep(connection, this.#upkeep);
+    this.#records = new SessionRecords(connection, cache);
+    this.#list = new SessionList(connection, this.#records);
+    this.#stateReader = new StateReader(connection, cache);
+    this.#stateWriter = new StateWriter(connection, cache, lock, this.#stateReader);
+    this.#appender = new EventAppender(connection, cache, lock, this.#records);
+    this.#eventReader = new EventReader(connection, cache);
+    this.#trimmer = new EventTrimmer(connection, cache, lock, this.#background);
+    this.#maintenance = new TtlMaintenance(connection, cache, this.#background);
+    this.#sweeper = new Sweeper(connection, this.#maintenance);
   }
 
   async createSession(session: NewSession, now: number): Promise<boolean> {
-    return this.#sessions.create(session, now);
+    return this.#records.create(session, now);
   }
 
   async readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
-    return this.#sessions.read(id, now, asker);
+    return this.#records.read(id, now, asker);
   }
 
   async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
-    return this.#sessions.update(id, change, now);
+    return this.#records.update(id, change, now);
   }
 
   async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
-    const head = await this.#sessions.touch(id, expiresAt, now);
-    this.#upkeep.afterWrite(id, now);
+    const head = await this.#records.touch(id, expiresAt, now);
+    this.#maintenance.afterWrite(id, now);
     return head !== undefined;
   }
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
-    return this.#sessions.end(id, purgeAt, now);
+    return this.#records.end(id, purgeAt, now);
   }
 
   async listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
-    return this.#listing.list(query, now);
+    return this.#list.list(query, now);
   }
 
   async countSessions(query: SessionQuery, now: number): Promise<number> {
-    return this.#listing.count(query, now);
+    return this.#list.count(query, now);
   }
 
   async sweep(limit: number, now: number): Promise<SweepResult> {
-    return this.#sweep.step(limit, now);
+    return this.#sweeper.sweep(limit, now);
   }
 
   async readState(
@@ -127,22 +124,22 @@ export class DynamoDbBackend implements SessionBackend {
     keys: readonly string[] | undefined,
     now: number,
   ): Promise<readonly StateRow[] | undefined> {
-    return this.#reader.read(sessionId, keys, now);
+    return this.#stateReader.read(sessionId, keys, now);
   }
 
   async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
-    const result = await this.#state.commit(commit, now);
-    this.#upkeep.afterWrite(commit.sessionId, now);
+    const result = await this.#stateWriter.commit(commit, now);
+    this.#maintenance.afterWrite(commit.sessionId, now);
     return result;
   }
 
   async clearState(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
-    return this.#state.clear(sessionId, expiresAt, now);
+    return this.#stateWriter.clear(sessionId, expiresAt, now);
   }
 
   async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
-    const results = await this.#events.append(batch, now);
-    for (const { sessionId } of batch) this.#upkeep.afterWrite(sessionId, now);
+    const results = await this.#appender.append(batch, now);
+    for (const { sessionId } of batch) this.#maintenance.afterWrite(sessionId, now);
     return results;
   }
 
@@ -151,11 +148,11 @@ export class DynamoDbBackend implements SessionBackend {
   }
 
   async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
-    return this.#trims.trim(sessionId, bound, now);
+    return this.#trimmer.trim(sessionId, bound, now);
   }
 
   async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
-    return this.#sessions.readHeads(ids, now);
+    return this.#records.readHeads(ids, now);
   }
 
   async migrate(): Promise<void> {
@@ -169,6 +166,6 @@ export class DynamoDbBackend implements SessionBackend {
   async close(): Promise<void> {
     this.#connection.stop();
     await this.#background.close();
-    if (this.#owned) await this.#connection.destroy();
+    await this.#connection.close();
   }
 }

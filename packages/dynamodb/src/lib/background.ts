@@ -1,25 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Work that waits at the most. What finds no room is found again by the next write of its session. */
+/**
+ * Most pieces of work that wait. The next write of a session adds work again that found no room.
+ */
 const MAX_WAITING = 1_000;
 
 /** A piece of work that stops soon after `signal` is aborted. */
 export type Work = (signal: AbortSignal) => Promise<void>;
 
-/** Does work that nobody waits for, one piece at a time, until it is closed. */
+/** Does work in the background, one piece at a time, until it is closed. */
 export class Background {
   readonly #waiting = new Map<string, Work>();
   readonly #closing = new AbortController();
   #running: Promise<void> | undefined;
 
-  /** @param name Work of a name that waits already is not added again. */
+  /** @param name Work is not added while work of the same name waits. */
   add(name: string, work: Work): void {
     if (this.#closing.signal.aborted || this.#waiting.has(name) || this.#waiting.size >= MAX_WAITING) return;
     this.#waiting.set(name, work);
     this.#running ??= this.#run();
   }
 
-  /** Begins nothing more, and waits for what is under way. */
+  /** Starts no further work, and waits for the running piece. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#running;
@@ -28,7 +30,7 @@ export class Background {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     for (const [name, work] of this.#waiting) {
-      // What failed is tried again after the next write of its session: there are two weeks for it.
+      // Failed work is added again by the next write of its session, and has two weeks.
       if (!signal.aborted) await work(signal).catch(() => undefined);
       this.#waiting.delete(name);
     }
@@ -36,7 +38,7 @@ export class Background {
   }
 }
 
-/** Waits, but no longer than until the signal is aborted. */
+/** Pauses until the time is over or the signal is aborted. */
 export async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
 }

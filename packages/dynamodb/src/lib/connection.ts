@@ -8,15 +8,15 @@ import type {
   WriteRequest,
 } from '@aws-sdk/client-dynamodb';
 import type { SessionError } from '@mcp-session/core';
-import { closed, lostEveryRace, reasonsOf, translateError, troubleOf, type Trouble } from './errors.ts';
+import type { Sdk } from './client/sdk.ts';
+import { closed, reasonsOf, retryKindOf, tooManyConflicts, translateError, type RetryKind } from './errors.ts';
 import { toKey, type Change, type Item, type ItemKey } from './items.ts';
 import type { TableNames } from './options.ts';
-import type { Sdk } from './client.ts';
 
-/** What came of a write with a condition. */
+/** The outcome of a write with a condition. */
 export type Written =
   | { readonly done: true; readonly item: Item | undefined }
-  /** The condition did not hold. The item as it is; `undefined`: there is none. */
+  /** The condition did not hold. `item` is the present item; `undefined`: there is none. */
   | { readonly done: false; readonly item: Item | undefined };
 
 /** One page of a query. */
@@ -24,7 +24,7 @@ export interface Page {
   readonly items: readonly Item[];
   /** Where the next page begins; `undefined`: this was the last. */
   readonly next: Item | undefined;
-  /** How many items there were before the filter. */
+  /** The number of items before the filter. */
   readonly scanned: number;
 }
 
@@ -32,47 +32,56 @@ interface ConnectionOptions {
   readonly tables: TableNames;
   /** Names the tables in errors, for operators. */
   readonly label: string;
+  /** True if we created the client, so that we also destroy it. */
+  readonly owned: boolean;
   readonly maxAttempts: number;
   readonly maxConflicts: number;
 }
 
-/** The client, with all retries: of what was throttled, in conflict with another transaction, or not answered. Between them it waits, as DynamoDB asks its callers to. */
+/**
+ * The requests to DynamoDB, with all retries: of throttled requests, of transactions that conflict,
+ * and of requests without an answer. Retries back off. This package's other timer paces background
+ * work.
+ */
 export class Connection {
   readonly tables: TableNames;
   /** Names the tables in errors, for operators. */
   readonly label: string;
   readonly #load: () => Promise<Sdk>;
+  readonly #owned: boolean;
   readonly #maxAttempts: number;
   readonly #maxConflicts: number;
   #sdk: Promise<Sdk> | undefined;
   #closed = false;
 
-  constructor(load: () => Promise<Sdk>, { tables, label, maxAttempts, maxConflicts }: ConnectionOptions) {
+  constructor(load: () => Promise<Sdk>, { tables, label, owned, maxAttempts, maxConflicts }: ConnectionOptions) {
     this.tables = tables;
     this.#load = load;
     this.label = label;
+    this.#owned = owned;
     this.#maxAttempts = maxAttempts;
     this.#maxConflicts = maxConflicts;
   }
 
-  /** The SDK, which is loaded when it is first asked for. */
+  /** The SDK. It is loaded at the first call. */
   sdk(): Promise<Sdk> {
     this.#sdk ??= this.#load();
     return this.#sdk;
   }
 
-  /** Lets no further request begin. */
+  /** Refuses all further requests. */
   stop(): void {
     this.#closed = true;
   }
 
-  /** Closes the client, if there is one yet. */
-  async destroy(): Promise<void> {
+  /** Destroys the client if it is ours and exists. */
+  async close(): Promise<void> {
+    if (!this.#owned) return;
     const sdk = await this.#sdk?.catch(() => undefined);
     sdk?.client.destroy();
   }
 
-  /** Makes a `SessionError` of what the SDK threw. */
+  /** Turns an error of the SDK into a `SessionError`. */
   failure(error: unknown, outcomeUnknown: boolean = false): SessionError {
     return translateError(error, { outcomeUnknown, store: this.label });
   }
@@ -83,7 +92,7 @@ export class Connection {
     return (await this.#try(() => client.send(command), false)).Item;
   }
 
-  /** Reads up to 100 items in one request, or more in several. Each is read by itself. Those that do not exist are left out. */
+  /** Reads items, 100 per request, each on its own. Leaves out items that do not exist. */
   async batchGet(keys: {
     readonly sessions?: readonly ItemKey[];
     readonly events?: readonly ItemKey[];
@@ -107,7 +116,7 @@ export class Connection {
         const items = Object.values(Responses).flat();
         found.push(...items);
         request = UnprocessedKeys;
-        // Left out for their size, which takes no wait, or for the capacity.
+        // Items are left out for their size, which needs no pause, or for the capacity.
         attempt = items.length > 0 ? 0 : attempt;
         if (attempt > 0 && Object.keys(request).length > 0) await this.#waitForCapacity(attempt);
       }
@@ -115,7 +124,7 @@ export class Connection {
     return found;
   }
 
-  /** Reads up to 100 items as of one moment, in the order of the keys. */
+  /** Reads up to 100 items as one snapshot, in the order of the keys. */
   async transactGet(keys: readonly { readonly table: string; readonly key: ItemKey }[]): Promise<(Item | undefined)[]> {
     const { client, commands } = await this.sdk();
     const command = new commands.TransactGetItemsCommand({
@@ -132,7 +141,7 @@ export class Connection {
     return { items: Items, next: LastEvaluatedKey, scanned: ScannedCount };
   }
 
-  /** @returns With `done`, the item as it was before. */
+  /** @returns If done, the item before the update. */
   async update(TableName: string, key: ItemKey, change: Change): Promise<Written> {
     const { client, commands } = await this.sdk();
     const command = new commands.UpdateItemCommand({ ...change.update(TableName, key), ReturnValues: 'ALL_OLD' });
@@ -148,11 +157,12 @@ export class Connection {
   /**
    * Writes up to 100 items, all or nothing.
    *
-   * @returns `undefined` where it is done; otherwise for each item why it is not: `ConditionalCheckFailed` for at least one.
+   * @returns `undefined` if done; otherwise a reason for each item, at least one of which is
+   * `ConditionalCheckFailed`.
    */
   async transactWrite(items: readonly TransactWriteItem[]): Promise<readonly CancellationReason[] | undefined> {
     const { client, commands } = await this.sdk();
-    // With the same token, a retry of a transaction that was done after all is not done again (idempotent for ten minutes).
+    // With the same token, a transaction is not done twice (for ten minutes).
     const command = new commands.TransactWriteItemsCommand({
       TransactItems: [...items],
       ClientRequestToken: randomUUID(),
@@ -167,7 +177,7 @@ export class Connection {
     }
   }
 
-  /** Deletes items one by one: a failure can leave some. */
+  /** Deletes items, each on its own: a failure can leave some. */
   async batchDelete(TableName: string, keys: readonly ItemKey[]): Promise<void> {
     const { client, commands } = await this.sdk();
     for (let from = 0; from < keys.length; from += 25) {
@@ -185,27 +195,34 @@ export class Connection {
   }
 
   /**
-   * Does something that others can get in the way of, again and again until it gives something else than `lost`.
+   * Repeats an attempt until it returns something other than {@link CONFLICT}.
    *
-   * @param refresh Reads again what the attempts go by. After a wait that is old, and an attempt that is bound to lose costs more than a look.
+   * @param refresh Reads again what the attempts rely on. After a pause the cache is stale, and an
+   * attempt that must fail costs more than a read.
    */
-  async untilWon<T>(attempt: () => Promise<T | typeof lost>, refresh?: () => Promise<unknown>): Promise<T> {
-    for (let losses = 1; ; losses++) {
+  async retryOnConflict<T>(attempt: () => Promise<T | typeof CONFLICT>, refresh?: () => Promise<unknown>): Promise<T> {
+    for (let conflicts = 1; ; conflicts++) {
       const result = await attempt();
-      if (result !== lost) return result;
-      await this.backOff(losses);
-      if (losses > 1) await refresh?.();
+      if (result !== CONFLICT) return result;
+      await this.backOff(conflicts);
+      if (conflicts > 1) await refresh?.();
     }
   }
 
-  /** To be called each time that others have got in the way of a call. @throws SessionError `STORE_BUSY` where that was too often. */
-  async backOff(losses: number): Promise<void> {
-    if (losses >= this.#maxConflicts) throw lostEveryRace(this.#maxConflicts, this.label);
-    // The first loss mostly shows that what was remembered was old; after that it is a race, and the more are lost the more are in it.
-    if (losses > 1) await pause(Math.random() * Math.min(4 * 2 ** losses, 20 * losses, 1_000));
+  /**
+   * Pauses after a conflict.
+   *
+   * @param conflicts How many the call has had.
+   * @throws SessionError `STORE_BUSY` if these are too many.
+   */
+  async backOff(conflicts: number): Promise<void> {
+    if (conflicts >= this.#maxConflicts) throw tooManyConflicts(this.#maxConflicts, this.label);
+    // The first conflict usually means that the cache was stale. Further ones mean a race, and the
+    // more there are, the more writers take part.
+    if (conflicts > 1) await pause(Math.random() * Math.min(4 * 2 ** conflicts, 20 * conflicts, 1_000));
   }
 
-  /** @param writes Whether the request may have been done although it was not answered. */
+  /** @param writes True if the request may take effect without an answer. */
   async #try<T>(send: () => Promise<T>, writes: boolean): Promise<T> {
     let outcomeUnknown = false;
     for (let attempt = 1; ; attempt++) {
@@ -213,12 +230,12 @@ export class Connection {
       try {
         return await send();
       } catch (error) {
-        const trouble = troubleOf(error);
+        const kind = retryKindOf(error);
         if (isRefusal(error)) throw error;
-        outcomeUnknown ||= writes && trouble === 'unanswered';
-        const most = trouble === 'conflict' ? this.#maxConflicts : this.#maxAttempts;
-        if (trouble === undefined || attempt >= most) throw this.failure(error, outcomeUnknown);
-        await wait(attempt, trouble);
+        outcomeUnknown ||= writes && kind === 'unanswered';
+        const most = kind === 'conflict' ? this.#maxConflicts : this.#maxAttempts;
+        if (kind === undefined || attempt >= most) throw this.failure(error, outcomeUnknown);
+        await wait(attempt, kind);
       }
     }
   }
@@ -229,15 +246,15 @@ export class Connection {
   }
 }
 
-async function wait(attempt: number, trouble: Trouble): Promise<void> {
-  const [firstMs, mostMs] = trouble === 'conflict' ? [10, 250] : [50, 1_000];
+async function wait(attempt: number, kind: RetryKind): Promise<void> {
+  const [firstMs, mostMs] = kind === 'conflict' ? [10, 250] : [50, 1_000];
   await pause(Math.random() * Math.min(firstMs * 2 ** (attempt - 1), mostMs));
 }
 
-/** Somebody else was faster. */
-export const lost: unique symbol = Symbol('lost');
+/** The outcome of an attempt that lost against a concurrent write. */
+export const CONFLICT: unique symbol = Symbol('conflict');
 
-/** A condition that did not hold is an answer, not a failure. */
+/** True if a condition did not hold, which is an answer and not a failure. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return true;
   return reasonsOf(error)?.some(({ Code }) => Code === 'ConditionalCheckFailed') === true;

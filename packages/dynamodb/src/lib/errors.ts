@@ -1,15 +1,15 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { SessionError, type SessionErrorCode, type SessionErrorOptions } from '@mcp-session/core';
 
-/** What can be done about a failed request. */
-export type Trouble =
-  /** Another transaction is at work on an item. Nothing was done. */
+/** Why a failed request may be retried. */
+export type RetryKind =
+  /** Another transaction is writing an item. Nothing was written. */
   | 'conflict'
-  /** More was asked for than the capacity allows. Nothing was done. */
+  /** The request exceeded the capacity. Nothing was written. */
   | 'throttled'
-  /** The request did not reach DynamoDB. Nothing was done. */
+  /** The request did not reach DynamoDB. Nothing was written. */
   | 'unreachable'
-  /** DynamoDB failed, or its answer was lost: a write may have been done. */
+  /** DynamoDB failed, or its answer was lost. A write may have been done. */
   | 'unanswered';
 
 interface Meaning extends Omit<SessionErrorOptions, 'cause'> {
@@ -39,7 +39,7 @@ const throttled: Meaning = {
   retryable: true,
 };
 
-/** A partition has 1,000 writes a second, and a session is in one. */
+/** A partition allows 1,000 writes per second, and a session has one partition. */
 const throttledPartition: Meaning = {
   code: 'STORE_BUSY',
   text: 'was throttled at every attempt for this session, which is used more than its partition allows; try again later',
@@ -66,7 +66,8 @@ const full: Meaning = {
   scope: 'session',
 };
 
-// The names of errors are those of the service's API (docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html).
+// Names of the service's errors
+// (docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html).
 const meanings: Record<string, Meaning> = {
   AccessDeniedException: denied,
   CredentialsProviderError: noCredentials,
@@ -84,7 +85,7 @@ const meanings: Record<string, Meaning> = {
   UnrecognizedClientException: denied,
 };
 
-const troubles: Record<string, Trouble> = {
+const retryKinds: Record<string, RetryKind> = {
   InternalServerError: 'unanswered',
   LimitExceededException: 'throttled',
   ProvisionedThroughputExceeded: 'throttled',
@@ -101,53 +102,59 @@ const troubles: Record<string, Trouble> = {
   TransactionInProgressException: 'conflict',
 };
 
-/** What is the account's, or of operations on tables. All else that is throttled is mostly a partition, unless a reason says otherwise. */
+/**
+ * Limits of the account and of table operations. Other throttling is per partition unless a reason
+ * says so.
+ */
 const OF_THE_STORE = new Set(['LimitExceededException', 'RequestLimitExceeded']);
 
-const texts: Record<Exclude<Trouble, 'throttled'>, Meaning> = { conflict, unreachable: unanswered, unanswered };
+const texts: Record<Exclude<RetryKind, 'throttled'>, Meaning> = { conflict, unreachable: unanswered, unanswered };
 
-/** Codes of Node for a connection that was never made. */
+/** Node's error codes for a connection that was never made. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-/** Why a transaction was cancelled, one reason for each of its items; `undefined` where the error is something else. */
+/** Why a transaction was cancelled, a reason for each item; `undefined` for any other error. */
 export function reasonsOf(error: unknown): readonly CancellationReason[] | undefined {
   if (!(error instanceof Error) || error.name !== 'TransactionCanceledException') return undefined;
   return 'CancellationReasons' in error ? ((error.CancellationReasons ?? []) as CancellationReason[]) : [];
 }
 
-/** @returns `undefined` where trying again is of no use. */
-export function troubleOf(error: unknown): Trouble | undefined {
+/** @returns `undefined` if a retry is useless. */
+export function retryKindOf(error: unknown): RetryKind | undefined {
   if (!(error instanceof Error)) return undefined;
   const codes = (reasonsOf(error) ?? []).flatMap(({ Code = 'None' }) => (Code === 'None' ? [] : [Code]));
-  // Of several reasons the one that lasts counts.
+  // Of several reasons, the longest lasting one counts.
   if (codes.length > 0) {
-    const found = new Set(codes.map((code) => troubles[code]));
+    const found = new Set(codes.map((code) => retryKinds[code]));
     if (found.has(undefined)) return undefined;
     return found.has('throttled') ? 'throttled' : 'conflict';
   }
-  const known = troubles[error.name];
+  const known = retryKinds[error.name];
   if (known !== undefined) return known;
   if ('code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code))
     return UNSENT.has(error.code) ? 'unreachable' : 'unanswered';
   return statusOf(error) >= 500 ? 'unanswered' : undefined;
 }
 
-/** What is known besides the error. */
+/** Facts besides the error. */
 interface Circumstances {
-  /** Whether an attempt of a write may have been done. */
+  /** True if an attempt of a write may have been done. */
   readonly outcomeUnknown: boolean;
-  /** Names the tables, for operators. */
+  /** Names the tables in errors, for operators. */
   readonly store: string;
 }
 
-/** Makes a `SessionError` of what the SDK threw. */
+/** Turns an error of the SDK into a `SessionError`. */
 export function translateError(error: unknown, circumstances: Circumstances): SessionError {
   if (error instanceof SessionError) return error;
   const { code, text, ...facts } = meaningOf(error);
   return new SessionError(code, `Session store ${text}`, { ...facts, ...circumstances, cause: withoutAnswer(error) });
 }
 
-/** The same error without the answer that the SDK attaches, and with it the connection and the request, whose headers hold a session token. */
+/**
+ * A copy of the error without the SDK's response object, which leads to the request, whose headers
+ * hold a session token.
+ */
 function withoutAnswer(error: unknown): unknown {
   if (!(error instanceof Error) || !Object.hasOwn(error, '$response')) return error;
   const { $response: _answer, ...properties } = Object.getOwnPropertyDescriptors(error) as PropertyDescriptorMap;
@@ -155,18 +162,21 @@ function withoutAnswer(error: unknown): unknown {
 }
 
 function meaningOf(error: unknown): Meaning {
-  const trouble = troubleOf(error);
-  if (trouble === 'throttled') return isOfTheStore(error) ? throttled : throttledPartition;
-  if (trouble !== undefined) return texts[trouble];
+  const kind = retryKindOf(error);
+  if (kind === 'throttled') return isOfTheStore(error) ? throttled : throttledPartition;
+  if (kind !== undefined) return texts[kind];
   const reason = reasonsOf(error)?.find(({ Code = 'None' }) => meanings[Code] !== undefined)?.Code;
   const name = error instanceof Error ? error.name : '';
-  // Thrown by the SDK, with no name of its own.
+  // The SDK throws this without a name of its own.
   if (error instanceof Error && name === 'Error' && error.message === 'Region is missing') return noRegion;
-  // Not the driver's own words: they hold ARNs, accounts and values.
+  // Without the SDK's message, which can hold ARNs, accounts and values.
   return meanings[reason ?? name] ?? { code: 'STORE_FAILED', text: `failed (${reason ?? (name || 'no name')})` };
 }
 
-/** Reasons are such as `TableWriteKeyRangeThroughputExceeded` for a partition (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ThrottlingReason.html). */
+/**
+ * The reason for a partition is such as `TableWriteKeyRangeThroughputExceeded`
+ * (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ThrottlingReason.html).
+ */
 function isOfTheStore(error: unknown): boolean {
   if (!(error instanceof Error)) return true;
   const given =
@@ -176,8 +186,8 @@ function isOfTheStore(error: unknown): boolean {
   return OF_THE_STORE.has(error.name);
 }
 
-/** A call lost against others on the same session until it gave up. */
-export function lostEveryRace(maxConflicts: number, store: string): SessionError {
+/** The error of a call that conflicted too often. */
+export function tooManyConflicts(maxConflicts: number, store: string): SessionError {
   return new SessionError(
     'STORE_BUSY',
     `Session store had changes of the same session by others ${maxConflicts} times in a row; try again later`,
@@ -185,7 +195,7 @@ export function lostEveryRace(maxConflicts: number, store: string): SessionError
   );
 }
 
-/** All of a state was asked for, and others changed it during each attempt. */
+/** The error of a read of all state, which others changed during each attempt. */
 export function changesTooFast(store: string): SessionError {
   return new SessionError(
     'STORE_BUSY',

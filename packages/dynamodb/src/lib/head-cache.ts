@@ -1,8 +1,11 @@
-import { isLive, type Head } from './schema.ts';
-import { Settled } from './events/settled.ts';
+import type { CancellationReason } from '@aws-sdk/client-dynamodb';
+import type { Connection } from './connection.ts';
+import { Settled } from './head-cache/settled.ts';
+import type { Item } from './items.ts';
+import { headKey, isLive, toHead, type Head } from './schema.ts';
 
-/** What is known of a key of the state; `undefined`: it does not exist. */
-export type KnownKey = { readonly version: number; readonly bytes: number; readonly parts: number } | undefined;
+/** What is known of a state key; `undefined`: it does not exist. */
+export type KnownKey = { readonly version: number; readonly bytes: number; readonly partCount: number } | undefined;
 
 /** What this process saw last of a session. */
 export interface Known {
@@ -15,24 +18,45 @@ const MAX_SESSIONS = 10_000;
 const MAX_KEYS = 1_000;
 
 /**
- * What this process saw last of sessions, so that a write need not read first. It answers nothing: each write that goes by it names it as its condition, and one
- * that is out of date only costs another attempt.
+ * The heads that this process saw last, so that a write need not read first. The cache never
+ * answers a call: each write that relies on an entry makes it a condition, so a stale entry only
+ * costs another attempt.
  */
-export class Memory {
+export class HeadCache {
+  readonly #connection: Connection;
   readonly #sessions = new Map<string, Known>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
 
   get(id: string): Known | undefined {
     const known = this.#sessions.get(id);
     if (known === undefined) return undefined;
-    // The one that was used last is forgotten last.
+    // Reinserted, so that the least recently used entry comes first.
     this.#sessions.delete(id);
     this.#sessions.set(id, known);
     return known;
   }
 
   /**
-   * Notes a head as it was read or written. Of one session's heads that arrive in any order, the newest stays, unless a condition has just failed
-   * against the given one.
+   * @returns The entry if the session was live when it was seen last; `undefined`: it must be read.
+   */
+  findLive(id: string, now: number): Known | undefined {
+    const known = this.get(id);
+    return known !== undefined && isLive(known.head, now) ? known : undefined;
+  }
+
+  /** Reads a head from the table, live or not, and learns it. */
+  async load(id: string): Promise<Known | undefined> {
+    const item = await this.#connection.get(this.#connection.tables.sessions, headKey(id));
+    if (item === undefined) this.forget(id);
+    return item && this.learn(toHead(item));
+  }
+
+  /**
+   * Learns a head that was read or written. Heads of one session may arrive in any order and the
+   * newest stays, unless a condition has just failed against the given one (`refuted`).
    */
   learn(head: Head, { refuted = false }: { readonly refuted?: boolean } = {}): Known {
     const before = this.get(head.id);
@@ -46,6 +70,12 @@ export class Memory {
     return known;
   }
 
+  /** Learns the head against which a condition has failed. @returns Its item. */
+  learnFrom({ Item: item }: CancellationReason): Item | undefined {
+    if (item !== undefined) this.learn(toHead(item), { refuted: true });
+    return item;
+  }
+
   learnKey({ keys }: Known, key: string, known: KnownKey): void {
     keys.delete(key);
     keys.set(key, known);
@@ -54,12 +84,6 @@ export class Memory {
 
   forget(id: string): void {
     this.#sessions.delete(id);
-  }
-
-  /** @returns What is known of a session that was live when it was seen last; `undefined`: it must be read. */
-  live(id: string, now: number): Known | undefined {
-    const known = this.get(id);
-    return known !== undefined && isLive(known.head, now) ? known : undefined;
   }
 }
 

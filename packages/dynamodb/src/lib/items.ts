@@ -1,9 +1,9 @@
 import type { AttributeValue, ConditionCheck, Delete, Put, Update } from '@aws-sdk/client-dynamodb';
 
-/** An item as the SDK gives and takes it. */
+/** An item of a table, in the form of the SDK. */
 export type Item = Record<string, AttributeValue>;
 
-/** The key of an item, the same attributes in both tables. */
+/** The key of an item. Both tables have the same key attributes. */
 export interface ItemKey {
   readonly id: string;
   readonly item: string;
@@ -35,8 +35,8 @@ export function keyOf(item: Item): ItemKey {
 }
 
 /**
- * An expression that grows term by term. Every name goes through a placeholder: half of the plain words in use here are reserved
- * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html).
+ * The expressions of a write, built term by term. Every name gets a placeholder, because many plain
+ * words are reserved (docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html).
  */
 export class Change {
   readonly #names: Record<string, string> = {};
@@ -61,7 +61,7 @@ export class Change {
     return this;
   }
 
-  /** Adds to a number that exists. */
+  /** Adds to an existing number. */
   add(name: string, value: number): this {
     this.#sets.push(`${this.name(name)} = ${this.name(name)} + ${this.value(number(value))}`);
     return this;
@@ -87,7 +87,7 @@ export class Change {
     return this;
   }
 
-  /** Adds a condition that {@link name} and {@link value} were used for. */
+  /** Adds a condition that was written with {@link name} and {@link value}. */
   whenTrue(condition: string): this {
     this.#conditions.push(`(${condition})`);
     return this;
@@ -127,15 +127,15 @@ export class Change {
   }
 }
 
-/** Splits a text into parts of at most so many bytes of UTF-8, none of which cuts a character. */
+/** Splits a text into parts of at most `maxBytes` bytes of UTF-8, without cutting a character. */
 export function split(value: string, maxBytes: number): string[] {
-  // Most are so short that they need not be measured.
+  // Most texts are so short that they need not be measured.
   if (value.length * 3 <= maxBytes) return [value];
   const bytes = Buffer.from(value, 'utf8');
   const parts: string[] = [];
   for (let start = 0; start < bytes.length || parts.length === 0;) {
     let end = Math.min(start + maxBytes, bytes.length);
-    // Bytes that continue a character begin with the bits 10.
+    // A byte that continues a character begins with the bits 10.
     while (end < bytes.length && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
     parts.push(bytes.toString('utf8', start, end));
     start = end;

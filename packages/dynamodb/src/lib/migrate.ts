@@ -4,17 +4,17 @@ import type { Connection } from './connection.ts';
 import { readNumber } from './items.ts';
 import { KIND_INDEX, PRINCIPAL_INDEX, SCHEMA_KEY, STREAM_INDEX } from './schema.ts';
 import type { CreateOptions, TableNames } from './options.ts';
-import type { Sdk } from './client.ts';
+import type { Sdk } from './client/sdk.ts';
 
-/** The layout of this version. Tables without the item of it have this one. */
+/** The layout of this version. Tables without a schema item have this one. */
 const SCHEMA_VERSION = 1;
-/** How long the creation of a table is waited for, in seconds. It takes some ten. */
+/** How long to wait until a table is created, in seconds. It takes about ten. */
 const MAX_WAIT_S = 120;
 
 /**
- * Sees in one read that both tables are there, and creates them where that is allowed.
+ * Checks in one read that both tables exist, and creates missing ones if that is allowed.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`, `STORE_UNAVAILABLE` where a table is missing.
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_UNAVAILABLE` if a table is missing.
  */
 export async function migrate(connection: Connection, create: CreateOptions | undefined): Promise<void> {
   try {
@@ -29,7 +29,7 @@ export async function migrate(connection: Connection, create: CreateOptions | un
 }
 
 async function check(connection: Connection): Promise<void> {
-  // The item is in the first table only; a batch fails where a table is missing.
+  // Only the first table has the item, but the batch fails if any table is missing.
   const [item] = await connection.batchGet({ sessions: [SCHEMA_KEY], events: [SCHEMA_KEY] });
   const version = item === undefined ? SCHEMA_VERSION : readNumber(item, 'version');
   if (version !== SCHEMA_VERSION)
@@ -40,7 +40,7 @@ async function check(connection: Connection): Promise<void> {
     );
 }
 
-/** Safe from several processes at once: one creates, all wait. */
+/** Several processes may run this at once: one creates, all wait. */
 async function createTables(connection: Connection, options: CreateOptions): Promise<void> {
   const { tables } = connection;
   const sdk = await connection.sdk();
@@ -70,13 +70,16 @@ async function enableTimeToLive({ client, commands }: Sdk, TableName: string | u
   const { TimeToLiveDescription } = await client.send(new commands.DescribeTimeToLiveCommand({ TableName }));
   if (TimeToLiveDescription?.TimeToLiveStatus !== 'DISABLED') return;
   const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true };
-  // Refused where another process does the same.
+  // DynamoDB refuses this while another process does the same.
   await client
     .send(new commands.UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
     .catch(unless('ValidationException'));
 }
 
-/** What both tables are made of, without billing and encryption. The documents in `infrastructure` say the same, and a test compares them. */
+/**
+ * The definition of a table, without billing and encryption. A test compares it with the documents
+ * in `infrastructure`.
+ */
 export type TableDefinition = Pick<
   CreateTableCommandInput,
   'TableName' | 'KeySchema' | 'AttributeDefinitions' | 'GlobalSecondaryIndexes' | 'LocalSecondaryIndexes'

@@ -1,9 +1,17 @@
 import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
-import { checkOptions, flag, kindOf, positive, text, type OptionNames } from '@mcp-session/core/backend';
+import {
+  checkOptions,
+  flag,
+  kindOf,
+  positive,
+  sessionStoreOptions,
+  text,
+  type OptionNames,
+} from '@mcp-session/core/backend';
 
 /**
- * What is used of a client of the AWS SDK. It is described here by its shape, so that these types need none of the SDK's; pass what `new DynamoDBClient(…)`
- * returned.
+ * The part of an AWS SDK client that this package uses: pass what `new DynamoDBClient(…)` returned.
+ * Described by its shape, so that these types do not need those of the SDK.
  */
 export interface DynamoDbClient {
   readonly config: object;
@@ -11,10 +19,10 @@ export interface DynamoDbClient {
   destroy(): void;
 }
 
-/** Which tables a DynamoDB backend uses, how it reaches them, and what it may create. */
+/** Which tables a DynamoDB backend uses, how it reaches them, and whether it may create them. */
 export interface DynamoDbBackendOptions {
   /**
-   * Table of sessions, their state and what is due for a sweep.
+   * Table of sessions, their state and the due items of sweeps.
    *
    * Default: `mcp-sessions`.
    */
@@ -25,54 +33,58 @@ export interface DynamoDbBackendOptions {
    * Default: `mcp-session-events`.
    */
   readonly eventsTable?: string;
-  /** AWS region. Default: what the SDK finds, in `AWS_REGION` or in the profile. */
+  /** AWS region. Default: the SDK reads `AWS_REGION` or the profile. */
   readonly region?: string;
   /** Address of the service, for DynamoDB Local or a VPC endpoint. Default: that of the region. */
   readonly endpoint?: string;
   /**
-   * A `DynamoDBClient` of your own in place of `region` and `endpoint`: its credentials, timeouts and retries are yours. It is left open by `close()`. Its
-   * retries come on top of `maxAttempts`; `maxAttempts: 1` on the client keeps them from multiplying.
+   * A `DynamoDBClient` of your own instead of `region` and `endpoint`. `close()` leaves it open.
+   * Credentials, timeouts and retries stay as you set them. Its retries multiply with
+   * `maxAttempts`; set `maxAttempts: 1` on the client to avoid that.
    */
   readonly client?: DynamoDbClient;
   /**
-   * Whether tables that do not exist are created, with time to live enabled. It needs more permissions, and takes some seconds when it happens; nothing
-   * where the tables are there. Several processes may do so at once.
+   * Whether missing tables are created, with time to live enabled. It needs more permissions and
+   * takes some seconds; it costs nothing if the tables exist. Several processes may do so at once.
    *
    * Default: `false`: a missing table is an error.
    */
   readonly autoCreateTables?: boolean;
   /**
-   * How a table that is created here is paid for: `on-demand`, or so many units of `read` and `write` capacity for it and for each of its indexes.
+   * The billing of tables that are created: `on-demand`, or provisioned units of `read` and `write`
+   * capacity for each table and each of its indexes.
    *
    * Default: `on-demand`.
    */
   readonly billing?: 'on-demand' | { readonly read: number; readonly write: number };
-  /** Whether point-in-time recovery is turned on for a table that is created here. Default: `false`. */
+  /** Whether point-in-time recovery is enabled for tables that are created. Default: `false`. */
   readonly pointInTimeRecovery?: boolean;
-  /** Whether a table that is created here is protected from being deleted. Default: `false`. */
+  /** Whether tables that are created are protected from deletion. Default: `false`. */
   readonly deletionProtection?: boolean;
   /**
-   * Key that encrypts a table that is created here: `aws-owned`, `aws-managed`, or the id, ARN or alias of a KMS key of yours.
+   * The encryption key of tables that are created: `aws-owned`, `aws-managed`, or the id, ARN or
+   * alias of a KMS key of yours.
    *
    * Default: `aws-owned`, which costs nothing.
    */
   readonly encryption?: string;
   /**
-   * How often a request is tried that was throttled, or to which DynamoDB failed to answer, with random waits between that grow to a second. After that the call
-   * fails with `STORE_BUSY` or `STORE_UNAVAILABLE`.
+   * Attempts at a request that is throttled or not answered, with random pauses that grow to a
+   * second. Then the call fails with `STORE_BUSY` or `STORE_UNAVAILABLE`.
    *
-   * Default: `8`, some three seconds.
+   * Default: `8`, about three seconds.
    */
   readonly maxAttempts?: number;
   /**
-   * How often a call begins again when another process was faster on the same session. Each time somebody else got ahead. After that it fails with
-   * `STORE_BUSY`.
+   * Attempts at a call that loses against other processes on the same session. Then it fails with
+   * `STORE_BUSY`. Each lost attempt means that another process has succeeded.
    *
    * Default: `100`.
    */
   readonly maxConflicts?: number;
   /**
-   * How long one request may take, in milliseconds, before it is tried again. Not with `client`, which has its own.
+   * How long one request may take, in milliseconds, before it is retried. Not with `client`, which
+   * has a timeout of its own.
    *
    * Default: 5 seconds (`5_000`).
    */
@@ -110,7 +122,7 @@ export interface CreateOptions {
   readonly encryption: string;
 }
 
-/** Names of {@link DynamoDbBackendOptions}, with what else they are called. */
+/** Names of {@link DynamoDbBackendOptions}, each with names that are mistaken for it. */
 export const backendOptions: OptionNames<DynamoDbBackendOptions> = {
   sessionsTable: ['table', 'tableName', 'table_name', 'sessionTable'],
   eventsTable: ['eventTable', 'events_table_name'],
@@ -127,8 +139,15 @@ export const backendOptions: OptionNames<DynamoDbBackendOptions> = {
   requestTimeoutMs: ['timeout', 'timeoutMs', 'requestTimeout'],
 };
 
-/** @throws TypeError or RangeError that names the option. */
-export function resolveOptions(options: DynamoDbBackendOptions): ResolvedOptions {
+/** Names of {@link DynamoDbStoreOptions}. */
+export const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOptions };
+
+/**
+ * @param names The options that are accepted.
+ * @throws TypeError or RangeError that names the option.
+ */
+export function resolveOptions(options: DynamoDbBackendOptions, names: OptionNames): ResolvedOptions {
+  checkOptions(options, names);
   const tables = {
     sessions: tableName('sessionsTable', options.sessionsTable, 'mcp-sessions'),
     events: tableName('eventsTable', options.eventsTable, 'mcp-session-events'),
@@ -187,13 +206,13 @@ function tableName(name: string, value: unknown, fallback: string): string {
 
 function regionName(name: string, value: unknown): string | undefined {
   const given = text(name, value);
-  // The SDK would show it in its own words.
+  // An error of the SDK would quote it.
   if (given !== undefined && !/^[A-Za-z0-9-]+$/.test(given))
     throw new RangeError(`Option ${name} is no region such as eu-central-1`);
   return given;
 }
 
-/** The value is in no message: it can hold a password. */
+/** No message quotes the value, which can hold a password. */
 function address(name: string, value: unknown): string | undefined {
   const given = text(name, value);
   if (given === undefined) return undefined;

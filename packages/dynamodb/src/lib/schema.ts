@@ -3,74 +3,81 @@ import { number, readNumber, readText, text, type Item, type ItemKey } from './i
 /*
  * The design of the tables. Both have the keys `id` (HASH) and `item` (RANGE), text each.
  *
- * Sessions table (`mcp-sessions`)
+ * SessionRecords table (`mcp-sessions`)
  *
- *   id            item               what it is
- *   <session>     facts              the profile, apart from the head so that an append does not pay for it
- *   <session>     head               the session's record: counters, times, generation. Small, for every write of the session changes it
- *   <session>     key#<part>#<key>   a key of the state; a value beyond one item is split over parts 00, 01, …
- *   <session>     token#<token>      the outcome of an append
- *   due <shard>   <time> <session>   "look at this session then": what sweeps go by
+ * id item what it is <session> facts the profile, apart from the head, so that an append does not
+ * pay for it <session> head the session's record: counters, times, generation. Small, because every
+ * write changes it <session> key#<part>#<key> a state key; a large value is split into parts 00,
+ * 01, … <session> token#<token> the outcome of an append due <shard> <time> <session> "look at this
+ * session at this time", for sweeps
  *
- *   Index by-kind (listKind, id) and index by-principal (listOwner, id): the heads of sessions that were not ended, keys only.
+ * Index by-kind (listKind, id) and index by-principal (listOwner, id): the heads of sessions that
+ * were not ended, keys only.
  *
  * Events table (`mcp-session-events`)
  *
- *   <session>     <number>           an event; <number>.01, … where it is split. Numbers have 16 digits, so that their order is that of the texts
- *   <session>     trim <stream>      the greatest number that was trimmed of a stream
+ * <session> <number> an event, in 16 digits, so that numbers sort as text; <number>.01, … are the
+ * further parts of a large event <session> trim <stream> the greatest trimmed number of a stream
  *
- *   Local index by-stream (id, streamSeq): events as `<stream>\0<number>`, trims as ` trim\0<number>`.
+ * Local index by-stream (id, streamSeq): events as `<stream>\0<number>`, trims as
+ * ` trim\0<number>`.
  *
- * Access patterns, with the requests that they take
+ * Access patterns and their requests
  *
- *   create        1 transaction: head, profile, due
- *   read          1 query up to the head: profile and head. Of a session that this process has not seen: the head, then the profile if it is theirs who ask
- *   touch         1 update of the head
- *   append        1 transaction on the condition that the head's last number is the one this process remembers: head, token, events
- *   read events   1 query for each MB, then 1 batch: head, trim of the stream, event at the cursor. The log is read as far as it has no hole; a stream by the local
- *                 index up to what is settled, and then in the log, by 1 more query
- *   trim          2 transactions for each hundred events: what is trimmed is noted, then removed
- *   state, a key  1 batch of two: head and key. Several keys: 1 transaction of reads. All keys: 1 query from `head` on, for each MB, up to
- *                 four times over beside writers
- *   commit        1 transaction on the condition that the head's state version is the one this process remembers: head and keys
- *   clear         1 update of the head: keys of an older epoch are not there
- *   heads         1 batch for each 100 sessions
- *   list          1 query of an index, then 1 batch for each 50 sessions
+ * create 1 transaction: head, profile, due item read 1 query up to the head: profile and head. For
+ * a session that is not in the cache: the head, then the profile if the session is the asker's
+ * touch 1 update of the head append 1 transaction, on condition of the cached last number: head,
+ * token, events read events 1 query per MB, then 1 batch: head, trim of the stream, event at the
+ * cursor. The log is read up to its first hole; a stream by the local index up to the settled
+ * events, and then from the log, with 1 more query trim 2 transactions per hundred events: the
+ * first notes the trim, the second removes read state one key: 1 batch of head and key. Several
+ * keys: 1 transaction of reads. All keys: 1 query per MB, up to four times beside writers commit 1
+ * transaction, on condition of the cached state version: head and keys clear 1 update of the head:
+ * keys of an older epoch do not exist heads 1 batch per 100 sessions list 1 query of an index, then
+ * 1 batch per 50 sessions
  *
- * A local index, rather than a filter or a global one: reading one stream costs what that stream weighs, however busy the others are, and can be strongly
- * consistent. Its price is one more write for each event, and at most 10 GB of events in one session.
+ * A local index instead of a filter or a global index: reading a stream costs what that stream
+ * weighs, however busy the others are, and can be strongly consistent. It costs one more write per
+ * event, and limits a session to 10 GB of events.
  *
- * Due items, rather than an index on the time of expiry: each activity moves that time, and an index would be written again with each. A due item stays
- * where it is; the sweep that comes to it moves it on if the session has been renewed. Items can be read consistently, a global index cannot.
+ * Due items instead of an index on the time of expiry: each activity changes that time, and would
+ * write the index again. A due item stays where it is, and a sweep moves it if the session was
+ * renewed. Items can be read consistently, a global index cannot.
  */
 
-/** Parts of the due items: each takes 1,000 writes a second. */
+/** Number of partitions of the due items. Each takes 1,000 writes a second. */
 export const DUE_SHARDS = 4;
-/** Bytes of one part of an event. An item and its copies in local indexes may have 400 KB together, with the names of their attributes. */
+/**
+ * Most bytes of one part of an event. An item and its copies in local indexes may have 400 KB
+ * together, including the names of their attributes.
+ */
 export const EVENT_PART_BYTES = 190_000;
-/** Bytes of one part of a value. */
+/** Most bytes of one part of a value. */
 export const VALUE_PART_BYTES = 380_000;
-/** Items of one transaction. */
+/** Most items of one transaction. */
 export const MAX_TRANSACTION_ITEMS = 100;
 
 export const HEAD = 'head';
-/** In the order of the items it comes right before the head, with nothing between: one query reads both for the price of their sum. */
+/** Sorts right before the head, so that one query reads both for the price of their sum. */
 export const PROFILE = 'facts';
 export const STREAM_INDEX = 'by-stream';
 export const KIND_INDEX = 'by-kind';
 export const PRINCIPAL_INDEX = 'by-principal';
-/** Written by a version of this package that changes the tables. No session has such an id: it holds a space. */
+/** Written by a version of this package that changes the tables. No session id contains a space. */
 export const SCHEMA_KEY: ItemKey = { id: 'mcp-session schema', item: 'schema' };
 
-/** Seconds that an event, a key or a token outlives its session's expiry by, as it was when they were written, before DynamoDB may remove it. */
+/**
+ * Seconds from a session's expiry, as of the write of an event, key or token, until DynamoDB may
+ * remove that item.
+ */
 export const DATA_GRACE_S: number = 30 * 86_400;
-/** The same of the head, which goes last: it says that the id is taken, and which number comes next. */
+/** The same for the head, which goes last: it keeps the id taken and has the next number. */
 const HEAD_GRACE_S = 60 * 86_400;
 
 /** A session's record. */
 export interface Head {
   readonly id: string;
-  /** Random, new with each creation: tells a session from an earlier one of the same id. */
+  /** Random, new for each session: distinguishes it from an earlier session with the same id. */
   readonly gen: string;
   readonly kind: string;
   readonly principal: string | null;
@@ -80,7 +87,10 @@ export interface Head {
   readonly endedAt: number | undefined;
   readonly purgeAt: number;
   readonly lastSeq: number;
-  /** All events up to this number are visible to every read, see `Settled`: what a process goes by that has read nothing yet. */
+  /**
+   * Every read can see all events up to this number, see `Settled`. For processes that have read
+   * nothing yet.
+   */
   readonly settledSeq: number;
   readonly trimmedSeq: number;
   readonly forgottenSeq: number;
@@ -88,14 +98,17 @@ export interface Head {
   readonly stateVersion: number;
   readonly stateKeys: number;
   readonly stateBytes: number;
-  /** Sum of the `fingerprint`s of all keys: a state that was read in parts is of one moment if its sum is this one. */
+  /**
+   * Sum of the `fingerprint`s of all keys. A state that was read in parts is one snapshot if it has
+   * this sum.
+   */
   readonly stateSum: number;
-  /** Keys of the state that carry an older one were cleared. */
+  /** Incremented by each clear. State keys of an older epoch do not exist. */
   readonly epoch: number;
-  /** Time to live that every item of the session has at the least, in Unix seconds. */
+  /** Every item of the session has at least this time to live, in Unix seconds. */
   readonly dataTtl: number;
-  /** Whether there are items left that nothing reads any more. */
-  readonly litter: boolean;
+  /** True if items are left that nothing reads any more. */
+  readonly hasGarbage: boolean;
 }
 
 export function toHead(item: Item): Head {
@@ -120,11 +133,11 @@ export function toHead(item: Item): Head {
     stateSum: readNumber(item, 'stateSum') ?? 0,
     epoch: readNumber(item, 'epoch') ?? 0,
     dataTtl: readNumber(item, 'dataTtl') ?? 0,
-    litter: item['litter']?.BOOL ?? false,
+    hasGarbage: item['litter']?.BOOL ?? false,
   };
 }
 
-/** The item of a session that was never used. */
+/** The head of a new session. */
 export function newHead(head: Pick<Head, 'id' | 'gen' | 'kind' | 'principal' | 'expiresAt'>, now: number): Item {
   const { id, gen, kind, principal, expiresAt } = head;
   const counters = [
@@ -154,11 +167,12 @@ export function newHead(head: Pick<Head, 'id' | 'gen' | 'kind' | 'principal' | '
   };
 }
 
+/** True if the session is live. */
 export function isLive(head: Head, now: number): boolean {
   return head.endedAt === undefined && head.expiresAt > now;
 }
 
-/** Partition of the index by principal. A kind holds no space. */
+/** The partition of the index by principal. A kind contains no space. */
 export function ownerOf(kind: string, principal: string | null): string {
   return principal === null ? `${kind} ` : `${kind} =${principal}`;
 }
@@ -175,7 +189,7 @@ export function stateKey(id: string, key: string, part: number = 0): ItemKey {
   return { id, item: `key#${twoDigits(part)}#${key}` };
 }
 
-/** The key and the part of an item of the state. */
+/** Splits the item name of a state key into key and part. */
 export function parseStateKey({ item }: ItemKey): { readonly key: string; readonly part: number } {
   return { key: item.slice('key#00#'.length), part: Number(item.slice('key#'.length, 'key#00'.length)) };
 }
@@ -187,6 +201,12 @@ export function tokenKey(id: string, token: string): ItemKey {
 export function dueKey(id: string, at: number): ItemKey {
   const sum = Buffer.from(id).reduce((total, byte) => (total * 31 + byte) % 65_536, 0);
   return { id: duePartition(sum % DUE_SHARDS), item: `${digits(at)} ${id}` };
+}
+
+/** The item that leads a sweep to a session at a time. */
+export function dueItem(id: string, at: number): Item {
+  const key = dueKey(id, at);
+  return { id: text(key.id), item: text(key.item), ttl: number(headTtl(at)) };
 }
 
 export function duePartition(shard: number): string {
@@ -201,7 +221,7 @@ export function eventKey(id: string, seq: number, part: number = 0): ItemKey {
   return { id, item: seqItem(seq, part) };
 }
 
-/** Place of an event in its stream. */
+/** The place of an event in its stream. */
 export function streamSeq(streamId: string, seq: number, part: number = 0): string {
   return `${streamId}\0${seqItem(seq, part)}`;
 }
@@ -220,14 +240,14 @@ export function trimKey(id: string, streamId: string): ItemKey {
   return { id, item: `trim ${streamId}` };
 }
 
-/** Stream of the trims in the local index. No stream id holds a space. */
+/** The stream of the trims in the local index. No stream id contains a space. */
 export const TRIMS = ' trim';
 
 export function digits(value: number): string {
   return String(value).padStart(DIGITS, '0');
 }
 
-/** In Unix seconds. Never before the session's expiry, which is given in milliseconds. */
+/** In Unix seconds. @param expiresAt In Unix milliseconds. */
 export function dataTtl(expiresAt: number): number {
   return Math.ceil(expiresAt / 1_000) + DATA_GRACE_S;
 }

@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts';
 import { Change, keyOf, number, text, type Item, type ItemKey } from './items.ts';
 import {
   digits,
+  dueItem,
   dueKey,
   duePartition,
   DUE_SHARDS,
@@ -16,43 +17,42 @@ import {
   type Head,
 } from './schema.ts';
 import { deletion, inSteps, weightOf, type Row } from './sweep/removal.ts';
-import { dueItem } from './sessions/record.ts';
-import type { Upkeep } from './ttl-maintenance.ts';
+import type { TtlMaintenance } from './ttl-maintenance.ts';
 
-/** Due items that are looked at together: with the heads of their sessions they fit in one request. */
+/** Due items that are read in one request, with the heads of their sessions. */
 const LOOK = 8;
 
-/** Sessions that are swept at the same time: each takes a few requests, one after the other. */
+/** Sessions that are swept at the same time. Each takes a few requests, one after another. */
 const AT_ONCE = 8;
 
-/** What came of one due item. */
+/** The outcome of one due item. */
 interface Visit {
   readonly id: string;
-  /** Rows that were looked at or removed. */
+  /** Rows that were read or removed. */
   readonly count: number;
-  /** Whether nothing of it is left to do. */
+  /** True if nothing is left to do for the session now. */
   readonly whole: boolean;
-  /** Whether the session's record is gone, by this sweep. */
+  /** True if this sweep has removed the session's record. */
   readonly gone: boolean;
-  /** Whether another sweep has dealt with it meanwhile. */
+  /** True if another sweep has handled the due item meanwhile. */
   readonly overtaken: boolean;
 }
 
-/** Removes what is past its time. */
-export class Sweep {
+/** Removes expired sessions, ended sessions and tombstones that are due. */
+export class Sweeper {
   readonly #connection: Connection;
-  readonly #upkeep: Upkeep;
+  readonly #maintenance: TtlMaintenance;
 
-  constructor(connection: Connection, upkeep: Upkeep) {
+  constructor(connection: Connection, maintenance: TtlMaintenance) {
     this.#connection = connection;
-    this.#upkeep = upkeep;
+    this.#maintenance = maintenance;
   }
 
-  // Sweeps of several nodes go over the same items and know nothing of each other. Each begins at a
-  // random place, and looks right before it begins with some of the items which of them are still
-  // there. One that meets another goes on at another random place, or they would go side by side
-  // from there on, twice over the same items.
-  async step(limit: number, now: number): Promise<SweepResult> {
+  // Sweeps of several nodes work on the same due items without knowing about each other. Each
+  // starts at a random place, and checks which due items still exist right before it works on them.
+  // A sweep that meets another continues at another random place. Otherwise both would go on side
+  // by side and do everything twice.
+  async sweep(limit: number, now: number): Promise<SweepResult> {
     const ids: string[] = [];
     const { due, more } = await this.#due(limit, now);
     const parts = Array.from({ length: Math.ceil(due.length / LOOK) }, (_, n) => due.slice(n * LOOK, (n + 1) * LOOK));
@@ -62,17 +62,17 @@ export class Sweep {
     while (parts.length > 0) {
       if (left <= 0) return { ids, done: false };
       const part = parts.splice(at % parts.length, 1).flat();
-      const { hints, heads } = await this.#look(part);
-      let met = hints.length < part.length;
-      for (let next = 0; next < hints.length;) {
+      const { present, heads } = await this.#look(part);
+      let met = present.length < part.length;
+      for (let next = 0; next < present.length;) {
         if (left <= 0) return { ids, done: false };
-        const some = hints.slice(next, next + Math.min(AT_ONCE, left));
+        const some = present.slice(next, next + Math.min(AT_ONCE, left));
         next += some.length;
-        // What is left is shared among them, so that they do not remove more together than one alone.
+        // They share the remaining limit.
         const share = Math.floor(left / some.length);
-        const visits = await Promise.allSettled(some.map((hint) => this.#visit(hint, heads, share, now)));
+        const visits = await Promise.allSettled(some.map((due) => this.#visit(due, heads, share, now)));
         for (const visit of visits) {
-          // Only when all have ended: none goes on behind the back of a call that has failed.
+          // Thrown only after all have ended, so that none continues after the call has failed.
           if (visit.status === 'rejected') throw visit.reason;
           const { id, count, whole, gone, overtaken } = visit.value;
           left -= count;
@@ -86,20 +86,20 @@ export class Sweep {
     return { ids, done };
   }
 
-  async #visit(hint: ItemKey, heads: ReadonlyMap<string, Head>, limit: number, now: number): Promise<Visit> {
-    const { id } = parseDueKey(hint);
+  async #visit(due: ItemKey, heads: ReadonlyMap<string, Head>, limit: number, now: number): Promise<Visit> {
+    const { id } = parseDueKey(due);
     const head = heads.get(id);
-    if (head !== undefined && !isLive(head, now)) return { id, ...(await this.#remove(head, hint, limit, now)) };
+    if (head !== undefined && !isLive(head, now)) return { id, ...(await this.#remove(head, due, limit, now)) };
     if (head === undefined) {
-      await this.#dropHint(hint, id);
+      await this.#dropDue(due, id);
       return { id, count: 1, whole: true, gone: false, overtaken: true };
     }
-    const { count, whole } = await this.#upkeep.visit(head, limit, now);
-    if (whole) await this.#move(hint, head.id, head.expiresAt);
+    const { count, whole } = await this.#maintenance.visit(head, limit, now);
+    if (whole) await this.#move(due, head.id, head.expiresAt);
     return { id, count: count + 1, whole, gone: false, overtaken: false };
   }
 
-  /** Due items whose time has come, from a random one on. Without them, it is one request for each shard. */
+  /** Reads the due items, from a random one on. Costs one request per shard if there are none. */
   async #due(limit: number, now: number): Promise<{ readonly due: readonly ItemKey[]; readonly more: boolean }> {
     const pages = await Promise.all(
       Array.from({ length: DUE_SHARDS }, (_, shard) =>
@@ -118,21 +118,24 @@ export class Sweep {
     return { due: fromThere.slice(0, limit), more: due.length > limit || pages.some(({ next }) => next !== undefined) };
   }
 
-  /** Those of the items that no other sweep has dealt with meanwhile, and the heads of their sessions. */
+  /** Reads which of the due items still exist, and the heads of their sessions. */
   async #look(due: readonly ItemKey[]) {
     const ids = new Set(due.map((key) => parseDueKey(key).id));
     const items = await this.#connection.batchGet({ sessions: [...due, ...[...ids].map(headKey)] });
     const heads = items.filter((item) => keyOf(item).item === HEAD);
     const left = new Set(items.map((item) => keyOf(item).item));
     return {
-      hints: due.filter(({ item }) => left.has(item)),
+      present: due.filter(({ item }) => left.has(item)),
       heads: new Map(heads.map((item) => [keyOf(item).id, toHead(item)])),
     };
   }
 
-  /** Removes up to `limit` rows of a session that is over, and its head when none is left and its time has come. */
-  async #remove(head: Head, hint: ItemKey, limit: number, now: number) {
-    if (head.endedAt === undefined && !(await this.#markOver(head, now)))
+  /**
+   * Removes up to `limit` rows of an expired or ended session, and its head when no row is left and
+   * its tombstone is due.
+   */
+  async #remove(head: Head, due: ItemKey, limit: number, now: number) {
+    if (head.endedAt === undefined && !(await this.#end(head, now)))
       return { count: 1, whole: false, gone: false, overtaken: true };
     const rows = await this.#rows(head, limit);
     let steps = inSteps(rows.found);
@@ -148,19 +151,19 @@ export class Sweep {
     if (last === undefined) return { count, whole: false, gone: false, overtaken: false };
     const gone = head.purgeAt <= now;
     const final = gone
-      ? [{ Delete: guard.delete(this.#connection.tables.sessions, headKey(head.id)) }, this.#deletion(hint)]
+      ? [{ Delete: guard.delete(this.#connection.tables.sessions, headKey(head.id)) }, this.#deletion(due)]
       : [
           { ConditionCheck: guard.check(this.#connection.tables.sessions, headKey(head.id)) },
-          ...this.#moving(hint, head.id, head.purgeAt),
+          ...this.#moving(due, head.id, head.purgeAt),
         ];
     const reasons = await this.#connection.transactWrite([...final, ...last.map(deletion)]);
     const overtaken = reasons !== undefined;
-    if (overtaken) await this.#dropHint(hint, head.id);
+    if (overtaken) await this.#dropDue(due, head.id);
     return { count, whole: true, gone: gone && !overtaken, overtaken };
   }
 
-  /** From here on it is over for nodes, too, whose clocks are behind: they must not find a session with half of its data. */
-  async #markOver({ id, gen, expiresAt }: Head, now: number): Promise<boolean> {
+  /** Ends an expired session, so that nodes with a slow clock do not find half of its data. */
+  async #end({ id, gen, expiresAt }: Head, now: number): Promise<boolean> {
     const change = new Change()
       .when('gen', '=', text(gen))
       .whenAbsent('endedAt')
@@ -174,10 +177,12 @@ export class Sweep {
   }
 
   /**
-   * Rows of a session besides its head, at most so many. Events first: they are the greater part of what is stored, and the secret part.
+   * Finds at most `limit` rows of a session besides its head. Events come first: they are the
+   * largest and the most secret part.
    *
-   * A query beside another sweep's transaction is said to have come back empty although there was something, and nothing may be left when the head goes. So the head
-   * itself, which is among the rows, and the event that is removed last show whether an answer was one.
+   * Beside another sweep's transaction, a query can wrongly find nothing, and no row may be left
+   * when the head goes. So an empty answer counts only if the query has found the head, which is
+   * among the rows, or if the event that is removed last does not exist.
    */
   async #rows(head: Head, limit: number): Promise<{ readonly found: readonly Row[]; readonly more: boolean }> {
     const { sessions, events } = this.#connection.tables;
@@ -193,7 +198,7 @@ export class Sweep {
           ExpressionAttributeNames: { '#item': 'item', '#bytes': 'bytes' },
           ExpressionAttributeValues: { ':id': text(head.id) },
           ScanIndexForward: table === sessions,
-          // One more, for the head is among them.
+          // One more, because the head is among them.
           Limit: limit - found.length + 1,
           ...(start !== undefined && { ExclusiveStartKey: start }),
         });
@@ -209,28 +214,28 @@ export class Sweep {
     return { found, more: false };
   }
 
-  /** Whether the event is there that goes last. */
+  /** True if the event that is removed last still exists. */
   async #hasEvents({ id, lastSeq, trimmedSeq }: Head): Promise<boolean> {
     if (lastSeq === trimmedSeq) return false;
     return (await this.#connection.get(this.#connection.tables.events, eventKey(id, trimmedSeq + 1))) !== undefined;
   }
 
-  /** Another sweep has removed the session, but this due item of it was left. */
-  async #dropHint(hint: ItemKey, id: string): Promise<void> {
+  /** Removes a due item whose session another sweep has removed. */
+  async #dropDue(due: ItemKey, id: string): Promise<void> {
     const { sessions } = this.#connection.tables;
     await this.#connection.transactWrite([
       { ConditionCheck: new Change().whenAbsent('id').check(sessions, headKey(id)) },
-      this.#deletion(hint),
+      this.#deletion(due),
     ]);
   }
 
-  async #move(hint: ItemKey, id: string, at: number): Promise<void> {
-    await this.#connection.transactWrite(this.#moving(hint, id, at));
+  async #move(due: ItemKey, id: string, at: number): Promise<void> {
+    await this.#connection.transactWrite(this.#moving(due, id, at));
   }
 
-  #moving(hint: ItemKey, id: string, at: number): TransactWriteItem[] {
-    const due = { Put: new Change().put(this.#connection.tables.sessions, dueItem(id, at)) };
-    return dueKey(id, at).item === hint.item ? [due] : [due, this.#deletion(hint)];
+  #moving(due: ItemKey, id: string, at: number): TransactWriteItem[] {
+    const put = { Put: new Change().put(this.#connection.tables.sessions, dueItem(id, at)) };
+    return dueKey(id, at).item === due.item ? [put] : [put, this.#deletion(due)];
   }
 
   #deletion(key: ItemKey): TransactWriteItem {

@@ -2,60 +2,69 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { rest, type Background } from './background.ts';
 import type { Connection } from './connection.ts';
 import { Change, keyOf, number, text, type Item, type ItemKey } from './items.ts';
-import { DATA_GRACE_S, dataTtl, HEAD, headKey, isLive, MAX_TRANSACTION_ITEMS, type Head } from './schema.ts';
-import { clean } from './state/garbage.ts';
-import type { Memory } from './head-cache.ts';
-import { dueItem, failed } from './sessions/record.ts';
+import { DATA_GRACE_S, dataTtl, dueItem, HEAD, headKey, isLive, MAX_TRANSACTION_ITEMS, type Head } from './schema.ts';
+import { removeGarbage } from './state/garbage.ts';
+import type { HeadCache } from './head-cache.ts';
+import { conditionFailed } from './sessions/renewal.ts';
 import { settle } from './events/settle.ts';
 
-/** How long an item that is written again is followed by nothing, in milliseconds: it costs two units and two of its index, and a partition has 1,000 a second. */
+/**
+ * Pause after each rewritten item, in milliseconds: it costs two units and two for its index, and a
+ * partition has 1,000 per second.
+ */
 const REST_MS = 8;
-/** How many of a session's newest events a process that has not read them has to look at, before that is mended. */
+/** Most unsettled events of a session before they are settled in the background. */
 const MAX_UNSETTLED = 100;
 
 /**
- * Keeps what a live session holds in order: puts off the time to live of items that were written long ago, and removes what a clear left behind.
+ * Maintains live sessions: extends the time to live of old items, settles events, and removes
+ * garbage.
  *
- * The time to live of an item is a month after its session's expiry as it was when the item was written. A session that goes on for weeks would lose its oldest
- * items to it while it lives. So once half a month is used up, all its items get a new one. It can be cut off anywhere: what has its new time is not found again.
+ * The time to live of an item is a month after its session's expiry, as of the write. A session
+ * that lives for weeks would lose its oldest items. So when half a month is used up, all its items
+ * get a new time to live. This can stop anywhere, because items with the new time are not found
+ * again.
  */
-export class Upkeep {
+export class TtlMaintenance {
   readonly #connection: Connection;
-  readonly #memory: Memory;
+  readonly #cache: HeadCache;
   readonly #background: Background;
 
-  constructor(connection: Connection, memory: Memory, background: Background) {
+  constructor(connection: Connection, cache: HeadCache, background: Background) {
     this.#connection = connection;
-    this.#memory = memory;
+    this.#cache = cache;
     this.#background = background;
   }
 
-  /** To be called after writes: without a sweep nobody else would do it. It costs nothing while nothing is due, and no write waits for it. */
+  /**
+   * Starts due maintenance in the background. Call it after each write, because there may be no
+   * sweeps. It costs nothing while nothing is due, and no write waits for it.
+   */
   afterWrite(sessionId: string, now: number): void {
-    const known = this.#memory.live(sessionId, now);
+    const known = this.#cache.findLive(sessionId, now);
     if (known === undefined) return;
     const { head, settled } = known;
-    if (isTtlDue(head))
+    if (ttlIsDue(head))
       this.#background.add(`ttl ${sessionId}`, async (signal) => {
-        await this.#putOffTtl(head, Infinity, (items) => rest(items * REST_MS, signal), signal);
+        await this.#extendTtl(head, Infinity, (items) => rest(items * REST_MS, signal), signal);
       });
     if (head.lastSeq - Math.min(settled.through, head.settledSeq) > MAX_UNSETTLED)
-      this.#background.add(`settle ${sessionId}`, () => settle(this.#connection, this.#memory, known));
+      this.#background.add(`settle ${sessionId}`, () => settle(this.#connection, this.#cache, known));
   }
 
   /**
-   * To be called by a sweep that comes to a live session.
+   * Maintains a session. A sweep calls it for each live session that it visits.
    *
-   * @param limit Items that are written at the most.
-   * @returns How many were written, and whether nothing is left to do.
+   * @param limit Most items to write.
+   * @returns How many items were written, and whether nothing is left to do.
    */
   async visit(head: Head, limit: number, now: number): Promise<{ readonly count: number; readonly whole: boolean }> {
     if (!isLive(head, now)) return { count: 0, whole: true };
-    if (head.litter) await clean(this.#connection, head);
-    return isTtlDue(head) ? this.#putOffTtl(head, limit) : { count: 0, whole: true };
+    if (head.hasGarbage) await removeGarbage(this.#connection, head);
+    return ttlIsDue(head) ? this.#extendTtl(head, limit) : { count: 0, whole: true };
   }
 
-  async #putOffTtl(
+  async #extendTtl(
     head: Head,
     limit: number,
     pause: (items: number) => Promise<void> = async () => undefined,
@@ -70,7 +79,8 @@ export class Upkeep {
           if (count >= limit || signal?.aborted === true) return { count, whole: false };
           const some = keys.slice(from, from + MAX_TRANSACTION_ITEMS);
           await this.#write(some, (key) => ({
-            // What was removed in the meantime must not come back as an item that holds nothing else.
+            // An item that was removed meanwhile must not come back as an item with nothing but
+            // this.
             Update: new Change().whenPresent('id').set('ttl', number(ttl)).update(table, key),
           }));
           count += some.length;
@@ -81,11 +91,11 @@ export class Upkeep {
     await this.#connection.transactWrite([{ Put: new Change().put(sessions, dueItem(head.id, head.expiresAt)) }]);
     const change = new Change().when('gen', '=', text(head.gen)).set('dataTtl', number(ttl));
     const { done } = await this.#connection.update(sessions, headKey(head.id), change);
-    if (done) this.#memory.learn({ ...head, dataTtl: ttl });
+    if (done) this.#cache.learn({ ...head, dataTtl: ttl });
     return { count, whole: true };
   }
 
-  /** Keys of a session's items whose time to live is older, page by page. */
+  /** The keys of a session's items with an older time to live, page by page. */
   async *#older(table: string, head: Head, ttl: number): AsyncGenerator<readonly ItemKey[], void, undefined> {
     let start: Item | undefined;
     let scanned = 0;
@@ -103,22 +113,22 @@ export class Upkeep {
       yield page.items.map(keyOf).filter(({ item }) => item !== HEAD);
       start = page.next;
     } while (start !== undefined);
-    // A query beside a transaction is said to have come back empty although there was something.
+    // Beside a transaction, a query can wrongly find nothing.
     const some = table === this.#connection.tables.sessions || head.lastSeq > head.trimmedSeq;
     if (some && scanned === 0) throw new Error('A query of a session with items has found none');
   }
 
-  /** Writes them, without those whose condition does not hold any more. */
+  /** Writes the items whose condition still holds. */
   async #write(keys: readonly ItemKey[], toWrite: (one: ItemKey) => TransactWriteItem): Promise<void> {
     let some = keys;
     while (some.length > 0) {
       const reasons = await this.#connection.transactWrite(some.map(toWrite));
       if (reasons === undefined) return;
-      some = some.filter((_, index) => !failed(reasons[index]));
+      some = some.filter((_, index) => !conditionFailed(reasons[index]));
     }
   }
 }
 
-function isTtlDue({ expiresAt, dataTtl: ttl }: Head): boolean {
+function ttlIsDue({ expiresAt, dataTtl: ttl }: Head): boolean {
   return dataTtl(expiresAt) - ttl > DATA_GRACE_S / 2;
 }

@@ -1,4 +1,5 @@
-// Everything that an execution environment does before its first answer. The store is not closed, and nothing keeps the process.
+// Everything that an execution environment does before its first answer. The store is not closed,
+// and nothing keeps the process.
 import type { StorageArgument } from './storage.ts';
 
 const storage = JSON.parse(process.argv[2] ?? '') as StorageArgument;

@@ -17,8 +17,10 @@ export function operations(passed: readonly Passed[]): readonly string[] {
 /**
  * Units of capacity that requests consume of the tables, without their indexes.
  *
- * DynamoDB Local counts the same for a transaction whatever it holds, so for these it is worked out from what was sent: two for each KB of an item
- * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html), and heads and deleted items are less than one.
+ * DynamoDB Local counts the same for a transaction whatever it holds, so for these it is worked out
+ * from what was sent: two for each KB of an item
+ * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html), and heads
+ * and deleted items are less than one.
  */
 export function units(passed: readonly Passed[]): number {
   let sum = 0;

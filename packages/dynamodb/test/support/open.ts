@@ -13,8 +13,11 @@ export interface Behind {
   readonly direct: StorageArgument;
   /** How another process reaches the tables, through the proxy. */
   readonly through: StorageArgument;
-  /** Opens a backend that goes through the proxy. A request that is not answered within `timeoutMs`, ten seconds by default, is tried again. */
-  open(options?: DynamoDbBackendOptions, timeoutMs?: number): SessionBackend;
+  /**
+   * Opens a backend that goes through the proxy. A request that is not answered within `timeoutMs`,
+   * ten seconds by default, is tried again.
+   */
+  open(options?: DynamoDbBackendOptions, timeoutMs?: number): Promise<SessionBackend>;
 }
 
 export async function openBehindProxy(): Promise<Behind> {
@@ -26,10 +29,10 @@ export async function openBehindProxy(): Promise<Behind> {
     await dispose();
   });
   const through = { url: proxy.url, prefix };
-  const first = createDynamoDbBackend(optionsOf({ url, prefix }));
+  const first = await createDynamoDbBackend(optionsOf({ url, prefix }));
   await first.migrate();
   await first.close();
-  const open = (options: DynamoDbBackendOptions = {}, timeoutMs = 10_000): SessionBackend => {
+  const open = (options: DynamoDbBackendOptions = {}, timeoutMs = 10_000): Promise<SessionBackend> => {
     const client = new DynamoDBClient({
       ...dynamoDbConfig(proxy.url),
       maxAttempts: 1,

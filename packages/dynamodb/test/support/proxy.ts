@@ -33,14 +33,20 @@ export interface Answer {
   readonly answer: string;
 }
 
-/** Stands in for DynamoDB: answers a request with what it makes of any number of requests that it passes on. */
+/**
+ * Stands in for DynamoDB: answers a request with what it makes of any number of requests that it
+ * passes on.
+ */
 export type Intercept = (
   operation: string,
   body: Record<string, unknown>,
   pass: (operation: string, body: Record<string, unknown>) => Promise<Answer>,
 ) => Promise<Answer>;
 
-/** A proxy of HTTP between a client and DynamoDB Local. It really stands in between: what it passes on, the server does. */
+/**
+ * A proxy of HTTP between a client and DynamoDB Local. It really stands in between: what it passes
+ * on, the server does.
+ */
 export class Proxy {
   readonly passed: Passed[] = [];
   /** Whether {@link passed} is kept. */
@@ -138,7 +144,8 @@ export class Proxy {
 const HEADERS = { 'content-type': 'application/x-amz-json-1.0' };
 let lastRequest = 0;
 
-// As the service words it: docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+// As the service words it:
+// docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 function answerError(outgoing: ServerResponse, fault: Fault & { readonly kind: 'error' | 'error-after' }): void {
   const reasons = 'reasons' in fault ? fault.reasons : undefined;
   const body = {

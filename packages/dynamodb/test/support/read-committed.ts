@@ -15,12 +15,17 @@ interface Part {
 type Pass = Parameters<Intercept>[2];
 
 /**
- * DynamoDB with no more isolation than its documentation promises, on top of DynamoDB Local, which runs each request alone
- * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html, "Isolation levels"):
+ * DynamoDB with no more isolation than its documentation promises, on top of DynamoDB Local, which
+ * runs each request alone
+ * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html, "Isolation
+ * levels"):
  *
- * - The items of a transaction become visible one after another, in any order, the last of them before its answer.
- * - `Query`, `BatchGetItem` and `GetItem` see what is visible. A transaction meets a conflict where another one is under way on one of its items.
- * - A `Query` beside a transaction on its partition can come back empty. The documentation does not say so; "read-anomaly" (a public reproducer) reports it.
+ * - The items of a transaction become visible one after another, in any order, the last of them
+ *   before its answer.
+ * - `Query`, `BatchGetItem` and `GetItem` see what is visible. A transaction meets a conflict where
+ *   another one is under way on one of its items.
+ * - A `Query` beside a transaction on its partition can come back empty. The documentation does not
+ *   say so; "read-anomaly" (a public reproducer) reports it.
  */
 export class ReadCommitted {
   /** How many answers were empty that should not have been. */
@@ -33,7 +38,8 @@ export class ReadCommitted {
 
   /**
    * @param mostMs How long an item of a transaction can remain invisible that others of it do not.
-   * @param share Which part of the transactions becomes visible item by item. The others do so at once.
+   * @param share Which part of the transactions becomes visible item by item. The others do so at
+   * once.
    */
   constructor(seed: number, { mostMs, share }: { readonly mostMs: number; readonly share: number }) {
     this.#random = generator(seed);
@@ -75,7 +81,8 @@ export class ReadCommitted {
       for (const step of this.#inSteps(parts.filter(({ kind }) => kind !== 'ConditionCheck'))) {
         const answer = await pass('TransactWriteItems', { TransactItems: step.map(withoutCondition) });
         if (answer.status !== 200) throw new Error(`The test double could not write: ${answer.answer}`);
-        // The next transaction on these items can begin, though others of this one are not there yet.
+        // The next transaction on these items can begin, though others of this one are not there
+        // yet.
         for (const { key } of step) if (held.delete(key)) this.#count(this.#held, [key], -1);
         await pause((this.#random() * this.#mostMs) / 4);
       }

@@ -137,7 +137,7 @@ export async function dynamodb({ quick, say }: Scale): Promise<Section> {
     () => Promise.resolve(subjectOf(log).replay()),
     () => raw.replay(rawLog),
   );
-  const backend = createDynamoDbBackend(open('ours'));
+  const backend = await createDynamoDbBackend(open('ours'));
   await count(
     `a poll for the tails of ${AT_ONCE} sessions`,
     () =>

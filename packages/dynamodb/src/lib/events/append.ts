@@ -1,7 +1,8 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { SessionError } from '@mcp-session/core';
-import type { AppendOutcome, AppendRequest, AppendResult } from '@mcp-session/core/backend';
-import { lost, type Connection } from '../connection.ts';
+import type { AppendOutcome, AppendRequest, AppendResult, KeyedLock, NewEvent } from '@mcp-session/core/backend';
+import { CONFLICT, type Connection } from '../connection.ts';
+import type { HeadCache } from '../head-cache.ts';
 import { Change, number, readNumber, split, text, type Item } from '../items.ts';
 import {
   dataTtl,
@@ -14,32 +15,29 @@ import {
   tokenKey,
   type Head,
 } from '../schema.ts';
-import type { Memory } from '../head-cache.ts';
-import { failed, isLiveItem, live, renew, type Sessions } from '../sessions/record.ts';
-import type { Turns } from '../turns.ts';
+import type { SessionRecords } from '../sessions/record.ts';
+import { applyRenewal, conditionFailed, isLiveItem, renew, whileLive } from '../sessions/renewal.ts';
 
-/** The appends to sessions' logs. */
-export class Events {
+/** Appends events to the logs of sessions. */
+export class EventAppender {
   readonly #connection: Connection;
-  readonly #memory: Memory;
-  readonly #turns: Turns;
-  readonly #sessions: Sessions;
+  readonly #cache: HeadCache;
+  readonly #lock: KeyedLock;
+  readonly #records: SessionRecords;
 
-  constructor(connection: Connection, memory: Memory, turns: Turns, sessions: Sessions) {
+  constructor(connection: Connection, cache: HeadCache, lock: KeyedLock, records: SessionRecords) {
     this.#connection = connection;
-    this.#memory = memory;
-    this.#turns = turns;
-    this.#sessions = sessions;
+    this.#cache = cache;
+    this.#lock = lock;
+    this.#records = records;
   }
 
-  // One transaction a session: all of them in one would let a dead session fail the others, and hold only 100 items together.
+  // One transaction per session. In a shared one, a dead session would fail the others, and
+  // together they could have only 100 items.
   async append(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
     const [first] = batch;
-    if (batch.length === 1 && first !== undefined)
-      return [await this.#turns.run(first.sessionId, () => this.#appendTo(first, now))];
-    const outcomes = await Promise.allSettled(
-      batch.map((request) => this.#turns.run(request.sessionId, () => this.#appendTo(request, now))),
-    );
+    if (batch.length === 1 && first !== undefined) return [await this.#appendLocked(first, now)];
+    const outcomes = await Promise.allSettled(batch.map((request) => this.#appendLocked(request, now)));
     return outcomes.map((outcome) => {
       if (outcome.status === 'fulfilled') return outcome.value;
       if (outcome.reason instanceof SessionError) return outcome.reason;
@@ -47,66 +45,51 @@ export class Events {
     });
   }
 
-  async #appendTo(request: AppendRequest, now: number): Promise<AppendResult | undefined> {
-    const { sessionId, token, events, expiresAt } = request;
-    const tables = this.#connection.tables;
-    return this.#connection.untilWon(
-      async () => {
-        const known = this.#memory.live(sessionId, now) ?? (await this.#sessions.load(sessionId));
-        if (known === undefined || !isLive(known.head, now)) return undefined;
-        const { head } = known;
-        const firstSeq = head.lastSeq + 1;
-        const lastSeq = head.lastSeq + events.length;
-        const logBytes = events.reduce((sum, event) => sum + event.bytes, head.logBytes);
-        const ttl = number(dataTtl(Math.max(head.expiresAt, expiresAt ?? 0)));
-        const change = live(head, now)
-          .set('lastSeq', number(lastSeq))
-          .set('logBytes', number(logBytes))
-          .when('lastSeq', '=', number(head.lastSeq))
-          // What the log weighs is known only as long as nobody has trimmed it.
-          .when('trimmedSeq', '=', number(head.trimmedSeq));
-        const settledSeq = Math.min(known.settled.through, head.lastSeq);
-        if (settledSeq > head.settledSeq) change.set('settledSeq', number(settledSeq));
-        renew(change, head, expiresAt, now);
-        const remembered = new Change();
-        remembered.whenTrue(
-          `attribute_not_exists(${remembered.name('id')}) OR ${remembered.name('gen')} <> ${remembered.value(text(head.gen))}`,
-        );
-        const { id, item } = tokenKey(sessionId, token);
-        const reasons = await this.#connection.transactWrite([
-          { Update: change.update(tables.sessions, headKey(sessionId)) },
-          {
-            Put: remembered.put(tables.sessions, {
-              id: text(id),
-              item: text(item),
-              gen: text(head.gen),
-              firstSeq: number(firstSeq),
-              lastSeq: number(lastSeq),
-              ttl,
-            }),
-          },
-          ...events.flatMap((event, index) => this.#puts(head, { ...event, seq: firstSeq + index }, now, ttl)),
-        ]);
-        if (reasons === undefined) {
-          known.settled.add(firstSeq, lastSeq);
-          this.#sessions.renewed(head, expiresAt, now, { lastSeq, logBytes, settledSeq });
-          return { firstSeq, retainedEvents: lastSeq - head.trimmedSeq, retainedBytes: logBytes };
-        }
-        const [onHead, onToken] = reasons;
-        if (failed(onHead)) {
-          const present = this.#sessions.learnFrom(onHead);
-          if (present === undefined) this.#memory.forget(sessionId);
-          if (!isLiveItem(present, now)) return undefined;
-          // A token of an earlier session of this id says nothing.
-          if (toHead(present).gen !== head.gen) return lost;
-        }
-        return failed(onToken) ? this.#repeat(request, readNumber(onToken.Item ?? {}, 'firstSeq') ?? 0, now) : lost;
-      },
-      () => this.#sessions.load(sessionId),
+  /** Appends of this process to one session take turns, because they would only conflict. */
+  #appendLocked(request: AppendRequest, now: number): Promise<AppendResult | undefined> {
+    const { sessionId } = request;
+    return this.#lock.run(sessionId, () =>
+      this.#connection.retryOnConflict(
+        () => this.#appendOnce(request, now),
+        () => this.#cache.load(sessionId),
+      ),
     );
   }
 
-  /** The answer to a request that was done before. It renews the session as the first time. */
+  async #appendOnce(request: AppendRequest, now: number): Promise<AppendResult | undefined | typeof CONFLICT> {
+    const { sessionId, token, events, expiresAt } = request;
+    const known = this.#cache.findLive(sessionId, now) ?? (await this.#cache.load(sessionId));
+    if (known === undefined || !isLive(known.head, now)) return undefined;
+    const { head } = known;
+    const firstSeq = head.lastSeq + 1;
+    const lastSeq = head.lastSeq + events.length;
+    const logBytes = events.reduce((sum, event) => sum + event.bytes, head.logBytes);
+    const settledSeq = Math.max(head.settledSeq, Math.min(known.settled.through, head.lastSeq));
+    const ttl = number(dataTtl(Math.max(head.expiresAt, expiresAt ?? 0)));
+    const counters = { lastSeq, logBytes, settledSeq };
+    const reasons = await this.#connection.transactWrite([
+      { Update: this.#headUpdate(head, counters, expiresAt, now) },
+      { Put: this.#tokenPut(head, token, { firstSeq, lastSeq }, ttl) },
+      ...events.flatMap((event, index) => this.#eventPuts(head, { ...event, seq: firstSeq + index }, now, ttl)),
+    ]);
+    if (reasons === undefined) {
+      known.settled.add(firstSeq, lastSeq);
+      this.#cache.learn(applyRenewal(head, expiresAt, now, counters));
+      return { firstSeq, retainedEvents: lastSeq - head.trimmedSeq, retainedBytes: logBytes };
+    }
+    const [onHead, onToken] = reasons;
+    if (conditionFailed(onHead)) {
+      const present = this.#cache.learnFrom(onHead);
+      if (present === undefined) this.#cache.forget(sessionId);
+      if (!isLiveItem(present, now)) return undefined;
+      // The token belongs to an earlier session with this id.
+      if (toHead(present).gen !== head.gen) return CONFLICT;
+    }
+    if (!conditionFailed(onToken)) return CONFLICT;
+    return this.#repeat(request, readNumber(onToken.Item ?? {}, 'firstSeq') ?? 0, now);
+  }
+
+  /** Answers a retry of a request that was done. Like the first attempt, it renews the session. */
   async #repeat(
     { sessionId, expiresAt }: AppendRequest,
     firstSeq: number,
@@ -114,15 +97,53 @@ export class Events {
   ): Promise<AppendResult | undefined> {
     const head =
       expiresAt === undefined
-        ? (await this.#sessions.load(sessionId))?.head
-        : await this.#sessions.touch(sessionId, expiresAt, now);
+        ? (await this.#cache.load(sessionId))?.head
+        : await this.#records.touch(sessionId, expiresAt, now);
     if (head === undefined || !isLive(head, now)) return undefined;
     return { firstSeq, retainedEvents: head.lastSeq - head.trimmedSeq, retainedBytes: head.logBytes };
   }
 
-  #puts(
+  #headUpdate(
+    head: Head,
+    { lastSeq, logBytes, settledSeq }: Pick<Head, 'lastSeq' | 'logBytes' | 'settledSeq'>,
+    expiresAt: number | undefined,
+    now: number,
+  ) {
+    const change = whileLive(head, now)
+      .set('lastSeq', number(lastSeq))
+      .set('logBytes', number(logBytes))
+      .when('lastSeq', '=', number(head.lastSeq))
+      // The known size of the log is right only as long as nobody has trimmed it.
+      .when('trimmedSeq', '=', number(head.trimmedSeq));
+    if (settledSeq > head.settledSeq) change.set('settledSeq', number(settledSeq));
+    renew(change, head, expiresAt, now);
+    return change.update(this.#connection.tables.sessions, headKey(head.id));
+  }
+
+  #tokenPut(
+    { id: sessionId, gen }: Head,
+    token: string,
+    seqs: { readonly firstSeq: number; readonly lastSeq: number },
+    ttl: Item[string],
+  ) {
+    const change = new Change();
+    change.whenTrue(
+      `attribute_not_exists(${change.name('id')}) OR ${change.name('gen')} <> ${change.value(text(gen))}`,
+    );
+    const { id, item } = tokenKey(sessionId, token);
+    return change.put(this.#connection.tables.sessions, {
+      id: text(id),
+      item: text(item),
+      gen: text(gen),
+      firstSeq: number(seqs.firstSeq),
+      lastSeq: number(seqs.lastSeq),
+      ttl,
+    });
+  }
+
+  #eventPuts(
     { id, gen }: Head,
-    event: { readonly seq: number; readonly streamId: string; readonly message: string; readonly bytes: number },
+    event: NewEvent & { readonly seq: number },
     now: number,
     ttl: Item[string],
   ): TransactWriteItem[] {

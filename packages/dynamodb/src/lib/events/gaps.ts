@@ -3,8 +3,10 @@ import { readNumber, readText, type Item } from '../items.ts';
 import { eventKey, headKey, toHead, type Head } from '../schema.ts';
 
 /**
- * Whether an event that a session's numbers say was appended is not there any more, although nobody has trimmed it. A transaction of reads tells for certain: it
- * sees others whole or not at all. What only cannot be seen yet is found, or is in conflict until it can be.
+ * True if an event was appended, by the session's numbers, but no longer exists although no trim
+ * removed it. Only a transaction of reads shows this for certain, because it sees other
+ * transactions completely or not at all: an event that is only not visible yet is found, or
+ * conflicts until it is visible.
  */
 export async function isGone(connection: Connection, { id, gen }: Head, seq: number): Promise<boolean> {
   const { sessions, events } = connection.tables;
@@ -12,7 +14,7 @@ export async function isGone(connection: Connection, { id, gen }: Head, seq: num
   const part = (index: number) => ({ table: events, key: eventKey(id, seq, index) });
   const [headItem, first] = await connection.transactGet([head, part(0)]);
   const present = headItem && toHead(headItem);
-  // Trimmed meanwhile, or of another session.
+  // Trimmed meanwhile, or the number belongs to another session.
   if (present === undefined || present.gen !== gen || seq <= present.trimmedSeq || seq > present.lastSeq) return false;
   if (!isOf(first, gen)) return true;
   const parts = readNumber(first ?? {}, 'parts') ?? 1;

@@ -1,9 +1,9 @@
-import type { EventRow } from '@mcp-session/core/backend';
+import { takePage, type EventRow } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import { number, readNumber, readText, text, type Item } from '../items.ts';
 import { digits, parseStreamSeq, STREAM_INDEX } from '../schema.ts';
 
-/** An event with what only this package needs to know. */
+/** An event with the facts that only this package needs. */
 export interface StoredEvent extends EventRow {
   readonly gen: string;
   readonly bytes: number;
@@ -12,31 +12,34 @@ export interface StoredEvent extends EventRow {
 /** Which events to read. */
 export interface Stretch {
   readonly sessionId: string;
-  /** `undefined`: of the whole log. */
+  /** `undefined`: the whole log. */
   readonly streamId: string | undefined;
   /** Only events with a greater number. */
   readonly afterSeq: number;
   /** Only events up to this number. */
   readonly throughSeq: number;
-  /** At most so many events. */
+  /** Most events. */
   readonly limit: number;
-  /** At most so many bytes of messages, but at least one event where there is one. */
+  /** Most bytes of messages. One event always fits. */
   readonly maxBytes: number;
-  /** Whether the newest events are left out, rather than the oldest, where there are too many. */
+  /** Which events are left out if there are too many: the newest if true, else the oldest. */
   readonly oldestFirst: boolean;
 }
 
 /** Events that were read. */
 export interface Fetched {
-  /** Oldest first, whole ones only. Those of which a part cannot be seen yet are missing. */
+  /** Oldest first. Events with a part that is not visible yet are missing. */
   readonly events: readonly StoredEvent[];
-  /** Whether there may be more beyond them. */
+  /** True if there may be more beyond them. */
   readonly more: boolean;
 }
 
-/** Reads events of a log, or of one of its streams by the index: those that can be seen now, of a transaction perhaps only a part. */
+/**
+ * Reads the visible events of a log, or of one of its streams by the index. Perhaps only a part of
+ * a transaction is visible.
+ */
 export async function fetchEvents(connection: Connection, stretch: Stretch): Promise<Fetched> {
-  const { sessionId, streamId, afterSeq, throughSeq, limit, maxBytes, oldestFirst } = stretch;
+  const { sessionId, streamId, afterSeq, throughSeq, limit, oldestFirst } = stretch;
   const prefix = streamId === undefined ? '' : `${streamId}\0`;
   const items: Item[] = [];
   let start: Item | undefined;
@@ -49,7 +52,7 @@ export async function fetchEvents(connection: Connection, stretch: Stretch): Pro
       ExpressionAttributeValues: {
         ':id': text(sessionId),
         ':from': text(`${prefix}${digits(afterSeq + 1)}`),
-        // Parts follow with a full stop, and `:` follows the digits.
+        // Further parts have a full stop after the number, and `:` sorts after the digits.
         ':to': text(`${prefix}${throughSeq === Infinity ? '' : digits(throughSeq)}:`),
       },
       ScanIndexForward: oldestFirst,
@@ -59,13 +62,13 @@ export async function fetchEvents(connection: Connection, stretch: Stretch): Pro
     items.push(...page.items);
     start = page.next;
     const events = assemble(oldestFirst ? items : items.toReversed());
-    const fitting = take(events, oldestFirst, limit, maxBytes);
+    const fitting = takeEvents(events, oldestFirst, stretch);
     const more = start !== undefined || fitting.length < events.length;
     if (!more || fitting.length < events.length) return { events: fitting, more };
   }
 }
 
-/** Puts the parts of events together. One of which not all parts are there is left out. */
+/** Joins the parts of events. Leaves out events with a missing part. */
 function assemble(items: readonly Item[]): StoredEvent[] {
   const events: StoredEvent[] = [];
   for (let index = 0; index < items.length; index++) {
@@ -97,30 +100,25 @@ function placeOf(item: Item) {
   return parseStreamSeq(readText(item, 'streamSeq') ?? '');
 }
 
-/** As many as there is room for, from the oldest or from the newest on. */
-export function take(
+/**
+ * The events that have room in a page, from the oldest or from the newest on. Returns them oldest
+ * first.
+ */
+export function takeEvents(
   events: readonly StoredEvent[],
   oldestFirst: boolean,
-  limit: number,
-  maxBytes: number,
-): StoredEvent[] {
-  const taken: StoredEvent[] = [];
-  let bytes = 0;
-  for (const event of oldestFirst ? events : events.toReversed()) {
-    bytes += event.bytes;
-    if (taken.length === limit || (bytes > maxBytes && taken.length > 0)) break;
-    taken.push(event);
-  }
-  return oldestFirst ? taken : taken.toReversed();
+  room: { readonly limit: number; readonly maxBytes: number },
+): readonly StoredEvent[] {
+  return oldestFirst ? takePage(events, room).rows : takePage(events.toReversed(), room).rows.toReversed();
 }
 
-/** What a trim needs to know of an event. */
+/** The facts that a trim needs of an event. */
 export interface EventFacts {
   readonly seq: number;
   readonly streamId: string;
   readonly createdAt: number;
   readonly bytes: number;
-  readonly parts: number;
+  readonly partCount: number;
 }
 
 /** Facts of the oldest events, without their messages, page by page. */
@@ -143,7 +141,7 @@ export async function* oldestFacts(
       ...placeOf(item),
       createdAt: readNumber(item, 'createdAt') ?? 0,
       bytes: readNumber(item, 'bytes') ?? 0,
-      parts: readNumber(item, 'parts') ?? 1,
+      partCount: readNumber(item, 'parts') ?? 1,
     }));
     start = page.next;
   } while (start !== undefined);

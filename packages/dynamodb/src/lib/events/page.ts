@@ -1,33 +1,33 @@
-import type { EventPage, EventQuery } from '@mcp-session/core/backend';
+import type { EventPage, EventQuery, EventRow } from '@mcp-session/core/backend';
 import { readNumber, readText, type Item } from '../items.ts';
 import { parseStreamSeq, type Head } from '../schema.ts';
-import { take, type StoredEvent } from './log.ts';
+import { takeEvents, type StoredEvent } from './log.ts';
 import type { Known } from '../head-cache.ts';
 
-/** What a page says besides its events, as it was read after them. */
+/** The facts of a page besides its events. They are read after the events. */
 export interface Surroundings {
   readonly head: Head;
   readonly known: Known;
-  /** What was trimmed of the stream. */
+  /** The trim of the stream. */
   readonly trim: Item | undefined;
-  /** The event that the page begins after. */
+  /** The event after which the page begins. */
   readonly cursor: Item | undefined;
 }
 
-/** How much more is wanted. */
+/** The room that is left in a page. */
 export interface Room {
   readonly limit: number;
   readonly maxBytes: number;
 }
 
-/** The greatest number that was trimmed of a stream. */
+/** The greatest trimmed number of the stream. */
 export function trimmedOf({ head, trim }: Surroundings): number {
   return (trim && readNumber(trim, 'seq')) ?? head.forgottenSeq;
 }
 
 /** A page that grows event by event. */
 export class PageBuilder {
-  /** All events up to this number are gone although nobody trimmed them. */
+  /** All events up to this number are gone, although no trim removed them. */
   gap = 0;
   readonly #query: EventQuery;
   readonly #events: StoredEvent[];
@@ -40,7 +40,7 @@ export class PageBuilder {
     this.#bytes = events.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Whether it holds an event. */
+  /** True if the page has an event. */
   get found(): boolean {
     return this.#events.length > 0;
   }
@@ -49,12 +49,12 @@ export class PageBuilder {
     return { limit: this.#query.limit - this.#events.length, maxBytes: this.#query.maxBytes - this.#bytes };
   }
 
-  /** @returns Whether there was room for the event, or no need of it. */
+  /** @returns False if the event belongs on the page but has no room. */
   add(event: StoredEvent): boolean {
     const { streamId, afterSeq } = this.#query;
     if (streamId === undefined || streamId === event.streamId) {
       const { limit, maxBytes } = this.room;
-      // The newest are not counted before all are there.
+      // A page of the newest events is cut only when all have been read.
       if (afterSeq !== undefined && this.found && (limit < 1 || maxBytes < event.bytes)) return false;
       this.#events.push(event);
       this.#bytes += event.bytes;
@@ -64,29 +64,26 @@ export class PageBuilder {
   }
 
   /**
-   * @param seenSeq All events up to it were looked at.
-   * @param more Whether there may be more for this page after it.
+   * @param seenSeq All events up to this number were read.
+   * @param more True if there may be more events for this page.
    */
   build(around: Surroundings, seenSeq: number, more: boolean): EventPage {
     const { head, known, cursor } = around;
-    const { streamId, afterSeq, limit, maxBytes } = this.#query;
+    const { streamId, afterSeq } = this.#query;
     const events = this.#events.filter(({ gen, seq }) => gen === head.gen && seq > head.trimmedSeq);
     const at = cursor && parseStreamSeq(readText(cursor, 'streamSeq') ?? '');
-    // Events can be seen before the head that counts them.
+    // An event can be visible before the head that counts it.
     const newest = Math.max(head.lastSeq, this.#newest, known.settled.through);
     return {
-      events: take(events, afterSeq !== undefined, limit, maxBytes).map(
-        ({ seq, streamId: stream, message, createdAt }) => ({
-          seq,
-          streamId: stream,
-          message,
-          createdAt,
-        }),
-      ),
+      events: takeEvents(events, afterSeq !== undefined, this.#query).map(toRow),
       more,
       lastSeq: more ? newest : Math.min(seenSeq, newest),
       trimmedSeq: streamId === undefined ? Math.max(head.trimmedSeq, this.gap) : trimmedOf(around),
       afterStreamId: at !== undefined && at.seq > head.trimmedSeq ? at.streamId : undefined,
     };
   }
+}
+
+function toRow({ seq, streamId, message, createdAt }: StoredEvent): EventRow {
+  return { seq, streamId, message, createdAt };
 }

@@ -1,15 +1,16 @@
 import type { Connection } from '../connection.ts';
-import { fetchEvents } from './log.ts';
+import type { HeadCache, Known } from '../head-cache.ts';
 import { Change, number, text } from '../items.ts';
 import { headKey } from '../schema.ts';
-import type { Known, Memory } from '../head-cache.ts';
+import { fetchEvents } from './log.ts';
 
 /**
- * Looks which of a session's newest events are visible to every read, and notes it in the session's record.
+ * Finds out which of a session's newest events every read can see, and stores it in the head.
  *
- * Each append notes what its own process knows. Where many processes append and none of them reads, none knows of the others' events.
+ * Each append stores what its own process knows. If many processes append and none of them reads,
+ * none knows about the others' events.
  */
-export async function settle(connection: Connection, memory: Memory, { head, settled }: Known): Promise<void> {
+export async function settle(connection: Connection, cache: HeadCache, { head, settled }: Known): Promise<void> {
   const { sessions } = connection.tables;
   for (let more = true; more && settled.through < head.lastSeq;) {
     const afterSeq = settled.through;
@@ -28,5 +29,5 @@ export async function settle(connection: Connection, memory: Memory, { head, set
     .when('gen', '=', text(head.gen))
     .when('settledSeq', '<=', number(settled.through));
   const { done } = await connection.update(sessions, headKey(head.id), change);
-  if (done) memory.learn({ ...head, settledSeq: settled.through });
+  if (done) cache.learn({ ...head, settledSeq: settled.through });
 }

@@ -1,38 +1,40 @@
-import type { SessionPage, SessionPageQuery, SessionQuery } from '@mcp-session/core/backend';
+import { takeSessions, type SessionPage, type SessionPageQuery, type SessionQuery } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import { keyOf, text, type Item } from '../items.ts';
 import { headKey, isLive, KIND_INDEX, ownerOf, PRINCIPAL_INDEX, profileKey, toHead } from '../schema.ts';
-import type { Sessions } from './record.ts';
+import type { SessionRecords } from './record.ts';
 
-/** Sessions whose rows are read in one request: a head and a profile each. */
+/** Sessions whose rows are read in one request, with a head and a profile each. */
 const ROWS_AT_ONCE = 50;
 
-/** Lists and counts sessions. Their ids come from a global index, which lags behind; their rows are as they are now. */
-export class Listing {
+/**
+ * Lists and counts live sessions. The ids come from a global index, which lags behind; the rows are
+ * read consistently.
+ */
+export class SessionList {
   readonly #connection: Connection;
-  readonly #sessions: Sessions;
+  readonly #records: SessionRecords;
 
-  constructor(connection: Connection, sessions: Sessions) {
+  constructor(connection: Connection, records: SessionRecords) {
     this.#connection = connection;
-    this.#sessions = sessions;
+    this.#records = records;
   }
 
   async list({ afterId, limit, ...query }: SessionPageQuery, now: number): Promise<SessionPage> {
-    const found: string[] = [];
+    const found: { readonly id: string }[] = [];
     for await (const ids of this.#ids(query, afterId, limit + 1)) {
-      found.push(...ids);
+      found.push(...ids.map((id) => ({ id })));
       if (found.length > limit) break;
     }
-    const page = found.slice(0, limit);
+    const page = takeSessions(found, limit);
     const batches: Promise<Item[]>[] = [];
-    for (let from = 0; from < page.length; from += ROWS_AT_ONCE) {
-      const some = page.slice(from, from + ROWS_AT_ONCE);
-      batches.push(this.#connection.batchGet({ sessions: some.flatMap((id) => [headKey(id), profileKey(id)]) }));
+    for (let from = 0; from < page.rows.length; from += ROWS_AT_ONCE) {
+      const some = page.rows.slice(from, from + ROWS_AT_ONCE);
+      batches.push(this.#connection.batchGet({ sessions: some.flatMap(({ id }) => [headKey(id), profileKey(id)]) }));
     }
     const items = (await Promise.all(batches)).flat();
-    const rows = this.#sessions.toRows(items, now).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    const more = found.length > limit;
-    return { rows, more, nextAfterId: more ? page.at(-1) : undefined };
+    const rows = this.#records.toRows(items, now).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    return { ...page, rows };
   }
 
   async count(query: SessionQuery, now: number): Promise<number> {
@@ -61,7 +63,7 @@ export class Listing {
         ConsistentRead: false,
         KeyConditionExpression: `#owner = :owner and id > :after`,
         ExpressionAttributeNames: { '#owner': name },
-        // No id is so small.
+        // A space sorts before every id.
         ExpressionAttributeValues: { ':owner': text(value), ':after': text(afterId ?? ' ') },
         ...(limit !== undefined && { Limit: limit }),
         ...(start !== undefined && { ExclusiveStartKey: start }),

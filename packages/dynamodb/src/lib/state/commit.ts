@@ -1,205 +1,170 @@
-import type { StateCommit, StateLimits, StateResult, StateRow, StateWrite } from '@mcp-session/core/backend';
+import {
+  judgeCommit,
+  type KeyedLock,
+  type StateCommit,
+  type StateResult,
+  type StateRow,
+  type StateTotals,
+  type StateWrite,
+} from '@mcp-session/core/backend';
+import { CONFLICT, type Connection } from '../connection.ts';
+import type { HeadCache, Known, KnownKey } from '../head-cache.ts';
+import { number } from '../items.ts';
+import { dataTtl, headKey, isLive, MAX_TRANSACTION_ITEMS, type Head } from '../schema.ts';
+import { applyRenewal, conditionFailed, isLiveItem, renew, whileLive } from '../sessions/renewal.ts';
 import { addFingerprint, fingerprint } from './fingerprints.ts';
-import { lost, type Connection } from '../connection.ts';
-import { number, split } from '../items.ts';
-import { dataTtl, headKey, isLive, MAX_TRANSACTION_ITEMS, VALUE_PART_BYTES, type Head } from '../schema.ts';
-import type { Known, KnownKey, Memory } from '../head-cache.ts';
-import { failed, isLiveItem, live, renew, type Sessions } from '../sessions/record.ts';
-import { firstItem, oldParts, otherParts, toKnownKey } from './items.ts';
+import { firstItem, oldParts, otherParts, toKeyWrites, toKnownKey, type KeyWrite } from './items.ts';
 import type { StateReader } from './read.ts';
-import type { Turns } from '../turns.ts';
 
-/** What a commit makes of the sums of a session. */
-type Sums = Pick<Head, 'stateVersion' | 'stateKeys' | 'stateBytes' | 'stateSum' | 'litter'>;
+/** What this process knows of a session and the written keys before a commit. */
+interface Basis {
+  readonly known: Known;
+  /** The rows of the keys if they were read for this attempt; `undefined`: from the cache. */
+  readonly rows: ReadonlyMap<string, StateRow> | undefined;
+  /** True if head and keys were read as one snapshot. */
+  readonly isSnapshot: boolean;
+}
 
-/** The writes of sessions' state. */
-export class State {
+/** The counters that a commit changes in the head. */
+type Counters = Pick<Head, 'stateVersion' | 'stateKeys' | 'stateBytes' | 'stateSum'>;
+
+/** Writes the state of sessions. */
+export class StateWriter {
   readonly #connection: Connection;
-  readonly #memory: Memory;
-  readonly #turns: Turns;
-  readonly #sessions: Sessions;
+  readonly #cache: HeadCache;
+  readonly #lock: KeyedLock;
   readonly #reader: StateReader;
 
-  constructor(connection: Connection, memory: Memory, turns: Turns, sessions: Sessions, reader: StateReader) {
+  constructor(connection: Connection, cache: HeadCache, lock: KeyedLock, reader: StateReader) {
     this.#connection = connection;
-    this.#memory = memory;
-    this.#turns = turns;
-    this.#sessions = sessions;
+    this.#cache = cache;
+    this.#lock = lock;
     this.#reader = reader;
   }
 
   async commit(commit: StateCommit, now: number): Promise<StateResult | undefined> {
     const { sessionId, writes } = commit;
-    return this.#turns.run(sessionId, async () => {
-      let read = false;
-      return this.#connection.untilWon(
+    return this.#lock.run(sessionId, async () => {
+      let wasRefused = false;
+      return this.#connection.retryOnConflict(
         async () => {
-          let known = read ? undefined : this.#memory.live(sessionId, now);
-          let rows: ReadonlyMap<string, StateRow> | undefined;
-          const single = writes.length === 1 && !read;
-          if (known === undefined || !knowsAll(known, writes)) {
-            const keys = writes.map(({ key }) => key);
-            const snapshot = await (single
-              ? this.#reader.readOne(sessionId, keys, now)
-              : this.#reader.snapshot(sessionId, keys, now));
-            if (snapshot === undefined) return undefined;
-            ({ known, rows } = snapshot);
-          }
+          const basis = await this.#basisOf(commit, wasRefused, now);
+          if (basis === undefined) return undefined;
+          const { known, rows, isSnapshot } = basis;
           const before = writes.map(({ key }) => known.keys.get(key));
-          const refusal = refuse(commit, known.head, before, rows);
-          if (refusal !== undefined) {
-            // Only what was just read can refuse, and a limit only what was read as of one moment: the sums and the key's size belong together.
-            const certain = rows !== undefined && (!single || refusal.status === 'conflict');
-            read = true;
-            return certain ? refusal : lost;
-          }
-          read = false;
-          return this.#write(commit, known, before, now);
+          const { stateKeys, stateBytes } = known.head;
+          const verdict = judgeCommit(commit, before, { keys: stateKeys, bytes: stateBytes });
+          wasRefused = verdict.status !== 'accepted';
+          if (verdict.status === 'accepted') return this.#write(commit, known, before, verdict.totals, now);
+          // The cache cannot refuse. Nor can a limit that was not read as a snapshot, because the
+          // totals and the size of the key belong together.
+          if (rows === undefined) return CONFLICT;
+          if (verdict.status === 'conflict') return { ...verdict, current: rows.get(verdict.key) };
+          return isSnapshot ? verdict : CONFLICT;
         },
-        () => this.#sessions.load(sessionId),
+        () => this.#cache.load(sessionId),
       );
     });
   }
 
-  // One update, whatever the number of keys: those of an older epoch are not there any more. Sweeps remove them.
+  // One update, however many keys there are: keys of an older epoch do not exist. Sweeps remove
+  // them.
   async clear(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
-    return this.#turns.run(sessionId, () =>
-      this.#connection.untilWon(async () => {
-        const head = (this.#memory.live(sessionId, now) ?? (await this.#sessions.load(sessionId)))?.head;
+    return this.#lock.run(sessionId, () =>
+      this.#connection.retryOnConflict(async () => {
+        const head = (this.#cache.findLive(sessionId, now) ?? (await this.#cache.load(sessionId)))?.head;
         if (head === undefined || !isLive(head, now)) return undefined;
-        const change = live(head, now).when('stateVersion', '=', number(head.stateVersion));
-        const sums = { stateVersion: head.stateVersion + 1, stateKeys: 0, stateBytes: 0, stateSum: 0 };
-        for (const [name, value] of Object.entries(sums)) change.set(name, number(value));
-        const litter = head.litter || head.stateKeys > 0;
-        change.set('epoch', number(head.epoch + 1)).set('litter', { BOOL: litter });
+        const change = whileLive(head, now).when('stateVersion', '=', number(head.stateVersion));
+        const counters = { stateVersion: head.stateVersion + 1, stateKeys: 0, stateBytes: 0, stateSum: 0 };
+        for (const [name, value] of Object.entries(counters)) change.set(name, number(value));
+        const epoch = head.epoch + 1;
+        const hasGarbage = head.hasGarbage || head.stateKeys > 0;
+        change.set('epoch', number(epoch)).set('litter', { BOOL: hasGarbage });
         renew(change, head, expiresAt, now);
-        // Not a mere update: only a transaction can be tried again without being done twice.
+        // A transaction instead of an update, because its token makes a retry safe.
         const update = change.update(this.#connection.tables.sessions, headKey(sessionId));
         const [reason] = (await this.#connection.transactWrite([{ Update: update }])) ?? [];
-        if (reason !== undefined) return isLiveItem(this.#sessions.learnFrom(reason), now) ? lost : undefined;
-        this.#sessions.renewed(head, expiresAt, now, { ...sums, epoch: head.epoch + 1, litter });
-        this.#memory.get(sessionId)?.keys.clear();
+        if (reason !== undefined) return isLiveItem(this.#cache.learnFrom(reason), now) ? CONFLICT : undefined;
+        this.#cache.learn(applyRenewal(head, expiresAt, now, { ...counters, epoch, hasGarbage }));
+        this.#cache.get(sessionId)?.keys.clear();
         return head.stateKeys;
       }),
     );
   }
 
+  /** Takes what the cache knows, or reads. @param mustRead True after the commit was refused. */
+  async #basisOf({ sessionId, writes }: StateCommit, mustRead: boolean, now: number): Promise<Basis | undefined> {
+    const known = mustRead ? undefined : this.#cache.findLive(sessionId, now);
+    if (known !== undefined && knowsAll(known, writes)) return { known, rows: undefined, isSnapshot: false };
+    const keys = writes.map(({ key }) => key);
+    const isSnapshot = writes.length > 1 || mustRead;
+    const snapshot = await (isSnapshot
+      ? this.#reader.snapshot(sessionId, keys, now)
+      : this.#reader.readOne(sessionId, keys, now));
+    return snapshot && { ...snapshot, isSnapshot };
+  }
+
   async #write(
     { sessionId, writes, expiresAt }: StateCommit,
-    known: Known,
+    { head }: Known,
     before: readonly KnownKey[],
+    totals: StateTotals,
     now: number,
-  ): Promise<StateResult | undefined | typeof lost> {
-    const { head } = known;
+  ): Promise<StateResult | undefined | typeof CONFLICT> {
     const table = this.#connection.tables.sessions;
     const version = head.stateVersion + 1;
-    const ttl = number(dataTtl(Math.max(head.expiresAt, expiresAt ?? 0)));
-    const parts = writes.map(({ value }) => (value === undefined ? [] : split(value, VALUE_PART_BYTES)));
-    const items = writes.map((write, index) =>
-      firstItem(table, head, write, before[index], parts[index] ?? [], version, ttl),
-    );
-    const rest = writes.flatMap((write, index) => otherParts(table, head, write, parts[index] ?? [], version, ttl));
-    // Parts of an old value that there is no room for stay behind. No reader takes them for parts of another version.
-    const room = MAX_TRANSACTION_ITEMS - 1 - items.length - rest.length;
-    const old = writes.flatMap((write, index) =>
-      oldParts(table, head, write, before[index], parts[index]?.length ?? 0),
-    );
-    const sums = sumsAfter(head, writes, before, version);
-    const litter = head.litter || old.length > room;
+    const facts = { table, head, version, ttl: dataTtl(Math.max(head.expiresAt, expiresAt ?? 0)) };
+    const keyWrites = toKeyWrites(writes, before);
+    const items = [
+      ...keyWrites.map((write) => firstItem(facts, write)),
+      ...keyWrites.flatMap((write) => otherParts(facts, write)),
+    ];
+    // Parts of an old value that have no room stay behind. No reader takes them for parts of
+    // another version.
+    const old = keyWrites.flatMap((write) => oldParts(facts, write));
+    const room = MAX_TRANSACTION_ITEMS - 1 - items.length;
+    const hasGarbage = head.hasGarbage || old.length > room;
 
-    const change = live(head, now)
-      .when('stateVersion', '=', number(head.stateVersion))
-      .set('stateVersion', number(version))
-      .set('stateKeys', number(sums.stateKeys))
-      .set('stateBytes', number(sums.stateBytes))
-      .set('stateSum', number(sums.stateSum));
-    if (litter && !head.litter) change.set('litter', { BOOL: true });
+    const counters = countersAfter(head, keyWrites, totals);
+    const change = whileLive(head, now).when('stateVersion', '=', number(head.stateVersion));
+    for (const [name, value] of Object.entries(counters)) change.set(name, number(value));
+    if (hasGarbage && !head.hasGarbage) change.set('litter', { BOOL: true });
     renew(change, head, expiresAt, now);
-    const reasons = await this.#connection.transactWrite([
-      { Update: change.update(table, headKey(sessionId)) },
-      ...items,
-      ...rest,
-      ...old.slice(0, room),
-    ]);
-    if (reasons === undefined) {
-      this.#sessions.renewed(head, expiresAt, now, { ...sums, litter });
-      const after = this.#memory.get(sessionId);
-      for (const [index, { key, value, bytes }] of writes.entries())
-        if (after !== undefined)
-          this.#memory.learnKey(
-            after,
-            key,
-            value === undefined ? undefined : { version, bytes, parts: parts[index]?.length ?? 1 },
-          );
-      return { status: 'committed', version, existed: before.map((entry) => entry !== undefined) };
-    }
+    const update = { Update: change.update(table, headKey(sessionId)) };
+    const reasons = await this.#connection.transactWrite([update, ...items, ...old.slice(0, room)]);
 
-    const [onHead, ...onKeys] = reasons;
-    if (failed(onHead)) {
-      const present = this.#sessions.learnFrom(onHead);
-      if (!isLiveItem(present, now)) return undefined;
+    if (reasons !== undefined) {
+      const [onHead, ...onKeys] = reasons;
+      if (conditionFailed(onHead) && !isLiveItem(this.#cache.learnFrom(onHead), now)) return undefined;
+      const present = this.#cache.get(sessionId);
+      for (const [index, { key }] of writes.entries()) {
+        const reason = onKeys[index];
+        if (present !== undefined && conditionFailed(reason))
+          this.#cache.learnKey(present, key, toKnownKey(present.head, reason.Item));
+      }
+      return CONFLICT;
     }
-    const present = this.#memory.get(sessionId);
-    for (const [index, { key }] of writes.entries()) {
-      const reason = onKeys[index];
-      if (present !== undefined && failed(reason))
-        this.#memory.learnKey(present, key, toKnownKey(present.head, reason.Item));
+    const after = this.#cache.learn(applyRenewal(head, expiresAt, now, { ...counters, hasGarbage }));
+    for (const { write, parts } of keyWrites) {
+      const { key, value, bytes } = write;
+      this.#cache.learnKey(after, key, value === undefined ? undefined : { version, bytes, partCount: parts.length });
     }
-    return lost;
+    return { status: 'committed', version, existed: before.map((entry) => entry !== undefined) };
   }
 }
 
-/** Where a session has no keys at all, each one is known. */
+/** True if the cache knows every written key. In a session without keys, every key is known. */
 function knowsAll({ head, keys }: Known, writes: readonly StateWrite[]): boolean {
   return head.stateKeys === 0 || writes.every(({ key }) => keys.has(key));
 }
 
-function refuse(
-  { writes, limits }: StateCommit,
-  { stateKeys, stateBytes }: Head,
-  before: readonly KnownKey[],
-  rows: ReadonlyMap<string, StateRow> | undefined,
-): StateResult | undefined {
-  const stale = writes.find(
-    ({ expectedVersion }, index) => expectedVersion !== undefined && expectedVersion !== (before[index]?.version ?? 0),
-  );
-  if (stale !== undefined) return { status: 'conflict', key: stale.key, current: rows?.get(stale.key) };
-  const added = addedBy(writes, before);
-  const exceeded = (limit: keyof StateLimits, sum: number, more: number) => more > 0 && sum + more > limits[limit];
-  if (exceeded('maxKeys', stateKeys, added.keys)) return { status: 'limit', limit: 'maxKeys' };
-  if (exceeded('maxBytes', stateBytes, added.bytes)) return { status: 'limit', limit: 'maxBytes' };
-  return undefined;
-}
-
-function addedBy(
-  writes: readonly StateWrite[],
-  before: readonly KnownKey[],
-): { readonly keys: number; readonly bytes: number } {
-  let [keys, bytes] = [0, 0];
-  for (const [index, write] of writes.entries()) {
-    keys += Number(write.value !== undefined) - Number(before[index] !== undefined);
-    bytes += write.bytes - (before[index]?.bytes ?? 0);
+function countersAfter(head: Head, keyWrites: readonly KeyWrite[], totals: StateTotals): Counters {
+  const stateVersion = head.stateVersion + 1;
+  let { stateSum } = head;
+  for (const { write, before } of keyWrites) {
+    const { key, value } = write;
+    if (before !== undefined) stateSum = addFingerprint(stateSum, -fingerprint(key, before.version));
+    if (value !== undefined) stateSum = addFingerprint(stateSum, fingerprint(key, stateVersion));
   }
-  return { keys, bytes };
-}
-
-function sumsAfter(
-  head: Head,
-  writes: readonly StateWrite[],
-  before: readonly KnownKey[],
-  version: number,
-): Omit<Sums, 'litter'> {
-  const added = addedBy(writes, before);
-  let stateSum = head.stateSum;
-  for (const [index, { key, value }] of writes.entries()) {
-    const old = before[index];
-    if (old !== undefined) stateSum = addFingerprint(stateSum, -fingerprint(key, old.version));
-    if (value !== undefined) stateSum = addFingerprint(stateSum, fingerprint(key, version));
-  }
-  return {
-    stateVersion: version,
-    stateKeys: head.stateKeys + added.keys,
-    stateBytes: head.stateBytes + added.bytes,
-    stateSum,
-  };
+  return { stateVersion, stateKeys: totals.keys, stateBytes: totals.bytes, stateSum };
 }

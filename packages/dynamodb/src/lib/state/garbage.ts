@@ -1,11 +1,14 @@
 import type { Connection } from '../connection.ts';
-import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { Change, keyOf, number, readNumber, text, type Item } from '../items.ts';
 import { headKey, MAX_TRANSACTION_ITEMS, parseStateKey, type Head } from '../schema.ts';
+import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { isOf } from './items.ts';
 
-/** Removes items of a session's state that nothing reads: those of an older epoch, and parts of a value that was replaced. */
-export async function clean(connection: Connection, head: Head): Promise<void> {
+/**
+ * Removes items of a session's state that nothing reads: those of an older epoch, and parts of
+ * replaced values.
+ */
+export async function removeGarbage(connection: Connection, head: Head): Promise<void> {
   const { sessions } = connection.tables;
   const items = await stateItems(connection, head.id);
   const present = new Map<string, Item>();
@@ -13,22 +16,23 @@ export async function clean(connection: Connection, head: Head): Promise<void> {
     const { key, part } = parseStateKey(keyOf(item));
     if (part === 0 && isOf(head, item)) present.set(key, item);
   }
-  // A commit of which only a part can be seen makes a new part look like litter. Another look, at another time, will find it whole.
+  // While only a part of a commit is visible, a new part looks like garbage. A later sweep sees all
+  // of it.
   let sum = 0;
   for (const [key, item] of present) sum = addFingerprint(sum, fingerprint(key, readNumber(item, 'version') ?? 0));
   if (present.size !== head.stateKeys || sum !== head.stateSum) return;
-  const litter = items.filter((item) => {
+  const garbage = items.filter((item) => {
     const { key, part } = parseStateKey(keyOf(item));
     const first = present.get(key);
     const version = first && readNumber(first, 'version');
     return version !== readNumber(item, 'version') || part >= (readNumber(first ?? {}, 'parts') ?? 0);
   });
-  // Nothing may have been written since the head was read.
+  // Holds if nothing has been written since the head was read.
   const unchanged = () =>
     new Change().when('gen', '=', text(head.gen)).when('stateVersion', '=', number(head.stateVersion));
   const guard = { ConditionCheck: unchanged().check(sessions, headKey(head.id)) };
-  for (let from = 0; from < litter.length; from += MAX_TRANSACTION_ITEMS - 1) {
-    const some = litter.slice(from, from + MAX_TRANSACTION_ITEMS - 1);
+  for (let from = 0; from < garbage.length; from += MAX_TRANSACTION_ITEMS - 1) {
+    const some = garbage.slice(from, from + MAX_TRANSACTION_ITEMS - 1);
     const deletes = some.map((item) => ({ Delete: new Change().delete(sessions, keyOf(item)) }));
     if ((await connection.transactWrite([guard, ...deletes])) !== undefined) return;
   }

@@ -1,41 +1,41 @@
 import type { StateRow } from '@mcp-session/core/backend';
-import { addFingerprint, fingerprint } from './fingerprints.ts';
-import { lost, type Connection } from '../connection.ts';
+import { CONFLICT, type Connection } from '../connection.ts';
 import { changesTooFast } from '../errors.ts';
+import type { HeadCache, Known } from '../head-cache.ts';
 import { keyOf, readNumber, readText, text, type Item } from '../items.ts';
 import { HEAD, headKey, isLive, parseStateKey, stateKey, toHead, type Head } from '../schema.ts';
-import type { Known, Memory } from '../head-cache.ts';
+import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { isOf, toKnownKey } from './items.ts';
 
-/** A session's head and some of its keys as of one moment. */
+/** A session's head and some of its keys, as one snapshot. */
 interface Snapshot {
   readonly known: Known;
   readonly rows: ReadonlyMap<string, StateRow>;
 }
 
-/** A head and all keys of a state, perhaps of different moments. */
+/** A head and all keys of a state, perhaps from different moments. */
 interface Pass {
   readonly head: Head;
   readonly rows: Map<string, StateRow>;
-  /** Keys of which only a part could be seen. */
+  /** Keys with a part that was not visible. */
   readonly torn: readonly string[];
 }
 
-/** The head fits in beside them. */
+/** Most keys of one transaction of reads, which also has the head. */
 const MAX_KEYS = 99;
-/** Bytes of values that are read in a transaction: it holds 4 MB. */
+/** Most bytes of values in one transaction of reads, which may have 4 MB. */
 const MAX_BYTES = 3_000_000;
-/** How often all of a state is read, at the most, before the call gives up. */
+/** Attempts to read all of a state. */
 const MAX_PASSES = 4;
 
-/** The reads of sessions' state. */
+/** Reads the state of sessions. */
 export class StateReader {
   readonly #connection: Connection;
-  readonly #memory: Memory;
+  readonly #cache: HeadCache;
 
-  constructor(connection: Connection, memory: Memory) {
+  constructor(connection: Connection, cache: HeadCache) {
     this.#connection = connection;
-    this.#memory = memory;
+    this.#cache = cache;
   }
 
   async read(
@@ -51,35 +51,39 @@ export class StateReader {
     return found && [...found.rows.values()];
   }
 
-  /** Reads several keys in a transaction, which others' writes cannot come in between. */
+  /** Reads several keys in one transaction, as a snapshot. */
   async snapshot(sessionId: string, keys: readonly string[], now: number): Promise<Snapshot | undefined> {
     const { sessions } = this.#connection.tables;
-    return this.#connection.untilWon(async () => {
+    return this.#connection.retryOnConflict(async () => {
       const wanted = [headKey(sessionId), ...keys.map((key) => stateKey(sessionId, key))];
       const [head, ...items] = await this.#connection.transactGet(wanted.map((key) => ({ table: sessions, key })));
       return this.#toSnapshot(head, keys, items, now);
     });
   }
 
-  /** Reads one key in a batch, for half the price of a transaction: for its value and whether it is there, it does not matter which of it and the head is read first. */
+  /**
+   * Reads one key in a batch, for half the price of a transaction. For one key, it does not matter
+   * whether the key or the head is read first.
+   */
   async readOne(sessionId: string, keys: readonly string[], now: number): Promise<Snapshot | undefined> {
-    return this.#connection.untilWon(async () => {
+    return this.#connection.retryOnConflict(async () => {
       const wanted = [headKey(sessionId), ...keys.map((key) => stateKey(sessionId, key))];
       const items = await this.#connection.batchGet({ sessions: wanted });
       const head = items.find((item) => keyOf(item).item === HEAD);
       const item = items.find((each) => each !== head);
-      // Written after a clear that the head does not show yet: the next look will.
+      // The key was written after a clear that the head does not show yet. The next read shows it.
       if (head !== undefined && item !== undefined && (readNumber(item, 'epoch') ?? 0) > toHead(head).epoch)
-        return lost;
+        return CONFLICT;
       return this.#toSnapshot(head, keys, [item], now);
     });
   }
 
   /**
-   * Reads all keys, as of one moment.
+   * Reads all keys as a snapshot.
    *
-   * Items of one query can be of different moments: whether they are of the same one, the head's sum of fingerprints tells. Where they are not, the keys that others
-   * write are read again in a transaction, those that were seen to change, and put in place of what the query gave.
+   * Items of one query can be from different moments. The head's sum of fingerprints shows whether
+   * they are a snapshot. If not, the keys that were seen to change are read again in a transaction,
+   * and replace those of the query.
    */
   async #readAll(sessionId: string, now: number): Promise<readonly StateRow[] | undefined> {
     const busy = new Set<string>();
@@ -88,7 +92,7 @@ export class StateReader {
       const pass = await this.#pass(sessionId);
       if (pass === undefined || !isLive(pass.head, now)) return undefined;
       const { head, rows, torn } = pass;
-      this.#memory.learn(head);
+      this.#cache.learn(head);
       if (addsUp(head, rows)) return [...rows.values()];
       for (const key of torn) busy.add(key);
       for (const [key, { version }] of rows) if (version > head.stateVersion) busy.add(key);
@@ -105,9 +109,12 @@ export class StateReader {
     throw changesTooFast(this.#connection.label);
   }
 
-  /** Reads the head and all keys in one query, page by page: the head comes before the keys in the order of their items. */
+  /**
+   * Reads the head and all keys in one query, page by page: the head comes before the keys in the
+   * order of their items.
+   */
   async #pass(sessionId: string): Promise<Pass | undefined> {
-    return this.#connection.untilWon(async () => {
+    return this.#connection.retryOnConflict(async () => {
       const items: Item[] = [];
       let start: Item | undefined;
       do {
@@ -115,7 +122,7 @@ export class StateReader {
           TableName: this.#connection.tables.sessions,
           KeyConditionExpression: 'id = :id and #item between :from and :to',
           ExpressionAttributeNames: { '#item': 'item' },
-          // `$` follows `#`.
+          // `$` sorts after `#`.
           ExpressionAttributeValues: { ':id': text(sessionId), ':from': text(HEAD), ':to': text('key$') },
           ...(start !== undefined && { ExclusiveStartKey: start }),
         });
@@ -123,9 +130,9 @@ export class StateReader {
         start = page.next;
       } while (start !== undefined);
       const [first, ...others] = items;
-      // Not there, unless only a part of a transaction was seen.
+      // The session does not exist, or only a part of a transaction was visible.
       if (first === undefined || keyOf(first).item !== HEAD)
-        return (await this.#connection.get(this.#connection.tables.sessions, headKey(sessionId))) && lost;
+        return (await this.#connection.get(this.#connection.tables.sessions, headKey(sessionId))) && CONFLICT;
       const head = toHead(first);
       const { rows, torn } = assemble(head, others);
       return { head, rows: new Map(rows.map((row) => [row.key, row])), torn };
@@ -137,18 +144,18 @@ export class StateReader {
     keys: readonly string[],
     items: readonly (Item | undefined)[],
     now: number,
-  ): Promise<Snapshot | undefined | typeof lost> {
+  ): Promise<Snapshot | undefined | typeof CONFLICT> {
     const head = item && toHead(item);
     if (head === undefined || !isLive(head, now)) return undefined;
-    const learned = this.#memory.learn(head);
+    const learned = this.#cache.learn(head);
     const firsts = items.flatMap((each) => (each !== undefined && isOf(head, each) ? [each] : []));
     const others = firsts.flatMap((first) => partKeys(first));
     const parts = others.length === 0 ? [] : await this.#connection.batchGet({ sessions: others });
     const { rows, torn } = assemble(head, [...firsts, ...parts]);
-    // A part was written again before it could be read.
-    if (torn.length > 0) return lost;
+    // A part was overwritten before it could be read.
+    if (torn.length > 0) return CONFLICT;
     const known = { ...learned, head };
-    for (const [index, key] of keys.entries()) this.#memory.learnKey(known, key, toKnownKey(head, items[index]));
+    for (const [index, key] of keys.entries()) this.#cache.learnKey(known, key, toKnownKey(head, items[index]));
     return { known, rows: new Map(rows.map((row) => [row.key, row])) };
   }
 }
@@ -160,7 +167,10 @@ function partKeys(first: Item): { readonly id: string; readonly item: string }[]
   return Array.from({ length: count - 1 }, (_, index) => stateKey(id, key, index + 1));
 }
 
-/** Puts the parts of values together. `torn` are the keys of which a part is missing or of another version. */
+/**
+ * Joins the parts of values. `torn` are the keys with a part that is missing or has another
+ * version.
+ */
 function assemble(head: Head, items: readonly Item[]) {
   const parts = new Map<string, string>();
   const firsts: { readonly key: string; readonly version: number; readonly count: number }[] = [];
@@ -187,7 +197,7 @@ function weightOf(keys: ReadonlySet<string>, rows: ReadonlyMap<string, StateRow>
   return bytes;
 }
 
-/** Whether rows are all keys of the state that the head tells of. */
+/** True if the rows are exactly the state that the head describes. */
 function addsUp(head: Head, rows: ReadonlyMap<string, StateRow>): boolean {
   let sum = 0;
   for (const { key, version } of rows.values()) sum = addFingerprint(sum, fingerprint(key, version));

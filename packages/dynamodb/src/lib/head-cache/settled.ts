@@ -1,11 +1,14 @@
-/** Blocks that are remembered although something before them is not known to be visible. */
+/** Most blocks that are remembered while an earlier event is not known to be visible. */
 const MAX_BLOCKS = 16;
 
 /**
- * Which events of a log every read can see, as far as this process knows: those that it has read, and those whose append was answered.
+ * The events of a log that every read can see, as far as this process knows: it has read them, or
+ * their append was acknowledged.
  *
- * The items of a transaction become visible one after another, and neither the order of the numbers nor the session's newest number says which of them are
- * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html, "Isolation levels").
+ * The items of a transaction become visible one after another, in no order, and the session's last
+ * number does not show which of them are visible
+ * (docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html, "Isolation
+ * levels").
  */
 export class Settled {
   #through = 0;
@@ -16,7 +19,7 @@ export class Settled {
     return this.#through;
   }
 
-  /** Notes that the events of these numbers are visible. */
+  /** Adds the numbers of visible events. */
   add(first: number, last: number): void {
     if (first > this.#through + 1) {
       this.#blocks.push({ first, last });
