@@ -8,7 +8,7 @@ import { createDynamoDbStore } from '@mcp-session/dynamodb';
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';
 import { readFileSync } from 'node:fs';
 import { expect, inject, it, onTestFinished } from 'vitest';
-import { eventsTable, sessionsTable, type TableDefinition } from '../src/lib/migrate.ts';
+import { eventsTable, sessionsTable, type TableDefinition } from '../src/lib/migrate/tables.ts';
 import { callEverything } from './support/call-everything.ts';
 import { openBehindProxy } from './support/open.ts';
 import type { Passed } from './support/proxy.ts';

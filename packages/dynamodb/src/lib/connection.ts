@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import type {
   CancellationReason,
   KeysAndAttributes,
@@ -7,11 +6,11 @@ import type {
   TransactWriteItem,
   WriteRequest,
 } from '@aws-sdk/client-dynamodb';
-import type { SessionError } from '@mcp-session/core';
 import type { Sdk } from './client/sdk.ts';
-import { closed, reasonsOf, retryKindOf, tooManyConflicts, translateError, type RetryKind } from './errors.ts';
+import { reasonsOf } from './errors.ts';
 import { toKey, type Change, type Item, type ItemKey } from './items.ts';
 import type { TableNames } from './options.ts';
+import { Retries } from './retries.ts';
 
 /** The outcome of a write with a condition. */
 export type Written =
@@ -38,29 +37,22 @@ interface ConnectionOptions {
   readonly maxConflicts: number;
 }
 
-/**
- * The requests to DynamoDB, with all retries: of throttled requests, of transactions that conflict,
- * and of requests without an answer. Retries back off. This package's other timer paces background
- * work.
- */
+/** The requests to DynamoDB, each with its retries. */
 export class Connection {
   readonly tables: TableNames;
   /** Names the tables in errors, for operators. */
   readonly label: string;
+  readonly retries: Retries;
   readonly #load: () => Promise<Sdk>;
   readonly #owned: boolean;
-  readonly #maxAttempts: number;
-  readonly #maxConflicts: number;
   #sdk: Promise<Sdk> | undefined;
-  #closed = false;
 
-  constructor(load: () => Promise<Sdk>, { tables, label, owned, maxAttempts, maxConflicts }: ConnectionOptions) {
+  constructor(load: () => Promise<Sdk>, { tables, label, owned, ...limits }: ConnectionOptions) {
     this.tables = tables;
-    this.#load = load;
     this.label = label;
+    this.retries = new Retries({ label, ...limits });
+    this.#load = load;
     this.#owned = owned;
-    this.#maxAttempts = maxAttempts;
-    this.#maxConflicts = maxConflicts;
   }
 
   /** The SDK. It is loaded at the first call. */
@@ -71,7 +63,7 @@ export class Connection {
 
   /** Refuses all further requests. */
   stop(): void {
-    this.#closed = true;
+    this.retries.stop();
   }
 
   /** Destroys the client if it is ours and exists. */
@@ -81,15 +73,10 @@ export class Connection {
     sdk?.client.destroy();
   }
 
-  /** Turns an error of the SDK into a `SessionError`. */
-  failure(error: unknown, outcomeUnknown: boolean = false): SessionError {
-    return translateError(error, { outcomeUnknown, store: this.label });
-  }
-
   async get(TableName: string, key: ItemKey): Promise<Item | undefined> {
     const { client, commands } = await this.sdk();
     const command = new commands.GetItemCommand({ TableName, Key: toKey(key), ConsistentRead: true });
-    return (await this.#try(() => client.send(command), false)).Item;
+    return (await this.retries.send(() => client.send(command), false)).Item;
   }
 
   /** Reads items, 100 per request, each on its own. Leaves out items that do not exist. */
@@ -112,13 +99,13 @@ export class Connection {
       }
       for (let attempt = 1; Object.keys(request).length > 0; attempt++) {
         const command = new commands.BatchGetItemCommand({ RequestItems: request });
-        const { Responses = {}, UnprocessedKeys = {} } = await this.#try(() => client.send(command), false);
+        const { Responses = {}, UnprocessedKeys = {} } = await this.retries.send(() => client.send(command), false);
         const items = Object.values(Responses).flat();
         found.push(...items);
         request = UnprocessedKeys;
         // Items are left out for their size, which needs no pause, or for the capacity.
         attempt = items.length > 0 ? 0 : attempt;
-        if (attempt > 0 && Object.keys(request).length > 0) await this.#waitForCapacity(attempt);
+        if (attempt > 0 && Object.keys(request).length > 0) await this.retries.waitForCapacity(attempt);
       }
     }
     return found;
@@ -130,14 +117,18 @@ export class Connection {
     const command = new commands.TransactGetItemsCommand({
       TransactItems: keys.map(({ table, key }) => ({ Get: { TableName: table, Key: toKey(key) } })),
     });
-    const { Responses = [] } = await this.#try(() => client.send(command), false);
+    const { Responses = [] } = await this.retries.send(() => client.send(command), false);
     return Responses.map(({ Item: item }) => item);
   }
 
   async query(input: QueryCommandInput): Promise<Page> {
     const { client, commands } = await this.sdk();
     const command = new commands.QueryCommand({ ConsistentRead: true, ...input });
-    const { Items = [], LastEvaluatedKey, ScannedCount = 0 } = await this.#try(() => client.send(command), false);
+    const {
+      Items = [],
+      LastEvaluatedKey,
+      ScannedCount = 0,
+    } = await this.retries.send(() => client.send(command), false);
     return { items: Items, next: LastEvaluatedKey, scanned: ScannedCount };
   }
 
@@ -146,7 +137,7 @@ export class Connection {
     const { client, commands } = await this.sdk();
     const command = new commands.UpdateItemCommand({ ...change.update(TableName, key), ReturnValues: 'ALL_OLD' });
     try {
-      const { Attributes } = await this.#try(() => client.send(command), true);
+      const { Attributes } = await this.retries.send(() => client.send(command), true);
       return { done: true, item: Attributes };
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'ConditionalCheckFailedException') throw error;
@@ -168,7 +159,7 @@ export class Connection {
       ClientRequestToken: randomUUID(),
     });
     try {
-      await this.#try(() => client.send(command), true);
+      await this.retries.send(() => client.send(command), true);
       return undefined;
     } catch (error) {
       const reasons = reasonsOf(error);
@@ -185,83 +176,12 @@ export class Connection {
       let request: WriteRequest[] = some.map((key) => ({ DeleteRequest: { Key: toKey(key) } }));
       for (let attempt = 1; request.length > 0; attempt++) {
         const command = new commands.BatchWriteItemCommand({ RequestItems: { [TableName]: request } });
-        const { UnprocessedItems = {} } = await this.#try(() => client.send(command), true);
+        const { UnprocessedItems = {} } = await this.retries.send(() => client.send(command), true);
         const left = UnprocessedItems[TableName] ?? [];
         if (left.length < request.length) attempt = 0;
-        else await this.#waitForCapacity(attempt);
+        else await this.retries.waitForCapacity(attempt);
         request = left;
       }
     }
   }
-
-  /**
-   * Repeats an attempt until it returns something other than {@link CONFLICT}.
-   *
-   * @param refresh Reads again what the attempts rely on. After a pause the cache is stale, and an
-   * attempt that must fail costs more than a read.
-   */
-  async retryOnConflict<T>(attempt: () => Promise<T | typeof CONFLICT>, refresh?: () => Promise<unknown>): Promise<T> {
-    for (let conflicts = 1; ; conflicts++) {
-      const result = await attempt();
-      if (result !== CONFLICT) return result;
-      await this.backOff(conflicts);
-      if (conflicts > 1) await refresh?.();
-    }
-  }
-
-  /**
-   * Pauses after a conflict.
-   *
-   * @param conflicts How many the call has had.
-   * @throws SessionError `STORE_BUSY` if these are too many.
-   */
-  async backOff(conflicts: number): Promise<void> {
-    if (conflicts >= this.#maxConflicts) throw tooManyConflicts(this.#maxConflicts, this.label);
-    // The first conflict usually means that the cache was stale. Further ones mean a race, and the
-    // more there are, the more writers take part.
-    if (conflicts > 1) await pause(Math.random() * Math.min(4 * 2 ** conflicts, 20 * conflicts, 1_000));
-  }
-
-  /** @param writes True if the request may take effect without an answer. */
-  async #try<T>(send: () => Promise<T>, writes: boolean): Promise<T> {
-    let outcomeUnknown = false;
-    for (let attempt = 1; ; attempt++) {
-      if (this.#closed) throw closed(this.label);
-      try {
-        return await send();
-      } catch (error) {
-        const kind = retryKindOf(error);
-        if (isRefusal(error)) throw error;
-        outcomeUnknown ||= writes && kind === 'unanswered';
-        const most = kind === 'conflict' ? this.#maxConflicts : this.#maxAttempts;
-        if (kind === undefined || attempt >= most) throw this.failure(error, outcomeUnknown);
-        await wait(attempt, kind);
-      }
-    }
-  }
-
-  async #waitForCapacity(attempt: number): Promise<void> {
-    if (attempt >= this.#maxAttempts) throw this.failure(named('ProvisionedThroughputExceededException'));
-    await wait(attempt, 'throttled');
-  }
-}
-
-async function wait(attempt: number, kind: RetryKind): Promise<void> {
-  const [firstMs, mostMs] = kind === 'conflict' ? [10, 250] : [50, 1_000];
-  await pause(Math.random() * Math.min(firstMs * 2 ** (attempt - 1), mostMs));
-}
-
-/** The outcome of an attempt that lost against a concurrent write. */
-export const CONFLICT: unique symbol = Symbol('conflict');
-
-/** True if a condition did not hold, which is an answer and not a failure. */
-function isRefusal(error: unknown): boolean {
-  if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return true;
-  return reasonsOf(error)?.some(({ Code }) => Code === 'ConditionalCheckFailed') === true;
-}
-
-function named(name: string): Error {
-  const error = new Error('Every attempt left the same items unprocessed');
-  error.name = name;
-  return error;
 }

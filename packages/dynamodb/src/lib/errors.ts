@@ -119,6 +119,12 @@ export function reasonsOf(error: unknown): readonly CancellationReason[] | undef
   return 'CancellationReasons' in error ? ((error.CancellationReasons ?? []) as CancellationReason[]) : [];
 }
 
+/** True if a condition did not hold, which is an answer and not a failure. */
+export function isConditionFailure(error: unknown): boolean {
+  if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return true;
+  return reasonsOf(error)?.some(({ Code }) => Code === 'ConditionalCheckFailed') === true;
+}
+
 /** @returns `undefined` if a retry is useless. */
 export function retryKindOf(error: unknown): RetryKind | undefined {
   if (!(error instanceof Error)) return undefined;
@@ -184,6 +190,13 @@ function isOfTheStore(error: unknown): boolean {
   const reasons = Array.isArray(given) ? (given as { readonly reason?: string }[]) : [];
   if (reasons.length > 0) return reasons.some(({ reason = '' }) => !reason.includes('KeyRange'));
   return OF_THE_STORE.has(error.name);
+}
+
+/** The SDK's error for items that every attempt of a batch left unprocessed. */
+export function unprocessed(): Error {
+  const error = new Error('Every attempt left the same items unprocessed');
+  error.name = 'ProvisionedThroughputExceededException';
+  return error;
 }
 
 /** The error of a call that conflicted too often. */

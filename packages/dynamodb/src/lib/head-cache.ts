@@ -1,8 +1,9 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import type { Connection } from './connection.ts';
 import { Settled } from './head-cache/settled.ts';
+import { isLive, toHead, type Head } from './head.ts';
 import type { Item } from './items.ts';
-import { headKey, isLive, toHead, type Head } from './schema.ts';
+import { headKey } from './schema.ts';
 
 /** What is known of a state key; `undefined`: it does not exist. */
 export type KnownKey = { readonly version: number; readonly bytes: number; readonly partCount: number } | undefined;

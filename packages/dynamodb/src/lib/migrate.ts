@@ -1,9 +1,9 @@
-import type { CreateTableCommandInput, KeySchemaElement, SSESpecification } from '@aws-sdk/client-dynamodb';
 import { SessionError } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
 import { readNumber } from './items.ts';
-import { KIND_INDEX, PRINCIPAL_INDEX, SCHEMA_KEY, STREAM_INDEX } from './schema.ts';
-import type { CreateOptions, TableNames } from './options.ts';
+import { creationInput, eventsTable, sessionsTable } from './migrate/tables.ts';
+import type { CreateOptions } from './options.ts';
+import { SCHEMA_KEY } from './schema.ts';
 import type { Sdk } from './client/sdk.ts';
 
 /** The layout of this version. Tables without a schema item have this one. */
@@ -49,7 +49,7 @@ async function createTables(connection: Connection, options: CreateOptions): Pro
     const { TableName } = definition;
     try {
       await client
-        .send(new commands.CreateTableCommand({ ...definition, ...settings(definition, options) }))
+        .send(new commands.CreateTableCommand({ ...definition, ...creationInput(definition, options) }))
         .catch(unless('ResourceInUseException'));
       await commands.waitUntilTableExists({ client, maxWaitTime: MAX_WAIT_S, minDelay: 1, maxDelay: 5 }, { TableName });
       await enableTimeToLive(sdk, TableName);
@@ -61,7 +61,7 @@ async function createTables(connection: Connection, options: CreateOptions): Pro
           }),
         );
     } catch (error) {
-      throw connection.failure(error);
+      throw connection.retries.failure(error);
     }
   }
 }
@@ -74,75 +74,6 @@ async function enableTimeToLive({ client, commands }: Sdk, TableName: string | u
   await client
     .send(new commands.UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
     .catch(unless('ValidationException'));
-}
-
-/**
- * The definition of a table, without billing and encryption. A test compares it with the documents
- * in `infrastructure`.
- */
-export type TableDefinition = Pick<
-  CreateTableCommandInput,
-  'TableName' | 'KeySchema' | 'AttributeDefinitions' | 'GlobalSecondaryIndexes' | 'LocalSecondaryIndexes'
->;
-
-export function sessionsTable({ sessions }: TableNames): TableDefinition {
-  const index = (IndexName: string, partition: string) => ({
-    IndexName,
-    KeySchema: keySchema(partition, 'id'),
-    Projection: { ProjectionType: 'KEYS_ONLY' as const },
-  });
-  return {
-    TableName: sessions,
-    KeySchema: keySchema('id', 'item'),
-    AttributeDefinitions: texts('id', 'item', 'listKind', 'listOwner'),
-    GlobalSecondaryIndexes: [index(KIND_INDEX, 'listKind'), index(PRINCIPAL_INDEX, 'listOwner')],
-  };
-}
-
-export function eventsTable({ events }: TableNames): TableDefinition {
-  return {
-    TableName: events,
-    KeySchema: keySchema('id', 'item'),
-    AttributeDefinitions: texts('id', 'item', 'streamSeq'),
-    LocalSecondaryIndexes: [
-      { IndexName: STREAM_INDEX, KeySchema: keySchema('id', 'streamSeq'), Projection: { ProjectionType: 'ALL' } },
-    ],
-  };
-}
-
-function settings({ GlobalSecondaryIndexes = [] }: TableDefinition, options: CreateOptions) {
-  const { billing, encryption, deletionProtection } = options;
-  const sse = encryptionOf(encryption);
-  const protection = {
-    ...(sse && { SSESpecification: sse }),
-    ...(deletionProtection && { DeletionProtectionEnabled: true }),
-  };
-  if (billing === 'on-demand') return { ...protection, BillingMode: 'PAY_PER_REQUEST' as const };
-  const ProvisionedThroughput = { ReadCapacityUnits: billing.read, WriteCapacityUnits: billing.write };
-  const indexes = GlobalSecondaryIndexes.map((index) => ({ ...index, ProvisionedThroughput }));
-  return {
-    ...protection,
-    BillingMode: 'PROVISIONED' as const,
-    ProvisionedThroughput,
-    ...(indexes.length > 0 && { GlobalSecondaryIndexes: indexes }),
-  };
-}
-
-function encryptionOf(encryption: string): SSESpecification | undefined {
-  if (encryption === 'aws-owned') return undefined;
-  if (encryption === 'aws-managed') return { Enabled: true, SSEType: 'KMS' };
-  return { Enabled: true, SSEType: 'KMS', KMSMasterKeyId: encryption };
-}
-
-function keySchema(partition: string, sort: string): KeySchemaElement[] {
-  return [
-    { AttributeName: partition, KeyType: 'HASH' },
-    { AttributeName: sort, KeyType: 'RANGE' },
-  ];
-}
-
-function texts(...names: string[]) {
-  return names.map((AttributeName) => ({ AttributeName, AttributeType: 'S' as const }));
 }
 
 function unless(name: string): (error: unknown) => undefined {

@@ -1,21 +1,9 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { SweepResult } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
+import { isLive, toHead, type Head } from './head.ts';
 import { Change, keyOf, number, text, type Item, type ItemKey } from './items.ts';
-import {
-  digits,
-  dueItem,
-  dueKey,
-  duePartition,
-  DUE_SHARDS,
-  eventKey,
-  HEAD,
-  headKey,
-  isLive,
-  parseDueKey,
-  toHead,
-  type Head,
-} from './schema.ts';
+import { digits, dueItem, dueKey, duePartition, DUE_SHARDS, eventKey, HEAD, headKey, parseDueKey } from './schema.ts';
 import { deletion, inSteps, weightOf, type Row } from './sweep/removal.ts';
 import type { TtlMaintenance } from './ttl-maintenance.ts';
 

@@ -2,9 +2,10 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { rest, type Background } from './background.ts';
 import type { Connection } from './connection.ts';
 import { Change, keyOf, number, text, type Item, type ItemKey } from './items.ts';
-import { DATA_GRACE_S, dataTtl, dueItem, HEAD, headKey, isLive, MAX_TRANSACTION_ITEMS, type Head } from './schema.ts';
+import { DATA_GRACE_S, dataTtl, dueItem, HEAD, headKey, MAX_TRANSACTION_ITEMS } from './schema.ts';
 import { removeGarbage } from './state/garbage.ts';
 import type { HeadCache } from './head-cache.ts';
+import { isLive, type Head } from './head.ts';
 import { conditionFailed } from './sessions/renewal.ts';
 import { settle } from './events/settle.ts';
 

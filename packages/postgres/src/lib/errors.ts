@@ -3,10 +3,7 @@ import { NO_ANSWER, NO_CONNECTION } from './client/attempt.ts';
 
 /** The database that an error is about. */
 export interface Subject {
-  /**
-   * Names the database for operators. Messages never contain it, because tools pass them on to
-   * clients.
-   */
+  /** Names the database for operators. No message contains it, because clients may see those. */
   readonly label: string;
 }
 
@@ -24,9 +21,7 @@ interface Meaning extends Omit<SessionErrorOptions, 'cause' | 'outcomeUnknown' |
   readonly code: SessionErrorCode;
   /** Follows the words "Session store". */
   readonly text: string;
-  /**
-   * True if the statement may have been committed although this error came instead of its answer.
-   */
+  /** True if the statement may have been committed in spite of this error. */
   readonly cutOff?: boolean;
 }
 

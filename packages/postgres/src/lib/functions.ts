@@ -102,7 +102,6 @@ function commitState(name: Name, state_key: Name, quotes: RawBuilder<unknown>): 
       from ${sessions} s where s.id = given_id and s.expires_at > given_now
       for update;
       if not found then return; end if;
-
       existed := '';
       for i in 1 .. cardinality(keys) loop
         select k.version, k.bytes into old from ${state} k where k.session_pk = session.pk and k.key = keys[i];
@@ -111,8 +110,7 @@ function commitState(name: Name, state_key: Name, quotes: RawBuilder<unknown>): 
           outcome := 'conflict';
           stale := i;
           select k.value, k.version into current_value, version from ${state} k where k.session_pk = session.pk and k.key = keys[i];
-          return next;
-          return;
+          return next; return;
         end if;
         more_keys := more_keys + case when vals[i] is null then 0 else 1 end - case when found then 1 else 0 end;
         more_bytes := more_bytes + sizes[i] - coalesce(old.bytes, 0);
@@ -124,8 +122,7 @@ function commitState(name: Name, state_key: Name, quotes: RawBuilder<unknown>): 
       end;
       version := session.state_version + 1;
       if outcome <> 'committed' then
-        return next;
-        return;
+        return next; return;
       end if;
 
       for i in 1 .. cardinality(keys) loop

@@ -1,20 +1,12 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { SessionError } from '@mcp-session/core';
 import type { AppendOutcome, AppendRequest, AppendResult, KeyedLock, NewEvent } from '@mcp-session/core/backend';
-import { CONFLICT, type Connection } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import type { HeadCache } from '../head-cache.ts';
+import { isLive, toHead, type Head } from '../head.ts';
 import { Change, number, readNumber, split, text, type Item } from '../items.ts';
-import {
-  dataTtl,
-  EVENT_PART_BYTES,
-  eventKey,
-  headKey,
-  isLive,
-  streamSeq,
-  toHead,
-  tokenKey,
-  type Head,
-} from '../schema.ts';
+import { CONFLICT } from '../retries.ts';
+import { dataTtl, EVENT_PART_BYTES, eventKey, headKey, streamSeq, tokenKey } from '../schema.ts';
 import type { SessionRecords } from '../sessions/record.ts';
 import { applyRenewal, conditionFailed, isLiveItem, renew, whileLive } from '../sessions/renewal.ts';
 
@@ -49,7 +41,7 @@ export class EventAppender {
   #appendLocked(request: AppendRequest, now: number): Promise<AppendResult | undefined> {
     const { sessionId } = request;
     return this.#lock.run(sessionId, () =>
-      this.#connection.retryOnConflict(
+      this.#connection.retries.onConflict(
         () => this.#appendOnce(request, now),
         () => this.#cache.load(sessionId),
       ),

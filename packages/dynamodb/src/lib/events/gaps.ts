@@ -1,6 +1,7 @@
 import type { Connection } from '../connection.ts';
+import { toHead, type Head } from '../head.ts';
 import { readNumber, readText, type Item } from '../items.ts';
-import { eventKey, headKey, toHead, type Head } from '../schema.ts';
+import { eventKey, headKey } from '../schema.ts';
 
 /**
  * True if an event was appended, by the session's numbers, but no longer exists although no trim

@@ -1,8 +1,9 @@
 import type { EventPage, EventQuery, EventRow } from '@mcp-session/core/backend';
 import { readNumber, readText, type Item } from '../items.ts';
-import { parseStreamSeq, type Head } from '../schema.ts';
+import { parseStreamSeq } from '../schema.ts';
 import { takeEvents, type StoredEvent } from './log.ts';
 import type { Known } from '../head-cache.ts';
+import type { Head } from '../head.ts';
 
 /** The facts of a page besides its events. They are read after the events. */
 export interface Surroundings {

@@ -1,8 +1,9 @@
 import type { EventPage, EventQuery } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
 import type { HeadCache, Known } from '../head-cache.ts';
+import { isLive, toHead } from '../head.ts';
 import { keyOf, readText } from '../items.ts';
-import { eventKey, HEAD, headKey, isLive, toHead, trimKey } from '../schema.ts';
+import { eventKey, HEAD, headKey, trimKey } from '../schema.ts';
 import { isGone } from './gaps.ts';
 import { fetchEvents, type Fetched, type StoredEvent } from './log.ts';
 import { PageBuilder, trimmedOf, type Room, type Surroundings } from './page.ts';
@@ -68,7 +69,7 @@ export class EventReader {
       const { head } = around;
       if (head.gen !== gen) return around.known;
       if (isTornTrim(query, around, [...settled.events, ...look.events])) {
-        await this.#connection.backOff(++misses);
+        await this.#connection.retries.backOff(++misses);
         around = undefined;
         continue;
       }
@@ -98,7 +99,7 @@ export class EventReader {
         end = missing;
         continue;
       }
-      await this.#connection.backOff(++misses);
+      await this.#connection.retries.backOff(++misses);
       around = undefined;
     }
   }

@@ -9,20 +9,12 @@ import {
   type TrimBound,
 } from '@mcp-session/core/backend';
 import type { Background } from '../background.ts';
-import { CONFLICT, type Connection } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import type { HeadCache } from '../head-cache.ts';
+import { isLive, type Head } from '../head.ts';
 import { Change, keyOf, number, readNumber, text, type Item } from '../items.ts';
-import {
-  digits,
-  eventKey,
-  headKey,
-  isLive,
-  MAX_TRANSACTION_ITEMS,
-  STREAM_INDEX,
-  trimKey,
-  TRIMS,
-  type Head,
-} from '../schema.ts';
+import { CONFLICT } from '../retries.ts';
+import { digits, eventKey, headKey, MAX_TRANSACTION_ITEMS, STREAM_INDEX, trimKey, TRIMS } from '../schema.ts';
 import { whileLive } from '../sessions/renewal.ts';
 import { isGone } from './gaps.ts';
 import { oldestFacts, type EventFacts } from './log.ts';
@@ -53,7 +45,7 @@ export class EventTrimmer {
   async trim(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
     let removed = 0;
     return this.#lock.run(sessionId, () =>
-      this.#connection.retryOnConflict(async () => {
+      this.#connection.retries.onConflict(async () => {
         const before = (await this.#cache.load(sessionId))?.head;
         if (before === undefined || !isLive(before, now)) return undefined;
         const trimmed = await this.#trimFrom(before, bound, bound.limit - removed, now);

@@ -1,7 +1,8 @@
 import { takeSessions, type SessionPage, type SessionPageQuery, type SessionQuery } from '@mcp-session/core/backend';
 import type { Connection } from '../connection.ts';
+import { isLive, toHead } from '../head.ts';
 import { keyOf, text, type Item } from '../items.ts';
-import { headKey, isLive, KIND_INDEX, ownerOf, PRINCIPAL_INDEX, profileKey, toHead } from '../schema.ts';
+import { headKey, KIND_INDEX, ownerOf, PRINCIPAL_INDEX, profileKey } from '../schema.ts';
 import type { SessionRecords } from './record.ts';
 
 /** Sessions whose rows are read in one request, with a head and a profile each. */

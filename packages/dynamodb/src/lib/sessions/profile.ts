@@ -1,6 +1,7 @@
 import type { NewSession, SessionAsker, SessionRow } from '@mcp-session/core/backend';
+import type { Head } from '../head.ts';
 import { number, readNumber, readText, text, type Item } from '../items.ts';
-import { dataTtl, PROFILE, type Head } from '../schema.ts';
+import { dataTtl, PROFILE } from '../schema.ts';
 
 /** The item of a profile. */
 export function profileItem({ id, profile }: NewSession, gen: string, version: number, expiresAt: number): Item {

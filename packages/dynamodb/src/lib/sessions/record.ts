@@ -7,22 +7,12 @@ import type {
   SessionRow,
 } from '@mcp-session/core/backend';
 import { randomBytes } from 'node:crypto';
-import { CONFLICT, type Connection } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import type { HeadCache } from '../head-cache.ts';
+import { isLive, newHead, toHead, type Head } from '../head.ts';
 import { Change, keyOf, number, text, type Item } from '../items.ts';
-import {
-  dataTtl,
-  dueItem,
-  HEAD,
-  headKey,
-  headTtl,
-  isLive,
-  newHead,
-  PROFILE,
-  profileKey,
-  toHead,
-  type Head,
-} from '../schema.ts';
+import { CONFLICT } from '../retries.ts';
+import { dataTtl, dueItem, HEAD, headKey, headTtl, PROFILE, profileKey } from '../schema.ts';
 import { isProfileOf, mayRead, profileItem, toRow } from './profile.ts';
 import { applyRenewal, conditionFailed, isLiveItem, renew, whileLive } from './renewal.ts';
 
@@ -68,7 +58,7 @@ export class SessionRecords {
       if (row !== undefined) return mayRead(row, asker) ? row : undefined;
       // Not live, or only a part of a transaction was visible.
     }
-    return this.#connection.retryOnConflict(async () => {
+    return this.#connection.retries.onConflict(async () => {
       const head = (await this.#cache.load(id))?.head;
       if (head === undefined || !isLive(head, now) || !mayRead(head, asker)) return undefined;
       const profile = await this.#connection.get(this.#connection.tables.sessions, profileKey(id));
@@ -78,7 +68,7 @@ export class SessionRecords {
 
   async update(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
     const table = this.#connection.tables.sessions;
-    return this.#connection.retryOnConflict(async () => {
+    return this.#connection.retries.onConflict(async () => {
       const head = this.#cache.findLive(id, now)?.head ?? (await this.#cache.load(id))?.head;
       if (head === undefined || !isLive(head, now)) return undefined;
       const onHead = whileLive(head, now);
@@ -110,7 +100,7 @@ export class SessionRecords {
   /** @returns The head after the touch; `undefined` if the session is not live. */
   async touch(id: string, expiresAt: number, now: number): Promise<Head | undefined> {
     let head = this.#cache.findLive(id, now)?.head;
-    return this.#connection.retryOnConflict(async () => {
+    return this.#connection.retries.onConflict(async () => {
       const change = whileLive(head, now);
       renew(change, head, expiresAt, now);
       // The cache alone cannot show that there is nothing to renew, so this reads the head.

@@ -1,6 +1,7 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
+import { isLive, toHead, type Head } from '../head.ts';
 import { Change, number, text, type Item } from '../items.ts';
-import { headTtl, isLive, toHead, type Head } from '../schema.ts';
+import { headTtl } from '../schema.ts';
 
 /** True if the item is the head of a live session. */
 export function isLiveItem(head: Item | undefined, now: number): head is Item {

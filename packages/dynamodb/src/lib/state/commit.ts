@@ -7,10 +7,12 @@ import {
   type StateTotals,
   type StateWrite,
 } from '@mcp-session/core/backend';
-import { CONFLICT, type Connection } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import type { HeadCache, Known, KnownKey } from '../head-cache.ts';
+import { isLive, type Head } from '../head.ts';
 import { number } from '../items.ts';
-import { dataTtl, headKey, isLive, MAX_TRANSACTION_ITEMS, type Head } from '../schema.ts';
+import { CONFLICT } from '../retries.ts';
+import { dataTtl, headKey, MAX_TRANSACTION_ITEMS } from '../schema.ts';
 import { applyRenewal, conditionFailed, isLiveItem, renew, whileLive } from '../sessions/renewal.ts';
 import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { firstItem, oldParts, otherParts, toKeyWrites, toKnownKey, type KeyWrite } from './items.ts';
@@ -46,7 +48,7 @@ export class StateWriter {
     const { sessionId, writes } = commit;
     return this.#lock.run(sessionId, async () => {
       let wasRefused = false;
-      return this.#connection.retryOnConflict(
+      return this.#connection.retries.onConflict(
         async () => {
           const basis = await this.#basisOf(commit, wasRefused, now);
           if (basis === undefined) return undefined;
@@ -71,7 +73,7 @@ export class StateWriter {
   // them.
   async clear(sessionId: string, expiresAt: number | undefined, now: number): Promise<number | undefined> {
     return this.#lock.run(sessionId, () =>
-      this.#connection.retryOnConflict(async () => {
+      this.#connection.retries.onConflict(async () => {
         const head = (this.#cache.findLive(sessionId, now) ?? (await this.#cache.load(sessionId)))?.head;
         if (head === undefined || !isLive(head, now)) return undefined;
         const change = whileLive(head, now).when('stateVersion', '=', number(head.stateVersion));

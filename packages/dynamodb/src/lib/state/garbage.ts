@@ -1,6 +1,7 @@
 import type { Connection } from '../connection.ts';
+import type { Head } from '../head.ts';
 import { Change, keyOf, number, readNumber, text, type Item } from '../items.ts';
-import { headKey, MAX_TRANSACTION_ITEMS, parseStateKey, type Head } from '../schema.ts';
+import { headKey, MAX_TRANSACTION_ITEMS, parseStateKey } from '../schema.ts';
 import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { isOf } from './items.ts';
 

@@ -1,8 +1,9 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { StateWrite } from '@mcp-session/core/backend';
 import type { KnownKey } from '../head-cache.ts';
+import type { Head } from '../head.ts';
 import { Change, number, readNumber, readText, split, text, type Item } from '../items.ts';
-import { stateKey, VALUE_PART_BYTES, type Head } from '../schema.ts';
+import { stateKey, VALUE_PART_BYTES } from '../schema.ts';
 
 /** What all items of a commit share. */
 export interface CommitFacts {

@@ -1,9 +1,11 @@
 import type { StateRow } from '@mcp-session/core/backend';
-import { CONFLICT, type Connection } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import { changesTooFast } from '../errors.ts';
 import type { HeadCache, Known } from '../head-cache.ts';
+import { isLive, toHead, type Head } from '../head.ts';
 import { keyOf, readNumber, readText, text, type Item } from '../items.ts';
-import { HEAD, headKey, isLive, parseStateKey, stateKey, toHead, type Head } from '../schema.ts';
+import { CONFLICT } from '../retries.ts';
+import { HEAD, headKey, parseStateKey, stateKey } from '../schema.ts';
 import { addFingerprint, fingerprint } from './fingerprints.ts';
 import { isOf, toKnownKey } from './items.ts';
 
@@ -54,7 +56,7 @@ export class StateReader {
   /** Reads several keys in one transaction, as a snapshot. */
   async snapshot(sessionId: string, keys: readonly string[], now: number): Promise<Snapshot | undefined> {
     const { sessions } = this.#connection.tables;
-    return this.#connection.retryOnConflict(async () => {
+    return this.#connection.retries.onConflict(async () => {
       const wanted = [headKey(sessionId), ...keys.map((key) => stateKey(sessionId, key))];
       const [head, ...items] = await this.#connection.transactGet(wanted.map((key) => ({ table: sessions, key })));
       return this.#toSnapshot(head, keys, items, now);
@@ -66,7 +68,7 @@ export class StateReader {
    * whether the key or the head is read first.
    */
   async readOne(sessionId: string, keys: readonly string[], now: number): Promise<Snapshot | undefined> {
-    return this.#connection.retryOnConflict(async () => {
+    return this.#connection.retries.onConflict(async () => {
       const wanted = [headKey(sessionId), ...keys.map((key) => stateKey(sessionId, key))];
       const items = await this.#connection.batchGet({ sessions: wanted });
       const head = items.find((item) => keyOf(item).item === HEAD);
@@ -114,7 +116,7 @@ export class StateReader {
    * order of their items.
    */
   async #pass(sessionId: string): Promise<Pass | undefined> {
-    return this.#connection.retryOnConflict(async () => {
+    return this.#connection.retries.onConflict(async () => {
       const items: Item[] = [];
       let start: Item | undefined;
       do {

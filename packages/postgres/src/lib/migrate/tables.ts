@@ -19,15 +19,21 @@ const bytewise = sql`text collate "C"`;
 const ofLive = [sql.ref('ended_at'), 'is', null] as const;
 
 export function initial(connection: Connection): readonly Compilable[] {
-  const { queries, tablePrefix } = connection;
-  const { schema } = queries;
-  const createIndex = (name: string) => schema.createIndex(`${tablePrefix}${name}`);
-  // Without foreign keys: each new event would look up and lock its session once more. Every
-  // statement that writes a row holds the lock on its session, and a session is removed after its
-  // rows.
-  const createOwned = (name: keyof Tables) =>
-    schema.createTable(name).addColumn('session_pk', 'int8', (column) => column.notNull());
+  return [
+    ...sessionsTable(connection),
+    ...ownedTables(connection),
+    // Most sessions are small and few are large. With the average `n_distinct` the planner sorts a
+    // whole session instead of reading one page in index order.
+    ...[table.events, table.trims].map((name) =>
+      raw(connection, sql`alter table ${name} alter column session_pk set (n_distinct = 200)`),
+    ),
 
+    ...functions(connection).map((made) => raw(connection, made)),
+  ];
+}
+
+function sessionsTable({ queries: { schema }, tablePrefix }: Connection): readonly Compilable[] {
+  const createIndex = (name: string) => schema.createIndex(`${tablePrefix}${name}`);
   return [
     schema
       .createTable('sessions')
@@ -60,7 +66,19 @@ export function initial(connection: Connection): readonly Compilable[] {
       .column('sweep_at')
       .where(...ofLive),
     createIndex('sessions_ended').on('sessions').column('sweep_at').where(sql.ref('ended_at'), 'is not', null),
+  ];
+}
 
+/** The tables whose rows belong to sessions. */
+function ownedTables({ queries: { schema }, tablePrefix }: Connection): readonly Compilable[] {
+  const createIndex = (name: string) => schema.createIndex(`${tablePrefix}${name}`);
+  // Without foreign keys: each new event would look up and lock its session once more. Every
+  // statement that writes a row holds the lock on its session, and a session is removed after its
+  // rows.
+  const createOwned = (name: keyof Tables) =>
+    schema.createTable(name).addColumn('session_pk', 'int8', (column) => column.notNull());
+
+  return [
     createOwned('state')
       .addColumn('version', 'int8', (column) => column.notNull())
       .addColumn('bytes', 'int8', (column) => column.notNull())
@@ -88,14 +106,6 @@ export function initial(connection: Connection): readonly Compilable[] {
       .addColumn('stream_id', bytewise, (column) => column.notNull())
       .addPrimaryKeyConstraint(`${tablePrefix}trim_key`, ['session_pk', 'stream_id']),
     createIndex('trims_by_seq').on('trims').columns(['session_pk', 'trimmed_seq']),
-
-    // Most sessions are small and few are large. With the average `n_distinct` the planner sorts a
-    // whole session instead of reading one page in index order.
-    ...[table.events, table.trims].map((name) =>
-      raw(connection, sql`alter table ${name} alter column session_pk set (n_distinct = 200)`),
-    ),
-
-    ...functions(connection).map((made) => raw(connection, made)),
   ];
 }
 

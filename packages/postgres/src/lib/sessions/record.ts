@@ -83,30 +83,7 @@ function prepare(connection: Connection) {
       queries.selectFrom('sessions').select(columns).where(isLive(asked.id, asked.now)).where(isOf(asked)),
     ),
 
-    // `for update` locks the row and reads it as it is then, so that of two updates which expect
-    // the same version, the second sees the version that the first has written.
-    update: connection.writing((queries, change: ById & ProfileChange) =>
-      queries
-        .with('found', (cte) =>
-          cte.selectFrom('sessions').select(columns).where(isLive(change.id, change.now)).forUpdate(),
-        )
-        .with('changed', (cte) =>
-          cte
-            .updateTable('sessions')
-            .from('found')
-            .set({
-              profile: change.profile,
-              version: sql`found.version + 1`,
-              ...renewal(table.sessions, sql`${change.expiresAt}::int8`, change.now),
-            })
-            .whereRef('sessions.pk', '=', 'found.pk')
-            .where('found.version', '=', change.expectedVersion)
-            .returning('sessions.version'),
-        )
-        .selectFrom('found')
-        .selectAll()
-        .select((row) => row.selectFrom('changed').select('version').as('updated')),
-    ),
+    update: prepareUpdate(connection),
 
     touch: connection.writing((queries, touch: ById & { readonly expiresAt: number }) =>
       queries
@@ -132,6 +109,33 @@ function prepare(connection: Connection) {
           where id = any(${ids}::text[]) and expires_at > ${now}`,
     ),
   };
+}
+
+// `for update` locks the row and reads it as it is then, so that of two updates which expect
+// the same version, the second sees the version that the first has written.
+function prepareUpdate(connection: Connection) {
+  return connection.writing((queries, change: ById & ProfileChange) =>
+    queries
+      .with('found', (cte) =>
+        cte.selectFrom('sessions').select(columns).where(isLive(change.id, change.now)).forUpdate(),
+      )
+      .with('changed', (cte) =>
+        cte
+          .updateTable('sessions')
+          .from('found')
+          .set({
+            profile: change.profile,
+            version: sql`found.version + 1`,
+            ...renewal(table.sessions, sql`${change.expiresAt}::int8`, change.now),
+          })
+          .whereRef('sessions.pk', '=', 'found.pk')
+          .where('found.version', '=', change.expectedVersion)
+          .returning('sessions.version'),
+      )
+      .selectFrom('found')
+      .selectAll()
+      .select((row) => row.selectFrom('changed').select('version').as('updated')),
+  );
 }
 
 /** The columns that make a {@link SessionRow}. */
