@@ -1,7 +1,7 @@
 import { requirements, type OpenStorage } from '@mcp-session/conformance';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { expect, it } from 'vitest';
-import { runCase } from '../src/lib/bench.ts';
+import { findBrokenPromise } from '../src/lib/case-runner.ts';
 import { cases } from '../src/lib/cases.ts';
 import type { PlantedBug } from './bugs/bug.ts';
 import { bugs } from './bugs/index.ts';
@@ -28,7 +28,7 @@ for (const [index, planted] of bugs.entries()) {
   it(`a backend that ${planted.name} breaks ${planted.breaks}`, { timeout: 60_000 }, async () => {
     const messages: string[] = [];
     for (const chosen of cases.filter(({ id }) => id === planted.breaks)) {
-      const broken = await runCase(chosen, storageWith(planted, index), 0);
+      const broken = await findBrokenPromise(chosen, storageWith(planted, index), 0);
       if (broken === undefined) continue;
       expect(broken.id).toBe(planted.breaks);
       expect(broken.message).toContain(requirements[planted.breaks]);

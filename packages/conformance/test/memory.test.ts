@@ -1,5 +1,5 @@
 import { createMemoryBackend } from '@mcp-session/core/memory';
-import { describeBackend } from '@mcp-session/conformance';
+import { describeBackend } from '@mcp-session/conformance/vitest';
 import { memoryRows } from './support/memory-rows.ts';
 
 describeBackend('memory', () => {

@@ -1,4 +1,4 @@
-import { describeBackend } from '@mcp-session/conformance';
+import { describeBackend } from '@mcp-session/conformance/vitest';
 import { serveMemory } from './support/serve.ts';
 
 describeBackend('served to several processes', () => serveMemory());

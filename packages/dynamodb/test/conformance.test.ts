@@ -1,4 +1,4 @@
-import { describeBackend } from '@mcp-session/conformance';
+import { describeBackend } from '@mcp-session/conformance/vitest';
 import { createDynamoDbBackend } from '@mcp-session/dynamodb';
 import { inject } from 'vitest';
 import { Proxy } from './support/proxy.ts';

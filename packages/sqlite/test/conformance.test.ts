@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { describeBackend } from '@mcp-session/conformance';
+import { describeBackend } from '@mcp-session/conformance/vitest';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import { makeFolder } from './support/files.ts';
 import { rowsOf } from './support/rows.ts';

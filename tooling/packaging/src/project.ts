@@ -133,7 +133,7 @@ export const openBackend = (path) => createSqliteBackend({ path });
     join(folder, 'backend.test.mjs'),
     `import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeBackend } from '@mcp-session/conformance';
+import { describeBackend } from '@mcp-session/conformance/vitest';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 

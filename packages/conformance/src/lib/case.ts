@@ -4,7 +4,7 @@ import type { Peer, ProcessPeer } from './peer.ts';
 import { requirements, type RequirementId } from './requirements.ts';
 import type { SecondProcess, StoredRow } from './storage.ts';
 
-/** What a case works with. */
+/** The tools of a case. */
 export interface CaseContext {
   /** The backend under test: open and migrated. */
   readonly backend: SessionBackend;
@@ -17,16 +17,19 @@ export interface CaseContext {
   /** An id that no other case uses; ids with labels in byte order are in byte order. */
   id(label?: string): string;
   /** Creates a live session and gives its id. */
-  live(given?: Partial<NewSession>, now?: number): Promise<string>;
-  /** That many handles, the backend under test first: each with storage in common where it is shared, else that one backend again and again. */
+  createLive(given?: Partial<NewSession>, now?: number): Promise<string>;
+  /**
+   * Handles on the storage, the backend under test first. If the storage is not shared, all are the
+   * backend under test.
+   */
   handles(count: number): Promise<readonly SessionBackend[]>;
-  /** That many others: processes where the storage is shared, else callers in this one. */
+  /** Other users of the storage: processes if it is shared, else callers in this process. */
   peers(count: number): Promise<readonly Peer[]>;
-  /** One process of its own, which the case may kill. Only where there is `secondProcess`. */
-  victim(): Promise<ProcessPeer>;
-  /** All that is stored. Fails where the storage cannot show it but must. */
+  /** A new process that the case may kill. Needs `secondProcess`. */
+  killablePeer(): Promise<ProcessPeer>;
+  /** Everything that is stored. Fails if the storage must show it and cannot. */
   rows(): Promise<readonly StoredRow[]>;
-  /** Opens the storage again. The kit closes it. */
+  /** Opens the storage again. The kit closes the backend. */
   reopen(): Promise<SessionBackend>;
 }
 
@@ -34,17 +37,20 @@ export interface CaseContext {
 export interface Case {
   /** The promise that it proves. */
   readonly id: RequirementId;
-  /** What it shows, as the sentence of a test title. */
+  /** What the case shows, for the title of a test. */
   readonly title: string;
-  /** `own`: storage for itself, because it sweeps or closes. `unmigrated`: for itself, and `migrate` was not called. */
+  /**
+   * `common`: the case can share its storage with others. `own`: it needs its own, because it sweeps or
+   * closes. `unmigrated`: its own, before `migrate` was called.
+   */
   readonly storage: 'common' | 'own' | 'unmigrated';
   readonly run: (context: CaseContext) => Promise<void>;
 }
 
-/** A backend did not do what was promised. The message says which promise, and what came in its place. */
+/** A backend broke a promise. The message says which one, and what the backend did instead. */
 export class BrokenPromiseError extends Error {
   override readonly name = 'BrokenPromiseError';
-  /** Id of the promise; {@link requirements} has its sentence. */
+  /** The id of the promise. {@link requirements} has its sentence. */
   readonly id: RequirementId;
 
   /** @internal */
@@ -54,22 +60,22 @@ export class BrokenPromiseError extends Error {
   }
 }
 
-/** A case that shares its storage with others. */
-export function define(id: RequirementId, title: string, run: Case['run']): Case {
+/** A case that can share its storage with others. */
+export function sharedCase(id: RequirementId, title: string, run: Case['run']): Case {
   return { id, title, storage: 'common', run };
 }
 
-/** A case that has its storage for itself. */
-export function defineFresh(id: RequirementId, title: string, run: Case['run']): Case {
+/** A case that needs storage of its own. */
+export function isolatedCase(id: RequirementId, title: string, run: Case['run']): Case {
   return { id, title, storage: 'own', run };
 }
 
 /** A case that migrates its storage itself. */
-export function defineRaw(id: RequirementId, title: string, run: Case['run']): Case {
+export function unmigratedCase(id: RequirementId, title: string, run: Case['run']): Case {
   return { id, title, storage: 'unmigrated', run };
 }
 
 function tell(reason: unknown): string {
   if (reason instanceof Finding) return reason.message;
-  return `a call failed that was to succeed: ${tellError(reason)}`;
+  return `a call failed that should succeed: ${tellError(reason)}`;
 }

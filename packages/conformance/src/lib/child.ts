@@ -1,7 +1,7 @@
 // The second process of the kit. Started by peer.ts, it opens the storage by the module that the test names and then does what it is told.
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { tellError } from './findings.ts';
-import { perform } from './orders.ts';
+import { perform } from './commands.ts';
 import type { FromChild, ToChild } from './peer.ts';
 import type { SecondProcessModule } from './storage.ts';
 
@@ -19,10 +19,10 @@ async function receive(message: ToChild): Promise<void> {
       send({ kind: 'ready' });
       return;
     }
-    case 'order': {
-      if (backend === undefined) throw new Error('An order came before the storage was open');
+    case 'command': {
+      if (backend === undefined) throw new Error('An command came before the storage was open');
       const { id } = message;
-      const value = await perform(backend, message.order, (seq) => send({ kind: 'report', id, seq }));
+      const value = await perform(backend, message.command, (seq) => send({ kind: 'report', id, seq }));
       send({ kind: 'done', id, value });
       return;
     }
@@ -34,7 +34,7 @@ async function receive(message: ToChild): Promise<void> {
 
 process.on('message', (message: ToChild) => {
   receive(message).catch((error: unknown) => {
-    send({ kind: 'failed', id: message.kind === 'order' ? message.id : undefined, text: tellError(error) });
+    send({ kind: 'failed', id: message.kind === 'command' ? message.id : undefined, text: tellError(error) });
   });
 });
 

@@ -1,10 +1,10 @@
 import type { EventRow } from '@mcp-session/core/backend';
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, NOW, range, readPage, seqs, walkEvents } from './actions.ts';
-import { runCase } from './bench.ts';
-import { defineFresh, type Case, type CaseContext } from './case.ts';
+import { findBrokenPromise } from './case-runner.ts';
+import { isolatedCase, type Case, type CaseContext } from './case.ts';
 import { Finding, holds, same } from './findings.ts';
-import { PARTS, writerMessage } from './orders.ts';
+import { PARTS, writerMessage } from './commands.ts';
 import type { ProcessPeer } from './peer.ts';
 import type { OpenStorage } from './storage.ts';
 
@@ -41,15 +41,15 @@ export async function crashWriters(open: OpenStorage, { kills }: CrashOptions): 
   const chosen = crashCase(kills, (told) => {
     report = told;
   });
-  const broken = await runCase(chosen, open, 0);
+  const broken = await findBrokenPromise(chosen, open, 0);
   if (broken !== undefined) throw broken;
   return report;
 }
 
 /** The case of the kit. */
 export function crashCase(kills: number, tell: (report: CrashReport) => void = () => undefined): Case {
-  return defineFresh('lifecycle.crash', `${kills} times with SIGKILL, while it appends`, async (t) => {
-    const id = await t.live();
+  return isolatedCase('lifecycle.crash', `${kills} times with SIGKILL, while it appends`, async (t) => {
+    const id = await t.createLive();
     if (!t.capabilities.durable) {
       const other = await t.reopen();
       if (!t.capabilities.shared)
@@ -112,18 +112,18 @@ function checkLog(log: readonly EventRow[], writers: readonly Writer[]): void {
 
 async function writeAndKill(t: CaseContext, sessionId: string, kill: number): Promise<Writer[]> {
   const count = t.capabilities.shared ? 2 : 1;
-  const victims = await Promise.all(range(1, count).map(() => t.victim()));
-  return Promise.all(victims.map((victim, index) => writeUntilKilled(victim, sessionId, `k${kill}-${index}`)));
+  const peers = await Promise.all(range(1, count).map(() => t.killablePeer()));
+  return Promise.all(peers.map((peer, index) => writeUntilKilled(peer, sessionId, `k${kill}-${index}`)));
 }
 
-async function writeUntilKilled(victim: ProcessPeer, sessionId: string, name: string): Promise<Writer> {
+async function writeUntilKilled(peer: ProcessPeer, sessionId: string, name: string): Promise<Writer> {
   const acknowledged: number[] = [];
   const enough = 1 + Math.floor(Math.random() * 30);
   let reached: () => void = () => undefined;
   const begun = new Promise<void>((resolve) => {
     reached = resolve;
   });
-  const running = victim.run({ do: 'append-on', sessionId, writer: name, now: NOW }, (seq) => {
+  const running = peer.run({ do: 'append-on', sessionId, writer: name, now: NOW }, (seq) => {
     if (acknowledged.push(seq) === enough) reached();
   });
   const early = running.then(() => {
@@ -132,7 +132,7 @@ async function writeUntilKilled(victim: ProcessPeer, sessionId: string, name: st
   early.catch(() => undefined);
   await Promise.race([begun, early, tooSlow(enough)]);
   await wait(Math.random() * 10);
-  await victim.kill();
+  await peer.kill();
   holds(acknowledged.length >= enough, 'a writer was killed before it had appended');
   return { name, acknowledged };
 }

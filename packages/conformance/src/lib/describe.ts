@@ -1,26 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Bench, leftoverCheck, runCase } from './bench.ts';
+import { CaseRunner, findBrokenPromise, leftoverCheck } from './case-runner.ts';
 import { cases } from './cases.ts';
 import type { OpenStorage } from './storage.ts';
 
-// For a database that is far away. No case waits for so long on a backend that keeps its promises.
+// For databases that are far away. On a correct backend, no case takes this long.
 const TIMEOUT_MS = 120_000;
 
-/** How long `listSessions` may lag behind writes before a case counts it as wrong, in milliseconds. */
-const LIST_LAG_MS = 2_000;
-
 /**
- * Registers every case of the kit with vitest, as one `describe` with the given name. The cases read the backend's capabilities and test each side of each.
+ * Registers every case of the kit with vitest, as one `describe`. The cases read the backend's
+ * capabilities and test both sides of each.
  *
- * @param name Name of the backend, as it shows in the test report.
- * @param open Makes new, empty storage; called once for most cases together and once for each case that needs its own.
+ * @param name Name of the backend in the test report.
+ * @param open Creates new, empty storage: one for all cases that can share it, and one for each other
+ * case.
  */
 export function describeBackend(name: string, open: OpenStorage): void {
   describe(name, () => {
-    let shared: Bench;
+    let shared: CaseRunner;
 
     beforeAll(async () => {
-      shared = await Bench.open(open, { listLagMs: LIST_LAG_MS, migrate: true });
+      shared = await CaseRunner.open(open);
     }, TIMEOUT_MS);
 
     afterAll(async () => {
@@ -31,10 +30,8 @@ export function describeBackend(name: string, open: OpenStorage): void {
       it(
         `${chosen.id}: ${chosen.title}`,
         async () => {
-          const broken =
-            chosen.storage === 'common' || chosen === leftoverCheck
-              ? await shared.attempt(chosen)
-              : await runCase(chosen, open, LIST_LAG_MS);
+          const shares = chosen.storage === 'common' || chosen === leftoverCheck;
+          const broken = shares ? await shared.attempt(chosen) : await findBrokenPromise(chosen, open);
           if (broken !== undefined) throw broken;
           expect(broken).toBeUndefined();
         },

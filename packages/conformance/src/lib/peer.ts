@@ -2,7 +2,7 @@ import type { SessionBackend } from '@mcp-session/core/backend';
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Finding } from './findings.ts';
-import { perform, type Order, type PeerMethod } from './orders.ts';
+import { perform, type Command, type PeerMethod } from './commands.ts';
 import type { SecondProcess } from './storage.ts';
 
 /** Somebody else who uses the storage: a process of its own where the storage is shared, else another caller in this one. */
@@ -12,8 +12,8 @@ export interface Peer {
     method: M,
     ...args: Parameters<SessionBackend[M]>
   ): Promise<Awaited<ReturnType<SessionBackend[M]>>>;
-  /** Does an order; `report` is told each number that it acknowledges. */
-  run(order: Order, report?: (seq: number) => void): Promise<unknown>;
+  /** Does an command; `report` is told each number that it acknowledges. */
+  run(command: Command, report?: (seq: number) => void): Promise<unknown>;
 }
 
 /** A peer that is a process. */
@@ -30,7 +30,7 @@ const STOP_MS = 10_000;
 /** What the child process is told. */
 export type ToChild =
   | { readonly kind: 'open'; readonly module: string; readonly argument: unknown }
-  | { readonly kind: 'order'; readonly id: number; readonly order: Order }
+  | { readonly kind: 'command'; readonly id: number; readonly command: Command }
   | { readonly kind: 'stop' };
 
 /** What it answers. */
@@ -44,7 +44,7 @@ export type FromChild =
 export function localPeer(backend: SessionBackend): Peer {
   return {
     call: async (method, ...args) => (await perform(backend, { do: 'call', method, args }, ignore)) as never,
-    run: (order, report = ignore) => perform(backend, order, report),
+    run: (command, report = ignore) => perform(backend, command, report),
   };
 }
 
@@ -105,12 +105,12 @@ class ChildPeer implements ProcessPeer {
     return (await this.run({ do: 'call', method, args })) as Awaited<ReturnType<SessionBackend[M]>>;
   }
 
-  async run(order: Order, report: (seq: number) => void = ignore): Promise<unknown> {
+  async run(command: Command, report: (seq: number) => void = ignore): Promise<unknown> {
     this.#lastId += 1;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, report });
-      if (this.#child.connected) this.#child.send({ kind: 'order', id, order } satisfies ToChild);
+      if (this.#child.connected) this.#child.send({ kind: 'command', id, command } satisfies ToChild);
       else reject(new Finding('A second process was gone before it was told what to do'));
     });
   }

@@ -29,7 +29,7 @@ export const appendBugs: readonly PlantedBug[] = [
   inMemory(
     'events.append.large',
     'refuses what one item of its database cannot hold',
-    'a call failed that was to succeed',
+    'a call failed that should succeed',
     (right) => ({
       appendEvents: async (batch, now) => {
         if (batch.some(({ events }) => events.some(({ bytes }) => bytes > 400_000)))

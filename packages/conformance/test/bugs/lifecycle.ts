@@ -66,7 +66,7 @@ export const lifecycleBugs: readonly PlantedBug[] = [
   inStorage(
     'lifecycle.migrate.concurrent',
     'cannot be migrated by two at once',
-    'a call failed that was to succeed',
+    'a call failed that should succeed',
     (right) => {
       let running = false;
       return {
@@ -81,11 +81,11 @@ export const lifecycleBugs: readonly PlantedBug[] = [
     },
   ),
 
-  inMemory('lifecycle.ping', 'has no ping', 'a call failed that was to succeed', () => ({
+  inMemory('lifecycle.ping', 'has no ping', 'a call failed that should succeed', () => ({
     ping: () => Promise.reject(new Error('Not implemented')),
   })),
 
-  inMemory('lifecycle.close.repeat', 'fails when it is closed again', 'a call failed that was to succeed', (right) => {
+  inMemory('lifecycle.close.repeat', 'fails when it is closed again', 'a call failed that should succeed', (right) => {
     let closed = false;
     return {
       close: async () => {
@@ -186,7 +186,7 @@ export const lifecycleBugs: readonly PlantedBug[] = [
   inMemory(
     'lifecycle.close.others',
     'closes a pool that other handles use too',
-    'a call failed that was to succeed',
+    'a call failed that should succeed',
     (right) => ({
       close: async () => {
         closedPools.add(right.name);

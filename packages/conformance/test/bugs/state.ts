@@ -93,7 +93,7 @@ export const stateBugs: readonly PlantedBug[] = [
   inMemory(
     'state.values.large',
     'refuses what one item of its database cannot hold',
-    'a call failed that was to succeed',
+    'a call failed that should succeed',
     (right) => ({
       commitState: async (commit, now) => {
         if (commit.writes.some((write) => write.bytes > 400_000))

@@ -1,4 +1,4 @@
-import { describeBackend } from '@mcp-session/conformance';
+import { describeBackend } from '@mcp-session/conformance/vitest';
 import { createTestSchema } from '@mcp-session-tooling/databases';
 import { createPostgresBackend, type PostgresBackendOptions } from '@mcp-session/postgres';
 import { inject } from 'vitest';

@@ -13,7 +13,7 @@ import {
   trim,
   walkEvents,
 } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, same } from '../findings.ts';
 import { eventRow } from './rows.ts';
 
@@ -32,8 +32,8 @@ const oddMessages = [
 ];
 
 export const appendCases: readonly Case[] = [
-  define('events.append.numbers', 'one count for all streams', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.numbers', 'one count for all streams', async (t) => {
+    const id = await t.createLive();
     const handles = await t.handles(2);
     const firsts: (number | undefined)[] = [];
     for (const [index, count] of [1, 3, 1, 2].entries()) {
@@ -42,12 +42,12 @@ export const appendCases: readonly Case[] = [
     }
     same(firsts, [1, 2, 5, 6], 'first numbers of requests with 1, 3, 1 and 2 events on three streams');
     same(seqs(await walkEvents(t.backend, id)), range(1, 7), 'numbers in the log');
-    const another = await t.live();
+    const another = await t.createLive();
     same(await append(t.backend, another, 's0', ['1']), 1, 'first number of another session');
   }),
 
-  define('events.append.row', 'byte for byte, with the time of the call', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.row', 'byte for byte, with the time of the call', async (t) => {
+    const id = await t.createLive();
     const stream = `a.b%_'"\\~!`;
     for (const [index, message] of oddMessages.entries()) await append(t.backend, id, stream, [message], NOW + index);
     const promised = oddMessages.map((message, index) => ({
@@ -60,8 +60,8 @@ export const appendCases: readonly Case[] = [
     same((await walkEvents(t.backend, id, { streamId: stream })).map(eventRow), promised, 'events of their stream');
   }),
 
-  define('events.append.large', 'up to what the capabilities name', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.large', 'up to what the capabilities name', async (t) => {
+    const id = await t.createLive();
     const sizes = [...new Set([MIB, Math.min(t.capabilities.maxEventBytes, 4 * MIB)])];
     for (const [index, size] of sizes.entries()) {
       const body = '\u{1F600}\u00e1 \\"'.repeat(Math.floor((size - 2) / 9));
@@ -74,8 +74,8 @@ export const appendCases: readonly Case[] = [
     same(await append(t.backend, id, 's', ['1']), sizes.length + 1, 'number of the event after large ones');
   }),
 
-  define('events.append.order', 'one request, several streams', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.order', 'one request, several streams', async (t) => {
+    const id = await t.createLive();
     await append(t.backend, id, 'x', ['0']);
     const events = range(1, 30).map((index) => event(`s${index % 4}`, String(index)));
     const results = await appendAll(t.backend, [request(id, events)], NOW);
@@ -88,11 +88,11 @@ export const appendCases: readonly Case[] = [
     );
   }),
 
-  define('events.append.sessions', 'each in its place, the dead ones without harm', async (t) => {
+  sharedCase('events.append.sessions', 'each in its place, the dead ones without harm', async (t) => {
     const ids = [t.id('c'), t.id('a'), t.id('e'), t.id('b'), t.id('d')];
     const [first = '', expired = '', second = '', unknown = '', ended = ''] = ids;
-    for (const id of [first, second, ended]) await t.live({ id });
-    await t.live({ id: expired, expiresAt: NOW + 10 });
+    for (const id of [first, second, ended]) await t.createLive({ id });
+    await t.createLive({ id: expired, expiresAt: NOW + 10 });
     await t.backend.endSession(ended, NOW + HOUR, NOW);
     await append(t.backend, second, 's', ['0', '0']);
     const batch = [first, expired, second, unknown, ended].map((id) =>
@@ -117,9 +117,9 @@ export const appendCases: readonly Case[] = [
     );
   }),
 
-  define('events.append.batch', 'as many events as the capabilities name', async (t) => {
+  sharedCase('events.append.batch', 'as many events as the capabilities name', async (t) => {
     const count = Math.min(t.capabilities.maxBatchEvents, 2_000);
-    const ids = await Promise.all(range(1, Math.min(count, 20)).map(() => t.live()));
+    const ids = await Promise.all(range(1, Math.min(count, 20)).map(() => t.createLive()));
     const each = Math.floor(count / ids.length);
     const batch = ids.map((id) =>
       request(
@@ -136,8 +136,8 @@ export const appendCases: readonly Case[] = [
     for (const id of ids) same(seqs(await walkEvents(t.backend, id)), range(1, each), 'numbers of one of the sessions');
   }),
 
-  define('events.append.retained', 'events and bytes after it', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.retained', 'events and bytes after it', async (t) => {
+    const id = await t.createLive();
     const held = async (messages: readonly string[]) => {
       const results = await appendAll(
         t.backend,
@@ -163,8 +163,8 @@ export const appendCases: readonly Case[] = [
     same(await held(['55']), [1, 2], 'retained events and bytes after a trim of all and one of 2 bytes');
   }),
 
-  define('events.append.retained', 'of each session of a call', async (t) => {
-    const ids = await Promise.all(range(1, 3).map(() => t.live()));
+  sharedCase('events.append.retained', 'of each session of a call', async (t) => {
+    const ids = await Promise.all(range(1, 3).map(() => t.createLive()));
     const batch = ids.map((id, index) =>
       request(
         id,
@@ -185,8 +185,8 @@ export const appendCases: readonly Case[] = [
     );
   }),
 
-  define('events.numbers.reuse-never', 'after trims, in an empty log, elsewhere', async (t) => {
-    const id = await t.live();
+  sharedCase('events.numbers.reuse-never', 'after trims, in an empty log, elsewhere', async (t) => {
+    const id = await t.createLive();
     const [first = t.backend, second = t.backend] = await t.handles(2);
     await fill(first, id, 's', 10);
     await trim(first, id, { maxEvents: 3 });

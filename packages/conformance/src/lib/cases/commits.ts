@@ -1,12 +1,12 @@
 import type { StateLimits, StateWrite } from '@mcp-session/core/backend';
 import { commit, NOW, range, readAll, track, UNLIMITED, write } from '../actions.ts';
-import { define, type Case, type CaseContext } from '../case.ts';
+import { sharedCase, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';
 import { stateRow } from './rows.ts';
 
 export const commitCases: readonly Case[] = [
-  define('state.commit.parallel', '200 writers of 200 keys', async (t) => {
-    const id = await t.live();
+  sharedCase('state.commit.parallel', '200 writers of 200 keys', async (t) => {
+    const id = await t.createLive();
     const handles = await t.handles(4);
     const keys = range(1, 200).map((index) => `k${index}`);
     await Promise.all(keys.map((key, index) => commit(handles[index % 4] ?? t.backend, id, [write(key, `"${key}"`)])));
@@ -23,8 +23,8 @@ export const commitCases: readonly Case[] = [
     );
   }),
 
-  define('state.commit.parallel', 'writers in other processes', async (t) => {
-    const id = await t.live();
+  sharedCase('state.commit.parallel', 'writers in other processes', async (t) => {
+    const id = await t.createLive();
     const peers = await t.peers(2);
     const one = (key: string) => ({
       sessionId: id,
@@ -38,8 +38,8 @@ export const commitCases: readonly Case[] = [
     same((await readAll(t.backend, id)).size, 50, 'keys after 50 parallel writes of 50 keys from two processes');
   }),
 
-  define('state.commit.atomic', 'one stale version refuses all', async (t) => {
-    const id = await t.live();
+  sharedCase('state.commit.atomic', 'one stale version refuses all', async (t) => {
+    const id = await t.createLive();
     await commit(t.backend, id, [write('a', '1'), write('b', '1')]);
     const before = await readAll(t.backend, id);
     const result = await commit(t.backend, id, [
@@ -52,8 +52,8 @@ export const commitCases: readonly Case[] = [
     same(await readAll(t.backend, id), before, 'state after a commit that was in conflict');
   }),
 
-  define('state.commit.seen-whole', 'pairs always match', async (t) => {
-    const id = await t.live();
+  sharedCase('state.commit.seen-whole', 'pairs always match', async (t) => {
+    const id = await t.createLive();
     const keys = ['a', 'b', 'c'];
     const all = (value: string | undefined) => keys.map((key) => write(key, value));
     await commit(t.backend, id, all('0'));
@@ -77,8 +77,8 @@ export const commitCases: readonly Case[] = [
     await writing.result;
   }),
 
-  define('state.commit.existed', 'in the order of the writes', async (t) => {
-    const id = await t.live();
+  sharedCase('state.commit.existed', 'in the order of the writes', async (t) => {
+    const id = await t.createLive();
     await commit(t.backend, id, [write('b', '1'), write('d', '1')]);
     const mixed = [write('d', undefined), write('a', '1'), write('b', '2'), write('c', undefined)];
     same(
@@ -89,8 +89,8 @@ export const commitCases: readonly Case[] = [
     same([...(await readAll(t.backend, id)).keys()].toSorted(), ['a', 'b'], 'keys after that');
   }),
 
-  define('state.versions.counter', 'one number a commit, for all its keys', async (t) => {
-    const id = await t.live();
+  sharedCase('state.versions.counter', 'one number a commit, for all its keys', async (t) => {
+    const id = await t.createLive();
     const handles = await t.handles(2);
     for (let version = 1; version <= 6; version += 1) {
       const result = await commit(handles[version % 2] ?? t.backend, id, [write('a', '1'), write(`k${version}`, '1')]);
@@ -108,8 +108,8 @@ export const commitCases: readonly Case[] = [
     same(next.status === 'committed' && next.version, 7, 'version of the commit after one that was in conflict');
   }),
 
-  define('state.versions.repeat-never', 'after removals and clears', async (t) => {
-    const id = await t.live();
+  sharedCase('state.versions.repeat-never', 'after removals and clears', async (t) => {
+    const id = await t.createLive();
     const seen: number[] = [];
     const set = async () => {
       await commit(t.backend, id, [write('a', '1')]);
@@ -128,8 +128,8 @@ export const commitCases: readonly Case[] = [
     same(seen, [1, 3, 5, 7, 10], 'versions of a key that was removed and cleared between writes');
   }),
 
-  define('state.compare.stale', 'the conflict carries the key as it is', async (t) => {
-    const id = await t.live();
+  sharedCase('state.compare.stale', 'the conflict carries the key as it is', async (t) => {
+    const id = await t.createLive();
     const [first = t.backend, second = t.backend] = await t.handles(2);
     await commit(first, id, [write('a', '1')]);
     same(
@@ -162,8 +162,8 @@ export const commitCases: readonly Case[] = [
     same(await conflict(t, id, [write('a', '4', 2)]), ['a', undefined], 'conflict of a version that was removed');
   }),
 
-  define('state.compare.absent', 'version 0', async (t) => {
-    const id = await t.live();
+  sharedCase('state.compare.absent', 'version 0', async (t) => {
+    const id = await t.createLive();
     same(
       await conflict(t, id, [write('a', '1', 1)]),
       ['a', undefined],
@@ -192,8 +192,8 @@ export const commitCases: readonly Case[] = [
     );
   }),
 
-  define('state.compare.first', 'in the order of the writes', async (t) => {
-    const id = await t.live();
+  sharedCase('state.compare.first', 'in the order of the writes', async (t) => {
+    const id = await t.createLive();
     await commit(t.backend, id, [write('a', '1'), write('z', '1')]);
     const writes = [write('m', '1', 0), write('z', '2', 5), write('a', '2', 5)];
     same(
@@ -208,8 +208,8 @@ export const commitCases: readonly Case[] = [
     );
   }),
 
-  define('state.compare.race', 'one of many commits of one version is made', async (t) => {
-    const id = await t.live();
+  sharedCase('state.compare.race', 'one of many commits of one version is made', async (t) => {
+    const id = await t.createLive();
     const [handles, peers] = [await t.handles(4), await t.peers(2)];
     const one = (expected: number) => ({
       sessionId: id,

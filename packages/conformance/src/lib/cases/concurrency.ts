@@ -1,8 +1,8 @@
 import type { EventRow } from '@mcp-session/core/backend';
 import { appendAll, append, event, NOW, range, readPage, request, seqs, track, trim, walkEvents } from '../actions.ts';
-import { define, type Case, type CaseContext } from '../case.ts';
+import { sharedCase, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';
-import { writerMessage, type Order } from '../orders.ts';
+import { writerMessage, type Command } from '../commands.ts';
 
 interface Writers {
   /** Resolves with the numbers that each writer got, in the order in which it asked. */
@@ -14,10 +14,16 @@ interface Writers {
 async function startWriters(t: CaseContext, sessionId: string, count: number): Promise<Writers> {
   const [handles, peers] = [await t.handles(2), await t.peers(2)];
   const names = range(1, 16).map((index) => `w${index}`);
-  const order = (writer: string): Order & { do: 'append' } => ({ do: 'append', sessionId, writer, count, now: NOW });
+  const command = (writer: string): Command & { do: 'append' } => ({
+    do: 'append',
+    sessionId,
+    writer,
+    count,
+    now: NOW,
+  });
   const runs = names.map(async (writer, index) => {
     const peer = index % 4 < 2 ? undefined : peers[index % 2];
-    if (peer !== undefined) return (await peer.run(order(writer))) as (number | undefined)[];
+    if (peer !== undefined) return (await peer.run(command(writer))) as (number | undefined)[];
     const numbers: (number | undefined)[] = [];
     for (const n of range(0, count - 1)) {
       numbers.push(await append(handles[index % 2] ?? t.backend, sessionId, writer, [writerMessage(writer, n)]));
@@ -47,8 +53,8 @@ function check(
 }
 
 export const concurrencyCases: readonly Case[] = [
-  define('events.append.concurrent', '16 writers, no hole, nothing twice', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.concurrent', '16 writers, no hole, nothing twice', async (t) => {
+    const id = await t.createLive();
     const { done, names } = await startWriters(t, id, 20);
     const given = await done;
     const log = await walkEvents(t.backend, id);
@@ -56,8 +62,8 @@ export const concurrencyCases: readonly Case[] = [
     check(log, names, given, 'of 16');
   }),
 
-  define('events.append.concurrent', 'calls for the same sessions in opposite order', async (t) => {
-    const ids = await Promise.all(range(1, 6).map(() => t.live()));
+  sharedCase('events.append.concurrent', 'calls for the same sessions in opposite order', async (t) => {
+    const ids = await Promise.all(range(1, 6).map(() => t.createLive()));
     const handles = await t.handles(2);
     const call = async (index: number) => {
       const order = index % 2 === 0 ? ids : ids.toReversed();
@@ -76,8 +82,8 @@ export const concurrencyCases: readonly Case[] = [
       same(seqs(await walkEvents(t.backend, id)), range(1, 40), 'numbers after 20 calls at the same time');
   }),
 
-  define('events.append.visible', 'a reader that follows 16 writers', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.visible', 'a reader that follows 16 writers', async (t) => {
+    const id = await t.createLive();
     const { done, names } = await startWriters(t, id, 25);
     const writing = track(done);
     const [, reader = t.backend] = await t.handles(2);
@@ -105,8 +111,8 @@ export const concurrencyCases: readonly Case[] = [
     check(seen, names, numbers, 'as the reader saw them');
   }),
 
-  define('events.append.visible', 'every event below one that a reader saw is there', async (t) => {
-    const id = await t.live();
+  sharedCase('events.append.visible', 'every event below one that a reader saw is there', async (t) => {
+    const id = await t.createLive();
     const { done } = await startWriters(t, id, 10);
     const writing = track(done);
     const check = (async () => {
@@ -125,8 +131,8 @@ export const concurrencyCases: readonly Case[] = [
     await Promise.all([writing.result, check]);
   }),
 
-  define('events.trim.quiet', 'a reader that follows one stream while another is trimmed', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.quiet', 'a reader that follows one stream while another is trimmed', async (t) => {
+    const id = await t.createLive();
     const [peer] = await t.peers(1);
     const busy = Promise.resolve(peer?.run({ do: 'append', sessionId: id, writer: 'busy', count: 60, now: NOW }));
     const writing = track(busy);

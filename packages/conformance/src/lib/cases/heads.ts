@@ -1,15 +1,15 @@
 import type { PolledHead } from '@mcp-session/core/backend';
 import { append, HOUR, NOW, trim } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { same } from '../findings.ts';
 
 export const headCases: readonly Case[] = [
-  define('heads.read', 'of those that are live', async (t) => {
+  sharedCase('heads.read', 'of those that are live', async (t) => {
     const [empty, full, expired, ended] = [
-      await t.live(),
-      await t.live(),
-      await t.live({ expiresAt: NOW + 10 }),
-      await t.live(),
+      await t.createLive(),
+      await t.createLive(),
+      await t.createLive({ expiresAt: NOW + 10 }),
+      await t.createLive(),
     ];
     await append(t.backend, full, 's', ['1', '2', '3']);
     await trim(t.backend, full, { maxEvents: 0 });
@@ -30,8 +30,8 @@ export const headCases: readonly Case[] = [
     same(await t.backend.readHeads([], NOW), new Map(), 'readHeads of no sessions');
   }),
 
-  define('heads.many', '250 in one call', async (t) => {
-    const ids = await Promise.all(Array.from({ length: 250 }, () => t.live()));
+  sharedCase('heads.many', '250 in one call', async (t) => {
+    const ids = await Promise.all(Array.from({ length: 250 }, () => t.createLive()));
     const heads = await t.backend.readHeads(ids, NOW);
     same(
       ids.filter((id) => heads.get(id)?.lastSeq !== 0),
@@ -41,8 +41,8 @@ export const headCases: readonly Case[] = [
     same(heads.size, 250, 'number of heads');
   }),
 
-  define('heads.current', 'after writes elsewhere', async (t) => {
-    const id = await t.live();
+  sharedCase('heads.current', 'after writes elsewhere', async (t) => {
+    const id = await t.createLive();
     const [reader = t.backend, writer = t.backend] = await t.handles(2);
     const [peer] = await t.peers(1);
     for (let seq = 1; seq < 10; seq += 2) {

@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, NOW, range } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, same } from '../findings.ts';
 
 export const hintCases: readonly Case[] = [
-  define('hints.marker', 'another value after each write elsewhere', async (t) => {
-    const id = await t.live();
+  sharedCase('hints.marker', 'another value after each write elsewhere', async (t) => {
+    const id = await t.createLive();
     const { backend } = t;
     if (backend.readChangeMarker === undefined) return;
     const marker = () => backend.readChangeMarker?.();
@@ -22,10 +22,10 @@ export const hintCases: readonly Case[] = [
     }
   }),
 
-  define('hints.watch', 'at least one in ten arrives', async (t) => {
+  sharedCase('hints.watch', 'at least one in ten arrives', async (t) => {
     const { backend } = t;
     if (backend.watch === undefined) return;
-    const id = await t.live();
+    const id = await t.createLive();
     const [[, other = backend], [peer]] = [await t.handles(2), await t.peers(1)];
     const hinted: string[] = [];
     const stop = await backend.watch((sessionId) => hinted.push(sessionId));

@@ -13,12 +13,12 @@ import {
   trim,
   walkEvents,
 } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, same } from '../findings.ts';
 
 export const horizonCases: readonly Case[] = [
-  define('events.trim.oldest', 'among appends from elsewhere', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.oldest', 'among appends from elsewhere', async (t) => {
+    const id = await t.createLive();
     const peers = await t.peers(2);
     const writing = track(
       Promise.all(
@@ -49,8 +49,8 @@ export const horizonCases: readonly Case[] = [
     );
   }),
 
-  define('events.trim.oldest', 'also when clocks went back', async (t) => {
-    const id = await t.live({ expiresAt: NOW + HOUR });
+  sharedCase('events.trim.oldest', 'also when clocks went back', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + HOUR });
     for (const after of [0, 30, 10, 40]) await append(t.backend, id, 's', ['1'], NOW + after);
     await trim(t.backend, id, { createdBefore: NOW + 20 });
     const numbers = seqs(await walkEvents(t.backend, id));
@@ -65,8 +65,8 @@ export const horizonCases: readonly Case[] = [
     );
   }),
 
-  define('events.trim.horizon', 'of the log and of each stream', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.horizon', 'of the log and of each stream', async (t) => {
+    const id = await t.createLive();
     for (const stream of ['a', 'b', 'a', 'c', 'b']) await append(t.backend, id, stream, ['1']);
     const horizons = async () => {
       const [first = t.backend, second = t.backend] = await t.handles(2);
@@ -103,8 +103,8 @@ export const horizonCases: readonly Case[] = [
     same(newest?.trimmedSeq, 5, 'trimmedSeq of the newest of the stream b');
   }),
 
-  define('events.trim.quiet', 'one event behind a thousand', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.quiet', 'one event behind a thousand', async (t) => {
+    const id = await t.createLive();
     await append(t.backend, id, 'busy', ['1']);
     await append(t.backend, id, 'quiet', ['"kept"']);
     await fill(t.backend, id, 'busy', 1_000);
@@ -125,8 +125,8 @@ export const horizonCases: readonly Case[] = [
     );
   }),
 
-  define('events.trim.streams', '10,500 streams', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.streams', '10,500 streams', async (t) => {
+    const id = await t.createLive();
     const most = Math.min(t.capabilities.maxBatchEvents, 500);
     for (let from = 1; from <= 10_500; from += most) {
       const events = range(from, Math.min(from + most - 1, 10_500)).map((n) => event(`s${n}`, '1'));

@@ -1,5 +1,5 @@
 import { appendAll, commit, event, HOUR, newSession, NOW, range, request, trim, write } from '../actions.ts';
-import { define, defineFresh, type Case, type CaseContext } from '../case.ts';
+import { sharedCase, isolatedCase, type Case, type CaseContext } from '../case.ts';
 import { same } from '../findings.ts';
 import { checkLeftovers } from '../leftovers.ts';
 import { sweepAll } from '../walks.ts';
@@ -11,7 +11,7 @@ const STEP = 100;
 
 /** Creates sessions that are over at `NOW + 1_000`, with rows in every table. Some of them were ended. */
 async function furnish(t: CaseContext): Promise<string[]> {
-  const ids = await Promise.all(range(1, SESSIONS).map(() => t.live({ expiresAt: NOW + 1_000 })));
+  const ids = await Promise.all(range(1, SESSIONS).map(() => t.createLive({ expiresAt: NOW + 1_000 })));
   const events = range(1, EVENTS).map((index) => event(`s${index % 2}`, String(index)));
   const each = Math.max(1, Math.floor(t.capabilities.maxBatchEvents / EVENTS));
   const requests = ids.map((id) => request(id, events));
@@ -28,7 +28,7 @@ async function furnish(t: CaseContext): Promise<string[]> {
 }
 
 export const leftoverCases: readonly Case[] = [
-  defineFresh('sweep.leftovers', 'four handles at once, many steps each', async (t) => {
+  isolatedCase('sweep.leftovers', 'four handles at once, many steps each', async (t) => {
     const ids = await furnish(t);
     const swept = await Promise.all((await t.handles(4)).map((backend) => sweepAll(backend, NOW + 1_000, STEP)));
     const rest = await sweepAll(t.backend, NOW + 1_000);
@@ -39,10 +39,10 @@ export const leftoverCases: readonly Case[] = [
     same(tables, [], 'tables of the rows that are left when every session is gone');
   }),
 
-  defineFresh('sessions.tombstone.bare', 'after the next sweep', async (t) => {
+  isolatedCase('sessions.tombstone.bare', 'after the next sweep', async (t) => {
     const secrets = ['profile', 'principal', 'value', 'message'].map((word) => `${word}-${t.id('secret')}`);
     const [profile = '', principal = '', value = '', message = ''] = secrets;
-    const id = await t.live({ profile: `"${profile}"`, principal });
+    const id = await t.createLive({ profile: `"${profile}"`, principal });
     await commit(t.backend, id, [write('k', `"${value}"`)]);
     await appendAll(t.backend, [request(id, [event('s', `"${message}"`)])]);
     const holding = async (): Promise<string[]> => {
@@ -57,9 +57,9 @@ export const leftoverCases: readonly Case[] = [
     same(await t.backend.createSession(newSession(id), NOW + 3), false, 'createSession with the id of a tombstone');
   }),
 
-  define('sessions.read.asker', 'the kind, the principal, or none', async (t) => {
+  sharedCase('sessions.read.asker', 'the kind, the principal, or none', async (t) => {
     const kind = 'session';
-    const [owned, free] = [await t.live({ principal: 'alice' }), await t.live()];
+    const [owned, free] = [await t.createLive({ principal: 'alice' }), await t.createLive()];
     const seen = async (id: string, asker: { readonly kind: string; readonly principal: string | null }) =>
       (await t.backend.readSession(id, NOW, asker)) !== undefined;
     for (const [principal, sees] of [

@@ -13,7 +13,7 @@ import {
   UNLIMITED,
   write,
 } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, present, same } from '../findings.ts';
 import { reads, writes, type MethodCall } from './methods.ts';
 import { sessionRow } from './rows.ts';
@@ -41,7 +41,7 @@ async function times(backend: SessionBackend, id: string): Promise<readonly numb
 }
 
 export const lifeCases: readonly Case[] = [
-  define('sessions.unknown', 'no method finds or makes a session from an unknown id', async (t) => {
+  sharedCase('sessions.unknown', 'no method finds or makes a session from an unknown id', async (t) => {
     const id = t.id();
     for (const call of [...reads, ...writes]) {
       await absent([call], t.backend, id, NOW, 'of an id that was never created');
@@ -54,8 +54,8 @@ export const lifeCases: readonly Case[] = [
     );
   }),
 
-  define('sessions.expiry.reads', 'gone from the millisecond of expiry, and there one before', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 1_000 });
+  sharedCase('sessions.expiry.reads', 'gone from the millisecond of expiry, and there one before', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 1_000 });
     await furnished(t.backend, id);
     for (const backend of await t.handles(2)) {
       for (const { method, call } of reads) {
@@ -71,16 +71,16 @@ export const lifeCases: readonly Case[] = [
   }),
 
   ...writes.map((each) =>
-    define('sessions.expiry.writes', `${each.method} is refused from the millisecond of expiry`, async (t) => {
+    sharedCase('sessions.expiry.writes', `${each.method} is refused from the millisecond of expiry`, async (t) => {
       const [first = t.backend, second = t.backend] = await t.handles(2);
-      const dead = await t.live({ expiresAt: NOW + 1_000 });
+      const dead = await t.createLive({ expiresAt: NOW + 1_000 });
       await furnished(first, dead);
       const before = await contents(first, dead);
       for (const backend of [first, second]) await absent([each], backend, dead, NOW + 1_000, 'at expiresAt');
       // Time is an argument: looked at from before the expiry, the session is as it was.
       same(await contents(first, dead), before, `what the session holds after ${each.method} at expiresAt`);
 
-      const live = await t.live({ expiresAt: NOW + 1_000 });
+      const live = await t.createLive({ expiresAt: NOW + 1_000 });
       await furnished(first, live);
       const got = await each.call(second, live, NOW + 999);
       holds(
@@ -90,17 +90,17 @@ export const lifeCases: readonly Case[] = [
     }),
   ),
 
-  define('sessions.touch.renews', 'the new expiry counts at once', async (t) => {
+  sharedCase('sessions.touch.renews', 'the new expiry counts at once', async (t) => {
     const [first = t.backend, second = t.backend] = await t.handles(2);
-    const id = await t.live({ expiresAt: NOW + 1_000 });
+    const id = await t.createLive({ expiresAt: NOW + 1_000 });
     same(await first.touchSession(id, NOW + 2_000, NOW + 500), true, 'touchSession of a live session');
     same(await times(second, id), [NOW + 2_000, NOW + 500], 'expiresAt and touchedAt after touchSession');
     holds((await second.readSession(id, NOW + 1_999)) !== undefined, 'a renewed session expired at its old time');
     same(await second.readSession(id, NOW + 2_000), undefined, 'readSession at the new expiresAt');
   }),
 
-  define('sessions.touch.shortens-never', 'an earlier expiry or time changes nothing', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 5_000 });
+  sharedCase('sessions.touch.shortens-never', 'an earlier expiry or time changes nothing', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 5_000 });
     await t.backend.touchSession(id, NOW + 6_000, NOW + 100);
     same(
       await t.backend.touchSession(id, NOW + 4_000, NOW + 50),
@@ -146,8 +146,8 @@ export const lifeCases: readonly Case[] = [
       }
     };
     return [
-      define('sessions.renewal.writes', `${method} renews and never shortens`, async (t) => {
-        const id = await t.live({ expiresAt: NOW + 1_000 });
+      sharedCase('sessions.renewal.writes', `${method} renews and never shortens`, async (t) => {
+        const id = await t.createLive({ expiresAt: NOW + 1_000 });
         present(await call(t.backend, id, 1, NOW + 3_000, NOW + 10), `${method} of a live session`);
         same(
           await times(t.backend, id),
@@ -161,8 +161,8 @@ export const lifeCases: readonly Case[] = [
           `expiresAt and touchedAt after ${method} with an earlier expiresAt`,
         );
       }),
-      define('sessions.renewal.none', `${method} without expiresAt leaves the times alone`, async (t) => {
-        const id = await t.live({ expiresAt: NOW + 1_000 });
+      sharedCase('sessions.renewal.none', `${method} without expiresAt leaves the times alone`, async (t) => {
+        const id = await t.createLive({ expiresAt: NOW + 1_000 });
         present(await call(t.backend, id, 1, undefined, NOW + 10), `${method} of a live session`);
         same(
           await times(t.backend, id),
@@ -173,8 +173,8 @@ export const lifeCases: readonly Case[] = [
     ];
   }),
 
-  define('sessions.renewal.none', 'a conflict or a limit renews nothing', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 1_000 });
+  sharedCase('sessions.renewal.none', 'a conflict or a limit renews nothing', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 1_000 });
     const expiresAt = NOW + 9_000;
     await t.backend.updateSession(id, { profile: '"x"', expectedVersion: 7, expiresAt }, NOW + 10);
     const stale = { sessionId: id, writes: [write('k', '1', 7)], limits: UNLIMITED, expiresAt };
@@ -183,8 +183,8 @@ export const lifeCases: readonly Case[] = [
     same(await times(t.backend, id), [NOW + 1_000, NOW], 'expiresAt and touchedAt after writes that changed nothing');
   }),
 
-  define('sessions.renewal.none', 'reads and trims renew nothing', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 1_000 });
+  sharedCase('sessions.renewal.none', 'reads and trims renew nothing', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 1_000 });
     await furnished(t.backend, id);
     for (const { call } of reads) await call(t.backend, id, NOW + 10);
     const trimEvents = writes.find(({ method }) => method === 'trimEvents');

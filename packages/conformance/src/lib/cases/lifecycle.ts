@@ -16,7 +16,7 @@ import {
   walkEvents,
   write,
 } from '../actions.ts';
-import { define, defineFresh, defineRaw, type Case, type CaseContext } from '../case.ts';
+import { sharedCase, isolatedCase, unmigratedCase, type Case, type CaseContext } from '../case.ts';
 import { holds, plain, rejects, same } from '../findings.ts';
 import { reads, writes } from './methods.ts';
 import { eventRow, sessionRow } from './rows.ts';
@@ -25,8 +25,8 @@ import { eventRow, sessionRow } from './rows.ts';
 async function furnish(
   t: CaseContext,
 ): Promise<{ readonly id: string; readonly ended: string; readonly again: ReturnType<typeof request> }> {
-  const id = await t.live({ kind: t.kind, principal: 'alice', profile: '{"a":1}' });
-  const ended = await t.live();
+  const id = await t.createLive({ kind: t.kind, principal: 'alice', profile: '{"a":1}' });
+  const ended = await t.createLive();
   await t.backend.endSession(ended, NOW + HOUR, NOW);
   await t.backend.updateSession(id, { profile: '{"a":2}', expectedVersion: 1, expiresAt: NOW + 2 * HOUR }, NOW + 1);
   await commit(t.backend, id, [write('a', '1'), write('gone', '1')]);
@@ -54,7 +54,7 @@ async function everything(backend: SessionBackend, id: string, ended: string): P
 }
 
 export const lifecycleCases: readonly Case[] = [
-  define('capabilities.facts', 'whole numbers in their ranges', async ({ backend }) => {
+  sharedCase('capabilities.facts', 'whole numbers in their ranges', async ({ backend }) => {
     const { shared, durable, blocksThread, maxEventBytes, maxValueBytes, maxBatchEvents, concurrentBatches, poll } =
       backend.capabilities;
     holds(typeof backend.name === 'string' && backend.name !== '', 'the backend has no name');
@@ -75,7 +75,7 @@ export const lifecycleCases: readonly Case[] = [
     }
   }),
 
-  defineFresh('capabilities.shared', 'what a second handle sees', async (t) => {
+  isolatedCase('capabilities.shared', 'what a second handle sees', async (t) => {
     const { id } = await furnish(t);
     if (!t.capabilities.shared) {
       let other: SessionBackend;
@@ -119,7 +119,7 @@ export const lifecycleCases: readonly Case[] = [
     same(await t.backend.readSession(id, NOW), undefined, 'readSession just after another handle ended the session');
   }),
 
-  defineFresh('capabilities.durable', 'what is there after closing and opening', async (t) => {
+  isolatedCase('capabilities.durable', 'what is there after closing and opening', async (t) => {
     const { id, ended, again } = await furnish(t);
     const before = await everything(t.backend, id, ended);
     await t.backend.close();
@@ -153,14 +153,14 @@ export const lifecycleCases: readonly Case[] = [
     same(await append(await t.reopen(), id, 's', ['6']), 6, 'number of the event after a trim of all and reopening');
   }),
 
-  defineFresh('capabilities.process', 'a process of its own', async (t) => {
+  isolatedCase('capabilities.process', 'a process of its own', async (t) => {
     if (!t.capabilities.shared && !t.capabilities.durable) {
       same(t.secondProcess, undefined, 'secondProcess of a storage that lives in the memory of one process');
       return;
     }
-    const id = await t.live();
+    const id = await t.createLive();
     if (!t.capabilities.shared) await t.backend.close();
-    const peer = await t.victim();
+    const peer = await t.killablePeer();
     await peer.call('ping');
     same((await peer.call('readSession', id, NOW))?.id, id, 'readSession of a second process');
     same(
@@ -172,7 +172,7 @@ export const lifecycleCases: readonly Case[] = [
       same(seqs(await walkEvents(t.backend, id)), [1, 2], 'numbers that a second process appended');
   }),
 
-  defineFresh('lifecycle.migrate.repeat', 'again on a storage in use', async (t) => {
+  isolatedCase('lifecycle.migrate.repeat', 'again on a storage in use', async (t) => {
     const { id, ended } = await furnish(t);
     const before = await everything(t.backend, id, ended);
     await t.backend.migrate();
@@ -180,7 +180,7 @@ export const lifecycleCases: readonly Case[] = [
     same(await everything(t.backend, id, ended), before, 'session, state, events and horizons after migrating again');
   }),
 
-  defineRaw('lifecycle.migrate.concurrent', 'all at once', async (t) => {
+  unmigratedCase('lifecycle.migrate.concurrent', 'all at once', async (t) => {
     const [handles, peers] = [await t.handles(3), await t.peers(2)];
     await Promise.all([...handles.map((backend) => backend.migrate()), ...peers.map((peer) => peer.call('migrate'))]);
     const { id } = await furnish(t);
@@ -190,18 +190,18 @@ export const lifecycleCases: readonly Case[] = [
       same((await peer.call('readSession', id, NOW))?.id, id, 'readSession of a process after all migrated at once');
   }),
 
-  define('lifecycle.ping', 'one round trip', async (t) => {
+  sharedCase('lifecycle.ping', 'one round trip', async (t) => {
     for (const backend of await t.handles(2)) same(await backend.ping(), undefined, 'ping');
   }),
 
-  defineFresh('lifecycle.close.repeat', 'once, twice, at the same time', async (t) => {
-    await t.live();
+  isolatedCase('lifecycle.close.repeat', 'once, twice, at the same time', async (t) => {
+    await t.createLive();
     await Promise.all([t.backend.close(), t.backend.close()]);
     same(await t.backend.close(), undefined, 'close of a closed backend');
   }),
 
-  defineFresh('lifecycle.close.calls', 'every method rejects', async (t) => {
-    const id = await t.live();
+  isolatedCase('lifecycle.close.calls', 'every method rejects', async (t) => {
+    const id = await t.createLive();
     const { backend } = t;
     await backend.close();
     const query = { kind: t.kind, principal: undefined };
@@ -219,7 +219,7 @@ export const lifecycleCases: readonly Case[] = [
     for (const [method, call] of others) await rejects(call, 'STORE_CLOSED', `${method} after close`);
   }),
 
-  defineFresh('lifecycle.close.others', 'one of two', async (t) => {
+  isolatedCase('lifecycle.close.others', 'one of two', async (t) => {
     if (!t.capabilities.shared && t.capabilities.durable) await t.backend.close();
     const other = await t.reopen();
     await t.backend.close();

@@ -1,6 +1,6 @@
 import type { StateLimits, StateResult, StateWrite } from '@mcp-session/core/backend';
 import { commit, NOW, range, readAll, UNLIMITED, write } from '../actions.ts';
-import { define, type Case, type CaseContext } from '../case.ts';
+import { sharedCase, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';
 
 async function limited(
@@ -16,8 +16,8 @@ async function limited(
 }
 
 export const limitCases: readonly Case[] = [
-  define('state.limits.keys', 'both sides of the bound', async (t) => {
-    const id = await t.live();
+  sharedCase('state.limits.keys', 'both sides of the bound', async (t) => {
+    const id = await t.createLive();
     const two = [write('a', '1'), write('b', '1')];
     same(
       await limited(t, id, two, { maxKeys: 1 }),
@@ -51,8 +51,8 @@ export const limitCases: readonly Case[] = [
     same([...(await readAll(t.backend, id)).keys()].toSorted(), ['a', 'c'], 'keys after that');
   }),
 
-  define('state.limits.bytes', 'both sides of the bound, keys and values together', async (t) => {
-    const id = await t.live();
+  sharedCase('state.limits.bytes', 'both sides of the bound, keys and values together', async (t) => {
+    const id = await t.createLive();
     // 'k\u00e1' is 3 bytes and '"\u{1F600}"' 6: characters are not bytes.
     const first = [write('k\u00e1', '"\u{1F600}"')];
     same(
@@ -94,8 +94,8 @@ export const limitCases: readonly Case[] = [
     );
   }),
 
-  define('state.limits.lowered', 'what is there can shrink', async (t) => {
-    const id = await t.live();
+  sharedCase('state.limits.lowered', 'what is there can shrink', async (t) => {
+    const id = await t.createLive();
     await commit(
       t.backend,
       id,
@@ -140,15 +140,15 @@ export const limitCases: readonly Case[] = [
     );
   }),
 
-  define('state.limits.versions-first', 'a conflict is not hidden by a limit', async (t) => {
-    const id = await t.live();
+  sharedCase('state.limits.versions-first', 'a conflict is not hidden by a limit', async (t) => {
+    const id = await t.createLive();
     await commit(t.backend, id, [write('a', '1')]);
     const result = await limited(t, id, [write('b', '1'), write('a', '"long"', 9)], { maxKeys: 1, maxBytes: 1 });
     same(result?.status, 'conflict', 'commitState that is both stale and past the limits');
   }),
 
-  define('state.limits.parallel', 'never more together than allowed', async (t) => {
-    const id = await t.live();
+  sharedCase('state.limits.parallel', 'never more together than allowed', async (t) => {
+    const id = await t.createLive();
     const [handles, peers] = [await t.handles(4), await t.peers(2)];
     const one = (key: string) => ({
       sessionId: id,

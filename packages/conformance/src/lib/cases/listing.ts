@@ -2,7 +2,7 @@ import type { SessionQuery, SessionRow } from '@mcp-session/core/backend';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, HOUR, newSession, NOW } from '../actions.ts';
-import { define, type Case, type CaseContext } from '../case.ts';
+import { sharedCase, type Case, type CaseContext } from '../case.ts';
 import { same } from '../findings.ts';
 import { walkSessions } from '../walks.ts';
 import { sessionRow } from './rows.ts';
@@ -52,9 +52,9 @@ async function populate(
 }
 
 export const listingCases: readonly Case[] = [
-  define('sessions.list.filter', 'by kind, by principal, by none', async (t) => {
+  sharedCase('sessions.list.filter', 'by kind, by principal, by none', async (t) => {
     const make = (label: string, kind: string, principal: string | null) =>
-      t.live({ id: t.id(label), kind, principal });
+      t.createLive({ id: t.id(label), kind, principal });
     const anonymous = await make('a', t.kind, null);
     const alice = [await make('b', t.kind, 'alice'), await make('c', t.kind, 'alice')];
     const capital = await make('d', t.kind, 'Alice');
@@ -74,8 +74,8 @@ export const listingCases: readonly Case[] = [
     await listed(t, { principal: 'bob' }, [], 'sessions listed of a principal who has none');
   }),
 
-  define('sessions.list.filter', 'rows are those that readSession gives', async (t) => {
-    const id = await t.live({ kind: t.kind, principal: 'alice', profile: '{"a":1}' });
+  sharedCase('sessions.list.filter', 'rows are those that readSession gives', async (t) => {
+    const id = await t.createLive({ kind: t.kind, principal: 'alice', profile: '{"a":1}' });
     await append(t.backend, id, 's', ['1', '2']);
     await t.backend.touchSession(id, NOW + 2 * HOUR, NOW + 10);
     const row = sessionRow(await t.backend.readSession(id, NOW));
@@ -85,11 +85,11 @@ export const listingCases: readonly Case[] = [
     });
   }),
 
-  define('sessions.list.order', 'byte order, from anywhere', async (t) => {
+  sharedCase('sessions.list.order', 'byte order, from anywhere', async (t) => {
     const labels = ['!', '0', '10', '2', 'A', 'Z', '_', 'a', 'aB', 'ab', 'b', '~'];
     const ids: string[] = [];
     for (const label of labels) ids.push(t.id(label));
-    for (const id of ids.toReversed()) await t.live({ id, kind: t.kind });
+    for (const id of ids.toReversed()) await t.createLive({ id, kind: t.kind });
     await listed(t, { principal: undefined }, ids, 'order of a listing');
     await listed(t, { principal: undefined }, ids, 'order of a listing one by one', { limit: 1 });
     await listed(t, { principal: undefined }, ids.slice(5), 'listing after an id', { afterId: t.id('A') });
@@ -99,7 +99,7 @@ export const listingCases: readonly Case[] = [
     await listed(t, { principal: undefined }, [], 'listing after the last id', { afterId: t.id('~') });
   }),
 
-  define('sessions.list.pages', 'complete over more than a thousand rows of 2 kB', async (t) => {
+  sharedCase('sessions.list.pages', 'complete over more than a thousand rows of 2 kB', async (t) => {
     const profile = JSON.stringify('x'.repeat(2_000));
     const ids = await populate(t, 1_100, (index) => ({ profile, principal: index % 2 === 0 ? 'even' : 'odd' }));
     const even = ids.filter((_, index) => index % 2 === 0);
@@ -108,7 +108,7 @@ export const listingCases: readonly Case[] = [
     await listed(t, { principal: 'even' }, even, 'sessions of one principal, by pages of 7', { limit: 7 });
   }),
 
-  define('sessions.list.changes', 'a walk among creates and ends', async (t) => {
+  sharedCase('sessions.list.changes', 'a walk among creates and ends', async (t) => {
     const ids = await populate(t, 60);
     await listed(t, { principal: undefined }, ids, 'sessions before the walk');
     const [other = t.backend] = (await t.handles(2)).slice(1);
@@ -116,7 +116,7 @@ export const listingCases: readonly Case[] = [
       const [passed, coming] = [ids[page * 10], ids[page * 10 + 15]];
       if (passed !== undefined) await other.endSession(passed, NOW + HOUR, NOW);
       if (coming !== undefined) await other.endSession(coming, NOW + HOUR, NOW);
-      await t.live({ id: t.id(`n${String(page * 10 + 35).padStart(5, '0')}-new`), kind: t.kind });
+      await t.createLive({ id: t.id(`n${String(page * 10 + 35).padStart(5, '0')}-new`), kind: t.kind });
     });
     const seen = rows.map((row) => row.id);
     same(new Set(seen).size, seen.length, 'number of different ids in a walk, of as many rows');
@@ -129,11 +129,11 @@ export const listingCases: readonly Case[] = [
     );
   }),
 
-  define('sessions.list.live', 'neither expired nor ended', async (t) => {
+  sharedCase('sessions.list.live', 'neither expired nor ended', async (t) => {
     const [live, expiring, ended] = [t.id('a'), t.id('b'), t.id('c')];
-    await t.live({ id: live, kind: t.kind, principal: 'p' });
-    await t.live({ id: expiring, kind: t.kind, principal: 'p', expiresAt: NOW + 1_000 });
-    await t.live({ id: ended, kind: t.kind, principal: 'p' });
+    await t.createLive({ id: live, kind: t.kind, principal: 'p' });
+    await t.createLive({ id: expiring, kind: t.kind, principal: 'p', expiresAt: NOW + 1_000 });
+    await t.createLive({ id: ended, kind: t.kind, principal: 'p' });
     await t.backend.endSession(ended, NOW + HOUR, NOW);
     for (const principal of [undefined, 'p']) {
       await listed(t, { principal }, [live, expiring], 'sessions listed one millisecond before one expires', {
@@ -143,19 +143,19 @@ export const listingCases: readonly Case[] = [
     }
   }),
 
-  define('sessions.count.exact', 'more rows than a page of the database holds', async (t) => {
+  sharedCase('sessions.count.exact', 'more rows than a page of the database holds', async (t) => {
     await populate(t, 300, () => ({ profile: JSON.stringify('x'.repeat(5_000)) }));
     const query = { kind: t.kind, principal: undefined };
     await settled(t, 300, 'countSessions of 300', () => t.backend.countSessions(query, NOW));
   }),
 
-  define('sessions.count.exact', 'the live ones of the kind and principal', async (t) => {
+  sharedCase('sessions.count.exact', 'the live ones of the kind and principal', async (t) => {
     const ids = await populate(t, 30, (index) => ({
       principal: [null, 'a', 'b'][index % 3] ?? null,
       expiresAt: index < 6 ? NOW + 1_000 : NOW + HOUR,
     }));
     await t.backend.endSession(ids[29] ?? '', NOW + HOUR, NOW);
-    await t.live({ kind: `${t.kind}2` });
+    await t.createLive({ kind: `${t.kind}2` });
     const count = async (principal: string | null | undefined, now: number, promised: number) => {
       const what = `countSessions of ${principal === undefined ? 'any principal' : JSON.stringify(principal)}`;
       await settled(t, promised, what, () => t.backend.countSessions({ kind: t.kind, principal }, now));

@@ -13,12 +13,12 @@ import {
   walkEvents,
   write,
 } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { present, same } from '../findings.ts';
 
 export const parallelCases: readonly Case[] = [
-  define('sessions.writes.parallel', 'appends, commits, updates, touches and trims', async (t) => {
-    const id = await t.live();
+  sharedCase('sessions.writes.parallel', 'appends, commits, updates, touches and trims', async (t) => {
+    const id = await t.createLive();
     const [handles, peers] = [await t.handles(2), await t.peers(2)];
     const updateAll = async (): Promise<void> => {
       for (const n of range(1, 20)) {
@@ -60,8 +60,8 @@ export const parallelCases: readonly Case[] = [
     );
   }),
 
-  define('sessions.renewal.writes', 'each request of a call renews its own session', async (t) => {
-    const ids = await Promise.all(range(1, 4).map(() => t.live()));
+  sharedCase('sessions.renewal.writes', 'each request of a call renews its own session', async (t) => {
+    const ids = await Promise.all(range(1, 4).map(() => t.createLive()));
     const expiries = [NOW + 2 * HOUR, undefined, NOW + HOUR - 1, NOW + 3 * HOUR];
     const batch = ids.map((id, index) => request(id, [event('s', '1')], { expiresAt: expiries[index] }));
     await appendAll(t.backend, batch, NOW + 10);
@@ -79,8 +79,8 @@ export const parallelCases: readonly Case[] = [
     );
   }),
 
-  define('sessions.touch.shortens-never', 'however touches race', async (t) => {
-    const id = await t.live();
+  sharedCase('sessions.touch.shortens-never', 'however touches race', async (t) => {
+    const id = await t.createLive();
     const [handles, peers] = [await t.handles(3), await t.peers(1)];
     const touches = range(1, 10).flatMap((n) => [
       ...handles.map((backend, index) => backend.touchSession(id, NOW + 2 * HOUR - n * 10 - index, NOW + n)),

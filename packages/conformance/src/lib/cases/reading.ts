@@ -1,10 +1,10 @@
 import { appendAll, append, event, fill, NOW, range, readPage, request, seqs, trim, walkEvents } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, present, same } from '../findings.ts';
 
 export const readingCases: readonly Case[] = [
-  define('events.read.after', 'strictly after, oldest first', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.after', 'strictly after, oldest first', async (t) => {
+    const id = await t.createLive();
     const page = await readPage(t.backend, id);
     same([page.events, page.more, page.lastSeq, page.trimmedSeq], [[], false, 0, 0], 'page of an empty log');
     await fill(t.backend, id, 's', 5);
@@ -17,8 +17,8 @@ export const readingCases: readonly Case[] = [
     }
   }),
 
-  define('events.read.newest', 'the last ones, oldest first', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.newest', 'the last ones, oldest first', async (t) => {
+    const id = await t.createLive();
     const newest = async (limit: number, streamId: string | undefined, maxBytes = 1_000) => {
       const query = { sessionId: id, streamId, afterSeq: undefined, limit, maxBytes };
       const page = present(await t.backend.readEvents(query, NOW), 'readEvents of a live session');
@@ -37,8 +37,8 @@ export const readingCases: readonly Case[] = [
     same(await newest(10, undefined, 1), [10], 'newest of 5 bytes each, at most 1 byte');
   }),
 
-  define('events.read.limit', 'never longer, and never the last without saying so', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.limit', 'never longer, and never the last without saying so', async (t) => {
+    const id = await t.createLive();
     await fill(t.backend, id, 's', 10);
     for (const limit of [1, 3, 9, 10, 11]) {
       const page = await readPage(t.backend, id, { limit });
@@ -48,8 +48,8 @@ export const readingCases: readonly Case[] = [
     }
   }),
 
-  define('events.read.bytes', 'never heavier, but never empty', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.bytes', 'never heavier, but never empty', async (t) => {
+    const id = await t.createLive();
     // 10 bytes each: the emoji is 4 bytes and 2 of JavaScript's characters.
     const messages = range(0, 5).map((index) => `"\u{1F600}${index}123"`);
     same(Buffer.byteLength(messages[0] ?? ''), 10, 'bytes of the messages that the case made');
@@ -74,8 +74,8 @@ export const readingCases: readonly Case[] = [
     same(seqs(await walkEvents(t.backend, id, { maxBytes: 15 })), range(1, 6), 'a walk by pages of at most 15 bytes');
   }),
 
-  define('events.read.pages', 'complete over thousands of events', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.pages', 'complete over thousands of events', async (t) => {
+    const id = await t.createLive();
     const most = Math.min(t.capabilities.maxBatchEvents, 500);
     for (let from = 1; from <= 2_500; from += most) {
       const events = range(from, Math.min(from + most - 1, 2_500)).map((n) =>
@@ -99,8 +99,8 @@ export const readingCases: readonly Case[] = [
     );
   }),
 
-  define('events.read.pages', 'complete over megabytes', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.pages', 'complete over megabytes', async (t) => {
+    const id = await t.createLive();
     const message = JSON.stringify('x'.repeat(300_000));
     for (let n = 0; n < 12; n += 1) await append(t.backend, id, n % 3 === 0 ? 'third' : 's', [message]);
     for (const maxBytes of [1, 1_000_000, 50_000_000]) {
@@ -118,8 +118,8 @@ export const readingCases: readonly Case[] = [
     );
   }),
 
-  define('events.read.stream', 'streams whose names are alike', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.stream', 'streams whose names are alike', async (t) => {
+    const id = await t.createLive();
     const streams = [
       'a',
       'A',
@@ -158,9 +158,9 @@ export const readingCases: readonly Case[] = [
     );
   }),
 
-  define('events.read.session', 'two sessions, one name of a stream', async (t) => {
+  sharedCase('events.read.session', 'two sessions, one name of a stream', async (t) => {
     const stem = t.id();
-    const [first, second] = [await t.live({ id: stem }), await t.live({ id: `${stem}2` })];
+    const [first, second] = [await t.createLive({ id: stem }), await t.createLive({ id: `${stem}2` })];
     await append(t.backend, first, '_GET_stream', ['"first"']);
     await append(t.backend, second, '_GET_stream', ['"second"', '"third"']);
     for (const streamId of [undefined, '_GET_stream']) {
@@ -181,8 +181,8 @@ export const readingCases: readonly Case[] = [
     same((await walkEvents(t.backend, second)).length, 2, 'events of a session after a trim of another');
   }),
 
-  define('events.read.cursor', 'of which stream the event is', async (t) => {
-    const id = await t.live();
+  sharedCase('events.read.cursor', 'of which stream the event is', async (t) => {
+    const id = await t.createLive();
     for (const stream of ['a', 'b', 'a']) await append(t.backend, id, stream, ['1']);
     const of = async (afterSeq: number, streamId?: string) =>
       (await readPage(t.backend, id, streamId === undefined ? { afterSeq } : { afterSeq, streamId })).afterStreamId;

@@ -1,6 +1,6 @@
 import type { SessionRow } from '@mcp-session/core/backend';
 import { append, commit, HOUR, newSession, NOW, readAll, readPage, write } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, present, same } from '../findings.ts';
 import { sessionRow } from './rows.ts';
 
@@ -10,7 +10,7 @@ const profile = '{ "b": 1.0, "a": [2, "\\u0000 \\ud800 \u{1F600} \u2028"], "a": 
 const visible = Array.from({ length: 94 }, (_, index) => String.fromCodePoint(0x21 + index)).join('');
 
 export const sessionCases: readonly Case[] = [
-  define('sessions.create.row', 'a new session reads as it was given', async (t) => {
+  sharedCase('sessions.create.row', 'a new session reads as it was given', async (t) => {
     const given = newSession(t.id(), { kind: t.kind, principal: 'iss|alice', profile, expiresAt: NOW + 5 });
     same(await t.backend.createSession(given, NOW), true, 'createSession of a new id');
     const row: SessionRow = { ...given, version: 1, createdAt: NOW, touchedAt: NOW, lastSeq: 0 };
@@ -19,8 +19,8 @@ export const sessionCases: readonly Case[] = [
     }
   }),
 
-  define('sessions.create.duplicate', 'the id of a live session is taken', async (t) => {
-    const id = await t.live({ kind: t.kind, principal: 'alice', profile });
+  sharedCase('sessions.create.duplicate', 'the id of a live session is taken', async (t) => {
+    const id = await t.createLive({ kind: t.kind, principal: 'alice', profile });
     await commit(t.backend, id, [write('k', '1')]);
     await append(t.backend, id, 's', ['1']);
     const before = sessionRow(await t.backend.readSession(id, NOW));
@@ -31,21 +31,21 @@ export const sessionCases: readonly Case[] = [
     same((await readPage(t.backend, id)).events.length, 1, 'events after a create with the same id');
   }),
 
-  define('sessions.create.duplicate', 'the id of an expired session that was not swept is taken', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 10 });
+  sharedCase('sessions.create.duplicate', 'the id of an expired session that was not swept is taken', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 10 });
     const again = newSession(id, { expiresAt: NOW + 2 * HOUR });
     same(await t.backend.createSession(again, NOW + 20), false, 'createSession with the id of an expired session');
     same(await t.backend.readSession(id, NOW + 20), undefined, 'readSession of the expired session after that');
   }),
 
-  define('sessions.create.duplicate', 'the id of an ended session is taken', async (t) => {
-    const id = await t.live();
+  sharedCase('sessions.create.duplicate', 'the id of an ended session is taken', async (t) => {
+    const id = await t.createLive();
     await t.backend.endSession(id, NOW + HOUR, NOW);
     same(await t.backend.createSession(newSession(id), NOW + 1), false, 'createSession with the id of a tombstone');
     same(await t.backend.readSession(id, NOW + 1), undefined, 'readSession of the ended session after that');
   }),
 
-  define('sessions.create.race', 'one of many handles wins each id', async (t) => {
+  sharedCase('sessions.create.race', 'one of many handles wins each id', async (t) => {
     const handles = await t.handles(4);
     for (let round = 0; round < 10; round += 1) {
       const id = t.id();
@@ -58,7 +58,7 @@ export const sessionCases: readonly Case[] = [
     }
   }),
 
-  define('sessions.create.race', 'one of several processes wins each id', async (t) => {
+  sharedCase('sessions.create.race', 'one of several processes wins each id', async (t) => {
     const ids = Array.from({ length: 20 }, () => t.id());
     const peers = await t.peers(3);
     const wins = await Promise.all(
@@ -69,7 +69,7 @@ export const sessionCases: readonly Case[] = [
     }
   }),
 
-  define('sessions.ids.bytes', 'ids that a database might fold or cut are different sessions', async (t) => {
+  sharedCase('sessions.ids.bytes', 'ids that a database might fold or cut are different sessions', async (t) => {
     const stem = t.id();
     const long = `${stem}${visible}`.padEnd(254, '~');
     const ids = ['a', 'A', 'a%', 'a_', '%', "a'", 'a"', 'a\\', 'a/', 'a#', 'a:b', 'a.b', '01', '1', '1.0', 'null'];
@@ -85,7 +85,7 @@ export const sessionCases: readonly Case[] = [
     );
   }),
 
-  define('sessions.texts.opaque', 'a principal is any text', async (t) => {
+  sharedCase('sessions.texts.opaque', 'a principal is any text', async (t) => {
     for (const principal of [
       '',
       ' a ',
@@ -100,14 +100,14 @@ export const sessionCases: readonly Case[] = [
       '{}',
       'x'.repeat(1_000),
     ]) {
-      const id = await t.live({ principal });
+      const id = await t.createLive({ principal });
       same((await t.backend.readSession(id, NOW))?.principal, principal, 'principal of a session');
     }
   }),
 
-  define('sessions.texts.opaque', 'a profile of any size is any JSON text', async (t) => {
+  sharedCase('sessions.texts.opaque', 'a profile of any size is any JSON text', async (t) => {
     const large = JSON.stringify({ text: '\u{1F600}'.repeat(15_000) });
-    const id = await t.live({ profile: large });
+    const id = await t.createLive({ profile: large });
     same(
       (await t.backend.readSession(id, NOW))?.profile === large,
       true,
@@ -119,8 +119,8 @@ export const sessionCases: readonly Case[] = [
     }
   }),
 
-  define('sessions.update.compare', 'the expected version decides', async (t) => {
-    const id = await t.live();
+  sharedCase('sessions.update.compare', 'the expected version decides', async (t) => {
+    const id = await t.createLive();
     const [first, second] = await t.handles(2);
     const change = (text: string, expectedVersion: number) => ({
       profile: text,
@@ -151,8 +151,8 @@ export const sessionCases: readonly Case[] = [
     same(sessionRow(await t.backend.readSession(id, NOW)), row, 'readSession after updates that were in conflict');
   }),
 
-  define('sessions.update.race', 'one of many updates of one version is made', async (t) => {
-    const id = await t.live();
+  sharedCase('sessions.update.race', 'one of many updates of one version is made', async (t) => {
+    const id = await t.createLive();
     const handles = await t.handles(4);
     for (let version = 1; version <= 10; version += 1) {
       const results = await Promise.all(

@@ -1,5 +1,5 @@
 import { commit, MIB, NOW, range, readAll, UNLIMITED, write, HOUR } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { compareBytes, holds, present, same } from '../findings.ts';
 
 const oddKeys = [
@@ -62,8 +62,8 @@ const oddValues = [
 ];
 
 export const stateCases: readonly Case[] = [
-  define('state.read.keys', 'those asked for that exist', async (t) => {
-    const id = await t.live();
+  sharedCase('state.read.keys', 'those asked for that exist', async (t) => {
+    const id = await t.createLive();
     await commit(t.backend, id, [write('a', '1'), write('b', 'null'), write('c', '"x"')]);
     const read = async (keys: readonly string[]) => {
       const rows = present(await t.backend.readState(id, keys, NOW), 'readState of a live session');
@@ -94,8 +94,8 @@ export const stateCases: readonly Case[] = [
     );
   }),
 
-  define('state.read.empty', 'no rows', async (t) => {
-    const id = await t.live();
+  sharedCase('state.read.empty', 'no rows', async (t) => {
+    const id = await t.createLive();
     same(await t.backend.readState(id, undefined, NOW), [], 'readState of all keys of a live session without state');
     same(await t.backend.readState(id, ['a'], NOW), [], 'readState of a key of a live session without state');
     await commit(t.backend, id, [write('a', '1')]);
@@ -103,8 +103,8 @@ export const stateCases: readonly Case[] = [
     same(await t.backend.readState(id, undefined, NOW), [], 'readState of all keys after the only one was removed');
   }),
 
-  define('state.isolation', 'two sessions, one key', async (t) => {
-    const [mine, other] = [await t.live(), await t.live()];
+  sharedCase('state.isolation', 'two sessions, one key', async (t) => {
+    const [mine, other] = [await t.createLive(), await t.createLive()];
     await commit(t.backend, mine, [write('k', '"mine"')]);
     same((await readAll(t.backend, other)).size, 0, 'keys of another session');
     const first = await t.backend.commitState(
@@ -127,8 +127,8 @@ export const stateCases: readonly Case[] = [
     same((await readAll(t.backend, mine)).get('k')?.value, '"mine"', 'value of a session after another was ended');
   }),
 
-  define('state.keys.bytes', 'every odd key is a key of its own', async (t) => {
-    const id = await t.live();
+  sharedCase('state.keys.bytes', 'every odd key is a key of its own', async (t) => {
+    const id = await t.createLive();
     for (const key of oddKeys) await commit(t.backend, id, [write(key, JSON.stringify(key), 0)]);
     const state = await readAll(t.backend, id);
     for (const key of oddKeys) {
@@ -148,8 +148,8 @@ export const stateCases: readonly Case[] = [
     same((await readAll(t.backend, id)).size, 0, 'number of keys after each was removed');
   }),
 
-  define('state.values.bytes', 'no value is read, ordered or rounded', async (t) => {
-    const id = await t.live();
+  sharedCase('state.values.bytes', 'no value is read, ordered or rounded', async (t) => {
+    const id = await t.createLive();
     await commit(
       t.backend,
       id,
@@ -159,8 +159,8 @@ export const stateCases: readonly Case[] = [
     for (const [index, value] of oddValues.entries()) same(state.get(`k${index}`)?.value, value, `the value ${value}`);
   }),
 
-  define('state.values.large', 'up to what the capabilities name', async (t) => {
-    const id = await t.live();
+  sharedCase('state.values.large', 'up to what the capabilities name', async (t) => {
+    const id = await t.createLive();
     const sizes = [...new Set([MIB, Math.min(t.capabilities.maxValueBytes, 4 * MIB)])];
     for (const size of sizes) {
       // Neither all ASCII nor easy to compress to nothing, and of exactly so many bytes.
@@ -177,8 +177,8 @@ export const stateCases: readonly Case[] = [
     }
   }),
 
-  define('state.clear', 'counts what it removes, and counts as a commit', async (t) => {
-    const id = await t.live();
+  sharedCase('state.clear', 'counts what it removes, and counts as a commit', async (t) => {
+    const id = await t.createLive();
     const [first = t.backend, second = t.backend] = await t.handles(2);
     same(await first.clearState(id, undefined, NOW), 0, 'clearState of a session without state');
     const result = await commit(
@@ -202,8 +202,8 @@ export const stateCases: readonly Case[] = [
     );
   }),
 
-  define('state.commit.size', '64 keys at once', async (t) => {
-    const id = await t.live();
+  sharedCase('state.commit.size', '64 keys at once', async (t) => {
+    const id = await t.createLive();
     const writes = range(1, 64).map((index) => write(`k${index}`, JSON.stringify('x'.repeat(200)), 0));
     const result = await t.backend.commitState({ sessionId: id, writes, limits: UNLIMITED, expiresAt: undefined }, NOW);
     same(result, { status: 'committed', version: 1, existed: writes.map(() => false) }, 'commitState of 64 keys');

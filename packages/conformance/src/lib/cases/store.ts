@@ -2,7 +2,7 @@ import type { Session, SessionEvent, SessionStore } from '@mcp-session/core';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createEventStore } from '@mcp-session/core/event-store';
 import { NOW, range } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, present, rejects, same } from '../findings.ts';
 
 /** A store on a backend that others use too. It is never closed: that would close the backend. */
@@ -39,21 +39,21 @@ const values: readonly unknown[] = [
 ];
 
 export const storeCases: readonly Case[] = [
-  define('store.update.increments', 'two handles and two processes', async (t) => {
-    const id = await t.live();
-    const order = { do: 'increment', sessionId: id, key: 'n', count: 25, now: NOW } as const;
+  sharedCase('store.update.increments', 'two handles and two processes', async (t) => {
+    const id = await t.createLive();
+    const command = { do: 'increment', sessionId: id, key: 'n', count: 25, now: NOW } as const;
     const sessions = await Promise.all(
       (await t.handles(2)).map(async (backend) => openSession(await storeOn(backend), id)),
     );
     const own = sessions.flatMap((session) =>
       range(1, 25).map(() => session.state.update('n', (n: unknown) => (typeof n === 'number' ? n : 0) + 1)),
     );
-    await Promise.all([...own, ...(await t.peers(2)).map((peer) => peer.run(order))]);
+    await Promise.all([...own, ...(await t.peers(2)).map((peer) => peer.run(command))]);
     same(await sessions[0]?.state.get('n'), 100, 'a number that 4 writers incremented 25 times each at the same time');
   }),
 
-  define('store.replay.complete', 'over many pages, with the ids of append', async (t) => {
-    const session = await openSession(await storeOn(t.backend), await t.live());
+  sharedCase('store.replay.complete', 'over many pages, with the ids of append', async (t) => {
+    const session = await openSession(await storeOn(t.backend), await t.createLive());
     const ids = await Promise.all(range(1, 1_500).map((n) => session.events.append(n % 3 === 0 ? 'third' : 's', n)));
     const third = ids.filter((_, index) => index % 3 === 2);
     same(
@@ -79,8 +79,8 @@ export const storeCases: readonly Case[] = [
     );
   }),
 
-  define('store.replay.trimmed', 'an error in place of a part', async (t) => {
-    const session = await openSession(await storeOn(t.backend), await t.live());
+  sharedCase('store.replay.trimmed', 'an error in place of a part', async (t) => {
+    const session = await openSession(await storeOn(t.backend), await t.createLive());
     const quiet = await session.events.append('quiet', 1);
     const ids = await Promise.all(range(1, 20).map((n) => session.events.append('busy', n)));
     const last = await session.events.append('quiet', 2);
@@ -107,9 +107,12 @@ export const storeCases: readonly Case[] = [
     );
   }),
 
-  define('store.cursor.foreign', 'of another session, another stream, the future', async (t) => {
+  sharedCase('store.cursor.foreign', 'of another session, another stream, the future', async (t) => {
     const store = await storeOn(t.backend);
-    const [mine, other] = [await openSession(store, await t.live()), await openSession(store, await t.live())];
+    const [mine, other] = [
+      await openSession(store, await t.createLive()),
+      await openSession(store, await t.createLive()),
+    ];
     const own = await mine.events.append('a', 1);
     const foreign = await other.events.append('a', 'secret');
     await other.events.append('a', 'secret');
@@ -137,11 +140,11 @@ export const storeCases: readonly Case[] = [
     );
   }),
 
-  define('store.principal', 'unknown to everybody else', async (t) => {
+  sharedCase('store.principal', 'unknown to everybody else', async (t) => {
     const store = await storeOn(t.backend);
     const { kind } = t;
-    const id = await t.live({ kind, principal: 'alice' });
-    const open = await t.live({ kind });
+    const id = await t.createLive({ kind, principal: 'alice' });
+    const open = await t.createLive({ kind });
     same((await store.get(id, { kind, principal: 'alice' }))?.id, id, 'get by the principal of the session');
     for (const principal of ['Alice', 'alice ', 'bob', null]) {
       const who = JSON.stringify(principal);
@@ -153,9 +156,9 @@ export const storeCases: readonly Case[] = [
     same(await store.get(id, { principal: 'alice' }), undefined, 'get of a session of another kind');
   }),
 
-  define('store.values', 'through state and events', async (t) => {
+  sharedCase('store.values', 'through state and events', async (t) => {
     const [first = t.backend, second = t.backend] = await t.handles(2);
-    const id = await t.live();
+    const id = await t.createLive();
     const [writer, reader] = [
       await openSession(await storeOn(first), id),
       await openSession(await storeOn(second), id),
@@ -169,9 +172,12 @@ export const storeCases: readonly Case[] = [
     }
   }),
 
-  define('store.event-store', 'for a transport of either SDK', async (t) => {
+  sharedCase('store.event-store', 'for a transport of either SDK', async (t) => {
     const store = await storeOn(t.backend);
-    const [mine, other] = [await openSession(store, await t.live()), await openSession(store, await t.live())];
+    const [mine, other] = [
+      await openSession(store, await t.createLive()),
+      await openSession(store, await t.createLive()),
+    ];
     const [own, foreign] = [createEventStore<unknown>(mine), createEventStore<unknown>(other)];
     const primed = await own.storeEvent('_GET_stream', {});
     const secret = await foreign.storeEvent('_GET_stream', { secret: true });

@@ -17,7 +17,7 @@ import {
   range,
   write,
 } from '../actions.ts';
-import { defineFresh, type Case, type CaseContext } from '../case.ts';
+import { isolatedCase, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';
 import { sweepAll } from '../walks.ts';
 
@@ -34,8 +34,8 @@ async function furnish(t: CaseContext, id: string, keys: number, events: number)
 }
 
 export const sweepCases: readonly Case[] = [
-  defineFresh('sweep.expired', 'nothing of the old session is found by the next of its id', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 1_000 });
+  isolatedCase('sweep.expired', 'nothing of the old session is found by the next of its id', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 1_000 });
     const token = newToken();
     await commit(t.backend, id, [write('k', '1')]);
     await appendAll(t.backend, [request(id, [event('s', '1'), event('s', '2')], { token })], NOW);
@@ -78,11 +78,11 @@ export const sweepCases: readonly Case[] = [
     );
   }),
 
-  defineFresh('sweep.live', 'live sessions keep everything', async (t) => {
+  isolatedCase('sweep.live', 'live sessions keep everything', async (t) => {
     const [live, renewed, dead] = [
-      await t.live(),
-      await t.live({ expiresAt: NOW + 1_000 }),
-      await t.live({ expiresAt: NOW + 1_000 }),
+      await t.createLive(),
+      await t.createLive({ expiresAt: NOW + 1_000 }),
+      await t.createLive({ expiresAt: NOW + 1_000 }),
     ];
     for (const id of [live, renewed, dead]) await furnish(t, id, 3, 3);
     await t.backend.touchSession(renewed, NOW + 5_000, NOW);
@@ -102,9 +102,9 @@ export const sweepCases: readonly Case[] = [
     }
   }),
 
-  defineFresh('sweep.live', 'a session renewed by each kind of write stays', async (t) => {
+  isolatedCase('sweep.live', 'a session renewed by each kind of write stays', async (t) => {
     const expiresAt = NOW + 5_000;
-    const [a, b, c, d] = await Promise.all(range(1, 4).map(() => t.live({ expiresAt: NOW + 1_000 })));
+    const [a, b, c, d] = await Promise.all(range(1, 4).map(() => t.createLive({ expiresAt: NOW + 1_000 })));
     const limits = { maxKeys: 10, maxBytes: 100 };
     await t.backend.updateSession(a ?? '', { profile: '1', expectedVersion: 1, expiresAt }, NOW);
     await t.backend.commitState({ sessionId: b ?? '', writes: [write('k', '1')], limits, expiresAt }, NOW);
@@ -113,8 +113,8 @@ export const sweepCases: readonly Case[] = [
     same(await sweepAll(t.backend, NOW + 2_000), [], 'ids that a sweep named after writes that renewed them all');
   }),
 
-  defineFresh('sweep.ended', 'the data first, the record at purgeAt', async (t) => {
-    const [id, later] = [await t.live(), await t.live()];
+  isolatedCase('sweep.ended', 'the data first, the record at purgeAt', async (t) => {
+    const [id, later] = [await t.createLive(), await t.createLive()];
     for (const each of [id, later]) await furnish(t, each, 20, 20);
     await t.backend.endSession(id, NOW + 1_000, NOW);
     await t.backend.endSession(later, NOW + 2_000, NOW);
@@ -126,8 +126,8 @@ export const sweepCases: readonly Case[] = [
     same(seqs((await readPage(t.backend, id)).events), [], 'events of a session whose id was used before');
   }),
 
-  defineFresh('sweep.bounded', 'sessions, state and events count', async (t) => {
-    const many = await Promise.all(range(1, 120).map(() => t.live({ expiresAt: NOW + 1_000 })));
+  isolatedCase('sweep.bounded', 'sessions, state and events count', async (t) => {
+    const many = await Promise.all(range(1, 120).map(() => t.createLive({ expiresAt: NOW + 1_000 })));
     let steps = 0;
     const gone: string[] = [];
     for (let done = false; !done; steps += 1) {
@@ -140,7 +140,7 @@ export const sweepCases: readonly Case[] = [
     same(gone.toSorted(), many.toSorted(), 'ids that all steps of a sweep named');
     holds(steps >= 3, `sweep with limit 20 removed 120 sessions in ${steps} steps`);
 
-    const large = await t.live({ expiresAt: NOW + 1_000 });
+    const large = await t.createLive({ expiresAt: NOW + 1_000 });
     await furnish(t, large, 100, 400);
     for (steps = 1; ; steps += 1) {
       const swept = await t.backend.sweep(50, NOW + 1_000);
@@ -155,8 +155,8 @@ export const sweepCases: readonly Case[] = [
     same((await t.backend.sweep(50, NOW + 1_000)).done, true, 'done of a sweep when nothing is left to remove');
   }),
 
-  defineFresh('sweep.order', 'a sweep that is cut off after any step is finished by another handle', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 1_000 });
+  isolatedCase('sweep.order', 'a sweep that is cut off after any step is finished by another handle', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 1_000 });
     await furnish(t, id, 30, 90);
     const handles = await t.handles(2);
     for (let step = 0; ; step += 1) {
@@ -179,8 +179,8 @@ export const sweepCases: readonly Case[] = [
     same(seqs((await readPage(t.backend, id)).events), [], 'events of a session whose id was used before');
   }),
 
-  defineFresh('sweep.order', 'half a session is shown to nobody whose clock is behind', async (t) => {
-    const id = await t.live({ expiresAt: NOW + 1_000 });
+  isolatedCase('sweep.order', 'half a session is shown to nobody whose clock is behind', async (t) => {
+    const id = await t.createLive({ expiresAt: NOW + 1_000 });
     await furnish(t, id, 30, 90);
     for (let step = 0; ; step += 1) {
       holds(step < 1_000, 'sweep did not remove a session with 120 rows in 1,000 steps of 25');
@@ -199,9 +199,9 @@ export const sweepCases: readonly Case[] = [
     }
   }),
 
-  defineFresh('sweep.concurrent', 'from several handles and processes, while a writer is at work', async (t) => {
+  isolatedCase('sweep.concurrent', 'from several handles and processes, while a writer is at work', async (t) => {
     const [live = '', ...dead] = await Promise.all(
-      range(0, 60).map((index) => t.live({ expiresAt: index === 0 ? NOW + HOUR : NOW + 1_000 })),
+      range(0, 60).map((index) => t.createLive({ expiresAt: index === 0 ? NOW + HOUR : NOW + 1_000 })),
     );
     for (const id of dead.slice(0, 10)) await furnish(t, id, 5, 5);
     const sweeper = async (step: () => Promise<{ readonly ids: readonly string[]; readonly done: boolean }>) => {

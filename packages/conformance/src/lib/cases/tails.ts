@@ -2,7 +2,7 @@ import type { SessionEvent } from '@mcp-session/core';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, fill, HOUR, NOW, range } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { Finding, holds, same } from '../findings.ts';
 import { openSession, storeOn } from './store.ts';
 
@@ -30,8 +30,8 @@ async function take(
 }
 
 export const tailCases: readonly Case[] = [
-  define('store.tail.handover', 'while writers append from everywhere', async (t) => {
-    const id = await t.live();
+  sharedCase('store.tail.handover', 'while writers append from everywhere', async (t) => {
+    const id = await t.createLive();
     await fill(t.backend, id, 'old', 120);
     const [first = t.backend, second = t.backend] = await t.handles(2);
     const session = await openSession(await storeOn(first), id);
@@ -59,8 +59,8 @@ export const tailCases: readonly Case[] = [
     }
   }),
 
-  define('store.tail.elsewhere', 'in the time of the longest poll', async (t) => {
-    const id = await t.live();
+  sharedCase('store.tail.elsewhere', 'in the time of the longest poll', async (t) => {
+    const id = await t.createLive();
     const [first = t.backend, second = t.backend] = await t.handles(2);
     const session = await openSession(await storeOn(first), id);
     const [peer] = await t.peers(1);
@@ -85,7 +85,7 @@ export const tailCases: readonly Case[] = [
     );
   }),
 
-  define('store.tail.end', 'however it ends', async (t) => {
+  sharedCase('store.tail.end', 'however it ends', async (t) => {
     const [first = t.backend, second = t.backend] = await t.handles(2);
     const [peer] = await t.peers(1);
     const limitMs = t.capabilities.poll.maxMs + 3_000;
@@ -97,7 +97,7 @@ export const tailCases: readonly Case[] = [
     ];
     await Promise.all(
       ends.map(async ([who, end]) => {
-        const id = await t.live();
+        const id = await t.createLive();
         const session = await openSession(store, id);
         await session.events.append('s', 1);
         const tail = session.events.tail()[Symbol.asyncIterator]();

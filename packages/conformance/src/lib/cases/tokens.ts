@@ -11,12 +11,12 @@ import {
   trim,
   walkEvents,
 } from '../actions.ts';
-import { define, type Case } from '../case.ts';
+import { sharedCase, type Case } from '../case.ts';
 import { holds, same } from '../findings.ts';
 
 export const tokenCases: readonly Case[] = [
-  define('events.token.repeat', 'the first outcome again', async (t) => {
-    const [id, other] = [await t.live(), await t.live()];
+  sharedCase('events.token.repeat', 'the first outcome again', async (t) => {
+    const [id, other] = [await t.createLive(), await t.createLive()];
     const again = request(id, [event('s', '"a"'), event('s', '"b"')]);
     await append(t.backend, id, 's', ['0']);
     same((await appendAll(t.backend, [again], NOW))[0]?.firstSeq, 2, 'first number of a request');
@@ -39,8 +39,8 @@ export const tokenCases: readonly Case[] = [
     );
   }),
 
-  define('events.token.remembered', 'behind 999 later events', async (t) => {
-    const id = await t.live();
+  sharedCase('events.token.remembered', 'behind 999 later events', async (t) => {
+    const id = await t.createLive();
     const again = request(id, [event('s', '"first"')]);
     await appendAll(t.backend, [again], NOW);
     await fill(t.backend, id, 's', 999);
@@ -51,8 +51,8 @@ export const tokenCases: readonly Case[] = [
     same((await t.backend.readSession(id, NOW))?.lastSeq, 1_000, 'lastSeq after that');
   }),
 
-  define('events.token.trimmed', 'also when the log is empty', async (t) => {
-    const id = await t.live();
+  sharedCase('events.token.trimmed', 'also when the log is empty', async (t) => {
+    const id = await t.createLive();
     const [again, later] = [request(id, [event('s', '1'), event('s', '2')]), request(id, [event('s', '3')])];
     await appendAll(t.backend, [again], NOW);
     await appendAll(t.backend, [later], NOW);
@@ -77,8 +77,8 @@ export const tokenCases: readonly Case[] = [
     same([page.events.length, page.lastSeq], [0, 3], 'number of events and lastSeq after that');
   }),
 
-  define('events.token.race', 'twice at the same time', async (t) => {
-    const id = await t.live();
+  sharedCase('events.token.race', 'twice at the same time', async (t) => {
+    const id = await t.createLive();
     const [handles, [peer]] = [await t.handles(2), await t.peers(1)];
     for (let round = 0; round < 10; round += 1) {
       const again = request(id, [event('s', String(round)), event('s', String(round))]);
@@ -97,9 +97,9 @@ export const tokenCases: readonly Case[] = [
     );
   }),
 
-  define('events.token.session', 'the same token in two sessions', async (t) => {
+  sharedCase('events.token.session', 'the same token in two sessions', async (t) => {
     const token = newToken();
-    const [first, second] = [await t.live(), await t.live()];
+    const [first, second] = [await t.createLive(), await t.createLive()];
     await append(t.backend, second, 's', ['0']);
     const results = await appendAll(t.backend, [request(first, [event('s', '1')], { token })], NOW);
     const others = await appendAll(t.backend, [request(second, [event('s', '1')], { token })], NOW);

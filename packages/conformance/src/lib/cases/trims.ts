@@ -1,5 +1,5 @@
 import { append, fill, NOW, range, readPage, seqs, trim, walkEvents } from '../actions.ts';
-import { define, type Case, type CaseContext } from '../case.ts';
+import { sharedCase, type Case, type CaseContext } from '../case.ts';
 import { same } from '../findings.ts';
 
 async function left(t: CaseContext, id: string): Promise<number[]> {
@@ -7,8 +7,8 @@ async function left(t: CaseContext, id: string): Promise<number[]> {
 }
 
 export const trimCases: readonly Case[] = [
-  define('events.trim.count', 'both sides of the bound', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.count', 'both sides of the bound', async (t) => {
+    const id = await t.createLive();
     same(await trim(t.backend, id, { maxEvents: 0 }), 0, 'trimEvents of an empty log');
     await fill(t.backend, id, 's', 10);
     for (const [maxEvents, removed] of [
@@ -28,8 +28,8 @@ export const trimCases: readonly Case[] = [
     }
   }),
 
-  define('events.trim.bytes', 'both sides of the bound, in bytes of UTF-8', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.bytes', 'both sides of the bound, in bytes of UTF-8', async (t) => {
+    const id = await t.createLive();
     await append(t.backend, id, 's', ['"\u{1F600}"', '"\u{1F600}"', '22', '333', '1']);
     for (const [maxBytes, promised] of [
       [18, [1, 2, 3, 4, 5]],
@@ -49,8 +49,8 @@ export const trimCases: readonly Case[] = [
     }
   }),
 
-  define('events.trim.age', 'both sides of the bound', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.age', 'both sides of the bound', async (t) => {
+    const id = await t.createLive();
     for (const now of [NOW, NOW + 10, NOW + 10, NOW + 20]) await append(t.backend, id, 's', ['1'], now);
     for (const [after, removed] of [
       [0, 0],
@@ -69,8 +69,8 @@ export const trimCases: readonly Case[] = [
     same(await left(t, id), [], 'numbers left when all are too old');
   }),
 
-  define('events.trim.through', 'that number included', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.through', 'that number included', async (t) => {
+    const id = await t.createLive();
     await fill(t.backend, id, 's', 5);
     for (const [throughSeq, promised] of [
       [0, [1, 2, 3, 4, 5]],
@@ -88,7 +88,7 @@ export const trimCases: readonly Case[] = [
     );
   }),
 
-  define('events.trim.any', 'the tightest bound counts', async (t) => {
+  sharedCase('events.trim.any', 'the tightest bound counts', async (t) => {
     const bounds = [
       { maxEvents: 3, maxBytes: 100, createdBefore: NOW, throughSeq: 1 },
       { maxEvents: 9, maxBytes: 3, createdBefore: NOW, throughSeq: 1 },
@@ -96,18 +96,18 @@ export const trimCases: readonly Case[] = [
       { maxEvents: 9, maxBytes: 100, createdBefore: NOW, throughSeq: 7 },
     ];
     for (const bound of bounds) {
-      const id = await t.live();
+      const id = await t.createLive();
       for (let n = 0; n < 10; n += 1) await append(t.backend, id, 's', ['1'], NOW + n);
       same(await trim(t.backend, id, bound), 7, `number that trimEvents removed by ${JSON.stringify(bound)}`);
       same(await left(t, id), [8, 9, 10], 'numbers left after a trim by several bounds');
     }
-    const id = await t.live();
+    const id = await t.createLive();
     await fill(t.backend, id, 's', 3);
     same(await trim(t.backend, id, {}), 0, 'number that trimEvents removed without any bound');
   }),
 
-  define('events.trim.limit', 'in steps', async (t) => {
-    const id = await t.live();
+  sharedCase('events.trim.limit', 'in steps', async (t) => {
+    const id = await t.createLive();
     await fill(t.backend, id, 's', 10);
     for (const [removed, from] of [
       [4, 5],

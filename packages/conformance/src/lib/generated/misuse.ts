@@ -3,7 +3,7 @@ import { createSessionStore, type SessionBackend } from '@mcp-session/core/backe
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { performance } from 'node:perf_hooks';
 import { NOW } from '../actions.ts';
-import { defineFresh, type Case, type CaseContext } from '../case.ts';
+import { isolatedCase, type Case, type CaseContext } from '../case.ts';
 import { Finding } from '../findings.ts';
 import { answer, calls, type Call } from './calls.ts';
 import { check, sameWithin } from './check.ts';
@@ -18,7 +18,7 @@ const HANGS_MS = 30_000;
 const PRINCIPALS = [null, 'alice', null];
 
 export const misuseCases: readonly Case[] = [
-  defineFresh('generated.misuse', 'hostile keys, values, ids, cursors and options', async (t) => {
+  isolatedCase('generated.misuse', 'hostile keys, values, ids, cursors and options', async (t) => {
     const clock = { now: NOW };
     const stores = await Promise.all([t.backend, createMemoryBackend()].map((backend) => storeOn(backend, clock)));
     const [own, model] = stores as [SessionStore, SessionStore];

@@ -1,6 +1,6 @@
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { NOW } from '../actions.ts';
-import { defineFresh, type Case, type CaseContext } from '../case.ts';
+import { isolatedCase, type Case, type CaseContext } from '../case.ts';
 import { show } from '../findings.ts';
 import { steps, type Step } from './arbitraries.ts';
 import { check, sameWithin } from './check.ts';
@@ -11,7 +11,7 @@ const RUNS = 100;
 const FIRST_LIVES_MS = [100_000, 100_000, 1_000];
 
 export const generatedCases: readonly Case[] = [
-  defineFresh('generated.sequence', `${RUNS} sequences of up to 100 calls`, async (t) => {
+  isolatedCase('generated.sequence', `${RUNS} sequences of up to 100 calls`, async (t) => {
     let run = 0;
     await check({
       calls: steps,

@@ -1,7 +1,7 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { randomUUID } from 'node:crypto';
 import { HOUR, newSession, NOW } from './actions.ts';
-import { BrokenPromiseError, defineFresh, type Case, type CaseContext } from './case.ts';
+import { BrokenPromiseError, isolatedCase, type Case, type CaseContext } from './case.ts';
 import { Finding, holds } from './findings.ts';
 import { checkLeftovers } from './leftovers.ts';
 import { localPeer, startPeer, type Peer, type ProcessPeer } from './peer.ts';
@@ -12,67 +12,83 @@ const SECOND_PROCESS_MISSING =
 
 const ROWS_MISSING = 'the storage is shared or durable, but open() gives no rows(), which shows all that is stored';
 
-export interface BenchOptions {
-  /** How long a listing may lag behind writes, in milliseconds. */
-  readonly listLagMs: number;
-  /** Whether backends are migrated as they are opened. */
-  readonly migrate: boolean;
+/** How long a listing may lag behind writes before a case fails, in milliseconds. */
+const LIST_LAG_MS = 2_000;
+
+interface CaseRunnerOptions {
+  /** How long a listing may lag behind writes, in milliseconds. Default: two seconds. */
+  readonly listLagMs?: number;
+  /** Whether backends are migrated when they are opened. Default: `true`. */
+  readonly migrate?: boolean;
 }
 
 /**
- * Runs one case on storage of its own.
+ * Runs one case of the kit on new storage. Works with every test runner:
  *
- * @returns What was broken; `undefined` where the promise was kept.
+ * ```ts
+ * for (const chosen of cases) test(`${chosen.id}: ${chosen.title}`, () => runCase(chosen, open));
+ * ```
+ *
+ * @throws BrokenPromiseError if the backend breaks a promise.
  */
-export async function runCase(
+export async function runCase(chosen: Case, open: OpenStorage): Promise<void> {
+  const broken = await findBrokenPromise(chosen, open);
+  if (broken !== undefined) throw broken;
+}
+
+/** Runs one case on new storage. @returns `undefined` if the backend keeps the promise. */
+export async function findBrokenPromise(
   chosen: Case,
   open: OpenStorage,
-  listLagMs: number,
+  listLagMs: number = LIST_LAG_MS,
 ): Promise<BrokenPromiseError | undefined> {
-  const bench = await Bench.open(open, { listLagMs, migrate: chosen.storage !== 'unmigrated' });
+  const runner = await CaseRunner.open(open, { listLagMs, migrate: chosen.storage !== 'unmigrated' });
   const broken =
-    (await bench.attempt(chosen)) ?? (chosen.storage === 'own' ? await bench.attempt(leftoverCheck) : undefined);
+    (await runner.attempt(chosen)) ?? (chosen.storage === 'own' ? await runner.attempt(leftoverCheck) : undefined);
   try {
-    await bench.close();
+    await runner.close();
   } catch (error) {
-    // What was broken first says more than what could not be closed after it.
+    // A broken promise says more than the failed close after it.
     return broken ?? new BrokenPromiseError('after the case', chosen, error);
   }
   return broken;
 }
 
-/** What holds of every storage whatever was done to it: no row is without its session. For the end of a run. */
-export const leftoverCheck: Case = defineFresh('sweep.leftovers', 'at the end of the run', async (t) =>
+/** Holds for all storage at the end of a run: no row is left without its session. */
+export const leftoverCheck: Case = isolatedCase('sweep.leftovers', 'at the end of the run', async (t) =>
   checkLeftovers(await t.rows()),
 );
 
-/** Storage with what cases open on it: handles and processes, which are kept for the next case and closed at the end. */
-export class Bench {
+/** Runs cases on one storage. Handles and processes are reused by later cases and closed at the end. */
+export class CaseRunner {
   readonly #storage: TestStorage;
   readonly #handles: SessionBackend[];
   readonly #opened: SessionBackend[] = [];
   readonly #peers: ProcessPeer[] = [];
-  readonly #victims: ProcessPeer[] = [];
-  readonly #options: BenchOptions;
+  readonly #killablePeers: ProcessPeer[] = [];
+  readonly #options: Required<CaseRunnerOptions>;
 
-  private constructor(storage: TestStorage, options: BenchOptions) {
+  private constructor(storage: TestStorage, options: Required<CaseRunnerOptions>) {
     this.#storage = storage;
     this.#handles = [storage.backend];
     this.#options = options;
   }
 
-  static async open(open: OpenStorage, options: BenchOptions): Promise<Bench> {
-    const bench = new Bench(await open(), options);
+  static async open(
+    open: OpenStorage,
+    { listLagMs = LIST_LAG_MS, migrate = true }: CaseRunnerOptions = {},
+  ): Promise<CaseRunner> {
+    const runner = new CaseRunner(await open(), { listLagMs, migrate });
     try {
-      await bench.#migrate(bench.#storage.backend);
+      await runner.#migrate(runner.#storage.backend);
     } catch (error) {
-      await bench.close();
+      await runner.close();
       throw error;
     }
-    return bench;
+    return runner;
   }
 
-  /** Runs a case. @returns What was broken; `undefined` where the promise was kept. */
+  /** Runs a case. @returns `undefined` if the backend keeps the promise. */
   async attempt(chosen: Case): Promise<BrokenPromiseError | undefined> {
     try {
       await chosen.run(this.#context());
@@ -82,11 +98,11 @@ export class Bench {
     return undefined;
   }
 
-  /** Ends the processes, closes every backend and removes the storage, whatever fails on the way. */
+  /** Ends the processes, closes every backend and removes the storage, even if some of that fails. */
   async close(): Promise<void> {
     const ends = await Promise.allSettled([
       ...this.#peers.map((peer) => peer.stop()),
-      ...this.#victims.map((peer) => peer.kill()),
+      ...this.#killablePeers.map((peer) => peer.kill()),
     ]);
     const closes = await Promise.allSettled([...this.#handles, ...this.#opened].map((backend) => backend.close()));
     await this.#storage.dispose?.();
@@ -108,14 +124,14 @@ export class Bench {
       kind: `kind-${space}`,
       listLagMs: this.#options.listLagMs,
       id,
-      live: async (given = {}, now = NOW) => {
+      createLive: async (given = {}, now = NOW) => {
         const row = newSession(given.id ?? id(), { expiresAt: now + HOUR, ...given });
         holds(await backend.createSession(row, now), 'createSession of an id that was never used gave false');
         return row.id;
       },
       handles: (count) => this.#take(count),
       peers: (count) => this.#takePeers(count),
-      victim: () => this.#victim(),
+      killablePeer: () => this.#killablePeer(),
       rows: () => this.#rows(),
       reopen: () => this.#reopen(),
     };
@@ -158,8 +174,8 @@ export class Bench {
     return this.#peers.slice(0, count);
   }
 
-  async #victim(): Promise<ProcessPeer> {
-    return this.#start(this.#victims);
+  async #killablePeer(): Promise<ProcessPeer> {
+    return this.#start(this.#killablePeers);
   }
 
   async #start(list: ProcessPeer[]): Promise<ProcessPeer> {

@@ -25,7 +25,7 @@ export type PeerMethod =
 export const PARTS = 3;
 
 /** What a peer is told to do, as it travels between processes. */
-export type Order =
+export type Command =
   | { readonly do: 'call'; readonly method: PeerMethod; readonly args: readonly unknown[] }
   | {
       readonly do: 'append';
@@ -44,26 +44,30 @@ export type Order =
     };
 
 /** Does what it is told on a backend, in whichever process that is. `report` is called with each acknowledged number of `append-on`. */
-export async function perform(backend: SessionBackend, order: Order, report: (seq: number) => void): Promise<unknown> {
-  switch (order.do) {
+export async function perform(
+  backend: SessionBackend,
+  command: Command,
+  report: (seq: number) => void,
+): Promise<unknown> {
+  switch (command.do) {
     case 'call': {
-      const method = backend[order.method] as (...args: readonly unknown[]) => Promise<unknown>;
-      return method.apply(backend, [...order.args]);
+      const method = backend[command.method] as (...args: readonly unknown[]) => Promise<unknown>;
+      return method.apply(backend, [...command.args]);
     }
     case 'append': {
       const seqs: (number | undefined)[] = [];
-      for (let n = 0; n < order.count; n += 1) seqs.push(await appendSome(backend, order, n, 1));
+      for (let n = 0; n < command.count; n += 1) seqs.push(await appendSome(backend, command, n, 1));
       return seqs;
     }
     case 'append-on': {
       for (let n = 0; ; n += PARTS) {
-        const seq = await appendSome(backend, order, n, PARTS);
+        const seq = await appendSome(backend, command, n, PARTS);
         if (seq === undefined) return undefined;
         report(seq);
       }
     }
     case 'increment':
-      return increment(backend, order);
+      return increment(backend, command);
   }
 }
 
@@ -74,22 +78,22 @@ export function writerMessage(writer: string, n: number): string {
 
 async function appendSome(
   backend: SessionBackend,
-  order: { readonly sessionId: string; readonly writer: string; readonly now: number },
+  command: { readonly sessionId: string; readonly writer: string; readonly now: number },
   n: number,
   count: number,
 ): Promise<number | undefined> {
-  const events = range(n, n + count - 1).map((index) => event(order.writer, writerMessage(order.writer, index)));
-  return (await appendAll(backend, [request(order.sessionId, events)], order.now))[0]?.firstSeq;
+  const events = range(n, n + count - 1).map((index) => event(command.writer, writerMessage(command.writer, index)));
+  return (await appendAll(backend, [request(command.sessionId, events)], command.now))[0]?.firstSeq;
 }
 
-async function increment(backend: SessionBackend, order: Extract<Order, { do: 'increment' }>): Promise<void> {
+async function increment(backend: SessionBackend, command: Extract<Command, { do: 'increment' }>): Promise<void> {
   // Not closed: closing a store closes its backend, which goes on to be used.
-  const store = await createSessionStore(backend, { sweep: false, clock: () => order.now });
-  const session = await store.get(order.sessionId);
+  const store = await createSessionStore(backend, { sweep: false, clock: () => command.now });
+  const session = await store.get(command.sessionId);
   if (session === undefined) throw new Error('The session to increment in is not live');
   await Promise.all(
-    Array.from({ length: order.count }, async () => {
-      await session.state.update(order.key, (value: unknown) => (typeof value === 'number' ? value : 0) + 1);
+    Array.from({ length: command.count }, async () => {
+      await session.state.update(command.key, (value: unknown) => (typeof value === 'number' ? value : 0) + 1);
     }),
   );
 }

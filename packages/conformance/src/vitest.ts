@@ -1,0 +1,1 @@
+export { describeBackend } from './lib/describe.ts';
