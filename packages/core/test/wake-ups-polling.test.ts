@@ -209,6 +209,29 @@ describe('polling', () => {
     await Promise.all([waiting, joined]);
   });
 
+  it('a poll that took very long puts off the next one by a second at most', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const polledAt: number[] = [];
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 20, maxMs: 20 } },
+      readHeads: async (ids, now) => {
+        polledAt.push(performance.now());
+        // The process is suspended, or the database hangs.
+        if (polledAt.length === 1) await new Promise((resolve) => setTimeout(resolve, 10_000));
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const { events } = await store.create();
+    const begunAt = performance.now();
+    const waiting = events.tail().next();
+    await vi.advanceTimersByTimeAsync(12_000);
+
+    expect(polledAt.slice(0, 3).map((at) => at - begunAt)).toEqual([20, 11_020, 11_040]);
+    await events.append('s', 1);
+    await waiting;
+  });
+
   it('asks about idle sessions no more often because another one is busy', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     onTestFinished(() => void vi.useRealTimers());
