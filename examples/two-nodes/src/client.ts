@@ -67,7 +67,11 @@ function isLost(error: Error): boolean {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [url = 'http://127.0.0.1:3000/mcp', pages = '10'] = process.argv.slice(2);
-  const { client, sessionId } = await connect(url, () => 'Two nodes');
+  const { client, sessionId } = await connect(url, () => 'Two nodes').catch((error: unknown) => {
+    const { message, cause } = error as Error;
+    console.error(`No server answers at ${url}: ${cause instanceof Error ? cause.message : message}`);
+    process.exit(1);
+  });
   console.log(`Session ${sessionId}`);
   const report = await callTool(
     client,

@@ -9,6 +9,11 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 
+if (process.env['DATABASE_URL'] === undefined) {
+  console.error('Set DATABASE_URL to a PostgreSQL database, such as postgres://user:password@127.0.0.1:5432/name');
+  process.exit(1);
+}
+
 const store = await createPostgresStore({
   schema: 'mcp_two_nodes',
   state: {
@@ -16,6 +21,11 @@ const store = await createPostgresStore({
     /** Which process wrote each page. */
     pages: z.array(z.number()),
   },
+}).catch((error: unknown) => {
+  // `store` names the database, and never the password.
+  const { message, store } = error as Error & { readonly store?: string };
+  console.error(`${message} (${store})`);
+  process.exit(1);
 });
 
 const handler = createSessionHandler({

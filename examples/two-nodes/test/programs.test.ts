@@ -1,5 +1,5 @@
 import { createTestDatabase } from '@mcp-session-tooling/databases';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -115,4 +115,22 @@ it('no page of another site gets in', async () => {
   const { url } = await start();
   const { status } = await fetch(url, { method: 'POST', headers: { origin: 'http://evil.example' }, body: '{}' });
   expect(status).toBe(403);
+});
+
+it.each([
+  ['server', ['0'], {}, 'Set DATABASE_URL to a PostgreSQL database'],
+  ['server', ['0'], { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/none' }, 'Session store cannot be reached'],
+  ['client', ['http://127.0.0.1:1/mcp'], {}, 'No server answers at http://127.0.0.1:1/mcp: '],
+  ['client', ['127.0.0.1'], {}, 'No server answers at 127.0.0.1: '],
+] as const)('%s %j with %j says what is wrong in one line', (name, args, env, message) => {
+  const file = fileURLToPath(import.meta.resolve(`@mcp-session-examples/two-nodes/${name}`));
+  const { DATABASE_URL: _, ...rest } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--conditions=@mcp-session/source', file, ...args], {
+    env: { ...rest, ...env },
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  expect(stdout).toBe('');
+  expect(stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(message)]);
+  expect(stderr).not.toContain('secret');
 });

@@ -1,10 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { SessionStore, SessionStoreOptions } from '@mcp-session/core';
+import { SessionError, type SessionStore, type SessionStoreOptions } from '@mcp-session/core';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createDynamoDbBackend } from '@mcp-session/dynamodb';
 import { createPostgresBackend } from '@mcp-session/postgres';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import { dynamoDbConfig } from '@mcp-session-tooling/databases';
+import { setTimeout as pause } from 'node:timers/promises';
 import { plant } from './bugs.ts';
 import { trouble, type Trouble } from './faults/dynamodb-client.ts';
 
@@ -26,6 +27,9 @@ export interface Misbehaviour {
   readonly trouble?: Trouble | undefined;
 }
 
+/** How long a store may take to open while its database is down, in milliseconds. */
+const START_MS = 30_000;
+
 /**
  * Opens a store the way an application does, with no sweeps of its own: the run decides when one
  * runs.
@@ -35,12 +39,21 @@ export async function openStore(
   { bug, trouble }: Misbehaviour = {},
   options: SessionStoreOptions = {},
 ): Promise<SessionStore> {
-  return createSessionStore(plant(await openBackend(address, trouble), bug), {
-    ttlMs: 3_600_000,
-    retention: { maxEvents: 1_000_000, maxBytes: 1_000_000_000 },
-    sweep: false,
-    ...options,
-  });
+  const open = async (): Promise<SessionStore> =>
+    createSessionStore(plant(await openBackend(address, trouble), bug), {
+      ttlMs: 3_600_000,
+      retention: { maxEvents: 1_000_000, maxBytes: 1_000_000_000 },
+      sweep: false,
+      ...options,
+    });
+  // A process can start while the database is down. Its supervisor starts it again.
+  for (const giveUpAt = performance.now() + START_MS; ;)
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof SessionError && error.retryable) || performance.now() > giveUpAt) throw error;
+      await pause(100);
+    }
 }
 
 async function openBackend(address: Address, about: Trouble | undefined): Promise<SessionBackend> {

@@ -105,9 +105,9 @@ const bugs = {
   'cached-session': (right) => {
     const cache = new Map<string, Awaited<ReturnType<SessionBackend['readSession']>>>();
     return {
-      readSession: async (...args: Parameters<SessionBackend['readSession']>) => {
-        const key = JSON.stringify(args.slice(0, -1));
-        const row = (await right.readSession(...args)) ?? cache.get(key);
+      readSession: async (id, now, asker) => {
+        const key = JSON.stringify([id, asker]);
+        const row = (await right.readSession(id, now, asker)) ?? cache.get(key);
         cache.set(key, row);
         return row;
       },

@@ -5,6 +5,9 @@ import { SessionWaiters, type Tail, type Waiter } from './session-waiters.ts';
 /** Where nothing has changed, heads are read this often all the same: a session may have expired, which no write shows. */
 const EXPIRY_POLL_MS = 1_000;
 
+/** The longest rest after a poll that took long, in milliseconds. */
+const MAX_REST_MS = 1_000;
+
 /** One tail that may have to wait. */
 export interface WakeUp {
   /**
@@ -141,8 +144,10 @@ export class WakeUps {
         for (const [, session] of asked) session.askedAbout(poll);
         await this.#wakeWhatMoved(asked);
       }
-      // However many tails wait, polling takes a fifth of the time at the most.
-      this.#leastDelayMs = Math.max(minMs, 4 * (performance.now() - startedAt));
+      // However many tails wait, polling takes a fifth of the time at the most. But one poll that took
+      // long, since the process was suspended or the database hung, does not put off the next one.
+      const restMs = Math.min(4 * (performance.now() - startedAt), MAX_REST_MS);
+      this.#leastDelayMs = Math.max(minMs, restMs);
     } catch (error) {
       this.#changeMarker = undefined;
       this.#leastDelayMs = maxMs;
