@@ -8,7 +8,7 @@ import {
 import { mcp, store } from './server.ts';
 
 /**
- * A client that listens would keep an invocation busy all the time, so clients are told that they
+ * A client that listens would keep an invocation busy all the time, so clients learn that they
  * cannot, as the protocol allows. Those that come back for the rest of an answer are let in.
  */
 const unheard: FetchHandler<never> = {

@@ -87,7 +87,8 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
 }
 
 /**
- * Says on the terminal what happens. Of the id only its end: whoever has all of it has the session.
+ * Says on the terminal what happens. Of the id only its end: anyone who has all of it has the
+ * session.
  */
 export function tell({ id }: Pick<Session<typeof state>, 'id'>, what: string): void {
   console.log(`Session …${id.slice(-4)} ${what}`);

@@ -35,7 +35,7 @@ export async function connect(
  * Calls a tool, and calls it again when the node that ran it has died. For tools that can be called
  * again: this server's go on where they stopped.
  *
- * @param onRepeat Is told why, each time.
+ * @param onRepeat Called with the reason, each time.
  * @returns The text of the answer.
  */
 export async function callTool(

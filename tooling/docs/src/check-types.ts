@@ -23,7 +23,7 @@ export function fileOf({ document, line, flags }: Block): string {
   return path === undefined ? `${projectOf(document)}_${line}.ts` : join(projectOf(document), path);
 }
 
-/** Writes each block to its file, in place of what was there before. */
+/** Writes each block to its file, and removes what was there before. */
 export function writeBlocks(blocks: readonly Block[]): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

@@ -132,7 +132,7 @@ describe.each(projects())('an empty project with $name', ({ name, entries }) => 
 });
 
 it(
-  'a project without the driver of SQLite is told what to install',
+  'a project without the driver of SQLite gets an error that says what to install',
   async () => {
     await installed.get('@mcp-session/sqlite');
     const project = folderOf('@mcp-session/sqlite');
@@ -190,7 +190,7 @@ function installProjects(): void {
     const plan = { packages: [get(pkg)], others: { ...others, '@types/node': '^22' } };
     const done = lanes[index % 2]?.then(() => createProject(folderOf(name), plan, [...packed.values()]));
     installed.set(name, done);
-    // What fails is told by the tests of that project, and the next one is installed.
+    // The tests of that project report a failure, and the next one is installed.
     lanes[index % 2] = done?.catch(() => undefined) ?? Promise.resolve();
   }
 }

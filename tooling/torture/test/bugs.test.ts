@@ -4,8 +4,8 @@ import { torture } from '../src/lib/torture.ts';
 
 /** What the checks must say of each bug. */
 const said: Readonly<Record<string, RegExp>> = {
-  'blind-compare-and-set': /two were told that they made it|both replaced version/,
-  'lost-commit': /updates and \d+ that may have happened|two were told/,
+  'blind-compare-and-set': /two calls got the value|both replaced version/,
+  'lost-commit': /updates and \d+ that may have happened|two calls got the value/,
   'lost-append': /was acknowledged as number \d+ and is not there/,
   'doubled-append': /is there twice/,
   'hole-in-a-page': /something is missing before number|of its stream is missing/,

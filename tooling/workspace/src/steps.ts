@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { wrapFiles } from './comments.ts';
 import { buildCommand, run } from './command.ts';
 import { workspacePackages, type WorkspacePackage } from './packages.ts';
+import { phrasesOfWorkspace } from './prose.ts';
 import { countCheck, countTests, type StepResult, type VitestReport } from './report.ts';
 
 /** A step of a run: its name as the output shows it, and what it does. */
@@ -18,7 +19,8 @@ export function checks(): Step[] {
   return [
     check('format', 'oxfmt', ['--check']),
     check('lint', 'oxlint', []),
-    commentWidth(),
+    finding('comment width', 'Wider than 100 columns; "pnpm format" wraps them:', () => wrapFiles(false)),
+    finding('prose', 'Phrases that docs/style.md does without:', phrasesOfWorkspace),
     ...workspacePackages()
       .filter(({ path }) => existsSync(join(path, 'tsconfig.json')))
       .map(({ folder }) => check(`types of ${folder}`, 'tsc', ['--project', folder])),
@@ -61,15 +63,14 @@ function check(name: string, file: string, args: readonly string[]): Step {
   };
 }
 
-function commentWidth(): Step {
-  const name = 'comment width';
+/** A check of ours: it passes if it finds nothing. */
+function finding(name: string, advice: string, find: () => readonly string[]): Step {
   return {
     name,
     run: () => {
-      const files = wrapFiles(false);
-      if (files.length > 0)
-        console.log(`Comments wider than 100 columns; "pnpm format" wraps them:\n${files.join('\n')}`);
-      return Promise.resolve(countCheck(name, files.length === 0));
+      const found = find();
+      if (found.length > 0) console.log(`${advice}\n${found.join('\n')}`);
+      return Promise.resolve(countCheck(name, found.length === 0));
     },
   };
 }

@@ -18,7 +18,7 @@ export interface Invocation {
   readonly env: NodeJS.ProcessEnv;
   readonly remainingMs?: number;
   /**
-   * Whether work that goes on behind the answer stands still for ever. Default: there must be none.
+   * Whether work that goes on behind the answer stands still forever. Default: there must be none.
    */
   readonly freeze?: boolean;
 }

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /**
- * What a process that gets a pipe for its input imports first, so that it does not outlive whoever
- * started it, not even one that was killed.
+ * What a process that gets a pipe for its input imports first, so that it does not outlive the
+ * process that started it, not even one that was killed.
  */
 export const END_WITH_PARENT = 'data:text/javascript,process.stdin.on("end",()=>process.exit(1)).resume().unref()';
 

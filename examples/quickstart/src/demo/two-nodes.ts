@@ -11,7 +11,7 @@ import { heading, tell } from './tell.ts';
 const SERVER = new URL(import.meta.resolve('@mcp-session-examples/two-nodes/server'));
 const PAGES = 6;
 const PAGE_MS = 300;
-/** How many pages the client hears of before the node that writes them is killed. */
+/** How many pages the client gets before the node that writes them is killed. */
 const SEEN = 3;
 
 const RESUMES = 'GET: the client comes back for the rest';
@@ -165,7 +165,7 @@ export async function playOn(
   if (!secondPages.includes(untold)) {
     tell(
       'demo',
-      `The client never heard of page ${untold}: the kill came between its being kept and told. It is in the report`,
+      `The client never got page ${untold}: the kill came after it was stored and before it was sent. It is in the report`,
     );
     secondPages.splice(untold - 1, 0, untold);
   }

@@ -37,7 +37,7 @@ export function writeReport(sections: readonly Section[], run: Run): ReportFile[
 /**
  * One line for each part: how fast it is beside the same by hand, and how many targets it misses.
  */
-export function summaryTable(sections: readonly Section[]): string {
+function summaryTable(sections: readonly Section[]): string {
   return table(
     ['Part', 'Lowest ratio', 'Median ratio', 'Highest ratio', 'Targets missed'],
     sections.map((section) => {

@@ -44,7 +44,7 @@ const REPLAYED = 1_000;
 /**
  * Measures each operation of a store beside the same by hand.
  *
- * @param longer How many times as often: where an operation takes a microsecond, V8 would else
+ * @param longer How many times as often: where an operation takes a microsecond, V8 would otherwise
  * compile while it is measured. At most `10`, since logs would outgrow their retention.
  */
 export async function measureStore(

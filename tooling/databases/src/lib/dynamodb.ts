@@ -54,7 +54,7 @@ export const dynamodb: DatabaseKind = {
       image: images.dynamodb,
       port: 8000,
       environment: {},
-      // A folder that whoever the image runs as may write to.
+      // A folder that any user of the image may write to.
       command: ['-jar', 'DynamoDBLocal.jar', ...serverOptions(durable, '/tmp')],
       url: (host, port) => `http://${host}:${port}`,
     };

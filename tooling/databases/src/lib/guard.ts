@@ -7,7 +7,7 @@ export type Resource =
   | { readonly kind: 'folder'; readonly path: string }
   | { readonly kind: 'containers'; readonly label: string };
 
-/** What the guard is told, a line of JSON each. */
+/** What the guard reads, a line of JSON each. */
 export type GuardMessage = { readonly add: number; readonly resource: Resource } | { readonly remove: number };
 
 interface Guard {

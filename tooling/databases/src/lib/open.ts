@@ -75,7 +75,7 @@ async function fromEnvironment(kind: DatabaseKind, env: NonNullable<OpenOptions[
   if (url === undefined || url === '') {
     throw new Error(`${kind.urlVariable} is not set\nStart a server, as by "docker compose up -d --wait", and name it`);
   }
-  // Whoever names a server wants the tests to run there: from here on, each problem is final.
+  // A named server is where the tests must run: from here on, each problem is final.
   if (!URL.canParse(url) || !kind.protocols.includes(new URL(url).protocol)) {
     const valid = kind.protocols.map((protocol) => `"${protocol}//"`).join(' or ');
     throw new ForcedSourceError(`${kind.urlVariable} is not a URL that begins with ${valid}`);

@@ -101,7 +101,7 @@ const bugs = {
       return true;
     },
   }),
-  /** Sessions are read from a cache that hears of no end. */
+  /** Sessions are read from a cache that misses their end. */
   'cached-session': (right) => {
     const cache = new Map<string, Awaited<ReturnType<SessionBackend['readSession']>>>();
     return {

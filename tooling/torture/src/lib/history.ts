@@ -63,7 +63,7 @@ export interface Delivered {
  */
 export interface Operation extends Begun {
   readonly outcome: 'done' | 'refused' | 'unknown';
-  /** `Infinity` where nobody heard of its end. */
+  /** `Infinity` if no caller learned its end. */
   readonly endedAt: number;
   readonly got: unknown;
   readonly error: string | undefined;

@@ -12,7 +12,7 @@ export const eventRequirements = {
   'events.append.concurrent':
     'Appends from several handles and processes at the same time get numbers that are all different and leave no hole',
   'events.append.visible':
-    'Whoever can read event n can read every event below n that was not trimmed: a reader that follows the log while others append sees every event once',
+    'A reader of event n can read every event below n that was not trimmed: a reader that follows the log while others append sees every event once',
   'events.numbers.reuse-never':
     'A number is never used again: not after a trim, not when the log is empty, not on another handle',
   'events.token.repeat':

@@ -30,7 +30,7 @@ export const storeRequirements = {
   'store.replay.complete':
     'A replay gives every event after the cursor, with the ids that append returned, over any number of pages',
   'store.replay.trimmed':
-    'A cursor below what was trimmed of its stream throws EventsTrimmedError; nothing is returned in place of it',
+    'A cursor below what was trimmed of its stream throws EventsTrimmedError; nothing is returned instead',
   'store.cursor.foreign': 'A cursor of another session, of another stream or from the future is refused',
   'store.tail.handover': 'A tail passes from what is stored to what is appended meanwhile with no gap and no doubling',
   'store.tail.elsewhere':

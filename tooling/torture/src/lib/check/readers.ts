@@ -26,7 +26,7 @@ function look(reader: Operation, { pools, final }: Round): string[] {
   if ((got as { late?: boolean } | null)?.late === true)
     problems.push(`it had come to ${(got as { reached: number }).reached} when all was to be delivered`);
   if (outcome === 'refused' && reader.error === 'EVENTS_TRIMMED' && !isTrimmed)
-    problems.push('it was told of a trim, and nothing was trimmed');
+    problems.push('it got the error of a trim, and nothing was trimmed');
   return problems;
 }
 

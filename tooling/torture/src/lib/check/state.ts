@@ -16,7 +16,7 @@ function counters(round: Round, name: 'update' | 'updateMetadata', what: string)
     const values = done.map(({ got }) => Number(got));
     const problems: string[] = [];
     const twice = values.find((value, index) => values.indexOf(value) !== index);
-    if (twice !== undefined) problems.push(`two were told that they made it ${twice}`);
+    if (twice !== undefined) problems.push(`two calls got the value ${twice}`);
     for (const { before, after } of disorder(
       done.map(({ id, at, endedAt, got }) => ({ id, at, endedAt, value: Number(got) })),
     ))
