@@ -129,7 +129,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     return this.#handlePosted(found, posted, caller);
   }
 
-  async #handlePosted({ protocol, sinceSeq, source }: FoundSession, posted: Posted, caller: Caller): Promise<Response> {
+  async #handlePosted({ protocol, lastSeq, source }: FoundSession, posted: Posted, caller: Caller): Promise<Response> {
     const revision = requestRevision(caller.request, protocol.protocolVersion, this.#sdk.protocolVersions);
     checkBatch(posted, revision);
     const { messages } = posted;
@@ -138,7 +138,7 @@ export class Handler implements SessionHandler<AuthFacts> {
       return emptyOf(202);
     }
     const work = (local: LocalSession): Promise<Response> =>
-      this.#posts.handle(local, { messages, revision, sinceSeq, caller });
+      this.#posts.handle(local, { messages, revision, lastSeq, caller });
     return 'session' in source ? this.#withLocal(source.session, caller, work) : pinned(source.local, work);
   }
 

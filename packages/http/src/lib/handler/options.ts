@@ -231,7 +231,7 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     gate: new Gate(options),
     health,
     onError: (error) => {
-      if (health.isNews(error)) onError(error);
+      if (health.shouldReport(error)) onError(error);
     },
   };
 }

@@ -10,9 +10,9 @@ import type { AnySession, AnyStore } from '../store/session-handle.ts';
 /** The session that a request names. */
 export interface FoundSession {
   readonly protocol: ProtocolFacts;
-  /** Number of its newest event. */
-  readonly sinceSeq: number;
-  /** As the store has it; or, where the store fails, as this node holds it. */
+  /** Number of the session's newest event; `undefined`: unknown, since the store fails. */
+  readonly lastSeq: number | undefined;
+  /** The session as the store has it; or, if the store fails, as this node has it in memory. */
   readonly source: { readonly session: AnySession } | { readonly local: LocalSession };
 }
 
@@ -24,7 +24,7 @@ export interface SessionFinderContext {
   readonly protocolVersions: readonly string[];
 }
 
-/** Finds the session that a request names, for its principal only. */
+/** Finds the session that a request names, for the session's principal only. */
 export class SessionFinder {
   readonly #context: SessionFinderContext;
 
@@ -32,44 +32,46 @@ export class SessionFinder {
     this.#context = context;
   }
 
-  /** Reads it from the store, each time. */
+  /** Reads the session from the store. @throws HttpError 400, 404 */
   async find(caller: Caller): Promise<AnySession> {
     const { store, health, locals, principalOf } = this.#context;
     const id = caller.request.headers.get('mcp-session-id');
     if (id === null) throw this.idIsMissing(caller.request);
     const principal = await principalOf(caller);
     const session = await health.read(() => store.get(id, { principal }));
-    // One without a version was not begun over HTTP, and is not for clients.
-    if (session === undefined || session.protocol.protocolVersion === undefined) {
-      const local = session === undefined ? locals.get(id) : undefined;
-      // Not there for whom it belongs to: it has ended or expired.
+    if (session === undefined) {
+      const local = locals.get(id);
+      // Its own principal does not find it any more: it has ended or expired.
       if (local !== undefined && local.session.principal === principal) await local.close(false);
       throw sessionNotFound();
     }
+    // A session without a version was not begun over HTTP and is not for clients.
+    if (session.protocol.protocolVersion === undefined) throw sessionNotFound();
     return session;
   }
 
-  /** The same; where the store fails, and requests do without it, the session as this node holds it. */
+  /** Reads the session from the store. If the store fails and requests do without it, finds the local session. */
   async findOrLocal(caller: Caller): Promise<FoundSession> {
     try {
       const session = await this.find(caller);
-      return { protocol: session.protocol, sinceSeq: session.lastSeq, source: { session } };
+      return { protocol: session.protocol, lastSeq: session.lastSeq, source: { session } };
     } catch (error) {
-      const local = this.#context.health.canDoWithout(error) ? await this.#localFor(caller) : undefined;
-      if (local === undefined) throw error;
-      // What other nodes were told of its requests is not known either; all of it counts as older.
-      return { protocol: local.session.protocol, sinceSeq: Number.MAX_SAFE_INTEGER, source: { local } };
+      return this.#context.health.without(error, async () => {
+        const local = await this.#findLocal(caller);
+        if (local === undefined) throw error;
+        return { protocol: local.session.protocol, lastSeq: undefined, source: { local } };
+      });
     }
   }
 
-  /** @throws HttpError 400 that says so where the client speaks a revision that is not served, such as one that has no such ids. */
+  /** The error for a request without a session id. @throws HttpError 400 if its client speaks a revision that is not served. */
   idIsMissing(request: Request): HttpError {
     requestRevision(request, undefined, this.#context.protocolVersions);
     return new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
   }
 
-  /** `undefined` also where it may have expired: whether it was used elsewhere is not known. */
-  async #localFor(caller: Caller): Promise<LocalSession | undefined> {
+  /** @returns `undefined` also if the session may have expired: another node may have used it, but nobody can tell. */
+  async #findLocal(caller: Caller): Promise<LocalSession | undefined> {
     const principal = await this.#context.principalOf(caller);
     const local = this.#context.locals.get(caller.request.headers.get('mcp-session-id') ?? '');
     if (local === undefined || local.closed || local.session.expiresAt <= Date.now()) return undefined;

@@ -1,24 +1,34 @@
 import { SessionError } from '@mcp-session/core';
+import { emptyOf, responseWithBody } from '../protocol/buffered-body.ts';
 import { HttpError, isStoreFailure, RETRY_AFTER } from '../protocol/http-errors.ts';
 import {
   cancellation,
   errorResponse,
   INTERNAL_ERROR,
   isRequest,
+  type JsonRpcMessage,
   type JsonRpcRequest,
   type JsonRpcResponse,
 } from '../protocol/json-rpc.ts';
-import { emptyOf, responseWithBody } from '../protocol/buffered-body.ts';
+import { FIRST_POLLING_REVISION } from '../protocol/revisions.ts';
 import type { LocalSession } from '../session/local-session.ts';
-import { notStored, PostResponse } from '../stream/post-response.ts';
+import type { NodeContext } from '../session/node-context.ts';
 import type { RequestOutput } from '../session/open-requests.ts';
 import type { Caller, SdkAdapter } from '../session/sdk-adapter.ts';
+import { isOutage } from '../store/health.ts';
+import { notStored, PostResponse } from '../stream/post-response.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { cursorFrame, messageFrame, retryFrame, SSE_HEADERS } from '../stream/sse.ts';
-import { isFailure } from '../store/health.ts';
-import type { Posted } from './body.ts';
-import { FIRST_POLLING_REVISION } from '../protocol/revisions.ts';
-import type { NodeContext } from '../session/node-context.ts';
+
+/** The messages of a POST, for a session. */
+export interface PostedTo {
+  readonly messages: readonly JsonRpcMessage[];
+  /** The protocol revision that governs the request. */
+  readonly revision: string;
+  /** Number of the session's newest event when the request came; `undefined`: unknown. */
+  readonly lastSeq: number | undefined;
+  readonly caller: Caller;
+}
 
 /** A request that is being answered. */
 interface Running {
@@ -26,25 +36,16 @@ interface Running {
   readonly stream: PostResponse;
 }
 
-/** The messages of a POST, for a session. */
-export interface PostedTo {
-  readonly messages: Posted['messages'];
-  /** The protocol revision that governs the request. */
-  readonly revision: string;
-  /** Number of the session's newest event as of the request. */
-  readonly sinceSeq: number;
-  readonly caller: Caller;
-}
-
 /** A POST whose requests are being answered. */
 interface Responding {
   readonly requests: readonly JsonRpcRequest[];
+  /** Whether the client resumes a stream that the server closed. */
   readonly polls: boolean;
   readonly caller: Caller;
   readonly extra: unknown;
 }
 
-/** Answers POSTs: hands their messages to the session's server, and their responses out of the session's log. */
+/** Answers POSTs: hands messages to the session's server, and sends responses from the session's log. */
 export class PostHandler {
   readonly #sdk: SdkAdapter;
   readonly #context: NodeContext;
@@ -54,49 +55,38 @@ export class PostHandler {
     this.#context = context;
   }
 
-  async handle(local: LocalSession, { messages, revision, sinceSeq, caller }: PostedTo): Promise<Response> {
+  async handle(local: LocalSession, { messages, revision, lastSeq, caller }: PostedTo): Promise<Response> {
+    const { bounds, health } = this.#context;
     const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
     if (refused !== undefined) return refused;
-    await local.settings.storeNotified(messages, this.#context.health);
-    // Where the session is served without the store, what the log holds is not known.
-    const known = sinceSeq === Number.MAX_SAFE_INTEGER ? undefined : sinceSeq;
+    await local.settings.storeNotified(messages, health);
     const requests = messages.filter(isRequest);
     if (requests.length === 0) {
-      const extra = this.#extra(caller, undefined, undefined);
-      for (const message of messages) if (!isRequest(message)) await local.inbox.deliver(message, extra, known);
+      await deliver(local, messages, this.#extra(caller), lastSeq);
       return emptyOf(202);
     }
 
-    const { bounds, health } = this.#context;
     bounds.checkRequests(local.transport.open.size, requests.length);
     const stream = new PostResponse({
       session: local.session,
       health,
       streamId: local.transport.ids.nextStream(requests.length),
-      sinceSeq,
+      // Without the store, it is unknown what other nodes forwarded. All of it counts as older.
+      sinceSeq: lastSeq ?? Number.MAX_SAFE_INTEGER,
       ids: requests.map(({ id }) => id),
-      onLong: () => local.inbox.watch(),
+      onStreaming: () => local.inbox.watch(),
       onAppended: (eventId) => local.inbox.appended(eventId),
     });
-    // Where the store is known to fail, no request is run that could not be answered.
+    // If the store is known to fail, do not run a request that cannot be answered.
     if (health.writesFail && !health.degrades) {
       stream.open();
       await stream.begun;
     }
     const polls = revision >= FIRST_POLLING_REVISION;
-    const extra = this.#extra(
-      caller,
-      polls ? () => this.#pause(stream) : undefined,
-      polls ? () => (health.degraded ? undefined : local.standalone.evict()) : undefined,
-    );
-    for (const request of requests) {
-      const refusal = local.settings.refusalOf(request);
-      if (refusal !== undefined) void this.#answer(local, { stream, request }, refusal);
-      else
-        local.transport.request(request, stream, extra, (answer) => this.#answer(local, { stream, request }, answer));
-    }
+    const extra = this.#extra(caller, polls ? { local, stream } : undefined);
+    for (const request of requests) this.#run(local, { request, stream }, extra);
     try {
-      for (const message of messages) if (!isRequest(message)) await local.inbox.deliver(message, extra, known);
+      await deliver(local, messages, extra, lastSeq);
     } catch (error) {
       stream.close('');
       throw error;
@@ -104,35 +94,37 @@ export class PostHandler {
     return this.#respond(local, stream, { requests, polls, caller, extra });
   }
 
-  /** Begins the response when the stream is in the log. */
-  async #respond(
-    local: LocalSession,
-    stream: PostResponse,
-    { requests, polls, caller, extra }: Responding,
-  ): Promise<Response> {
-    let cursor: string | undefined;
-    try {
-      cursor = await stream.begun;
-    } catch (error) {
-      // Nobody will ever hear what they say.
-      for (const { id } of requests)
-        local.transport.cancel(cancellation(id, 'Session store failed'), id, extra, undefined, stream);
-      if (!isFailure(error)) throw error;
-      this.#context.onError(error);
-      throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);
-    }
+  /** Releases a session, and leaves an error for each request that was being answered. */
+  async interrupt(local: LocalSession): Promise<void> {
+    const open = local.transport.open.ofClient();
+    await local.close(true, async () => {
+      for (const { id, stream } of open)
+        await tryAppend(stream, errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'));
+    });
+  }
+
+  #run(local: LocalSession, running: Running, extra: unknown): void {
+    const { request, stream } = running;
+    const refusal = local.settings.refusalOf(request);
+    if (refusal !== undefined) void this.#answer(local, running, refusal);
+    else local.transport.request(request, stream, extra, (answer) => this.#answer(local, running, answer));
+  }
+
+  /** Sends the response once the stream has begun. */
+  async #respond(local: LocalSession, stream: PostResponse, responding: Responding): Promise<Response> {
+    const { requests, polls, caller } = responding;
+    const cursor = await this.#begin(local, stream, responding);
     const { retryIntervalMs } = this.#context;
+    const { streamId, complete } = stream;
     const opening = polls && cursor !== undefined ? cursorFrame(cursor, true) + retryFrame(retryIntervalMs) : '';
-    const { only } = stream;
-    if (only !== undefined)
-      return responseWithBody(only === 'nothing' ? opening : opening + messageFrame(only), SSE_HEADERS);
-    const lastFrame = stream.lastFrames ?? (local.closed ? retryFrame(retryIntervalMs) : undefined);
-    if (lastFrame !== undefined) return responseWithBody(opening + lastFrame, SSE_HEADERS);
-    const { streamId } = stream;
+    if (complete !== undefined)
+      return responseWithBody(complete === 'nothing' ? opening : opening + messageFrame(complete), SSE_HEADERS);
+    const closing = stream.closingFrames ?? (local.closed ? retryFrame(retryIntervalMs) : undefined);
+    if (closing !== undefined) return responseWithBody(opening + closing, SSE_HEADERS);
     const { response } = local.connections.open({
       streamId,
-      opening,
       reader: cursor === undefined ? undefined : local.connections.reader(streamId, cursor),
+      opening,
       settlement: new Settlement(requests.length),
       request: caller.request,
       // A client that cannot come back keeps the connection of its call.
@@ -142,20 +134,18 @@ export class PostHandler {
     return response;
   }
 
-  #pause(stream: PostResponse): void {
-    stream.pause().catch((error: unknown) => {
-      const gone = error instanceof SessionError && error.code === 'SESSION_NOT_FOUND';
-      if (!gone && !stream.failedWith(error)) this.#context.onError(error);
-    });
-  }
-
-  /** Lets go of a session, and leaves an error for each request that was being answered. */
-  async interrupt(local: LocalSession): Promise<void> {
-    const open = local.transport.open.ofClient();
-    await local.close(true, async () => {
-      for (const { id, stream } of open)
-        await tryAppend(stream, errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'));
-    });
+  /** Waits for the stream to begin. @returns The client's first cursor; `undefined`: the stream is not stored. */
+  async #begin(local: LocalSession, stream: PostResponse, responding: Responding): Promise<string | undefined> {
+    try {
+      return await stream.begun;
+    } catch (error) {
+      // No client will ever get the responses.
+      for (const { id } of responding.requests)
+        local.transport.cancel(cancellation(id, 'Session store failed'), id, responding.extra, undefined, stream);
+      if (!isOutage(error)) throw error;
+      this.#context.onError(error);
+      throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);
+    }
   }
 
   async #answer(local: LocalSession, { stream, request }: Running, answer: JsonRpcResponse): Promise<void> {
@@ -163,26 +153,51 @@ export class PostHandler {
       const refusal = answer.error === undefined ? await local.settings.store(request) : undefined;
       await stream.append(refusal ?? answer, true);
     } catch (error) {
-      // Whoever answers the POST says so.
+      // The answer to the POST reports this failure.
       if (stream.failedWith(error)) return;
-      if (local.closed || (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND')) return;
+      if (local.closed || isSessionGone(error)) return;
       this.#context.onError(error);
       const failure = notStored(request.id);
-      const stored = !isStoreFailure(error) && (await tryAppend(stream, failure));
-      // Without an event id: the client must not take it for something that it can have again.
-      if (stored) return;
+      if (!isStoreFailure(error) && (await tryAppend(stream, failure))) return;
+      // If a response could not be stored, the log reader never sees it and would keep the connection open.
+      // Close it here. Without an event id: the client must not believe that it can fetch it again.
       stream.close(messageFrame({ id: undefined, message: failure }));
       stream.settleLater(failure);
     }
   }
 
+  #pause(stream: PostResponse): void {
+    stream.pause().catch((error: unknown) => {
+      if (!isSessionGone(error) && !stream.failedWith(error)) this.#context.onError(error);
+    });
+  }
+
+  /** @param polling The streams that a handler may close; `undefined`: their client would not come back. */
   #extra(
     { request, authInfo }: Caller,
-    closeStream: (() => void) | undefined,
-    closeStandaloneStream: (() => void) | undefined,
+    polling?: { readonly local: LocalSession; readonly stream: PostResponse },
   ): unknown {
-    return this.#sdk.messageExtra({ request, authInfo, closeStream, closeStandaloneStream });
+    const { health } = this.#context;
+    return this.#sdk.messageExtra({
+      request,
+      authInfo,
+      closeStream: polling && (() => this.#pause(polling.stream)),
+      closeStandaloneStream: polling && (() => (health.degraded ? undefined : polling.local.standalone.evict())),
+    });
   }
+}
+
+async function deliver(
+  local: LocalSession,
+  messages: readonly JsonRpcMessage[],
+  extra: unknown,
+  lastSeq: number | undefined,
+): Promise<void> {
+  for (const message of messages) if (!isRequest(message)) await local.inbox.deliver(message, extra, lastSeq);
+}
+
+function isSessionGone(error: unknown): boolean {
+  return error instanceof SessionError && error.code === 'SESSION_NOT_FOUND';
 }
 
 async function tryAppend(stream: RequestOutput, message: unknown): Promise<boolean> {

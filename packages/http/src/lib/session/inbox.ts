@@ -150,15 +150,11 @@ export class Inbox {
   /** Hands over everything that was forwarded before a request came. */
   async #readThrough(lastSeq: number): Promise<void> {
     const { health, onError } = this.#options;
-    if (!this.#known.covers(lastSeq)) {
-      try {
-        await health.read(() => this.#readStored());
+    if (!this.#known.covers(lastSeq))
+      await health.read(async () => {
+        await this.#readStored();
         this.#known.readThrough(lastSeq);
-      } catch (error) {
-        if (!health.canDoWithout(error)) throw error;
-        onError(error);
-      }
-    }
+      }, onError);
     await this.#delivered;
   }
 

@@ -113,9 +113,15 @@ export class LocalSession {
   async #appendStandalone(message: JsonRpcMessage): Promise<void> {
     const { health, onError } = this.#context;
     try {
-      this.inbox.appended(await health.write(() => this.session.events.append(STANDALONE_STREAM, message)));
+      const id = await health.write<string | undefined>(
+        () => this.session.events.append(STANDALONE_STREAM, message),
+        (error) => {
+          if (!this.connections.push(STANDALONE_STREAM, message)) throw error;
+          return undefined;
+        },
+      );
+      if (id !== undefined) this.inbox.appended(id);
     } catch (error) {
-      if (health.canDoWithout(error) && this.connections.push(STANDALONE_STREAM, message)) return;
       if (!isNotification(message)) throw error;
       // Both SDK lines let go of such promises (McpServer.sendToolListChanged), and a rejection that nobody handles ends the process.
       if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void this.close(false);

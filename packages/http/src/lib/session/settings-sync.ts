@@ -70,11 +70,12 @@ export class SettingsSync {
   async storeNotified(messages: readonly JsonRpcMessage[], health: StoreHealth): Promise<void> {
     const notified = changeByNotifications(messages);
     if (notified === undefined) return;
-    try {
-      await this.#store(notified.change);
-    } catch (error) {
-      if (notified.initialized || !health.canDoWithout(error)) throw error;
-    }
+    await health.write(
+      () => this.#store(notified.change),
+      (error) => {
+        if (notified.initialized) throw error;
+      },
+    );
   }
 
   /** Initializes a restored server and replays the settings to it. @throws HttpError 500 if it refuses. */

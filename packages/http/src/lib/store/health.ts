@@ -3,50 +3,57 @@ import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 /** Whether the store works, as the requests of a handler find it. */
 export interface StoreStatus {
   readonly failing: boolean;
-  /** What it failed with last; `undefined` where it works. */
+  /** The last error of the store; `undefined` if it works. */
   readonly error: unknown;
 }
 
-/** After how long a store that fails is asked again where requests can do without it, in milliseconds. */
-const ASK_AGAIN_MS = 500;
-/** How often the operator hears of failures of single sessions at the most where their requests do without the store, in milliseconds. */
-const REPORT_AGAIN_MS = 1_000;
+/** How often a failing store is called while requests are served without it, in milliseconds. */
+const PROBE_EVERY_MS = 500;
+/** How often failures of single sessions are reported at most while requests are served without the store, in milliseconds. */
+const REPORT_EVERY_MS = 1_000;
 
-/** Failures that another try does not heal, or that say nothing about the store. */
+/** Failures that a retry does not heal, or that say nothing about the store. */
 const NO_OUTAGES: ReadonlySet<SessionErrorCode> = new Set(['STORE_CLOSED', 'STORE_CORRUPT', 'STORE_SCHEMA_TOO_NEW']);
 
-/** Whether an error says that the store does not work at the moment, for all sessions or for the one that was asked for. */
-export function isFailure(error: unknown): error is SessionError {
+/** Whether an error says that the store does not work at the moment, for all sessions or for one. */
+export function isOutage(error: unknown): error is SessionError {
   return error instanceof SessionError && error.code.startsWith('STORE_') && !NO_OUTAGES.has(error.code);
 }
 
-/** Whether it does not work for all: what is wrong with one session must not change anything for another. */
-function isOutage(error: unknown): boolean {
-  return isFailure(error) && error.scope === 'store';
-}
-
-/** Reads or writes: a full or a read-only database fails in one of the two. */
-interface Side {
+/** Reads or writes: a full or read-only database fails in one of the two. */
+interface Direction {
   failing: boolean;
   error: unknown;
   /** By `performance.now()`. */
-  askAt: number;
+  probeAt: number;
 }
 
+/** What to do if a call fails that requests can do without. */
+export type Instead<T> = (error: unknown) => T | Promise<T>;
+
 /**
- * Knows whether the store works, and tells whoever wants to know when that changes.
+ * Knows whether the store works, and decides what happens when it does not.
  *
- * Where requests can do without it, a store that fails is asked by one of them at a time and not more often than each half second: a database that
- * does not answer would hold up each of them for as long as its driver waits.
+ * `read` and `write` are the only two places where `onStoreError: 'degrade'` decides. A caller says with
+ * `instead` what it does without the store. With `degrade`, that is done if the store fails; with `fail`,
+ * or without an `instead`, the error is thrown.
+ *
+ * | state   | a call                                                       | next                              |
+ * | ------- | ------------------------------------------------------------ | --------------------------------- |
+ * | works   | is made                                                      | an outage of the store: failing   |
+ * | failing | `fail`: is made                                              | success: works                    |
+ * | failing | `degrade`: one at a time, every 500 ms; others fail at once  | success: works                    |
+ *
+ * A database that does not answer would otherwise hold up every request for as long as its driver waits.
  */
 export class StoreHealth {
   /** Whether requests are served without the store while it fails. */
   readonly degrades: boolean;
   readonly #onStatus: (status: StoreStatus) => void;
   readonly #onError: (error: unknown) => void;
-  readonly #reads: Side = { failing: false, error: undefined, askAt: 0 };
-  readonly #writes: Side = { ...this.#reads };
-  #asking = false;
+  readonly #reads: Direction = { failing: false, error: undefined, probeAt: 0 };
+  readonly #writes: Direction = { ...this.#reads };
+  #isProbing = false;
   #reportAt = 0;
 
   constructor(degrades: boolean, onStatus: (status: StoreStatus) => void, onError: (error: unknown) => void) {
@@ -59,7 +66,7 @@ export class StoreHealth {
     return this.#reads.failing || this.#writes.failing;
   }
 
-  /** Whether requests are served without the store at the moment: what is held and what is open is all that there is. */
+  /** Whether requests are served without the store now: local sessions and open connections are all there is. */
   get degraded(): boolean {
     return this.degrades && this.failing;
   }
@@ -68,67 +75,82 @@ export class StoreHealth {
     return this.#writes.failing;
   }
 
-  /** Makes a call that only reads. @throws what it throws, or what such a call threw last. */
-  read<T>(call: () => Promise<T>): Promise<T> {
-    return this.#call(this.#reads, call);
+  /** Makes a call that only reads. */
+  read<T>(call: () => Promise<T>, instead?: Instead<T>): Promise<T> {
+    return this.#call(this.#reads, call, instead);
   }
 
-  /** Makes a call that writes, likewise. */
-  write<T>(call: () => Promise<T>): Promise<T> {
-    return this.#call(this.#writes, call);
+  /** Makes a call that writes. */
+  write<T>(call: () => Promise<T>, instead?: Instead<T>): Promise<T> {
+    return this.#call(this.#writes, call, instead);
   }
 
-  /** Whether requests are served in spite of this error: those of one session where it is about that, all where it is about the store. */
-  canDoWithout(error: unknown): boolean {
-    return this.degrades && isFailure(error);
+  /** Decides about a call that has failed elsewhere. @throws The error, unless requests do without the store. */
+  async without<T>(error: unknown, instead: Instead<T>): Promise<T> {
+    if (!this.#canDegrade(error)) throw error;
+    return instead(error);
   }
 
   /**
-   * Whether the operator is to hear of an error. Of an outage that requests are served in there is one report, made when it is noticed; of what is wrong with
-   * single sessions one in a while.
+   * Whether to report an error to the operator. While degraded, an outage is reported once, when it is
+   * detected, and failures of single sessions at most once a second.
    */
-  isNews(error: unknown): boolean {
-    if (!this.canDoWithout(error)) return true;
-    if (!isOutage(error)) return this.#isTimeToReport();
-    // It can come from what runs beside requests, such as a lease.
+  shouldReport(error: unknown): boolean {
+    if (!this.#canDegrade(error)) return true;
+    if (error.scope !== 'store') return this.#isTimeToReport();
+    // The error can come from work beside requests, such as a lease.
     if (!this.failing) this.#failed(this.#reads, error);
     return false;
   }
 
-  async #call<T>(side: Side, call: () => Promise<T>): Promise<T> {
-    const asks = this.degrades && side.failing;
-    if (asks && (this.#asking || performance.now() < side.askAt)) throw side.error;
-    if (asks) this.#asking = true;
+  async #call<T>(direction: Direction, call: () => Promise<T>, instead: Instead<T> | undefined): Promise<T> {
+    try {
+      return await this.#probe(direction, call);
+    } catch (error) {
+      if (instead === undefined) throw error;
+      return this.without(error, instead);
+    }
+  }
+
+  async #probe<T>(direction: Direction, call: () => Promise<T>): Promise<T> {
+    const isProbe = this.degrades && direction.failing;
+    if (isProbe && (this.#isProbing || performance.now() < direction.probeAt)) throw direction.error;
+    if (isProbe) this.#isProbing = true;
     try {
       const result = await call();
-      if (side.failing) this.#works(side);
+      if (direction.failing) this.#recovered(direction);
       return result;
     } catch (error) {
-      if (isOutage(error)) this.#failed(side, error);
-      else if (this.canDoWithout(error) && this.#isTimeToReport()) this.#onError(error);
+      // What is wrong with one session changes nothing for another one.
+      if (isOutage(error) && error.scope === 'store') this.#failed(direction, error);
+      else if (this.#canDegrade(error) && this.#isTimeToReport()) this.#onError(error);
       throw error;
     } finally {
-      if (asks) this.#asking = false;
+      if (isProbe) this.#isProbing = false;
     }
+  }
+
+  #canDegrade(error: unknown): error is SessionError {
+    return this.degrades && isOutage(error);
   }
 
   #isTimeToReport(): boolean {
     const now = performance.now();
     if (now < this.#reportAt) return false;
-    this.#reportAt = now + REPORT_AGAIN_MS;
+    this.#reportAt = now + REPORT_EVERY_MS;
     return true;
   }
 
-  #failed(side: Side, error: unknown): void {
+  #failed(direction: Direction, error: unknown): void {
     const isNew = !this.failing;
-    Object.assign(side, { failing: true, error, askAt: performance.now() + ASK_AGAIN_MS });
+    Object.assign(direction, { failing: true, error, probeAt: performance.now() + PROBE_EVERY_MS });
     if (!isNew) return;
     this.#onStatus({ failing: true, error });
     if (this.degrades) this.#onError(error);
   }
 
-  #works(side: Side): void {
-    Object.assign(side, { failing: false, error: undefined });
+  #recovered(direction: Direction): void {
+    Object.assign(direction, { failing: false, error: undefined });
     if (!this.failing) this.#onStatus({ failing: false, error: undefined });
   }
 }

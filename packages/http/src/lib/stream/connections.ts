@@ -96,12 +96,11 @@ export class Connections {
     return new StreamReader(this.#session, {
       streamId,
       after,
-      readAgain: async (error, closed) => {
-        if (!health.canDoWithout(error)) return false;
-        onError(error);
-        await pause(READ_AGAIN_MS, undefined, { signal: closed, ref: false }).catch(() => undefined);
-        return true;
-      },
+      beforeRetry: (error, closed) =>
+        health.without(error, async () => {
+          onError(error);
+          await pause(READ_AGAIN_MS, undefined, { signal: closed, ref: false }).catch(() => undefined);
+        }),
     });
   }
 

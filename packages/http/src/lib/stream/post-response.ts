@@ -7,20 +7,20 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from '../protocol/json-rpc.ts';
-import type { Connections } from './connections.ts';
-import { settleLater } from './settle-later.ts';
-import { messageFrame, type OutgoingEvent } from './sse.ts';
+import { appendWithRetry, canRetry, RETRY_DELAYS_MS } from '../store/append-with-retry.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
-import { appendWithRetry, canRetry, RETRY_DELAYS_MS } from '../store/append-with-retry.ts';
+import type { Connections } from './connections.ts';
 import { closedMarker, openedMarker, settledBy } from './markers.ts';
+import { settleLater } from './settle-later.ts';
+import { messageFrame, type OutgoingEvent } from './sse.ts';
 
-/** How long a stream waits for its first message before it begins without one, in milliseconds: most calls are answered sooner. */
+/** How long a stream waits for its first message, in milliseconds: most calls are answered sooner. */
 const OPEN_AFTER_MS = 10;
-/** How many messages may wait for the stream to begin. */
-const MAX_EARLY = 10_000;
+/** How many messages may wait for the stream to begin, or for the connection. */
+const MAX_PENDING = 10_000;
 
-/** Stands where an answer would be that could not be stored. */
+/** The error that takes the place of a response that could not be stored. */
 export function notStored(id: RequestId): JsonRpcResponse {
   return errorResponse(id, INTERNAL_ERROR, 'Answer could not be stored');
 }
@@ -29,18 +29,18 @@ export interface PostResponseOptions {
   readonly session: AnySession;
   readonly streamId: string;
   readonly sinceSeq: number;
-  /** Ids of the requests that are answered on it. */
+  /** The requests that are answered on the stream. */
   readonly ids: readonly RequestId[];
   readonly health: StoreHealth;
-  /** Is called before the stream begins with something else than all that it will ever hold. */
-  readonly onLong: () => void;
-  /** Is called with the id of each event that it has in the log. */
+  /** Is called before the stream begins, unless its first message is its only one. */
+  readonly onStreaming: () => void;
+  /** Is called with the id of each event of the stream that was stored. */
   readonly onAppended: (eventId: string) => void;
 }
 
-interface Early {
+interface PendingAppend {
   readonly message: unknown;
-  readonly again: boolean;
+  readonly retry: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,27 +48,35 @@ interface Early {
 /**
  * The stream of one POST on the node that runs its requests (docs/decisions/025-a-call-is-one-commit.md).
  *
- * It begins in the log together with its first message, in one commit, or a moment after its requests when there is none by then. Nothing
- * of the response goes out before. Where the store fails and requests do without it, the stream is not in the log and has no cursors.
+ * The stream begins in the log together with its first message, in one commit, or after 10 ms without a
+ * message. Nothing of the HTTP response is sent before. If the store fails and requests are served
+ * without it, the stream is not in the log and has no cursors.
+ *
+ * | state      | meaning                                | `append`                | next                        |
+ * | ---------- | -------------------------------------- | ----------------------- | --------------------------- |
+ * | `waiting`  | nothing is stored                      | waits; opens the stream | a message or 10 ms: opening |
+ * | `opening`  | the beginning is being stored          | waits                   | stored, unstored or failed  |
+ * | `stored`   | the stream is in the log               | stores                  |                             |
+ * | `unstored` | the store failed; done without it      | sends without an id     |                             |
+ * | `failed`   | the store failed                       | throws                  |                             |
  */
 export class PostResponse {
   readonly streamId: string;
   readonly sinceSeq: number;
   /**
-   * Resolves when the response can begin: with the client's first cursor, or with `undefined` where the stream is not stored and does
-   * without. Rejects where it can be neither.
+   * Resolves when the response can begin: with the client's first cursor, or with `undefined` if the
+   * stream is not stored. Rejects in the state `failed`.
    */
   readonly begun: Promise<string | undefined>;
   readonly #options: PostResponseOptions;
   readonly #begin: PromiseWithResolvers<string | undefined> = Promise.withResolvers<string | undefined>();
   readonly #timer: NodeJS.Timeout;
-  readonly #early: Early[] = [];
-  #state: 'waiting' | 'opening' | 'open' | 'unstored' | 'failed' = 'waiting';
+  readonly #pending: PendingAppend[] = [];
+  #state: 'waiting' | 'opening' | 'stored' | 'unstored' | 'failed' = 'waiting';
   #failure: unknown;
-  /** The answer, where the stream has begun with it and is all said. */
-  #only: OutgoingEvent | 'nothing' | undefined;
-  #lastFrame: string | undefined;
-  /** What could not be stored and waits for the connection: messages and marks. */
+  #complete: OutgoingEvent | 'nothing' | undefined;
+  #closingFrame: string | undefined;
+  /** Messages and markers that could not be stored and wait for the connection. */
   readonly #unsent: unknown[] = [];
   #connections: Connections | undefined;
 
@@ -76,172 +84,164 @@ export class PostResponse {
     this.#options = options;
     ({ streamId: this.streamId, sinceSeq: this.sinceSeq } = options);
     this.begun = this.#begin.promise;
-    // Whoever answers the POST may have failed before it comes to wait.
+    // The code that awaits it may have failed before.
     this.begun.catch(() => undefined);
     this.#timer = setTimeout(() => this.open(), OPEN_AFTER_MS).unref();
   }
 
-  /** The answer where it is all that there is to send; `nothing` where the requests were cancelled; `undefined`: there is more to come. */
-  get only(): OutgoingEvent | 'nothing' | undefined {
-    return this.#only;
+  /** The response if it is all there is to send; `nothing` if the request was cancelled; `undefined` if more follows. */
+  get complete(): OutgoingEvent | 'nothing' | undefined {
+    return this.#complete;
   }
 
-  /** With what the response was ended before it began, if it was: all that it still has to send. */
-  get lastFrames(): string | undefined {
-    if (this.#lastFrame === undefined) return undefined;
+  /** Everything that is left to send if the response was ended before it began. */
+  get closingFrames(): string | undefined {
+    if (this.#closingFrame === undefined) return undefined;
     const unsent = this.#unsent.splice(0).filter(isMessage);
-    return unsent.map((message) => messageFrame({ id: undefined, message })).join('') + this.#lastFrame;
+    return unsent.map((message) => messageFrame({ id: undefined, message })).join('') + this.#closingFrame;
   }
 
-  /** Whether an error is the one that has kept the stream from beginning. */
+  /** Whether this error kept the stream from beginning. */
   failedWith(error: unknown): boolean {
     return this.#state === 'failed' && this.#failure === error;
   }
 
-  async append(message: unknown, again = false): Promise<void> {
-    if (this.#state === 'open') return this.#append(message, again);
+  async append(message: unknown, retry = false): Promise<void> {
+    if (this.#state === 'stored') return this.#store(message, retry);
     if (this.#state === 'unstored') return this.#sendUnstored(message, this.#failure);
     if (this.#state === 'failed') throw this.#failure;
-    if (this.#early.length >= MAX_EARLY)
-      throw new SessionError('STORE_BUSY', `${MAX_EARLY} messages of the request wait for the database already`, {
+    if (this.#pending.length >= MAX_PENDING)
+      throw new SessionError('STORE_BUSY', `${MAX_PENDING} messages of the request wait for the database already`, {
         retryable: true,
         scope: 'session',
       });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#early.push({ message, again, resolve, reject });
+    this.#pending.push({ message, retry, resolve, reject });
     this.open();
     return promise;
   }
 
-  /** Lets the stream begin now. */
+  /** Begins the stream now. */
   open(): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'opening';
     clearTimeout(this.#timer);
-    if (!this.#isWhole(this.#early)) this.#options.onLong();
+    if (!this.#isWhole(this.#pending)) this.#options.onStreaming();
     void this.#open();
   }
 
-  /** Ends its connections, on all nodes, by a mark: a client that comes back at once finds that stored. Not where the client could not. */
+  /** Closes the stream's connections on all nodes, so that the client comes back. Does nothing if the client could not. */
   async pause(): Promise<void> {
     if (this.#state !== 'unstored' && !this.#options.health.degraded) await this.append(closedMarker(), true);
   }
 
-  /** Leaves an error or a mark in the place of an answer that could not be stored, once that goes. Of a stream that is not in the log nobody has a cursor. */
+  /** Stores an error or a marker instead of a response, once the store works again. */
   settleLater(message: unknown): void {
+    // Nobody has a cursor of a stream that is not in the log.
     if (this.#state !== 'unstored') void settleLater(this.#options.session, this.streamId, message);
   }
 
-  /** Ends the response. */
+  /** Ends the response with a last frame. */
   close(lastFrame: string): void {
     if (this.#connections !== undefined) {
       this.#connections.close(this.streamId, lastFrame);
       return;
     }
-    this.#lastFrame ??= lastFrame;
+    this.#closingFrame ??= lastFrame;
     this.open();
   }
 
-  /** The response has begun. */
+  /** The response has begun on these connections. */
   attach(connections: Connections): void {
     this.#connections = connections;
     for (const message of this.#unsent.splice(0)) connections.push(this.streamId, message, true);
   }
 
   async #open(): Promise<void> {
-    const { health } = this.#options;
     try {
-      const cursor = await health.write(() => this.#storeFirst());
-      this.#state = 'open';
-      // In the same turn, so that what comes next goes behind them.
-      for (const { message, again, resolve, reject } of this.#early.splice(0))
-        this.#append(message, again).then(resolve, reject);
-      this.#begin.resolve(cursor);
+      const { health } = this.#options;
+      const unstored = (error: unknown): undefined => this.#beginUnstored(error);
+      this.#begin.resolve(await health.write(() => this.#storeFirst(), unstored));
     } catch (error) {
       this.#failure = error;
-      if (health.canDoWithout(error)) this.#doWithout(error);
-      else this.#fail(error);
+      this.#state = 'failed';
+      for (const { reject } of this.#pending.splice(0)) reject(error);
+      this.#begin.reject(error);
     }
   }
 
-  #fail(error: unknown): void {
-    this.#state = 'failed';
-    for (const { reject } of this.#early.splice(0)) reject(error);
-    this.#begin.reject(error);
-  }
-
-  #doWithout(error: unknown): void {
-    this.#state = 'unstored';
-    const early = this.#early.splice(0);
-    const [first] = early;
-    if (first !== undefined && this.#isWhole(early)) {
-      this.#only = isMessage(first.message) ? { id: undefined, message: first.message } : 'nothing';
-      for (const { resolve } of early) resolve();
-    } else for (const { message, resolve, reject } of early) this.#sendUnstored(message, error).then(resolve, reject);
-    this.#begin.resolve(undefined);
-  }
-
-  /** Stores the beginning and what waits. Both are appended in one turn, which makes them one commit. */
+  /** Stores the beginning and the pending messages in one commit. @returns The client's first cursor. */
   async #storeFirst(): Promise<string> {
-    const { session, ids, health } = this.#options;
+    const { session, ids, health, onAppended } = this.#options;
     for (let attempt = 0; ; attempt++) {
-      const early = [...this.#early];
-      const mark = session.events.append(this.streamId, openedMarker(ids));
+      const batch = [...this.#pending];
+      // Calls of one turn of the event loop are one commit.
       const [cursor, ...stored] = await Promise.allSettled([
-        mark,
-        ...early.map(({ message }) => session.events.append(this.streamId, message)),
+        session.events.append(this.streamId, openedMarker(ids)),
+        ...batch.map(({ message }) => session.events.append(this.streamId, message)),
       ]);
-      for (const each of [cursor, ...stored]) if (each.status === 'fulfilled') this.#options.onAppended(each.value);
+      for (const each of [cursor, ...stored]) if (each.status === 'fulfilled') onAppended(each.value);
       if (cursor.status === 'fulfilled') {
-        this.#early.splice(0, early.length);
-        for (const [index, each] of early.entries()) this.#settle(each, stored[index], this.#isWhole(early));
+        this.#begun(batch, stored);
         return cursor.value;
       }
       const delayMs = RETRY_DELAYS_MS[attempt];
-      // Where a message was stored without the beginning, a beginning behind it would hide it from the client.
-      const again = [cursor, ...stored].every((each) => each.status === 'rejected' && canRetry(each.reason));
-      if (delayMs === undefined || !again || health.writesFail) throw cursor.reason;
+      // If a message was stored and the beginning was not, a later beginning would hide it from the client.
+      const nothingHappened = [cursor, ...stored].every((each) => each.status === 'rejected' && canRetry(each.reason));
+      if (delayMs === undefined || !nothingHappened || health.writesFail) throw cursor.reason;
       await pause(delayMs);
     }
   }
 
-  #settle(
-    { message, again, resolve, reject }: Early,
-    stored: PromiseSettledResult<string> | undefined,
-    whole: boolean,
-  ): void {
-    if (stored?.status === 'fulfilled') {
-      if (whole) this.#only = isMessage(message) ? { id: stored.value, message } : 'nothing';
-      resolve();
-    } else if (again && canRetry(stored?.reason)) this.#append(message, true).then(resolve, reject);
-    else if (this.#options.health.canDoWithout(stored?.reason))
-      this.#sendUnstored(message, stored?.reason).then(resolve, reject);
-    else reject(stored?.reason);
+  #begun(batch: readonly PendingAppend[], stored: readonly PromiseSettledResult<string>[]): void {
+    const { health } = this.#options;
+    this.#state = 'stored';
+    const later = this.#pending.splice(0).slice(batch.length);
+    for (const [index, { message, retry, resolve, reject }] of batch.entries()) {
+      const outcome = stored[index];
+      const reason: unknown = outcome?.status === 'rejected' ? outcome.reason : undefined;
+      if (outcome?.status === 'fulfilled') {
+        if (this.#isWhole(batch)) this.#complete = isMessage(message) ? { id: outcome.value, message } : 'nothing';
+        resolve();
+      } else if (retry && canRetry(reason)) this.#store(message, true).then(resolve, reject);
+      else health.without(reason, () => this.#sendUnstored(message, reason)).then(resolve, reject);
+    }
+    for (const { message, retry, resolve, reject } of later) this.#store(message, retry).then(resolve, reject);
   }
 
-  /** Whether a message is all that the stream will ever hold. */
-  #isWhole([first]: readonly Early[]): boolean {
+  #beginUnstored(error: unknown): undefined {
+    this.#state = 'unstored';
+    this.#failure = error;
+    const pending = this.#pending.splice(0);
+    const [first] = pending;
+    if (first !== undefined && this.#isWhole(pending)) {
+      this.#complete = isMessage(first.message) ? { id: undefined, message: first.message } : 'nothing';
+      for (const { resolve } of pending) resolve();
+    } else for (const { message, resolve, reject } of pending) this.#sendUnstored(message, error).then(resolve, reject);
+  }
+
+  /** Whether the first message is all that the stream will ever hold. */
+  #isWhole([first]: readonly PendingAppend[]): boolean {
     return this.#options.ids.length === 1 && first !== undefined && settledBy(first.message) !== undefined;
   }
 
-  async #append(message: unknown, again: boolean): Promise<void> {
+  async #store(message: unknown, retry: boolean): Promise<void> {
     const { session, health, onAppended } = this.#options;
-    try {
-      const id = await health.write(() =>
-        again ? appendWithRetry(session, this.streamId, message) : session.events.append(this.streamId, message),
-      );
-      onAppended(id);
-    } catch (error) {
-      if (!health.canDoWithout(error)) throw error;
-      await this.#sendUnstored(message, error);
-    }
+    const id = await health.write<string | undefined>(
+      () => (retry ? appendWithRetry(session, this.streamId, message) : session.events.append(this.streamId, message)),
+      async (error) => {
+        await this.#sendUnstored(message, error);
+        return undefined;
+      },
+    );
+    if (id !== undefined) onAppended(id);
   }
 
-  /** Without an event id: the client must not take it for something that it can have again. */
+  /** Sends a message without an event id: the client must not believe that it can fetch it again. */
   async #sendUnstored(message: unknown, error: unknown): Promise<void> {
     const settled = settledBy(message);
     if (settled !== undefined) this.settleLater(isMessage(message) ? notStored(settled) : message);
-    if (this.#connections === undefined && this.#unsent.length < MAX_EARLY) this.#unsent.push(message);
+    if (this.#connections === undefined && this.#unsent.length < MAX_PENDING) this.#unsent.push(message);
     else if (this.#connections?.push(this.streamId, message, settled !== undefined) !== true && isMessage(message))
       throw error;
   }

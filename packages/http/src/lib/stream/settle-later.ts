@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { isFailure } from '../store/health.ts';
+import { isOutage } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 
-/** Waits before each try, in milliseconds: some ten minutes in all. Then its client goes by the lease of this node. */
+/** The delay before each try, in milliseconds: ten minutes in total. After that, clients go by this node's lease. */
 const DELAYS_MS = [500, 1_000, 2_000, 5_000, 10_000, ...Array.from({ length: 20 }, () => 30_000)];
 
 /**
- * Settles a request whose answer could not be stored, as soon as the store works again. Its client may be connected to another node, which knows no more than that
- * this one lives, and would let it wait for as long.
+ * Settles a request whose response could not be stored, as soon as the store works again. A client that
+ * is connected to another node would otherwise wait for as long as this node is alive.
  */
 export async function settleLater(session: AnySession, streamId: string, message: unknown): Promise<void> {
   for (const delayMs of DELAYS_MS) {
@@ -16,8 +16,8 @@ export async function settleLater(session: AnySession, streamId: string, message
       await session.events.append(streamId, message, { renew: false });
       return;
     } catch (error) {
-      // Any other error is final: the next call to the session reports it.
-      if (!isFailure(error)) return;
+      // Any other error is final, and the next call to the session reports it.
+      if (!isOutage(error)) return;
     }
   }
 }

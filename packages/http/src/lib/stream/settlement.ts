@@ -1,19 +1,19 @@
 import type { RequestId } from '../protocol/json-rpc.ts';
 
 /**
- * Which requests of a stream are settled as far as one of its connections knows. It ends with the last one, whichever way it came to know of it: what could not be
- * stored is not in the log.
+ * The requests of a stream that one connection knows to be settled. The connection ends with the last
+ * one, whether it was read from the log or pushed because it could not be stored.
  */
 export class Settlement {
-  readonly #requests: number;
+  readonly #requestCount: number;
   readonly #settled: Set<RequestId>;
 
   /**
-   * @param requests How many requests the stream answers.
-   * @param settled Those that were settled before the connection was opened.
+   * @param requestCount How many requests the stream answers.
+   * @param settled The requests that were settled before the connection was opened.
    */
-  constructor(requests: number, settled: Iterable<RequestId> = []) {
-    this.#requests = requests;
+  constructor(requestCount: number, settled: Iterable<RequestId> = []) {
+    this.#requestCount = requestCount;
     this.#settled = new Set(settled);
   }
 
@@ -21,8 +21,8 @@ export class Settlement {
     return this.#settled.has(id);
   }
 
-  /** @returns Whether all are settled now. */
+  /** @returns Whether all requests are settled now. */
   add(id: RequestId): boolean {
-    return this.#settled.add(id).size >= this.#requests;
+    return this.#settled.add(id).size >= this.#requestCount;
   }
 }

@@ -8,11 +8,12 @@ export interface StreamReaderOptions {
   /** Id of the event to start after; `undefined`: start at the oldest event that is kept. */
   readonly after: string | undefined;
   /**
-   * Decides whether to continue after a read failed, and may wait before it does.
+   * Is called after a failed read. The reader continues when it resolves.
    *
    * @param closed Is aborted when the reader is closed.
+   * @throws The error, if the reader is to fail.
    */
-  readonly readAgain: (error: unknown, closed: AbortSignal) => Promise<boolean>;
+  readonly beforeRetry: (error: unknown, closed: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -71,7 +72,7 @@ export class StreamReader {
         return value ?? undefined;
       } catch (error) {
         this.#pending = undefined;
-        if (!(await this.#options.readAgain(error, this.#closed.signal))) throw error;
+        await this.#options.beforeRetry(error, this.#closed.signal);
         this.#tail = this.#open();
       }
     }
