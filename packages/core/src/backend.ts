@@ -1,4 +1,5 @@
-export type { Capabilities, SessionBackend } from './lib/contract/backend.ts';
+export type { SessionBackend } from './lib/contract/backend.ts';
+export type { Capabilities } from './lib/contract/capabilities.ts';
 export { judgeCommit, type CommitVerdict, type StateTotals } from './lib/contract/commits.ts';
 export {
   FORGET_EVERY,

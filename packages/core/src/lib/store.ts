@@ -1,7 +1,8 @@
 import type { SessionList, SessionStore } from './api/session-store.ts';
 import type { Session } from './api/session.ts';
 import { AppendQueue } from './append/append-queue.ts';
-import type { Capabilities, SessionBackend } from './contract/backend.ts';
+import type { SessionBackend } from './contract/backend.ts';
+import type { Capabilities } from './contract/capabilities.ts';
 import { SessionError } from './errors.ts';
 import { checkSessionId, isSessionId, newSessionId } from './values/ids.ts';
 import { Gate } from './runtime/gate.ts';

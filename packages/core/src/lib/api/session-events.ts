@@ -2,9 +2,14 @@ import type { AppendOptions, ReplayOptions, TailOptions, TrimOptions } from '../
 
 /** An event of a session's log. */
 export interface SessionEvent {
-  /** The id that `append` returned: visible ASCII, unique in its session, and a cursor of its stream. */
+  /**
+   * The id that `append` returned: visible ASCII, unique in its session, and a cursor of its
+   * stream.
+   */
   readonly id: string;
-  /** 1 for the session's first event, whatever its stream, and 1 more for each event that follows. */
+  /**
+   * 1 for the session's first event, whatever its stream, and 1 more for each event that follows.
+   */
   readonly seq: number;
   readonly streamId: string;
   /** The message as JSON holds it. */
@@ -37,19 +42,20 @@ export interface SessionEvents {
    * ```
    *
    * @param streamId 1 to 255 visible ASCII characters.
-   * @param message Any JSON value, `{}` included. Properties that are `undefined` are left out, as on
-   * the wire.
+   * @param message Any JSON value, `{}` included. Properties that are `undefined` are left out, as
+   * on the wire.
    * @returns The event's id.
-   * @throws SessionError `NOT_JSON`, `INVALID_STREAM_ID`, `EVENT_TOO_LARGE`; nothing is written then.
+   * @throws SessionError `NOT_JSON`, `INVALID_STREAM_ID`, `EVENT_TOO_LARGE`; nothing is written
+   * then.
    */
   append(streamId: string, message: unknown, options?: AppendOptions): Promise<string>;
 
   /**
-   * Yields the events after a cursor, oldest first, over any number of pages, up to the newest event
-   * at the start of the replay.
+   * Yields the events after a cursor, oldest first, over any number of pages, up to the newest
+   * event at the start of the replay.
    *
-   * @throws EventsTrimmedError `EVENTS_TRIMMED` if some of these events were trimmed. A replay never
-   * skips events silently.
+   * @throws EventsTrimmedError `EVENTS_TRIMMED` if some of these events were trimmed. A replay
+   * never skips events silently.
    * @throws SessionError `INVALID_CURSOR` if the id was never issued for this session and stream.
    */
   replay(options?: ReplayOptions): AsyncGenerator<SessionEvent, void, undefined>;

@@ -17,8 +17,8 @@ declare const SOME_SYMBOL: unique symbol;
  *
  * `null` is a value; a key that does not exist reads as `undefined`. Every use renews the session.
  * Every method throws a SessionError: `SESSION_NOT_FOUND` if the session has expired or was ended,
- * `INVALID_STATE_KEY` for a key that is not 1 to 255 bytes of UTF-8, `STATE_KEY_UNDECLARED` for a key
- * that the store's option `state` does not declare, and `STORE_…` if the database fails.
+ * `INVALID_STATE_KEY` for a key that is not 1 to 255 bytes of UTF-8, `STATE_KEY_UNDECLARED` for a
+ * key that the store's option `state` does not declare, and `STORE_…` if the database fails.
  */
 export interface SessionState<S> {
   /**
@@ -69,8 +69,8 @@ export interface SessionState<S> {
    *
    * @returns The stored value, as {@link get} would read it; `undefined` if the key was removed.
    * @throws StateConflictError `STATE_CONFLICT` after 200 lost attempts.
-   * @throws TypeError if `change` returns `undefined` or a promise. Also whatever `change` throws, and
-   * the errors of {@link get} and {@link set}.
+   * @throws TypeError if `change` returns `undefined` or a promise. Also whatever `change` throws,
+   * and the errors of {@link get} and {@link set}.
    */
   update<K extends StateKey<S>>(
     key: K,
@@ -101,9 +101,10 @@ export interface SessionState<S> {
    * Writes up to 64 keys together, all or nothing: a reader sees the whole patch or none of it. The
    * value {@link REMOVE} removes a key.
    *
-   * @param changes An object, or a map or list of pairs for keys that come from outside (`__proto__`).
-   * @throws SessionError Like {@link set}, also for the value `undefined`; `STATE_LIMIT_EXCEEDED` for
-   * more than 64 keys or 2 MiB in one patch.
+   * @param changes An object, or a map or list of pairs for keys that come from outside
+   * (`__proto__`).
+   * @throws SessionError Like {@link set}, also for the value `undefined`; `STATE_LIMIT_EXCEEDED`
+   * for more than 64 keys or 2 MiB in one patch.
    */
   patch(
     changes:

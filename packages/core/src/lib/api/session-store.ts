@@ -1,4 +1,4 @@
-import type { Capabilities } from '../contract/backend.ts';
+import type { Capabilities } from '../contract/capabilities.ts';
 import type {
   CountSessionsOptions,
   CreateSessionOptions,
@@ -8,7 +8,10 @@ import type {
 import type { AnySchemas, StateSchemas } from '../values/standard-schema.ts';
 import type { Session } from './session.ts';
 
-/** A page of sessions in the byte order of their ids, which is the order of creation for generated ids. */
+/**
+ * A page of sessions in the byte order of their ids, which is the order of creation for generated
+ * ids.
+ */
 export interface SessionList<S> {
   /** May be shorter than the limit, even empty, before the last page. */
   readonly sessions: readonly Session<S>[];
@@ -39,8 +42,8 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
    * await store.close();
    * ```
    *
-   * @throws SessionError `SESSION_EXISTS` if the given id is taken, also by a session that expired or
-   * ended a while ago; `INVALID_SESSION_ID`, `INVALID_PRINCIPAL`, `INVALID_KIND`, `NOT_JSON`,
+   * @throws SessionError `SESSION_EXISTS` if the given id is taken, also by a session that expired
+   * or ended a while ago; `INVALID_SESSION_ID`, `INVALID_PRINCIPAL`, `INVALID_KIND`, `NOT_JSON`,
    * `PROFILE_TOO_LARGE`.
    */
   create(options?: CreateSessionOptions): Promise<Session<S>>;
@@ -59,8 +62,8 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
    * await store.close();
    * ```
    *
-   * @returns `undefined` if the session is unknown, malformed, expired, ended, of another kind, or of
-   * another principal. The caller cannot tell which.
+   * @returns `undefined` if the session is unknown, malformed, expired, ended, of another kind, or
+   * of another principal. The caller cannot tell which.
    * @throws SessionError `INVALID_PRINCIPAL`, `INVALID_KIND`.
    */
   get(id: string, options?: GetSessionOptions): Promise<Session<S> | undefined>;
@@ -68,8 +71,8 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
   /**
    * Lists live sessions, for administration. Does not renew them.
    *
-   * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, or `INVALID_SESSION_ID` for a cursor that
-   * no list has returned. RangeError for the limit.
+   * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, or `INVALID_SESSION_ID` for a cursor
+   * that no list has returned. RangeError for the limit.
    */
   list(options?: ListSessionsOptions): Promise<SessionList<S>>;
 
@@ -80,9 +83,9 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
   count(options?: CountSessionsOptions): Promise<number>;
 
   /**
-   * Removes expired and ended sessions in bounded steps until nothing is left to remove. Rests between
-   * two steps for as long as the last step took. The store also sweeps in the background unless the
-   * option `sweep` is `false`.
+   * Removes expired and ended sessions in bounded steps until nothing is left to remove. Rests
+   * between two steps for as long as the last step took. The store also sweeps in the background
+   * unless the option `sweep` is `false`.
    *
    * @returns How many session records were removed.
    */
@@ -92,8 +95,8 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
   ping(): Promise<void>;
 
   /**
-   * Refuses all further calls, ends tails, stops timers, waits for calls in progress, and closes what
-   * the store opened itself. Sessions stay stored. Safe to call again.
+   * Refuses all further calls, ends tails, stops timers, waits for calls in progress, and closes
+   * what the store opened itself. Sessions stay stored. Safe to call again.
    */
   close(): Promise<void>;
 }

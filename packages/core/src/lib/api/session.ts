@@ -8,8 +8,8 @@ import type { SessionState } from './session-state.ts';
  * A durable record of one principal, with a state and a log.
  *
  * An object of this type is a handle. Any number of handles, in any process, may stand for the same
- * session. Times and facts are those that the handle last read or wrote; state and events are always
- * read from the store.
+ * session. Times and facts are those that the handle last read or wrote; state and events are
+ * always read from the store.
  */
 export interface Session<S = AnySchemas> {
   readonly id: string;
@@ -24,7 +24,10 @@ export interface Session<S = AnySchemas> {
   readonly events: SessionEvents;
   /** When the session was last used, in Unix milliseconds, as far as this handle knows. */
   readonly lastActiveAt: number;
-  /** When the session expires unless it is used again, in Unix milliseconds, as far as this handle knows. */
+  /**
+   * When the session expires unless it is used again, in Unix milliseconds, as far as this handle
+   * knows.
+   */
   readonly expiresAt: number;
   /** Facts for the application, as this handle last saw them. */
   readonly metadata: Metadata;
@@ -32,11 +35,11 @@ export interface Session<S = AnySchemas> {
   readonly protocol: ProtocolFacts;
 
   /**
-   * Replaces the metadata with the result of `change`, atomically. `change` may be called again with
-   * newer metadata.
+   * Replaces the metadata with the result of `change`, atomically. `change` may be called again
+   * with newer metadata.
    *
-   * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, or `PROFILE_CONFLICT`
-   * after 50 lost attempts.
+   * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, or
+   * `PROFILE_CONFLICT` after 50 lost attempts.
    */
   updateMetadata(change: (current: Metadata) => Metadata): Promise<Metadata>;
 
@@ -50,8 +53,8 @@ export interface Session<S = AnySchemas> {
   touch(): Promise<void>;
 
   /**
-   * Ends the session for every process at once. Its state and events are gone. Its id stays taken for
-   * `tombstoneMs`, unless `keepId` is false.
+   * Ends the session for every process at once. Its state and events are gone. Its id stays taken
+   * for `tombstoneMs`, unless `keepId` is false.
    *
    * @returns `true` for exactly one caller; `false` if the session has already ended or expired.
    */

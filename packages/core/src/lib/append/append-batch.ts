@@ -1,4 +1,4 @@
-import type { Capabilities } from '../contract/backend.ts';
+import type { Capabilities } from '../contract/capabilities.ts';
 import { newToken } from '../values/ids.ts';
 import type { AppendRequest, NewEvent } from '../contract/rows.ts';
 

@@ -2,7 +2,8 @@
 import { setImmediate } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { takeBatch, WAITING_BYTES, type Line, type Part } from './append-batch.ts';
-import type { Capabilities, SessionBackend } from '../contract/backend.ts';
+import type { SessionBackend } from '../contract/backend.ts';
+import type { Capabilities } from '../contract/capabilities.ts';
 import { notFound, SessionError } from '../errors.ts';
 import type { Gate } from '../runtime/gate.ts';
 import type { ObservedBackend } from '../runtime/observed-backend.ts';

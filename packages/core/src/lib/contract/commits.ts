@@ -7,18 +7,20 @@ export interface StateTotals {
   readonly bytes: number;
 }
 
-/** What is to become of a commit. A `conflict` still needs the key's present row before it is a `StateResult`. */
+/** The verdict on a commit. The backend adds the key's present row to a `conflict`. */
 export type CommitVerdict =
   | { readonly status: 'conflict'; readonly key: string }
   | { readonly status: 'limit'; readonly limit: keyof StateLimits }
-  /** The sums as they are after the commit. */
+  /** The sums after the commit. */
   | { readonly status: 'accepted'; readonly totals: StateTotals };
 
 /**
- * Decides about a commit: first by the expected versions, in the order of the writes, then by `maxKeys`, then by `maxBytes`.
+ * Decides whether a commit is accepted: first by the expected versions, in the order of the writes,
+ * then by `maxKeys`, then by `maxBytes`.
  *
- * @param before For each write in order, its key as it is now; `undefined`: it does not exist.
- * @param totals The sums as they are now.
+ * @param before For each write in order, the present entry of its key; `undefined` if it does not
+ * exist.
+ * @param totals The present sums.
  */
 export function judgeCommit(
   { writes, limits }: Pick<StateCommit, 'writes' | 'limits'>,

@@ -1,16 +1,16 @@
-/** A token must be known while the event that it came with is among so many newest of its session. More may be known. */
+/** A token must be known while its event is among this many newest events of the session. */
 export const REMEMBERED_TOKENS = 1_000;
 
-/** So many streams of a session, those that were trimmed last, must have the number of their last trimmed event known. */
+/** The trims of this many streams of a session must be known, those trimmed last. */
 export const REMEMBERED_TRIMS = 10_000;
 
 /**
- * Forgetting in steps of so many events costs less than forgetting with each one: a backend then remembers up to so many
- * tokens or trims more than it must. See {@link passes}.
+ * A good step for forgetting tokens and trims: with each multiple of this many events rather than
+ * with each event. Up to this many more are remembered than required. See {@link passes}.
  */
 export const FORGET_EVERY = 1_000;
 
-/** Least `maxEventBytes` and `maxValueBytes` of {@link Capabilities}: 1 MiB. */
+/** Least `maxEventBytes` and `maxValueBytes` of a backend: 1 MiB. */
 export const LEAST_MAX_BYTES = 1_048_576;
 
 /** Most writes of one {@link StateCommit}. */
@@ -19,7 +19,9 @@ export const MAX_COMMIT_WRITES = 64;
 /** Longest state key, in bytes of UTF-8. */
 export const MAX_KEY_BYTES = 255;
 
-/** Whether a number that grew from `before` to `after` has reached or passed a multiple of `step`. */
+/**
+ * Whether a number that grew from `before` to `after` has reached or passed a multiple of `step`.
+ */
 export function passes(step: number, before: number, after: number): boolean {
   return Math.floor(after / step) > Math.floor(before / step);
 }

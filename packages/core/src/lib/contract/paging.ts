@@ -1,11 +1,12 @@
 import type { EventQuery, EventRow, SessionPage, TrimBound } from './rows.ts';
 
 /**
- * Takes rows for a page of events: at most `limit` rows and `maxBytes` bytes, but at least one row where there is one. Reads no row after the first that does
- * not fit, so that `rows` can be a cursor of the database.
+ * Takes rows for a page of events: at most `limit` rows and `maxBytes` bytes, but at least one row.
+ * Reads no row after the first that does not fit, so `rows` can be a cursor of the database.
  *
- * @param rows In the order in which the page fills up: oldest first, or newest first where `afterSeq` of the query is `undefined`.
- * @returns The rows in the same order, and whether one was left.
+ * @param rows In the order in which the page fills: oldest first, or newest first if `afterSeq` of
+ * the query is `undefined`.
+ * @returns The rows in the same order, and whether one was left over.
  */
 export function takePage<Row extends { readonly bytes: number }>(
   rows: Iterable<Row>,
@@ -22,10 +23,9 @@ export function takePage<Row extends { readonly bytes: number }>(
 }
 
 /**
- * Makes a page of a listing of what was found for it, in the byte order of the ids.
+ * Makes a page of a listing from the rows found for it, in the byte order of their ids.
  *
  * @param found Up to one row more than `limit`, which tells that there are more.
- * @returns `rows`: at most `limit` of them. The others as in {@link SessionPage}.
  */
 export function takeSessions<Row extends { readonly id: string }>(
   found: readonly Row[],
@@ -37,9 +37,8 @@ export function takeSessions<Row extends { readonly id: string }>(
 }
 
 /**
- * Whether a log exceeds a bound of a trim, so that its oldest event has to go.
+ * Whether a log exceeds a bound of a trim, so that its oldest event must go.
  *
- * @param oldest The oldest event that is left.
  * @param left How many events are left, the oldest one included, and the bytes of their messages.
  */
 export function exceeds(

@@ -1,4 +1,4 @@
-import type { Capabilities } from '../contract/backend.ts';
+import type { Capabilities } from '../contract/capabilities.ts';
 import type { Observer } from '../runtime/observer.ts';
 import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from '../values/option-checks.ts';
 import { isPlainObject } from '../values/plain.ts';

@@ -1,4 +1,5 @@
-import type { Capabilities, SessionBackend } from '../contract/backend.ts';
+import type { SessionBackend } from '../contract/backend.ts';
+import type { Capabilities } from '../contract/capabilities.ts';
 import type * as rows from '../contract/rows.ts';
 import { SessionError } from '../errors.ts';
 import { EventLoopBudget } from './event-loop-budget.ts';

@@ -1,6 +1,6 @@
 // By its module, since a caller's tests can replace the global one by a clock that stands still.
 import { setTimeout as startTimer } from 'node:timers';
-import type { Capabilities } from '../contract/backend.ts';
+import type { Capabilities } from '../contract/capabilities.ts';
 
 /** The shortest rest, in milliseconds. */
 const MIN_REST_MS = 2;

@@ -1,4 +1,4 @@
-import type { Capabilities } from '../contract/backend.ts';
+import type { Capabilities } from '../contract/capabilities.ts';
 
 /** A wait of a tail. */
 export interface Waiter {

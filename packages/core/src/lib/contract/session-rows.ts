@@ -1,0 +1,108 @@
+/**
+ * A session as a backend stores it.
+ *
+ * Times are Unix milliseconds, whole numbers, and always come from the caller. Texts that core
+ * wrote (`profile`, values, messages) are opaque to a backend and come back unchanged.
+ */
+export interface SessionRow {
+  /**
+   * 1 to 255 visible ASCII characters (0x21 to 0x7E), compared byte by byte. Nothing is folded or
+   * trimmed.
+   */
+  readonly id: string;
+  /** What the session is used for; `session` unless its creator said otherwise. */
+  readonly kind: string;
+  /** The owner of the session; `null` means that anyone who knows the id may use it. */
+  readonly principal: string | null;
+  /** Core's own JSON text about the session. Opaque. */
+  readonly profile: string;
+  /** Version of `profile`: 1 at creation, 1 more after each `updateSession`. */
+  readonly version: number;
+  readonly createdAt: number;
+  /** The latest activity that was written. Reads in between do not show here. */
+  readonly touchedAt: number;
+  /** The session is live while `expiresAt` is greater than now. */
+  readonly expiresAt: number;
+  /** Number of the newest event; 0 if none was ever appended. Never goes back. */
+  readonly lastSeq: number;
+}
+
+/**
+ * A session to create. `createdAt` and `touchedAt` become the call's `now`, `version` 1, `lastSeq`
+ * 0.
+ */
+export interface NewSession {
+  readonly id: string;
+  readonly kind: string;
+  readonly principal: string | null;
+  readonly profile: string;
+  readonly expiresAt: number;
+}
+
+/** Who asks for a session, and for which kind. */
+export interface SessionAsker {
+  /** Only a session of this kind is found. */
+  readonly kind: string;
+  /**
+   * Only a session of this principal is found, or one without a principal, which belongs to anyone
+   * who knows its id. `null` finds only those without one.
+   */
+  readonly principal: string | null;
+}
+
+/** A change of a session's profile. */
+export interface ProfileChange {
+  readonly profile: string;
+  /** The change is made only if the profile has this version. */
+  readonly expectedVersion: number;
+  /**
+   * Renews the session with the change, as `touchSession` does; `undefined` leaves its times alone.
+   */
+  readonly expiresAt: number | undefined;
+}
+
+/**
+ * The outcome of a {@link ProfileChange}. A `conflict` carries the present row; nothing was
+ * changed.
+ */
+export type ProfileResult =
+  | { readonly status: 'updated'; readonly version: number }
+  | { readonly status: 'conflict'; readonly current: SessionRow };
+
+/** Which sessions to list or count: live ones of one kind. */
+export interface SessionQuery {
+  readonly kind: string;
+  /** `undefined` finds the sessions of anyone, `null` only those without a principal. */
+  readonly principal: string | null | undefined;
+}
+
+/** One page of a listing, in the byte order of the ids. */
+export interface SessionPageQuery extends SessionQuery {
+  /**
+   * Only ids greater than this one, byte by byte; `undefined` starts at the first id. A session
+   * with this id need not exist any more.
+   */
+  readonly afterId: string | undefined;
+  /** Most rows of the page, 1 or more. */
+  readonly limit: number;
+}
+
+/** A page of sessions. */
+export interface SessionPage {
+  readonly rows: readonly SessionRow[];
+  /**
+   * Whether there may be more after the last row. A short or empty page may still have more after
+   * it.
+   */
+  readonly more: boolean;
+  /** Where the next page starts, as `afterId`; `undefined` if `more` is false. */
+  readonly nextAfterId: string | undefined;
+}
+
+/** What one step of a sweep did. */
+export interface SweepResult {
+  /** Ids whose record this step removed: expired sessions, and tombstones past their time. */
+  readonly ids: readonly string[];
+  /** Whether nothing was left to remove. */
+  readonly done: boolean;
+}
