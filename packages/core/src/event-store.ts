@@ -3,8 +3,9 @@ import { invalidCursor } from './lib/events/event-id.ts';
 import { isPlainObject } from './lib/values/plain.ts';
 
 /**
- * What the transports of both official SDK lines ask of an event store, by structure: it fits the `EventStore` of `@modelcontextprotocol/sdk` 1.x
- * and of `@modelcontextprotocol/server` 2.x, and imports neither. `Message` is their `JSONRPCMessage`.
+ * The event store that the transports of both official SDK lines ask for. It fits the `EventStore`
+ * of `@modelcontextprotocol/sdk` 1.x and of `@modelcontextprotocol/server` 2.x by structure and
+ * imports neither. `Message` is their `JSONRPCMessage`.
  */
 export interface SessionEventStore<Message> {
   /**
@@ -14,14 +15,17 @@ export interface SessionEventStore<Message> {
    */
   storeEvent(streamId: string, message: Message): Promise<string>;
   /**
-   * @returns `undefined` where the id was not issued for this session; the SDK then answers 400.
+   * Reads the stream from an event id.
+   *
+   * @returns `undefined` if the id was not issued for this session. The SDK then answers 400.
    */
   getStreamIdForEventId(eventId: string): Promise<string | undefined>;
   /**
-   * Sends what follows the event on its stream, oldest first.
+   * Sends the events after the given one on its stream, oldest first.
    *
    * @returns The stream's id.
-   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`: nothing was sent then, unless events were trimmed while they were sent.
+   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`. Nothing was sent then, unless events
+   * were trimmed during the replay.
    */
   replayEventsAfter(
     lastEventId: string,
@@ -30,10 +34,12 @@ export interface SessionEventStore<Message> {
 }
 
 /**
- * Makes the event store of one session. Give each transport the one of its own session: the SDKs tell an event store no session, and call the standalone
- * stream of every session `_GET_stream`, so that a shared one would hand one session's messages to another.
+ * Makes the event store of one session. Give each transport the event store of its own session: the
+ * SDKs pass no session to it and call the standalone stream of every session `_GET_stream`, so a
+ * shared one would hand one session's messages to another.
  *
- * The priming event that newer clients get is stored as the message `{}` (2025-11-25, basic/transports): it is a cursor and never replayed.
+ * The priming event that newer clients get is stored as the message `{}` (2025-11-25,
+ * basic/transports). It is a cursor and never replayed.
  */
 export function createEventStore<Message>(session: { readonly events: SessionEvents }): SessionEventStore<Message> {
   const { events } = session;

@@ -13,8 +13,8 @@ export interface MemoryStoreOptions<S extends StateSchemas = StateSchemas>
   extends MemoryBackendOptions, SessionStoreOptions<S> {}
 
 /**
- * Opens a session store in this process's memory: for tests, development, and servers that may forget. It keeps every promise of the other backends but
- * durability, and it is bounded.
+ * Opens a session store in the memory of this process, for tests, development, and servers that may
+ * forget. It is bounded and keeps every promise of the other backends but durability.
  *
  * @throws RangeError or TypeError that names the option.
  */
@@ -31,7 +31,8 @@ const OPTIONS: OptionNames<MemoryStoreOptions> = {
 };
 
 /**
- * Makes the in-memory backend alone: the reference for authors of other backends and the model of the conformance kit.
+ * Makes the in-memory backend alone: the reference for authors of backends and the model of the
+ * conformance kit.
  *
  * @throws RangeError or TypeError that names the option.
  */

@@ -3,8 +3,9 @@
  *
  * Two versions of this package can be in one process, for instance where the HTTP package and a
  * backend were upgraded at different times. Each copy has classes of its own, so `instanceof` by
- * prototype fails for errors that cross from one copy to the other. The brand is a registered symbol,
- * which all copies share. A subclass that has no brand of its own is checked by prototype as usual.
+ * prototype fails for errors that cross from one copy to the other. The brand is a registered
+ * symbol, which all copies share. A subclass that has no brand of its own is checked by prototype
+ * as usual.
  *
  * Call it in the static block of the class.
  */

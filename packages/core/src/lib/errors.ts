@@ -1,8 +1,8 @@
 import { brand } from './brand.ts';
 
 /**
- * Every code that a {@link SessionError} can carry. Codes are stable: a release that changes what one means is a major one.
- * `docs/reference/errors.md` has a section for each.
+ * Every code of a {@link SessionError}. Codes are stable: a release that changes the meaning of one
+ * is a major release. `docs/reference/errors.md` has a section for each.
  */
 export type SessionErrorCode =
   | 'SESSION_NOT_FOUND'
@@ -33,28 +33,33 @@ export type SessionErrorCode =
   | 'STORE_SCHEMA_TOO_NEW'
   | 'STORE_UNAVAILABLE';
 
-/** What a failure of the store is about: one session, so that others are not touched by it, or the store as a whole. */
+/**
+ * What a failure of the store concerns: one session, so that others are not affected, or the whole
+ * store.
+ */
 export type SessionErrorScope = 'session' | 'store';
 
-/** What a {@link SessionError} can be given besides its code and message. */
+/** Options of a {@link SessionError} besides its code and message. */
 export interface SessionErrorOptions {
-  /** The error that led to this one, as the driver threw it. */
+  /** The error that caused this one, as the driver threw it. */
   readonly cause?: unknown;
-  /** Whether the same call can succeed later without a change by anybody. Default: `false`. */
+  /** Whether the same call can succeed later although nobody changes anything. Default: `false`. */
   readonly retryable?: boolean;
-  /** Whether the write may have happened although it failed. Default: `false`: it has not. */
+  /** Whether the write may have happened although it failed. Default: `false`. */
   readonly outcomeUnknown?: boolean;
-  /** What a failure with a code `STORE_…` is about. Default: `store`. */
+  /** What a failure with a code `STORE_…` concerns. Default: `store`. */
   readonly scope?: SessionErrorScope;
-  /** Which store it was, for operators: see {@link SessionError.store}. Default: `undefined`. */
+  /** The store, for operators: see {@link SessionError.store}. Default: `undefined`. */
   readonly store?: string | undefined;
 }
 
 /**
- * The one error of this library for what goes wrong while it runs. Misuse of an API is a plain `TypeError` or `RangeError`.
- * `instanceof` is also true for the errors of another version of this package in the same process.
+ * The error of this library for everything that goes wrong at run time. Misuse of an API throws a
+ * plain `TypeError` or `RangeError`. `instanceof` is also true for the errors of another version of
+ * this package in the same process.
  *
- * Messages may be shown to clients: tools pass them on. They hold no values of sessions, no credentials, and no path, host or name of a database.
+ * Messages may be shown to clients; tools pass them on. They contain no values of sessions, no
+ * credentials, and no path, host or name of a database.
  */
 export class SessionError extends Error {
   static {
@@ -63,15 +68,19 @@ export class SessionError extends Error {
 
   override readonly name: string = 'SessionError';
   readonly code: SessionErrorCode;
-  /** Whether the same call can succeed later without a change by anybody. */
+  /** Whether the same call can succeed later although nobody changes anything. */
   readonly retryable: boolean;
   /** Whether the write may have happened although it failed. */
   readonly outcomeUnknown: boolean;
-  /** What a failure with a code `STORE_…` is about: `session` where other sessions are not touched by it. `store` for all other codes. */
+  /**
+   * What a failure with a code `STORE_…` concerns: `session` if other sessions are not affected.
+   * `store` for all other codes.
+   */
   readonly scope: SessionErrorScope;
   /**
-   * For operators: which store it was, as its backend knows it, such as the path of a file, the host and the name of a database, or the ARN of a table. No
-   * credentials. It is no part of the message. `undefined`: the error is not about a store, or its backend does not say.
+   * The store as its backend knows it, for operators: the path of a file, the host and the name of
+   * a database, or the ARN of a table. Contains no credentials and is not part of the message.
+   * `undefined` if the error is not about a store or its backend does not say.
    */
   readonly store: string | undefined;
 
@@ -85,7 +94,7 @@ export class SessionError extends Error {
   }
 }
 
-/** A compare-and-set lost: `STATE_CONFLICT`. Nothing was changed. */
+/** `STATE_CONFLICT`: a compare-and-set lost. Nothing was changed. */
 export class StateConflictError extends SessionError {
   static {
     brand(this, 'StateConflictError');
@@ -93,7 +102,7 @@ export class StateConflictError extends SessionError {
 
   override readonly name = 'StateConflictError';
   readonly key: string;
-  /** Version of the key now; 0: it does not exist. */
+  /** The present version of the key; 0 if it does not exist. */
   readonly currentVersion: number;
 
   constructor(key: string, expectedVersion: number, currentVersion: number) {
@@ -106,7 +115,10 @@ export class StateConflictError extends SessionError {
   }
 }
 
-/** The log no longer holds all that follows the cursor: `EVENTS_TRIMMED`. Nothing was delivered in place of it. */
+/**
+ * `EVENTS_TRIMMED`: the log no longer holds everything after the cursor. Nothing was delivered
+ * instead.
+ */
 export class EventsTrimmedError extends SessionError {
   static {
     brand(this, 'EventsTrimmedError');
@@ -122,7 +134,7 @@ export class EventsTrimmedError extends SessionError {
   }
 }
 
-/** A state value does not fit its declared schema, or the schema failed: `INVALID_STATE_VALUE`. */
+/** `INVALID_STATE_VALUE`: a state value does not fit its declared schema, or the schema failed. */
 export class StateValidationError extends SessionError {
   static {
     brand(this, 'StateValidationError');
@@ -130,7 +142,10 @@ export class StateValidationError extends SessionError {
 
   override readonly name = 'StateValidationError';
   readonly key: string;
-  /** What the schema found, as its library words it. Empty: the schema itself failed; `cause` is what it threw. */
+  /**
+   * The issues as the schema library words them. Empty if the schema itself failed; `cause` is what
+   * it threw.
+   */
   readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[];
 
   /** @param which Whether the value was to be stored or was stored already. */
@@ -146,7 +161,7 @@ export class StateValidationError extends SessionError {
   }
 }
 
-/** Says where the issues are and not what they say: some libraries quote the value there. */
+/** Says where the issues are, not what they say: some libraries quote the value. */
 function messageOf(key: string, which: 'given' | 'stored', issues: StateValidationError['issues']): string {
   const subject = `state key ${JSON.stringify(key)}`;
   if (issues.length === 0) return `Schema of ${subject} failed instead of saying whether a value fits`;
@@ -157,13 +172,16 @@ function messageOf(key: string, which: 'given' | 'stored', issues: StateValidati
     : `Stored value of ${subject} does not fit its schema ${found}; it was written under another one: set or remove the key, or let the schema take it`;
 }
 
-/** Standard Schema has a step of a path as it is, or as an object with a `key`. */
+/** In Standard Schema a step of a path is a key, or an object with a `key`. */
 function stepOf(step: unknown): string | number {
   const key = typeof step === 'object' && step !== null ? (step as { readonly key?: unknown }).key : step;
   return typeof key === 'number' ? key : String(key);
 }
 
-/** A place in a value as code would name it, `user.items[2]["first name"]`, cut where it is long. Names that no code has, such as addresses, stay out. */
+/**
+ * A path in a value as code would write it, `user.items[2]["first name"]`, cut if it is long. Names
+ * that code does not have, such as addresses, are left out.
+ */
 export function formatPath(path: readonly (string | number)[]): string {
   let text = '';
   for (const step of path) {
@@ -175,7 +193,7 @@ export function formatPath(path: readonly (string | number)[]): string {
   return text;
 }
 
-/** The same words whatever the reason, so that nobody learns which. */
+/** The same words whatever the reason, so that the caller learns none. */
 export function notFound(): SessionError {
   return new SessionError('SESSION_NOT_FOUND', 'Session is unknown, has expired or was ended');
 }

@@ -9,7 +9,7 @@ import { decodeProfile, encodeProfile, type Profile } from './session/profile.ts
 import { isPlainObject } from './values/plain.ts';
 import type { Metadata, ProtocolFacts } from './values/facts.ts';
 import type { SessionRow } from './contract/rows.ts';
-import { SessionContext, type Shared } from './session/context.ts';
+import { SessionContext, type StoreInternals } from './session/context.ts';
 import { StateHandle } from './state/state.ts';
 import { checkEnding, type EndSessionOptions } from './options/session-options.ts';
 import { synchronous } from './runtime/synchronous.ts';
@@ -27,13 +27,13 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
   readonly state: SessionState<S>;
   readonly events: SessionEvents;
   readonly #context: SessionContext;
-  readonly #shared: Shared;
+  readonly #shared: StoreInternals;
   #profile: Profile;
-  /** The profile as it is stored. */
+  /** The stored text of the profile. */
   #profileText: string;
   #version: number;
 
-  constructor(shared: Shared, row: SessionRow) {
+  constructor(shared: StoreInternals, row: SessionRow) {
     this.id = row.id;
     this.kind = row.kind;
     this.principal = row.principal;
@@ -93,7 +93,11 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
     });
   }
 
-  /** As {@link touch}, as a part of work that was begun, which goes on where it fails. Tells whether the session is live, where it looked. */
+  /**
+   * Like {@link touch}, as a part of work that has begun. Does not fail.
+   *
+   * @returns `false` only if the touch found no live session.
+   */
   renewIfDue(): Promise<boolean> {
     return this.#context.renewIfDue(this.#context.now);
   }
@@ -110,13 +114,15 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
 
   async #updateProfile(change: (profile: Profile) => Profile): Promise<Profile> {
     const { gate, updates } = this.#shared;
-    // In one process they run one after another, as updates of a key of the state do, whose names hold a space.
+    // In one process they run one after another. The keys of state updates contain a space, ids do
+    // not.
     return gate.run(() => updates.run(this.id, () => this.#changeProfile(change)));
   }
 
   async #changeProfile(change: (profile: Profile) => Profile): Promise<Profile> {
     for (let attempt = 1; attempt <= MAX_PROFILE_ATTEMPTS; attempt++) {
-      // Decode a fresh copy per attempt, so that mutations of a previous attempt, or of `session.metadata`, are never written.
+      // Decode a fresh copy per attempt, so that mutations of a previous attempt, or of
+      // `session.metadata`, are never written.
       if (await this.#tryProfile(change(decodeProfile(this.#profileText)))) return this.#profile;
       if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
     }
@@ -125,7 +131,7 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
     });
   }
 
-  /** @returns Whether it is stored. The handle knows the profile as it is then, either way. */
+  /** @returns Whether it was stored. Either way the handle then has the present profile. */
   async #tryProfile(next: Profile): Promise<boolean> {
     const profile = encodeProfile(next);
     const expectedVersion = this.#version;

@@ -14,7 +14,7 @@ import { encodeProfile } from './session/profile.ts';
 import { Retention } from './append/retention.ts';
 import type { SessionRow } from './contract/rows.ts';
 import { KeyedLock } from './runtime/keyed-lock.ts';
-import { expiryOf, type Shared } from './session/context.ts';
+import { expiryOf, type StoreInternals } from './session/context.ts';
 import { SessionHandle } from './session.ts';
 import type { StateSchemas } from './values/standard-schema.ts';
 import {
@@ -29,7 +29,7 @@ import { WakeUps } from './wake-ups/wake-ups.ts';
 
 /** A store, as its users see it. */
 class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
-  readonly #shared: Shared;
+  readonly #shared: StoreInternals;
   readonly #sweeper: Sweeper | undefined;
   #closing: Promise<void> | undefined;
 
@@ -82,7 +82,8 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
       if (!isSessionId(id)) return undefined;
       const now = options.clock();
       const row = await backend.begun.readSession(id, now, asker);
-      // Compared by the database already. Whatever a backend forgets, no session is given to a stranger.
+      // The database has compared already. This check keeps a session from strangers whatever a
+      // backend forgets.
       if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== principal))
         return undefined;
       const session = new SessionHandle<S>(this.#shared, row);
@@ -120,7 +121,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     const { backend, options, rests } = this.#shared;
     const stepRows = options.sweep === false ? 1_000 : options.sweep.stepRows;
     const { blocksThread } = backend.capabilities;
-    // Where a step holds up everybody, it begins with few rows.
+    // If a step blocks everybody, start with few rows.
     let rows = blocksThread ? Math.min(LEAST_ROWS, stepRows) : stepRows;
     for (let removed = 0; ;) {
       const startedAt = performance.now();
@@ -157,10 +158,11 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
 }
 
 /**
- * Opens a session store on any backend, after bringing its schema up to date. For authors of backends; users call `createMemoryStore`,
- * `createSqliteStore` and the like.
+ * Opens a session store on any backend after bringing its schema up to date. For authors of
+ * backends; users call `createMemoryStore`, `createSqliteStore` and the like.
  *
- * @throws SessionError as the backend's `migrate` does; the backend is closed then. RangeError or TypeError for an option.
+ * @throws SessionError like the backend's `migrate`; the backend is closed then.
+ * @throws RangeError or TypeError for an option.
  */
 export async function createSessionStore<const S extends StateSchemas = StateSchemas>(
   backend: SessionBackend,
@@ -173,7 +175,7 @@ export async function createSessionStore<const S extends StateSchemas = StateSch
     await observed.migrate();
     return new StoreHandle<S>(observed, gate, resolved);
   } catch (error) {
-    // Whether closing works or not, what the caller has to know is why opening did not.
+    // Report why opening failed, whether closing works or not.
     await backend.close().catch(() => undefined);
     throw error;
   }

@@ -4,7 +4,10 @@ import type { JsonValue } from '../values/json.ts';
 /** What a transport keeps with a session, so that any node can serve it. */
 export interface TransportFacts {
   readonly protocol: ProtocolFacts;
-  /** The transport's own record. The application neither sees nor changes it. Default: `undefined`, no record. */
+  /**
+   * The transport's own record. The application neither sees nor changes it. Default: `undefined`,
+   * no record.
+   */
   readonly record?: JsonValue | undefined;
 }
 
@@ -14,11 +17,11 @@ export interface TransportSession {
   readonly transport: TransportFacts;
 
   /**
-   * Replaces the facts with the result of `change`, atomically. `change` may be called again with newer
-   * facts. A fact that becomes `undefined` is removed.
+   * Replaces the facts with the result of `change`, atomically. `change` may be called again with
+   * newer facts. A fact that becomes `undefined` is removed.
    *
-   * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, or `PROFILE_CONFLICT`
-   * after 50 lost attempts.
+   * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, or
+   * `PROFILE_CONFLICT` after 50 lost attempts.
    */
   updateTransport(change: (current: TransportFacts) => TransportFacts): Promise<TransportFacts>;
 }

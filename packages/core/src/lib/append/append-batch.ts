@@ -4,78 +4,85 @@ import type { AppendRequest, NewEvent } from '../contract/rows.ts';
 
 /** Bytes of one batch, unless a single event is larger. */
 const MAX_BATCH_BYTES = 1_048_576;
-/** Rough bytes of memory of an append that waits, besides its message. */
+/** Approximate bytes of memory of a pending append, besides its message. */
 export const WAITING_BYTES = 250;
 
-/** An append that waits. */
-export interface Waiting {
+/** An append that waits for its commit. */
+export interface PendingAppend {
   readonly event: NewEvent;
-  /** `undefined`: does not renew the session. */
+  /** Undefined if the append does not renew the session. */
   readonly expiresAt: number | undefined;
   readonly resolve: (seq: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** The appends to one session. */
-export interface Line {
+export interface SessionQueue {
   readonly sessionId: string;
-  waiting: Waiting[];
-  /** Whether a batch of it is under way: what comes meanwhile waits for it. */
+  pending: PendingAppend[];
+  /** Whether a batch with appends of this session is in progress. Later ones wait for it. */
   busy: boolean;
-  /** Bytes of what waits and of what is under way. */
+  /** Bytes of the appends that are pending or in progress. */
   bytes: number;
-  /** Whether the last batch failed for a reason that is the session's own: the next one is of this session alone, and takes no place from others. */
+  /**
+   * Whether the last batch failed because of this session. Its next batch then holds this session
+   * alone and does not count towards `concurrentBatches`.
+   */
   alone: boolean;
 }
 
-/** What a batch has of one session. */
-export interface Part {
-  readonly line: Line;
+/** The appends of one session in a batch. */
+export interface BatchEntry {
+  readonly queue: SessionQueue;
   readonly request: AppendRequest;
-  readonly waiting: readonly Waiting[];
+  readonly pending: readonly PendingAppend[];
   readonly bytes: number;
 }
 
-/** Takes what goes in the next call: as many of the lines, from the first one on, as it may carry. */
-export function takeBatch(ready: readonly Line[], { maxBatchEvents, maxBatchSessions }: Capabilities): Part[] {
-  const batch: Part[] = [];
+/** Takes the next batch: as many queues, from the first one on, as one call may carry. */
+export function takeBatch(
+  ready: readonly SessionQueue[],
+  { maxBatchEvents, maxBatchSessions }: Capabilities,
+): BatchEntry[] {
+  const batch: BatchEntry[] = [];
   let events = 0;
   let bytes = 0;
-  for (const line of ready) {
-    if (batch.length > 0 && (line.alone || batch[0]?.line.alone === true || batch.length >= maxBatchSessions)) break;
+  for (const queue of ready) {
+    if (batch.length > 0 && (queue.alone || batch[0]?.queue.alone === true || batch.length >= maxBatchSessions)) break;
     let count = 0;
-    let lineBytes = 0;
-    for (const { event } of line.waiting) {
-      const full = events >= maxBatchEvents || (events > 0 && bytes + lineBytes + event.bytes > MAX_BATCH_BYTES);
+    let queueBytes = 0;
+    for (const { event } of queue.pending) {
+      const full = events >= maxBatchEvents || (events > 0 && bytes + queueBytes + event.bytes > MAX_BATCH_BYTES);
       if (full) break;
       events++;
       count++;
-      lineBytes += event.bytes;
+      queueBytes += event.bytes;
     }
     if (count === 0) break;
-    bytes += lineBytes;
-    const { waiting } = line;
-    // What is left of a session waits for this batch and goes behind the others then, so that a busy one does not hold them up.
-    line.waiting = count === waiting.length ? [] : waiting.splice(count);
-    line.busy = true;
+    bytes += queueBytes;
+    const { pending } = queue;
+    // The rest of this session goes behind the others, so that a busy session does not hold them
+    // up.
+    queue.pending = count === pending.length ? [] : pending.splice(count);
+    queue.busy = true;
     batch.push({
-      line,
-      waiting,
-      bytes: lineBytes + WAITING_BYTES * count,
+      queue,
+      pending,
+      bytes: queueBytes + WAITING_BYTES * count,
       request: {
-        sessionId: line.sessionId,
+        sessionId: queue.sessionId,
         token: newToken(),
-        events: waiting.map((each) => each.event),
-        expiresAt: latest(waiting),
+        events: pending.map((each) => each.event),
+        expiresAt: latest(pending),
       },
     });
   }
   return batch;
 }
 
-function latest(waiting: readonly Waiting[]): number | undefined {
+function latest(pending: readonly PendingAppend[]): number | undefined {
   let time: number | undefined;
-  for (const { expiresAt } of waiting)
+  for (const { expiresAt } of pending)
     if (expiresAt !== undefined && (time === undefined || expiresAt > time)) time = expiresAt;
   return time;
 }

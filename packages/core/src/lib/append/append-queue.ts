@@ -1,7 +1,7 @@
-// By its module, since a caller's tests can replace the global one by a clock that stands still.
+// Imported, because tests of a caller may replace the global by a clock that stands still.
 import { setImmediate } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
-import { takeBatch, WAITING_BYTES, type Line, type Part } from './append-batch.ts';
+import { takeBatch, WAITING_BYTES, type SessionQueue, type BatchEntry } from './append-batch.ts';
 import type { SessionBackend } from '../contract/backend.ts';
 import type { Capabilities } from '../contract/capabilities.ts';
 import { notFound, SessionError } from '../errors.ts';
@@ -12,14 +12,26 @@ import type { WakeUps } from '../wake-ups/wake-ups.ts';
 import type { Retention } from './retention.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
-/** Lines of sessions that are kept although nothing waits in them: making one anew for each append of a quiet session costs more than the look-up. */
-const IDLE_LINES = 1_000;
-/** How often an append whose outcome is unknown is tried again, with the same token. */
+/**
+ * Queues to keep although they are empty. Creating one for each append of a quiet session costs
+ * more than looking it up.
+ */
+const IDLE_QUEUES = 1_000;
+/** How often an append with an unknown outcome is repeated, with the same token. */
 const RETRIES = 3;
 
 /**
- * Joins appends into batches: a lone append goes at once, what arrives while a batch is under way goes together in the next one. A session is never
- * in two batches at the same time, so that its events keep the order of their calls. Each session of a batch is answered by itself.
+ * Joins appends into batches. A lone append starts at once; those that arrive while a batch is in
+ * progress go together in the next one. A session is never in two batches at the same time, so its
+ * events keep the order of the calls. Each session of a batch gets an answer of its own.
+ *
+ * A session's queue has these states:
+ *
+ * | state | `pending` | `busy` | left by |
+ * | --- | --- | --- | --- |
+ * | idle | empty | false | an append: ready |
+ * | ready | some | false | a batch that takes it: busy |
+ * | busy | any | true | the outcome of its batch: idle, or ready again |
  */
 export class AppendQueue {
   readonly #backend: SessionBackend;
@@ -28,11 +40,11 @@ export class AppendQueue {
   readonly #clock: () => number;
   readonly #wakeUps: WakeUps;
   readonly #retention: Retention;
-  readonly #lines = new Map<string, Line>();
-  #tidyAt = IDLE_LINES;
-  /** Lines in which something waits and that are not busy, in the order of their turns. */
-  #ready: Line[] = [];
-  readonly #room = new WaitingRoom();
+  readonly #queues = new Map<string, SessionQueue>();
+  #tidyAt = IDLE_QUEUES;
+  /** Queues that are ready, in the order of their turns. */
+  #ready: SessionQueue[] = [];
+  readonly #waitingRoom = new WaitingRoom();
   #batchesUnderWay = 0;
   #scheduled = false;
 
@@ -51,37 +63,39 @@ export class AppendQueue {
   }
 
   /**
-   * Appends one event and resolves with its number after the commit. Closing the store waits for it.
+   * Appends one event and resolves with its number after the commit. Closing the store waits for
+   * it.
    *
-   * @throws SessionError at once: `STORE_CLOSED`, `STORE_BUSY`.
+   * @throws SessionError `STORE_CLOSED` or `STORE_BUSY`, synchronously.
    */
   append(sessionId: string, event: NewEvent, expiresAt: number | undefined): Promise<number> {
     this.#gate.checkOpen();
     const bytes = WAITING_BYTES + event.bytes;
-    const line = this.#lines.get(sessionId) ?? this.#newLine(sessionId);
-    this.#room.enter(line.bytes, bytes);
-    line.bytes += bytes;
+    const queue = this.#queues.get(sessionId) ?? this.#newQueue(sessionId);
+    this.#waitingRoom.enter(queue.bytes, bytes);
+    queue.bytes += bytes;
     this.#gate.begin();
     return new Promise((resolve, reject) => {
-      if (line.waiting.push({ event, expiresAt, resolve, reject }) === 1 && !line.busy) this.#ready.push(line);
+      if (queue.pending.push({ event, expiresAt, resolve, reject }) === 1 && !queue.busy) this.#ready.push(queue);
       this.#schedule();
     });
   }
 
-  #newLine(sessionId: string): Line {
-    const lines = this.#lines;
-    if (lines.size >= this.#tidyAt) {
-      for (const { sessionId: id, waiting, busy } of lines.values())
-        if (!busy && waiting.length === 0) lines.delete(id);
-      this.#tidyAt = 2 * lines.size + IDLE_LINES;
+  #newQueue(sessionId: string): SessionQueue {
+    const queues = this.#queues;
+    if (queues.size >= this.#tidyAt) {
+      for (const { sessionId: id, pending, busy } of queues.values())
+        if (!busy && pending.length === 0) queues.delete(id);
+      this.#tidyAt = 2 * queues.size + IDLE_QUEUES;
     }
-    const line = { sessionId, waiting: [], busy: false, bytes: 0, alone: false };
-    lines.set(sessionId, line);
-    return line;
+    const queue = { sessionId, pending: [], busy: false, bytes: 0, alone: false };
+    queues.set(sessionId, queue);
+    return queue;
   }
 
-  // No timer: appends of the same tick share a batch, and a lone one does not wait. Where a commit holds up the thread, those of the same turn of the event
-  // loop do: the requests that had arrived would else wait for one commit after another.
+  // No timer: appends of the same tick share a batch, and a lone one does not wait. On a blocking
+  // driver, start at the end of the event-loop turn, so that all requests already received share
+  // one commit.
   #schedule(): void {
     if (this.#scheduled || this.#ready.length === 0) return;
     this.#scheduled = true;
@@ -99,89 +113,95 @@ export class AppendQueue {
     }
   };
 
-  async #run(batch: readonly Part[], places: number): Promise<void> {
+  async #run(batch: readonly BatchEntry[], places: number): Promise<void> {
     this.#batchesUnderWay += places;
     await this.#commit(batch, 0);
     this.#batchesUnderWay -= places;
     this.#schedule();
   }
 
-  /** Resolves when all of the batch is answered, or goes on by itself. Never rejects. */
-  async #commit(batch: readonly Part[], attempt: number): Promise<void> {
+  /** Resolves when every entry has its answer or continues by itself. Never rejects. */
+  async #commit(batch: readonly BatchEntry[], attempt: number): Promise<void> {
     let outcomes: readonly AppendOutcome[];
     try {
-      const requests = batch.map((part) => part.request);
+      const requests = batch.map((entry) => entry.request);
       const now = this.#clock();
       outcomes = await this.#backend.appendEvents(requests, now);
     } catch (error) {
       return this.#fail(batch, error, attempt);
     }
     let index = 0;
-    for (const part of batch) {
+    for (const entry of batch) {
       const outcome = outcomes[index++];
-      if (outcome === undefined) this.#reject(part, notFound());
-      else if (outcome instanceof SessionError) this.#goOn(this.#fail([part], outcome, attempt));
-      else this.#resolve(part, outcome);
+      if (outcome === undefined) this.#reject(entry, notFound());
+      else if (outcome instanceof SessionError) this.#continueWith(this.#fail([entry], outcome, attempt));
+      else this.#resolve(entry, outcome);
     }
   }
 
-  /** Tries again while the outcome is unknown: the tokens keep a request from being appended twice. */
-  async #fail(batch: readonly Part[], error: unknown, attempt: number): Promise<void> {
-    // The trouble of one session must not be that of the others. Where it is not known whose it is, each goes again by itself, under the same token.
-    if (batch.length > 1 && mayBeOfOne(error)) {
-      for (const part of batch) this.#goOn(this.#commit([part], attempt));
+  /**
+   * Repeats the batch while its outcome is unknown. The tokens keep a request from being appended
+   * twice.
+   */
+  async #fail(batch: readonly BatchEntry[], error: unknown, attempt: number): Promise<void> {
+    // One session's failure must not fail the others. If it is unknown whose it is, repeat each
+    // entry alone, under the same token.
+    if (batch.length > 1 && mayBeOneSessionsFault(error)) {
+      for (const entry of batch) this.#continueWith(this.#commit([entry], attempt));
       return;
     }
     if (attempt < RETRIES && error instanceof SessionError && error.outcomeUnknown && error.retryable) {
       await pause(Math.random() * 50 * 2 ** attempt);
       return this.#commit(batch, attempt + 1);
     }
-    for (const part of batch) this.#reject(part, error);
+    for (const entry of batch) this.#reject(entry, error);
   }
 
-  /** Lets a part be done beside what others do. */
-  #goOn(done: Promise<void>): void {
+  /** Schedules the next batch when this work is done, without waiting for it. */
+  #continueWith(done: Promise<void>): void {
     void done.then(() => this.#schedule());
   }
 
-  #resolve(part: Part, result: AppendResult): void {
+  #resolve(entry: BatchEntry, result: AppendResult): void {
     let seq = result.firstSeq;
-    for (const { resolve } of part.waiting) {
+    for (const { resolve } of entry.pending) {
       resolve(seq++);
       this.#gate.end();
     }
-    part.line.alone = false;
-    const { sessionId } = part.request;
+    entry.queue.alone = false;
+    const { sessionId } = entry.request;
     this.#wakeUps.appended(sessionId, seq - 1);
     // The next batch of this session waits for the trim; those of others do not.
     if (this.#retention.mayBeDue(result))
-      this.#goOn(this.#retention.enforce(sessionId, result).then(() => this.#release(part)));
-    else this.#release(part);
+      this.#continueWith(this.#retention.enforce(sessionId, result).then(() => this.#release(entry)));
+    else this.#release(entry);
   }
 
-  #reject(part: Part, error: unknown): void {
-    for (const { reject } of part.waiting) {
+  #reject(entry: BatchEntry, error: unknown): void {
+    for (const { reject } of entry.pending) {
       reject(error);
       this.#gate.end();
     }
-    part.line.alone = isOfOne(error);
-    this.#release(part);
+    entry.queue.alone = isOneSessionsFault(error);
+    this.#release(entry);
   }
 
-  #release({ line, bytes }: Part): void {
-    this.#room.leave(bytes);
-    line.bytes -= bytes;
-    line.busy = false;
-    if (line.waiting.length > 0) this.#ready.push(line);
+  #release({ queue, bytes }: BatchEntry): void {
+    this.#waitingRoom.leave(bytes);
+    queue.bytes -= bytes;
+    queue.busy = false;
+    if (queue.pending.length > 0) this.#ready.push(queue);
   }
 }
 
-/** Whether a session alone is in trouble. */
-function isOfOne(error: unknown): boolean {
+/** Whether the failure concerns one session alone. */
+function isOneSessionsFault(error: unknown): boolean {
   return error instanceof SessionError && error.scope === 'session' && error.code.startsWith('STORE_');
 }
 
-/** Whether one session of a batch may be what the whole of it failed for. */
-function mayBeOfOne(error: unknown): boolean {
-  return isOfOne(error) || (error instanceof SessionError && (!error.retryable || error.code === 'STORE_FULL'));
+/** Whether one session may have failed the whole batch. */
+function mayBeOneSessionsFault(error: unknown): boolean {
+  return (
+    isOneSessionsFault(error) || (error instanceof SessionError && (!error.retryable || error.code === 'STORE_FULL'))
+  );
 }

@@ -1,9 +1,9 @@
-/** Sessions of one generation at the most: 200,000 of both are some 20 MB. */
+/** Most sessions of one generation. Two generations of this size take some 20 MB. */
 const MAX_GENERATION = 100_000;
 
 /**
- * Remembers for a while when each session was looked at. What is remembered goes by generations, so that sessions of any number that come in turn do not push
- * out each other, and what is older than the time asked for needs no place.
+ * Remembers when each session was last looked at. Entries expire by generations, so any number of
+ * sessions in turn do not push each other out, and entries older than the interval take no room.
  */
 export class Looks {
   readonly #everyMs: number;
@@ -15,7 +15,10 @@ export class Looks {
     this.#everyMs = everyMs;
   }
 
-  /** Whether the last look is that long ago, or forgotten, which costs a needless look. If so, this is one. */
+  /**
+   * Whether the last look is older than the interval, or forgotten, which costs a needless look. If
+   * so, this counts as a look.
+   */
   isDue(sessionId: string, now: number): boolean {
     const seenAt = this.#young.get(sessionId) ?? this.#old.get(sessionId);
     if (seenAt !== undefined && now - seenAt < this.#everyMs) return false;

@@ -5,17 +5,20 @@ import type { Rests } from '../runtime/rests.ts';
 import type { ResolvedOptions } from '../options/store-options.ts';
 import type { AppendResult, TrimBound } from '../contract/rows.ts';
 
-/** Events that one step of a trim removes at the most. */
+/** Most events that one step of a trim removes. */
 export const TRIM_STEP = 1_000;
 
-/** Trims logs as events come in: when one has outgrown a bound by a tenth, down to that bound, so that most appends cost nothing more. */
+/**
+ * Trims logs as events come in: once a log exceeds a bound by a tenth, down to that bound, so that
+ * most appends cost nothing more.
+ */
 export class Retention {
   readonly #backend: ObservedBackend;
   readonly #gate: Gate;
   readonly #rests: Rests;
   readonly #bounds: ResolvedOptions['retention'];
   readonly #clock: () => number;
-  /** Looks at the age of events; `undefined`: any is good. */
+  /** Undefined if events of any age are kept. */
   readonly #looks: Looks | undefined;
 
   constructor(
@@ -37,7 +40,9 @@ export class Retention {
     return this.#bounds.maxAgeMs !== undefined || this.#isOutgrown(result);
   }
 
-  /** Trims a log that has outgrown a bound, or whose oldest events may be too old. Never rejects. */
+  /**
+   * Trims a log that has outgrown a bound, or whose oldest events may be too old. Never rejects.
+   */
   async enforce(sessionId: string, result: AppendResult): Promise<void> {
     try {
       const now = this.#clock();
@@ -48,7 +53,8 @@ export class Retention {
       const bound = { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
       await this.#gate.run(() => this.#trim(sessionId, bound));
     } catch {
-      // The append itself is committed, the observer has seen this failure, and the next append tries again.
+      // The append is committed, the observer has seen this failure, and the next append tries
+      // again.
       this.#looks?.forget(sessionId);
     }
   }

@@ -1,21 +1,22 @@
 import { SessionError } from '../errors.ts';
 
-/** Bytes that may wait, so that a database that hangs does not fill the memory. */
+/** Most bytes that may wait, so that a database that hangs does not fill the memory. */
 const MAX_WAITING_BYTES = 67_108_864;
 
 /**
- * Bounds what waits for the database, and keeps room for those who have little there: a session may fill as much as it leaves free. One session alone gets no
- * more than half, n of them no more than an n+1st part each, and that much is left for the next one.
+ * Bounds what waits for the database, and keeps room for sessions that have little there. A session
+ * may hold as many bytes as are still free: one session alone at most a half, n of them at most an
+ * n+1st part each.
  */
 export class WaitingRoom {
   #bytes = 0;
 
   /**
-   * Lets something in.
+   * Lets bytes in.
    *
-   * @param held Bytes that wait for the same session already.
-   * @throws SessionError `STORE_BUSY` where it does not fit. It is about this session: others still get in, and if the database does not answer, the calls that
-   * are under way will tell.
+   * @param held Bytes of the same session that wait already.
+   * @throws SessionError `STORE_BUSY` if there is no room. Its scope is the session, since others
+   * still get in. If the database does not answer, the calls in progress will tell.
    */
   enter(held: number, bytes: number): void {
     if (this.#bytes > 0 && held + bytes > MAX_WAITING_BYTES - this.#bytes)

@@ -2,32 +2,33 @@ import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.ts';
 import { isStreamId, quote } from '../values/ids.ts';
 
-/** What an event id says. */
+/** The contents of an event id. */
 export interface EventPosition {
   readonly seq: number;
   readonly streamId: string;
 }
 
-// Canonical numbers only, so that one event has one id: no leading zero, no sign, no exponent.
+// Canonical numbers only, so that an event has one id: no leading zero, no sign, no exponent.
 const EVENT_ID = /^([1-9][0-9]{0,15})\.([A-Za-z0-9_-]{8})\.([\x21-\x7e]{1,255})$/;
 
 /**
- * A tag that binds event ids to a session, so that the cursor of another session is recognised without a look-up:
- * 48 bits of a SHA-256, which tell nothing about the id.
+ * Binds event ids to a session, so that the cursor of another session is recognized without a
+ * look-up. 48 bits of a SHA-256, which reveal nothing about the id.
  */
 export function sessionTag(sessionId: string): string {
   return createHash('sha256').update(sessionId).digest('base64url').slice(0, 8);
 }
 
 /**
- * Writes an event id, such as `17.q83vEjRW._GET_stream`: visible ASCII, so that it survives an SSE `id:` line and the
- * `Last-Event-ID` header, and self-contained, so that its stream is known without a look-up.
+ * Writes an event id, such as `17.q83vEjRW._GET_stream`. Visible ASCII, so that it survives an SSE
+ * `id:` line and the `Last-Event-ID` header; self-contained, so that its stream is known without a
+ * look-up.
  */
 export function formatEventId(tag: string, { seq, streamId }: EventPosition): string {
   return `${seq}.${tag}.${streamId}`;
 }
 
-/** @returns `undefined` where the text is no event id of the session with this tag. */
+/** @returns `undefined` if the text is no event id of the session with this tag. */
 export function parseEventId(tag: string, id: string): EventPosition | undefined {
   const match = typeof id === 'string' ? EVENT_ID.exec(id) : null;
   if (match === null) return undefined;

@@ -101,7 +101,7 @@ export class EventsHandle implements SessionEvents {
     return parseEventId(this.#tag, eventId)?.streamId;
   }
 
-  /** Made when it is needed: a handle that is only looked at is made for every request over HTTP. */
+  /** Computed on first use: every HTTP request makes a handle, and few need the tag. */
   get #tag(): string {
     this.#knownTag ??= sessionTag(this.#session.id);
     return this.#knownTag;

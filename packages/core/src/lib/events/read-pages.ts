@@ -15,12 +15,14 @@ export interface PagesQuery {
 }
 
 /**
- * Reads pages after a cursor, for ever: an empty one says that there is nothing more for now. A gap is an error, never a shorter answer.
+ * Reads pages after a cursor, without end. An empty page means that there is nothing more for now.
+ * A gap is an error, never a shorter answer.
  *
- * Without a cursor the reader has asked for what is kept, and retention may cut the log while it reads. As long as it was given nothing, what was there
- * at its start and is gone was not promised to it, and it goes on from the new horizon. After the first event each one that follows is promised.
+ * Without a cursor the reader asks for what is kept, and retention may trim the log meanwhile.
+ * Until the first event is delivered, trimmed events are skipped silently and reading starts at the
+ * oldest retained event. After that, a gap throws.
  *
- * @param follow Whether what is appended after the start is promised as well.
+ * @param follow Whether events appended after the start count as promised too.
  * @throws EventsTrimmedError
  * @throws SessionError `INVALID_CURSOR`, `INVALID_STREAM_ID`, `SESSION_NOT_FOUND`
  */
@@ -33,7 +35,7 @@ export async function* readPages(
   if (streamId !== undefined) checkStreamId(streamId);
   const cursor = after === undefined ? undefined : cursorOf(tag, after, streamId);
   let afterSeq = cursor?.seq ?? 0;
-  // What is gone up to here was not promised, also where it follows `afterSeq`.
+  // Events up to this number were not promised, even if they follow `afterSeq`.
   let unpromisedSeq = 0;
   for (let first = true; ; first = false) {
     const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
@@ -43,20 +45,24 @@ export async function* readPages(
     else if (page.trimmedSeq > Math.max(afterSeq, unpromisedSeq))
       throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
     if (page.events.length > 0) unpromisedSeq = 0;
-    // All up to `lastSeq` was looked at, also where it is of other streams: commit order is the order of the numbers.
+    // The read covered everything up to `lastSeq`, other streams included: numbers follow the order
+    // of commits.
     afterSeq = page.more ? (page.events.at(-1)?.seq ?? afterSeq) : Math.max(page.lastSeq, afterSeq);
     yield page;
   }
 }
 
-/** @throws SessionError `INVALID_CURSOR` where the id is none of the session, or of another stream than the given one. */
+/** @throws SessionError `INVALID_CURSOR` if the id belongs to another session or another stream. */
 export function cursorOf(tag: string, id: string, streamId: string | undefined): EventPosition {
   const position = parseEventId(tag, id);
   if (position === undefined || (streamId !== undefined && streamId !== position.streamId)) throw invalidCursor(id);
   return position;
 }
 
-/** @throws SessionError `INVALID_CURSOR` where the session has no such event and had none, as far as its log can tell. */
+/**
+ * @throws SessionError `INVALID_CURSOR` if, as far as its log can tell, the session never had this
+ * event.
+ */
 export async function checkIssued(
   session: SessionContext,
   cursor: EventPosition,
@@ -68,7 +74,7 @@ export async function checkIssued(
   if (!wasIssued(page, cursor)) throw invalidCursor(id);
 }
 
-/** Tells a cursor that was issued from one that was not, and a complete replay from one with a gap. */
+/** Refuses a cursor that was never issued, and a replay with a gap. */
 function verify(page: EventPage, cursor: EventPosition, id: string | undefined): void {
   if (!wasIssued(page, cursor)) throw invalidCursor(id);
   if (page.afterStreamId === undefined && page.trimmedSeq > cursor.seq)
@@ -76,6 +82,6 @@ function verify(page: EventPage, cursor: EventPosition, id: string | undefined):
 }
 
 function wasIssued(page: EventPage, { seq, streamId }: EventPosition): boolean {
-  // Where the event itself was trimmed, at least its number must have been trimmed from what was asked for.
+  // If the event itself was trimmed, the trims of its stream must include its number.
   return page.afterStreamId === undefined ? page.trimmedSeq >= seq : page.afterStreamId === streamId;
 }

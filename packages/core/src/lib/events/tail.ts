@@ -5,11 +5,14 @@ import type { EventRow } from '../contract/rows.ts';
 import type { SessionContext } from '../session/context.ts';
 import type { WakeUp } from '../wake-ups/wake-ups.ts';
 
-/** Gives what is in a log and what comes. It is a generator whose `return` does not wait for an event that `next` waits for. */
+/**
+ * Yields the stored events and those that follow. Unlike a plain generator, its `return` does not
+ * wait for the event that a pending `next` waits for.
+ */
 export class EventTail<T> implements AsyncGenerator<T, void, undefined> {
   readonly #session: SessionContext;
   readonly #events: AsyncGenerator<T, void, undefined>;
-  /** `undefined`: not begun. */
+  /** Undefined until the first `next`. */
   #wakeUp: WakeUp | undefined;
   #stopped = false;
 
@@ -51,7 +54,7 @@ export class EventTail<T> implements AsyncGenerator<T, void, undefined> {
     toEvent: (row: EventRow) => T,
   ): AsyncGenerator<T, void, undefined> {
     const { gate, wakeUps } = this.#session.shared;
-    // A tail ends quietly when the store is closed, but one that begins afterwards is a mistake.
+    // A tail ends quietly when the store closes, but starting one afterwards is a mistake.
     gate.checkOpen();
     const wakeUp = wakeUps.register(this.#session.id);
     this.#wakeUp = wakeUp;

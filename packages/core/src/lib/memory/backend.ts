@@ -4,23 +4,39 @@ import { SessionError } from '../errors.ts';
 import type * as rows from '../contract/rows.ts';
 import { appendEvents, readEvents, readHeads } from './events.ts';
 import { Records } from './records.ts';
-import { countSessions, createSession, endSession, isOf, listSessions, sweep, updateSession } from './sessions.ts';
+import {
+  countSessions,
+  createSession,
+  endSession,
+  isVisibleTo,
+  listSessions,
+  sweep,
+  updateSession,
+} from './sessions.ts';
 import { clearState, commitState, readState } from './state.ts';
 import { trimEvents } from './trim.ts';
 
 /** Bounds of an in-memory backend. */
 export interface MemoryBackendOptions {
-  /** Most sessions; ended ones do not count. A further one is refused with `STORE_FULL` once nothing that has expired is left to remove. Default: `100_000`. */
+  /**
+   * Most sessions, not counting ended ones. A further session is refused with `STORE_FULL` once no
+   * expired one is left to remove. Default: `100_000`.
+   */
   readonly maxSessions?: number;
   /**
-   * Most bytes of everything, roughly counted. Where a write finds no room although nothing that has expired is left, its session gives up its own oldest events,
-   * below what `retention` keeps. A write that finds none even so, and a new session, are refused with `STORE_FULL`. So choose it with room for the state and
-   * the logs of as many sessions as are live at the same time. Default: 1 GiB (`1_073_741_824`).
+   * Most bytes of all data, roughly counted. If a write finds no room after expired sessions are
+   * gone, its session gives up its own oldest events, even those that `retention` keeps. A write
+   * that still finds no room, and a new session, are refused with `STORE_FULL`. Leave room for the
+   * state and the logs of as many sessions as are live at the same time. Default: 1 GiB
+   * (`1_073_741_824`).
    */
   readonly maxBytes?: number;
 }
 
-/** The in-memory backend: every promise of the contract but durability. Each method runs in one piece, which is what makes it atomic. */
+/**
+ * The in-memory backend: every promise of the contract but durability. Each method runs
+ * synchronously, which makes it atomic.
+ */
 export class MemoryBackend implements SessionBackend {
   readonly name = 'memory';
   readonly capabilities: Capabilities = {
@@ -34,7 +50,7 @@ export class MemoryBackend implements SessionBackend {
     blocksThread: false,
     poll: { minMs: 1_000, maxMs: 1_000 },
   };
-  /** For the tests: what is stored, past the methods. */
+  /** The stored data, for tests. */
   readonly records: Records;
   #closed = false;
 
@@ -47,8 +63,8 @@ export class MemoryBackend implements SessionBackend {
   }
 
   async readSession(id: string, now: number, asker?: rows.SessionAsker): Promise<rows.SessionRow | undefined> {
-    const row = this.#open.live(id, now)?.row;
-    return row !== undefined && isOf(row, asker) ? { ...row } : undefined;
+    const row = this.#open.findLive(id, now)?.row;
+    return row !== undefined && isVisibleTo(row, asker) ? { ...row } : undefined;
   }
 
   async updateSession(id: string, change: rows.ProfileChange, now: number): Promise<rows.ProfileResult | undefined> {
@@ -56,7 +72,7 @@ export class MemoryBackend implements SessionBackend {
   }
 
   async touchSession(id: string, expiresAt: number, now: number): Promise<boolean> {
-    return this.#open.renewed(id, expiresAt, now) !== undefined;
+    return this.#open.renewLive(id, expiresAt, now) !== undefined;
   }
 
   async endSession(id: string, purgeAt: number, now: number): Promise<boolean> {
@@ -112,7 +128,7 @@ export class MemoryBackend implements SessionBackend {
   }
 
   async ping(): Promise<void> {
-    this.#open.live('', 0);
+    this.#open.findLive('', 0);
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { passes, REMEMBERED_TOKENS } from '../contract/limits.ts';
 import { takePage } from '../contract/paging.ts';
 import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, PolledHead } from '../contract/rows.ts';
 import { eventBytes, firstAfter, type MemoryEvent, type MemorySession, type Records } from './records.ts';
-import { giveOldest, type Need } from './trim.ts';
+import { evictOwnEvents, type Need } from './trim.ts';
 
 export function appendEvents(
   records: Records,
@@ -12,14 +12,14 @@ export function appendEvents(
   let total = 0;
   for (const request of batch) total += neededBytes(records, request, now);
   const missing = records.missing(total, now);
-  if (missing > 0) giveOldest(records, needsOf(records, batch, now), missing);
+  if (missing > 0) evictOwnEvents(records, needsOf(records, batch, now), missing);
   records.reserve(total, now);
   return batch.map((request) => append(records, request, now));
 }
 
 export function readEvents(records: Records, query: EventQuery, now: number): EventPage | undefined {
   const { sessionId, streamId, afterSeq } = query;
-  const session = records.live(sessionId, now);
+  const session = records.findLive(sessionId, now);
   if (session === undefined) return undefined;
   const log = streamId === undefined ? session.events : (session.streams.get(streamId) ?? []);
   const { events, more } = afterSeq === undefined ? takeNewest(log, query) : takeOldest(log, afterSeq, query);
@@ -38,14 +38,14 @@ export function readEvents(records: Records, query: EventQuery, now: number): Ev
 export function readHeads(records: Records, ids: readonly string[], now: number): ReadonlyMap<string, PolledHead> {
   const heads = new Map<string, PolledHead>();
   for (const id of ids) {
-    const session = records.live(id, now);
+    const session = records.findLive(id, now);
     if (session !== undefined) heads.set(id, { lastSeq: session.row.lastSeq, expiresAt: session.row.expiresAt });
   }
   return heads;
 }
 
 function neededBytes(records: Records, { sessionId, token, events }: AppendRequest, now: number): number {
-  const session = records.live(sessionId, now);
+  const session = records.findLive(sessionId, now);
   if (session === undefined || knownSeq(session, token) !== undefined) return 0;
   let bytes = 0;
   for (const event of events) bytes += eventBytes(event);
@@ -54,7 +54,7 @@ function neededBytes(records: Records, { sessionId, token, events }: AppendReque
 
 function needsOf(records: Records, batch: readonly AppendRequest[], now: number): Need[] {
   return batch.flatMap((request) => {
-    const session = records.live(request.sessionId, now);
+    const session = records.findLive(request.sessionId, now);
     const bytes = neededBytes(records, request, now);
     return session === undefined || bytes === 0 ? [] : [{ session, bytes }];
   });
@@ -65,7 +65,7 @@ function append(
   { sessionId, token, events, expiresAt }: AppendRequest,
   now: number,
 ): AppendResult | undefined {
-  const session = records.renewed(sessionId, expiresAt, now);
+  const session = records.renewLive(sessionId, expiresAt, now);
   if (session === undefined) return undefined;
   const { row } = session;
   const known = knownSeq(session, token);
@@ -89,7 +89,10 @@ function knownSeq({ tokens, olderTokens }: MemorySession, token: string): number
   return tokens.get(token) ?? olderTokens.get(token);
 }
 
-/** A thousand at a time, before the first token that ends in the next thousand of events is set: removing them one by one costs more than looking for them. */
+/**
+ * Forgets a generation of tokens with each thousand events. Removing them one by one would cost
+ * more than looking them up.
+ */
 function forgetTokens(session: MemorySession, firstSeq: number): void {
   if (!passes(REMEMBERED_TOKENS, firstSeq - 1, session.row.lastSeq)) return;
   session.olderTokens = session.tokens;

@@ -2,9 +2,9 @@ import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../values/ids.ts';
 import type { EventRow, SessionRow, StateRow } from '../contract/rows.ts';
 
-/** Most ids of ended sessions that are kept. Those that ended first go first. */
+/** Most tombstones. The oldest go first. */
 const MAX_TOMBSTONES = 100_000;
-/** Rough bytes of memory of a record besides its texts. */
+/** Approximate bytes of a record besides its texts. */
 const RECORD_BYTES = 200;
 
 /** An event with its size, so that a trim need not measure it again. */
@@ -17,16 +17,18 @@ export interface MemoryState extends StateRow {
   readonly bytes: number;
 }
 
-/** Rough bytes of memory of a trimmed stream's name and number: less than what the trimmed event itself took. */
+/**
+ * Approximate bytes of a trimmed stream's name and number. Less than the trimmed event itself took.
+ */
 export function trimmedBytes(streamId: string): number {
   return RECORD_BYTES / 2 + streamId.length;
 }
 
 /** A session and all that belongs to it. */
 export interface MemorySession {
-  /** Changed in place: what leaves the backend is a copy. */
+  /** Changed in place. The backend returns copies. */
   readonly row: { -readonly [K in keyof SessionRow]: SessionRow[K] };
-  /** Set by a sweep that has begun to remove it. */
+  /** Set once a sweep has begun to remove it. */
   closed: boolean;
   readonly state: Map<string, MemoryState>;
   stateVersion: number;
@@ -36,26 +38,26 @@ export interface MemorySession {
   eventBytes: number;
   /** The same events by stream, so that reading a stream costs what it returns. */
   readonly streams: Map<string, MemoryEvent[]>;
-  /** The greatest number that was trimmed of each stream, the last trimmed stream last. */
+  /** The greatest trimmed number of each stream. The most recently trimmed stream is last. */
   readonly trimmed: Map<string, number>;
-  /** The greatest number among the streams that fell out of `trimmed`. */
+  /** The greatest number among the streams that are no longer in `trimmed`. */
   forgottenSeq: number;
-  /** Number of the first event by token. */
+  /** Number of the first event of each token. */
   tokens: Map<string, number>;
-  /** The tokens that will be forgotten next. */
+  /** The older generation of tokens, which is forgotten next. */
   olderTokens: Map<string, number>;
 }
 
 /** All sessions of one in-memory store, with bounds on their number and size. */
 export class Records {
   readonly sessions: Map<string, MemorySession> = new Map();
-  /** When the id of an ended session is free again; the session that ended first comes first. */
+  /** When the id of an ended session is free again. The session that ended first is first. */
   readonly tombstones: Map<string, number> = new Map();
   readonly #maxSessions: number;
   readonly #maxBytes: number;
   readonly #sweep: (records: Records, now: number) => void;
   #bytes = 0;
-  /** How many of them are those of tombstones. */
+  /** How many of the bytes belong to tombstones. */
   #tombstoneBytes = 0;
   #sweptAt: number | undefined;
 
@@ -66,7 +68,10 @@ export class Records {
     this.#sweep = sweep;
   }
 
-  /** @throws SessionError `STORE_FULL` where there are as many as the bound says, after all that is past its time is gone. */
+  /**
+   * @throws SessionError `STORE_FULL` if the store is at its bound after everything past its time
+   * is gone.
+   */
   reserveSession(now: number): void {
     if (this.sessions.size >= this.#maxSessions) this.#makeRoom(now);
     if (this.sessions.size >= this.#maxSessions)
@@ -77,7 +82,9 @@ export class Records {
       );
   }
 
-  /** How many bytes there is no room for, after all that is past its time is gone; tombstones count as room. 0: there is room for all. */
+  /**
+   * How many bytes are missing after everything past its time is gone. Tombstones count as room.
+   */
   missing(bytes: number, now: number): number {
     if (bytes <= 0) return 0;
     if (this.#bytes + bytes > this.#maxBytes) this.#makeRoom(now);
@@ -85,9 +92,9 @@ export class Records {
   }
 
   /**
-   * Counts bytes and removes the tombstones that must go for them.
+   * Counts bytes, and drops tombstones to make room for them.
    *
-   * @throws SessionError `STORE_FULL` where some are missing; nothing was counted or removed then.
+   * @throws SessionError `STORE_FULL` if bytes are missing. Nothing was counted or removed then.
    */
   reserve(bytes: number, now: number): void {
     if (this.missing(bytes, now) > 0) {
@@ -105,7 +112,7 @@ export class Records {
     this.#bytes -= bytes;
   }
 
-  /** Keeps the id of a session that is gone: less than what the session itself took. */
+  /** Keeps the id of an ended session. Takes less than the session itself took. */
   bury(id: string, purgeAt: number): void {
     this.tombstones.set(id, purgeAt);
     this.#countTombstone(tombstoneBytes(id));
@@ -126,20 +133,20 @@ export class Records {
     this.#tombstoneBytes += bytes;
   }
 
-  // It looks at every session, so that a full store that is written to all the time must not do it each time.
+  // A sweep looks at every session. A full store must not repeat it for each write.
   #makeRoom(now: number): void {
     if (this.#sweptAt !== now) this.#sweep(this, now);
     this.#sweptAt = now;
   }
 
-  live(id: string, now: number): MemorySession | undefined {
+  findLive(id: string, now: number): MemorySession | undefined {
     const session = this.sessions.get(id);
     return session !== undefined && !session.closed && session.row.expiresAt > now ? session : undefined;
   }
 
   /** Finds a live session and renews it. */
-  renewed(id: string, expiresAt: number | undefined, now: number): MemorySession | undefined {
-    const session = this.live(id, now);
+  renewLive(id: string, expiresAt: number | undefined, now: number): MemorySession | undefined {
+    const session = this.findLive(id, now);
     if (session !== undefined && expiresAt !== undefined) renew(session, expiresAt, now);
     return session;
   }
@@ -166,7 +173,7 @@ export function stateBytes(state: { readonly bytes: number }): number {
   return RECORD_BYTES + state.bytes;
 }
 
-/** Index of the first event with a greater number, by halving. */
+/** Index of the first event with a greater number, by binary search. */
 export function firstAfter(log: readonly MemoryEvent[], afterSeq: number): number {
   let low = 0;
   for (let high = log.length; low < high;) {

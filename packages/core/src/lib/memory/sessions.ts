@@ -20,7 +20,7 @@ import {
   type MemorySession,
   type Records,
 } from './records.ts';
-import { giveOldest } from './trim.ts';
+import { evictOwnEvents } from './trim.ts';
 
 export function createSession(records: Records, session: NewSession, now: number): boolean {
   if (records.sessions.has(session.id) || records.tombstones.has(session.id)) return false;
@@ -43,8 +43,8 @@ export function createSession(records: Records, session: NewSession, now: number
   return true;
 }
 
-/** Whether a session is there for who asks. */
-export function isOf(row: SessionRow, asker: SessionAsker | undefined): boolean {
+/** Whether the asker may see a session. */
+export function isVisibleTo(row: SessionRow, asker: SessionAsker | undefined): boolean {
   if (asker === undefined) return true;
   return row.kind === asker.kind && (row.principal === null || row.principal === asker.principal);
 }
@@ -55,13 +55,13 @@ export function updateSession(
   change: ProfileChange,
   now: number,
 ): ProfileResult | undefined {
-  const session = records.live(id, now);
+  const session = records.findLive(id, now);
   if (session === undefined) return undefined;
   const { row } = session;
   if (row.version !== change.expectedVersion) return { status: 'conflict', current: { ...row } };
   const bytes = utf8Bytes(change.profile) - utf8Bytes(row.profile);
   const missing = records.missing(bytes, now);
-  if (missing > 0) giveOldest(records, [{ session, bytes }], missing);
+  if (missing > 0) evictOwnEvents(records, [{ session, bytes }], missing);
   records.reserve(bytes, now);
   row.profile = change.profile;
   row.version++;
@@ -70,7 +70,7 @@ export function updateSession(
 }
 
 export function endSession(records: Records, id: string, purgeAt: number, now: number): boolean {
-  const session = records.live(id, now);
+  const session = records.findLive(id, now);
   if (session === undefined) return false;
   removeRows(records, session, Infinity);
   remove(records, session);
@@ -96,7 +96,8 @@ export function sweep(records: Records, limit: number, now: number): SweepResult
   let left = limit;
   for (const [id, session] of records.sessions) {
     if (!session.closed && session.row.expiresAt > now) continue;
-    // From now on it is over for who comes with an earlier time as well, and must not find a session with half of its data.
+    // From now on the session is gone for callers with an earlier time too. They must not find half
+    // of its data.
     session.closed = true;
     left -= removeRows(records, session, left);
     if (hasRows(session) || left < 1) return { ids, done: false };
@@ -133,7 +134,7 @@ function hasRows(session: MemorySession): boolean {
   return session.events.length > 0 || session.state.size > 0;
 }
 
-/** Removes up to `limit` events and state keys of a session that is over. */
+/** Removes up to `limit` events and state keys of a session that has ended or expired. */
 function removeRows(records: Records, session: MemorySession, limit: number): number {
   const events = session.events.splice(0, limit);
   for (const event of events) records.release(eventBytes(event));

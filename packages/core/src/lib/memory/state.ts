@@ -1,7 +1,7 @@
 import { judgeCommit } from '../contract/commits.ts';
 import type { StateCommit, StateResult, StateRow } from '../contract/rows.ts';
 import { renew, stateBytes, type Records } from './records.ts';
-import { giveOldest } from './trim.ts';
+import { evictOwnEvents } from './trim.ts';
 
 export function readState(
   records: Records,
@@ -9,7 +9,7 @@ export function readState(
   keys: readonly string[] | undefined,
   now: number,
 ): readonly StateRow[] | undefined {
-  const session = records.live(sessionId, now);
+  const session = records.findLive(sessionId, now);
   if (session === undefined) return undefined;
   if (keys === undefined) return Array.from(session.state.values(), toRow);
   const rows: StateRow[] = [];
@@ -22,7 +22,7 @@ export function readState(
 
 export function commitState(records: Records, commit: StateCommit, now: number): StateResult | undefined {
   const { sessionId, writes, expiresAt } = commit;
-  const session = records.live(sessionId, now);
+  const session = records.findLive(sessionId, now);
   if (session === undefined) return undefined;
   const before = writes.map(({ key }) => session.state.get(key));
   const verdict = judgeCommit(commit, before, { keys: session.state.size, bytes: session.stateBytes });
@@ -36,7 +36,7 @@ export function commitState(records: Records, commit: StateCommit, now: number):
   for (const write of writes) storedBytes += write.value === undefined ? 0 : stateBytes(write);
   for (const current of before) storedBytes -= current === undefined ? 0 : stateBytes(current);
   const missing = records.missing(storedBytes, now);
-  if (missing > 0) giveOldest(records, [{ session, bytes: storedBytes }], missing);
+  if (missing > 0) evictOwnEvents(records, [{ session, bytes: storedBytes }], missing);
   records.reserve(storedBytes, now);
   const version = ++session.stateVersion;
   session.stateBytes = verdict.totals.bytes;
@@ -54,7 +54,7 @@ export function clearState(
   expiresAt: number | undefined,
   now: number,
 ): number | undefined {
-  const session = records.renewed(sessionId, expiresAt, now);
+  const session = records.renewLive(sessionId, expiresAt, now);
   if (session === undefined) return undefined;
   const removed = session.state.size;
   for (const state of session.state.values()) records.release(stateBytes(state));

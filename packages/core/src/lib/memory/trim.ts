@@ -3,7 +3,7 @@ import { exceeds } from '../contract/paging.ts';
 import type { TrimBound } from '../contract/rows.ts';
 import { eventBytes, firstAfter, trimmedBytes, type MemoryEvent, type MemorySession, type Records } from './records.ts';
 
-/** Where there was no room, this part of a log goes at once, so that not each write that follows has to make some. */
+/** The part of a log that is evicted at once, so that not every further write has to evict some. */
 const GIVEN_PART = 0.1;
 
 /** What a session wants to store. */
@@ -13,7 +13,7 @@ export interface Need {
 }
 
 export function trimEvents(records: Records, sessionId: string, bound: TrimBound, now: number): number | undefined {
-  const session = records.live(sessionId, now);
+  const session = records.findLive(sessionId, now);
   if (session === undefined) return undefined;
   let count = 0;
   for (let bytes = session.eventBytes; count < bound.limit; count++) {
@@ -26,10 +26,11 @@ export function trimEvents(records: Records, sessionId: string, bound: TrimBound
 }
 
 /**
- * Makes room in a store that is full: sessions that write give up their own oldest events, each for no more than what it wants to store. No session loses
- * anything to another one, and readers learn of it as of every trim. Nothing is removed where that is not enough.
+ * Makes room in a full store: each session that writes evicts its own oldest events, for no more
+ * than what it wants to store. No session loses anything to another, and readers see it as a trim.
+ * Removes nothing if that is not enough.
  */
-export function giveOldest(records: Records, needs: readonly Need[], missing: number): void {
+export function evictOwnEvents(records: Records, needs: readonly Need[], missing: number): void {
   const given: { readonly session: MemorySession; readonly count: number }[] = [];
   let left = missing;
   for (const { session, bytes } of needs) {
@@ -45,7 +46,7 @@ export function giveOldest(records: Records, needs: readonly Need[], missing: nu
     removeOldest(records, session, Math.max(count, Math.floor(session.events.length * GIVEN_PART)));
 }
 
-/** At the least: its stream's trim takes some room itself, once. */
+/** A lower bound: remembering the trim of its stream takes some room once. */
 function freedBytes({ events }: MemorySession, index: number): number {
   const event = events[index];
   return event === undefined ? 0 : eventBytes(event) - trimmedBytes(event.streamId);
@@ -60,7 +61,7 @@ function removeOldest(records: Records, session: MemorySession, count: number): 
   remember(records, session, removed);
 }
 
-/** Takes trimmed events out of their streams and remembers that they were there. */
+/** Removes trimmed events from their streams and remembers the trims. */
 function remember(records: Records, session: MemorySession, removed: readonly MemoryEvent[]): void {
   const trimmed = new Map(removed.map(({ streamId, seq }) => [streamId, seq]));
   for (const [streamId, seq] of trimmed) {

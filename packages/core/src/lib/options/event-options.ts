@@ -3,38 +3,42 @@ import { callable, checkOptions, flag, kindOf, whole, type OptionNames } from '.
 /** Where a replay starts. */
 export interface ReplayOptions {
   /**
-   * Id of the last event that the reader has: only what follows it is given. Default: `undefined`, from the oldest event that is still kept when the first one
-   * is given.
+   * Id of the last event that the reader has. The replay starts after it. Default: `undefined`, the
+   * oldest event that is kept when the first one is read.
    */
   readonly after?: string | undefined;
-  /** Only this stream. Default: `undefined`, the whole log. */
+  /** Only events of this stream. Default: `undefined`, the whole log. */
   readonly streamId?: string | undefined;
 }
 
 /** Where a tail starts and when it ends. */
 export interface TailOptions extends ReplayOptions {
-  /** Ends the tail, without an error, when it is aborted. Default: `undefined`. */
+  /** Aborting it ends the tail without an error. Default: `undefined`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Is called each time the tail has given everything that is stored and begins to wait. A cursor that cannot be
-   * followed fails before the first call. Must not throw. Default: nothing is called.
+   * Called each time the tail has yielded everything that is stored and begins to wait. A cursor
+   * that cannot be followed fails before the first call. Must not throw. Default: nothing is
+   * called.
    */
   readonly onCaughtUp?: (() => void) | undefined;
 }
 
 /** How to append. */
 export interface AppendOptions {
-  /** Whether it counts as a use of the session. `false`: for what goes to sessions that nobody may be using any more. Default: `true`. */
+  /**
+   * Whether the append counts as a use of the session. Use `false` for messages to sessions that
+   * nobody may be using any more. Default: `true`.
+   */
   readonly renew?: boolean;
 }
 
-/** What to trim: the oldest events while any of the given bounds is exceeded. */
+/** What to trim: the oldest events, while any of the given bounds is exceeded. */
 export interface TrimOptions {
-  /** Keep at most so many events. */
+  /** Most events to keep. */
   readonly maxEvents?: number;
-  /** Keep at most so many bytes of messages. */
+  /** Most bytes of messages to keep. */
   readonly maxBytes?: number;
-  /** Keep only what is younger, in milliseconds. */
+  /** Greatest age of the events to keep, in milliseconds. */
   readonly maxAgeMs?: number;
   /** Id of the last event to remove. */
   readonly through?: string;

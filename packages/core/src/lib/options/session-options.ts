@@ -4,27 +4,33 @@ import type { Metadata, ProtocolFacts } from '../values/facts.ts';
 
 /** A session to create. */
 export interface CreateSessionOptions {
-  /** Default: a new UUID v7 from a secure generator. Never an id that a client chose. */
+  /** Default: a new UUID v7 from a secure generator. Never use an id that a client chose. */
   readonly id?: string;
-  /** What the session is used for: a lower-case word. Default: `session`. */
+  /** What the session is used for, as a lower-case word. Default: `session`. */
   readonly kind?: string;
-  /** Whom the session belongs to, from a verified identity. Default: `null`, whoever has the id. Given as `undefined`, it is a mistake. */
+  /**
+   * The owner, from a verified identity. Default: `null`, anyone who knows the id. `undefined` is
+   * refused as a mistake.
+   */
   readonly principal?: string | null;
   /** Default: none. */
   readonly metadata?: Metadata;
   /** Default: none. */
   readonly protocol?: ProtocolFacts;
-  /** Default: the store's `ttlMs`, as it is whenever the session is used. */
+  /** Default: the store's `ttlMs` at each use of the session. */
   readonly ttlMs?: number;
-  /** Default: the store's `maxLifetimeMs`, as it is whenever the session is used. */
+  /** Default: the store's `maxLifetimeMs` at each use of the session. */
   readonly maxLifetimeMs?: number;
 }
 
 /** Who asks for a session. */
 export interface GetSessionOptions {
-  /** The principal that asks. Default: `null`, nobody: only sessions without a principal are found. Given as `undefined`, it is a mistake. */
+  /**
+   * The principal that asks. Default: `null`, which finds only sessions without a principal.
+   * `undefined` is refused as a mistake.
+   */
   readonly principal?: string | null;
-  /** The kind that is asked for; another kind is as good as unknown. Default: `session`. */
+  /** The kind to find. A session of another kind is as good as unknown. Default: `session`. */
   readonly kind?: string;
 }
 
@@ -32,13 +38,16 @@ export interface GetSessionOptions {
 export interface CountSessionsOptions {
   /** Default: `session`. */
   readonly kind?: string;
-  /** `null`: only those without a principal. Where it is left out: anybody's. Given as `undefined`, it is a mistake. */
+  /**
+   * `null` finds only sessions without a principal. Default: those of anyone. `undefined` is
+   * refused as a mistake.
+   */
   readonly principal?: string | null;
 }
 
 /** Which sessions to list. */
 export interface ListSessionsOptions extends CountSessionsOptions {
-  /** `nextCursor` of the page before. Default: `undefined`, the first page. */
+  /** `nextCursor` of the previous page. Default: `undefined`, the first page. */
   readonly cursor?: string | undefined;
   /** Most sessions of the page, 1 to 1,000. Default: `100`. */
   readonly limit?: number;
@@ -46,7 +55,10 @@ export interface ListSessionsOptions extends CountSessionsOptions {
 
 /** How to end a session. */
 export interface EndSessionOptions {
-  /** Whether its id stays taken for `tombstoneMs`. `false`: for a session whose id nobody was told. Default: `true`. */
+  /**
+   * Whether the id stays taken for `tombstoneMs`. Use `false` if nobody knows the id. Default:
+   * `true`.
+   */
   readonly keepId?: boolean;
 }
 
@@ -71,10 +83,10 @@ const END: OptionNames<EndSessionOptions> = { keepId: ['tombstone'] };
 const KNOWN = { create: CREATE, get: PRINCIPAL_KIND, list: LIST, count: PRINCIPAL_KIND };
 
 /**
- * Checks the names of a method's options, and those that all of them have.
+ * Checks the names of a method's options, and the values of those that all methods have.
  *
- * @returns The principal as it was given; `undefined`: it was left out.
- * @throws TypeError. SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`.
+ * @returns The principal as given; `undefined` if it was left out.
+ * @throws TypeError for a name. SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`.
  */
 export function checkAsked(
   options: CountSessionsOptions,
@@ -82,7 +94,7 @@ export function checkAsked(
 ): { readonly kind: string; readonly principal: string | null | undefined } {
   checkOptions(options, KNOWN[method], method);
   const { kind = DEFAULT_KIND, principal } = options;
-  // Often a lookup that found nobody. Taken for the option left out, it would stand for everybody or for nobody.
+  // Often a lookup that found nobody. Treated as left out, it would mean everybody or nobody.
   if (principal === undefined && 'principal' in options)
     throw new TypeError(`Option principal of ${method} is undefined; give null for nobody, or leave it out`);
   checkKind(kind);

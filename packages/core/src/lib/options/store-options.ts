@@ -4,9 +4,15 @@ import { callable, checkOptions, kindOf, optional, positive, type OptionNames } 
 import { isPlainObject } from '../values/plain.ts';
 import type { StandardSchema, StateSchemas } from '../values/standard-schema.ts';
 
-/** How much state a session may hold. Past a limit a write fails with a typed error and changes nothing. */
+/**
+ * How much state a session may hold. A write that would exceed a limit fails with a typed error and
+ * changes nothing.
+ */
 export interface StateLimitOptions {
-  /** Largest value of one key, in bytes of UTF-8 of its JSON. Default: 1 MiB (`1_048_576`). At most what the backend accepts. */
+  /**
+   * Largest value of one key, in bytes of UTF-8 of its JSON. Default: 1 MiB (`1_048_576`). At most
+   * the limit of the backend.
+   */
   readonly maxValueBytes?: number;
   /** Most keys of one session. Default: `1_000`. */
   readonly maxKeys?: number;
@@ -15,47 +21,56 @@ export interface StateLimitOptions {
 }
 
 /**
- * How much of a session's log is kept. The oldest events go first. Bounds are enforced as events come in, when a log has outgrown one by a tenth, so that
- * a log can hold a tenth and one batch more than each bound says.
+ * How much of a session's log is kept. The oldest events go first. A bound is enforced when an
+ * append exceeds it by a tenth, so a log may hold a tenth and one batch more than each bound says.
  */
 export interface RetentionOptions {
   /** Most events of one session. Default: `10_000`. */
   readonly maxEvents?: number;
   /** Most bytes of messages of one session. Default: 64 MiB (`67_108_864`). */
   readonly maxBytes?: number;
-  /** Greatest age of an event, in milliseconds, looked at whenever a tenth of it has passed and an event comes in. Default: `undefined`, no such bound. */
+  /**
+   * Greatest age of an event, in milliseconds. Checked when an event comes in and a tenth of this
+   * time has passed since the last check. Default: `undefined`, no such bound.
+   */
   readonly maxAgeMs?: number;
 }
 
-/** Sweeping in the background: removal of what has expired or was ended. Expiry itself needs no sweep. */
+/** Background sweeping, which removes expired and ended sessions. Expiry itself needs no sweep. */
 export interface SweepOptions {
-  /** Mean time between two sweeps, in milliseconds. Each waits between half and one and a half of it, so that nodes drift apart. Default: one minute (`60_000`). */
+  /**
+   * Mean time between two sweeps, in milliseconds. Each wait lasts between half and one and a half
+   * of it, so that nodes drift apart. Default: one minute (`60_000`).
+   */
   readonly intervalMs?: number;
-  /** Rows that one step removes at the most. Default: `1_000`. */
+  /** Most rows that one step removes. Default: `1_000`. */
   readonly stepRows?: number;
 }
 
 /** Options of every session store, whatever its backend. */
 export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
   /**
-   * How long a session lives after its last activity, in milliseconds. Activity is any use of it: `get`, state, events.
-   * See {@link SessionStoreOptions.touchIntervalMs} for how exact this is.
+   * How long a session lives after its last use, in milliseconds. `get`, state and events are uses.
+   * See {@link SessionStoreOptions.touchIntervalMs} for the precision.
    *
    * Default: 30 minutes (`1_800_000`).
    */
   readonly ttlMs?: number;
   /**
-   * How long a session lives at the most, in milliseconds from its creation, however active it is.
+   * Longest life of a session, in milliseconds from its creation, however active it is.
    *
    * Default: `undefined`, no such bound.
    */
   readonly maxLifetimeMs?: number;
   /**
-   * How stale the stored time of the last activity may become before a mere read writes it again, in milliseconds. Writes renew the session anyway. A session
-   * that is only read can therefore expire by so much earlier than `ttlMs` after its last read. Where that write fails, as in a database that is full, the read
-   * does not: {@link SessionStoreOptions.observe} is told, and the next read tries again.
+   * How old the stored time of the last use may become before a read writes it again, in
+   * milliseconds. Writes always renew the session. So a session that is only read may expire this
+   * much earlier than `ttlMs` after its last read. If that write fails, for instance because the
+   * database is full, the read still succeeds: {@link SessionStoreOptions.observe} sees the
+   * failure, and the next read tries again.
    *
-   * Default: a tenth of `ttlMs`, at most one minute. At most `ttlMs`. Sessions with a `ttlMs` of their own: at most a tenth of that.
+   * Default: a tenth of `ttlMs`, at most one minute. At most `ttlMs`. For a session with a `ttlMs`
+   * of its own: at most a tenth of that.
    */
   readonly touchIntervalMs?: number;
   /**
@@ -65,19 +80,26 @@ export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
    */
   readonly tombstoneMs?: number;
   /**
-   * Schemas of state keys, by any library that implements Standard Schema (zod, valibot, arktype). With them, `session.state` accepts these keys only, typed
-   * and checked. What is stored is the value as it was given; each read parses it, so that transforms and defaults apply on the way out.
+   * Schemas of state keys, from any library that implements Standard Schema (zod, valibot,
+   * arktype). With them `session.state` accepts only these keys, typed and checked. The store keeps
+   * the value as given; each read parses it, so transforms and defaults apply on the way out.
    *
-   * Default: `undefined`: any key, any JSON value, typed `any`.
+   * Default: `undefined`: any key and any JSON value, typed `any`.
    */
   readonly state?: S;
   readonly stateLimits?: StateLimitOptions;
   readonly retention?: RetentionOptions;
-  /** `false` turns sweeping in the background off: for serverless, where `store.sweep()` runs on a schedule. Default: on. */
+  /**
+   * `false` turns background sweeping off, for serverless platforms that call `store.sweep()` on a
+   * schedule. Default: on.
+   */
   readonly sweep?: SweepOptions | false;
-  /** Is told of each call to the backend: name, duration, outcome, never ids or values. Default: `undefined`, and then it costs nothing. */
+  /**
+   * Called after each call to the backend with its name, duration and outcome, never with ids or
+   * values. Default: `undefined`, which costs nothing.
+   */
   readonly observe?: Observer;
-  /** The present time in whole Unix milliseconds. Default: `Date.now`. */
+  /** Returns the present time in whole Unix milliseconds. Default: `Date.now`. */
   readonly clock?: () => number;
 }
 
@@ -95,7 +117,10 @@ export interface ResolvedOptions {
   readonly clock: () => number;
 }
 
-/** Names of {@link SessionStoreOptions}, for a backend that checks its own options and these at once. */
+/**
+ * Names of {@link SessionStoreOptions}, for a backend that checks its own options and these
+ * together.
+ */
 export const sessionStoreOptions: OptionNames<SessionStoreOptions> = {
   ttlMs: ['ttl', 'timeToLive', 'maxAge', 'expiresIn', 'sessionTimeout'],
   maxLifetimeMs: ['lifetime', 'absoluteTimeout'],
@@ -117,7 +142,7 @@ const STATE_LIMITS: OptionNames<StateLimitOptions> = {
 const RETENTION: OptionNames<RetentionOptions> = { maxEvents: [], maxBytes: ['maxSize'], maxAgeMs: ['ttlMs', 'ttl'] };
 const SWEEP: OptionNames<SweepOptions> = { intervalMs: ['everyMs'], stepRows: ['batchSize', 'limit'] };
 
-/** What of a backend's options is for the store above it: what {@link createSessionStore} takes. */
+/** Picks the options of the store from a backend's options, for `createSessionStore`. */
 export function storeOptionsOf<S extends StateSchemas>(options: SessionStoreOptions<S>): SessionStoreOptions<S> {
   return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(sessionStoreOptions, name)));
 }
@@ -160,7 +185,8 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
   };
 }
 
-// Node fires a timer with a longer delay at once. The sweeper waits up to one and a half of its interval.
+// Node fires a timer with a longer delay at once. The sweeper waits for up to one and a half
+// intervals.
 const MAX_TIMER_MS = Math.floor((2 ** 31 - 1) / 1.5);
 
 export function defaultTouchIntervalMs(ttlMs: number): number {

@@ -1,16 +1,22 @@
-/** How long calls may follow one another before others get a turn of the event loop, in milliseconds. */
+/**
+ * How long calls may follow one another before others get a turn of the event loop, in
+ * milliseconds.
+ */
 const BUDGET_MS = 10;
 
 /**
- * Shares the event loop with the rest of the process. A backend that works in the calling thread, such
- * as SQLite, answers within microtasks: a loop of awaited calls would keep every socket and timer of
- * the process waiting until it ends.
+ * Shares the event loop with the rest of the process. A backend that works in the calling thread,
+ * such as SQLite, answers within microtasks: a loop of awaited calls would keep every socket and
+ * timer of the process waiting until it ends.
  */
 export class EventLoopBudget {
   #startedAt: number | undefined;
   #waiting = 0;
 
-  /** Whether a call has to wait for the {@link nextTurn}: the budget of this turn is spent, or others wait already. */
+  /**
+   * Whether a call has to wait for the {@link nextTurn}: the budget of this turn is spent, or
+   * others wait already.
+   */
   isSpent(): boolean {
     // Behind those that wait: appends of many sessions then meet in one batch.
     return this.#waiting > 0 || this.#isTurnLong();

@@ -1,9 +1,13 @@
-/** Runs pieces of work under the same key one after another, and under different keys at the same time. */
+/**
+ * Runs pieces of work under the same key one after another, and under different keys at the same
+ * time.
+ */
 export class KeyedLock {
   readonly #last = new Map<string, Promise<unknown>>();
 
   /**
-   * Runs `work` when all work that was given before under this key has ended, whether it succeeded or not. Starts it at once where there is none.
+   * Runs `work` once all earlier work under this key has ended, successfully or not. Starts it at
+   * once if there is none.
    *
    * @returns What `work` returns.
    */

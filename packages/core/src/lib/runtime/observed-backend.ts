@@ -7,8 +7,9 @@ import type { Gate } from './gate.ts';
 import { notify, type Observer, type OperationName } from './observer.ts';
 
 /**
- * A backend as core calls it. Refuses after the gate has closed, counts the calls in progress, shares
- * the event loop with others, tells the observer, and throws nothing but a {@link SessionError}.
+ * A backend as core calls it. Refuses after the gate has closed, counts the calls in progress,
+ * shares the event loop with others, tells the observer, and throws nothing but a {@link
+ * SessionError}.
  */
 export class ObservedBackend implements SessionBackend {
   readonly name: string;

@@ -1,4 +1,4 @@
-// By its module, since a caller's tests can replace the global one by a clock that stands still.
+// Imported, because tests of a caller may replace the global by a clock that stands still.
 import { setTimeout as startTimer } from 'node:timers';
 import type { Capabilities } from '../contract/capabilities.ts';
 
@@ -6,16 +6,16 @@ import type { Capabilities } from '../contract/capabilities.ts';
 const MIN_REST_MS = 2;
 
 /**
- * The shortest rest with a driver that blocks its thread, in milliseconds. Such a driver waits for a
- * lock by looking at it from time to time. SQLite looks after 1, 3, 8, 18, 33, 53, 78 and 103 ms
- * (`sqliteDefaultBusyCallback`), so that none of its waiters misses a rest of this length.
+ * The shortest rest with a driver that blocks its thread, in milliseconds. Such a driver polls a
+ * lock: SQLite looks after 1, 3, 8, 18, 33, 53, 78 and 103 ms (`sqliteDefaultBusyCallback`), so no
+ * waiter misses a rest of this length.
  */
 const MIN_BLOCKING_REST_MS = 25;
 
 /**
- * Rests between the steps of long work, each as long as the step before it took. Others get the
- * database for half of the time, and the longest that they wait is one step of bounded rows.
- * Without it the next step has the lock again before anybody notices that it was free.
+ * Rests between the steps of long work, each for as long as the step before it took. Others get the
+ * database for half of the time and wait for one bounded step at most. Without a rest the next step
+ * would take the lock again before anybody notices that it was free.
  */
 export class Rests {
   readonly #minMs: number;
@@ -28,11 +28,11 @@ export class Rests {
 
   /**
    * @param startedAt When the step began, by `performance.now()`.
-   * @param keepAlive Whether the rest keeps the process alive: where somebody awaits the work.
+   * @param keepAlive Whether the rest keeps the process alive. True if a caller awaits the work.
    */
   async after(startedAt: number, keepAlive = true): Promise<void> {
     if (this.#closed) return;
-    // Rounded up: a timer drops what is not a whole number of milliseconds.
+    // A timer drops fractions of a millisecond, so round up.
     const restMs = Math.ceil(Math.max(performance.now() - startedAt, this.#minMs));
     await new Promise<void>((resolve) => {
       const end = (): void => {

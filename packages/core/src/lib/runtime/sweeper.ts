@@ -1,15 +1,20 @@
-/** How long a step may take where it holds up the whole database and the calling thread, in milliseconds. */
+/**
+ * How long a step may take if it blocks the whole database and the calling thread, in milliseconds.
+ */
 const STEP_MS = 20;
-/** So many rows go in a step however long it takes: a commit takes its time whatever is in it. */
+/** Fewest rows of a step, however long it takes: a commit takes its time whatever it holds. */
 export const LEAST_ROWS = 50;
 
-/** Rows of the next step of a sweep: fewer where the last one was too slow, more where it was quick. */
+/** Rows of the next step of a sweep: fewer if the last step was too slow, more if it was quick. */
 export function nextRows(rows: number, tookMs: number, most: number): number {
   const factor = Math.min(Math.max(STEP_MS / tookMs, 0.25), 2);
   return Math.min(Math.max(Math.floor(rows * factor), LEAST_ROWS), most);
 }
 
-/** Runs a sweep again and again at times that differ between nodes, one at a time, and never keeps the process alive. */
+/**
+ * Sweeps repeatedly, one sweep at a time, at intervals that differ between nodes. Never keeps the
+ * process alive.
+ */
 export class Sweeper {
   readonly #sweep: () => Promise<unknown>;
   readonly #intervalMs: number;
@@ -31,7 +36,7 @@ export class Sweeper {
     if (this.#stopped) return;
     const delayMs = this.#intervalMs * (0.5 + Math.random());
     this.#timer = setTimeout(() => {
-      // The observer has seen a failure, and what was not swept now is swept the next time.
+      // The observer has seen the failure. The next sweep removes what this one left.
       void this.#sweep()
         .catch(() => undefined)
         .then(() => this.#schedule());

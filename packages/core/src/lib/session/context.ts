@@ -10,7 +10,7 @@ import type { KeyedLock } from '../runtime/keyed-lock.ts';
 import type { WakeUps } from '../wake-ups/wake-ups.ts';
 
 /** What all sessions of a store share. */
-export interface Shared {
+export interface StoreInternals {
   readonly backend: ObservedBackend;
   readonly gate: Gate;
   readonly rests: Rests;
@@ -20,7 +20,7 @@ export interface Shared {
   readonly updates: KeyedLock;
 }
 
-/** How long a session lives: the store's options, or its own. */
+/** How long a session lives, by the store's options or its own. */
 export interface Lifetime {
   readonly ttlMs: number;
   readonly maxLifetimeMs: number | undefined;
@@ -30,9 +30,12 @@ export function expiryOf({ ttlMs, maxLifetimeMs }: Lifetime, createdAt: number, 
   return Math.min(now + ttlMs, createdAt + (maxLifetimeMs ?? Infinity), Number.MAX_SAFE_INTEGER);
 }
 
-/** One session as its parts (state, events) use it: its id, its renewal, and calls that fail when it is gone. */
+/**
+ * One session as its state and its events use it: its id, its renewal, and its failure when it is
+ * gone.
+ */
 export class SessionContext {
-  readonly shared: Shared;
+  readonly shared: StoreInternals;
   readonly id: string;
   readonly createdAt: number;
   readonly #lifetime: Lifetime;
@@ -40,13 +43,14 @@ export class SessionContext {
   touchedAt: number;
   expiresAt: number;
 
-  constructor(shared: Shared, row: SessionRow, lifetime: Lifetime) {
+  constructor(shared: StoreInternals, row: SessionRow, lifetime: Lifetime) {
     this.shared = shared;
     this.id = row.id;
     this.createdAt = row.createdAt;
     this.#lifetime = lifetime;
     const { ttlMs, touchIntervalMs } = shared.options;
-    // A session with a shorter life of its own would expire between two touches of the store's interval.
+    // A session with a shorter TTL of its own would expire between two touches of the store's
+    // interval.
     this.#touchIntervalMs =
       lifetime.ttlMs === ttlMs ? touchIntervalMs : Math.min(touchIntervalMs, defaultTouchIntervalMs(lifetime.ttlMs));
     this.touchedAt = row.touchedAt;
@@ -69,9 +73,10 @@ export class SessionContext {
   }
 
   /**
-   * Makes one read, and beside it a touch if the last one is long enough ago.
+   * Makes one call that does not renew the session, and touches the session at the same time if the
+   * last touch is old enough.
    *
-   * @returns What the backend said, for {@link alive}: the caller waits for it anyway, so that a promise in between would only cost time.
+   * @returns What the backend returned, for {@link alive}.
    */
   callAndTouch<T>(
     call: (backend: SessionBackend, now: number) => Promise<T | undefined>,
@@ -89,20 +94,20 @@ export class SessionContext {
   }
 
   /**
-   * As {@link touchIfDue}, beside something that is of use without it: a database that is full or cannot be written to still answers reads. The observer
-   * has seen the failure, and the next use tries again.
+   * Like {@link touchIfDue}, but does not fail: a database that is full or read-only can still
+   * answer reads. The observer has seen the failure, and the next use tries again.
    *
-   * @returns `false` only where the touch has found no live session.
+   * @returns `false` only if the touch found no live session.
    */
   renewIfDue(now: number): Promise<boolean> {
     return this.touchIfDue(now).catch(() => true);
   }
 
-  /** @returns Whether the session is live as far as was looked: `true` where no touch was due. */
+  /** @returns Whether the session is live; `true` if no touch was due. */
   async touchIfDue(now: number): Promise<boolean> {
     if (!this.#touchIsDue(now)) return true;
     const before = this.touchedAt;
-    // Noted before the call, so that reads at the same time do not all touch.
+    // Noted before the call, so that concurrent reads do not all touch.
     this.touchedAt = now;
     try {
       const live = await this.shared.backend.begun.touchSession(this.id, this.expiryAt(now), now);
@@ -119,7 +124,7 @@ export class SessionContext {
     return now - this.touchedAt >= this.#touchIntervalMs;
   }
 
-  /** @throws SessionError `SESSION_NOT_FOUND` where the backend found no live session. */
+  /** @throws SessionError `SESSION_NOT_FOUND` if the backend found no live session. */
   alive<T>(result: T | undefined): T {
     if (result === undefined) throw notFound();
     return result;

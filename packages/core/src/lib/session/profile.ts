@@ -8,14 +8,17 @@ import { isPlainObject } from '../values/plain.ts';
 /** What core keeps in a session's `profile`. */
 export interface Profile extends TransportFacts {
   readonly metadata: Metadata;
-  /** Only where the session was created with its own. */
+  /** Set only if the session was created with a TTL of its own. */
   readonly ttlMs?: number;
   readonly maxLifetimeMs?: number;
 }
 
 const MAX_PROFILE_BYTES = 262_144;
 
-/** @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`. TypeError where metadata or protocol facts are no object. */
+/**
+ * @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`.
+ * @throws TypeError if metadata or protocol facts are no object.
+ */
 export function encodeProfile(profile: Profile): string {
   if (!isPlainObject(profile.metadata)) throw new TypeError('Metadata is not a plain object');
   if (!isPlainObject(profile.protocol)) throw new TypeError('Protocol facts are not a plain object');

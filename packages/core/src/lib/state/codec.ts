@@ -7,7 +7,7 @@ import { REMOVE } from '../values/remove.ts';
 import type { StateRow, StateWrite } from '../contract/rows.ts';
 import { validate, type StandardSchema } from '../values/standard-schema.ts';
 
-/** Turns values into checked writes and rows into values, by the store's schemas and limits. */
+/** Encodes values as checked writes and decodes rows, by the store's schemas and limits. */
 export class StateCodec {
   readonly #schemas: ResolvedOptions['state'];
   readonly #maxValueBytes: number;
@@ -76,12 +76,12 @@ export function removal(key: string, expectedVersion: number | undefined): State
   return { key: checkStateKey(key), value: undefined, bytes: 0, expectedVersion };
 }
 
-/** In the order of their UTF-16 code units. */
+/** Sorts by the UTF-16 code units of the keys. */
 export function sorted(rows: readonly StateRow[]): StateRow[] {
   return rows.toSorted((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-/** Of a write that would go past a limit of the session. */
+/** The error of a write that would exceed a limit of the session. */
 export function limitError(limit: 'maxKeys' | 'maxBytes', limits: ResolvedOptions['stateLimits']): SessionError {
   return new SessionError(
     'STATE_LIMIT_EXCEEDED',

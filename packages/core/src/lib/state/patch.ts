@@ -4,13 +4,16 @@ import { isPlainObject } from '../values/plain.ts';
 import { MAX_COMMIT_WRITES } from '../contract/limits.ts';
 import type { StateWrite } from '../contract/rows.ts';
 
-/** Most bytes of a patch of several keys, on every backend: what a DynamoDB transaction surely holds. */
+/**
+ * Most bytes of a patch of several keys, on every backend: what fits a DynamoDB transaction for
+ * certain.
+ */
 const MAX_PATCH_BYTES = 2_097_152;
 
 /**
- * The changes of a patch by key. The last one of a key counts.
+ * Reads the changes of a patch by key. The last change of a key counts.
  *
- * @throws TypeError where they are neither an object nor pairs. SessionError `STATE_LIMIT_EXCEEDED`.
+ * @throws TypeError if they are neither an object nor pairs. SessionError `STATE_LIMIT_EXCEEDED`.
  */
 export function changesOf(changes: object): ReadonlyMap<string, unknown> {
   const pairs = new Map(pairsOf(changes));

@@ -10,7 +10,9 @@ import { checkVersion, limitError, removal, sorted, StateCodec } from './codec.t
 import { changesOf, checkPatchBytes } from './patch.ts';
 import type { StateInput, StateKey, StateOutput } from '../values/standard-schema.ts';
 
-/** How often `update` may lose against writers in other processes before it gives up. Each loss is another's success. */
+/**
+ * How often `update` may lose against writers in other processes. Each loss is another's success.
+ */
 const MAX_UPDATE_ATTEMPTS = 200;
 
 type Committed = Extract<StateResult, { readonly status: 'committed' }>;
@@ -59,7 +61,8 @@ export class StateHandle<S> implements SessionState<S> {
     this.#codec.checkDeclared(key);
     const { gate, updates } = this.#session.shared;
     const name = `${this.#session.id} ${key}`;
-    // In one process, updates of a key run one after another: they would only lose against each other.
+    // In one process, updates of a key run one after another: they would only lose against each
+    // other.
     const value = await gate.run(() =>
       updates.run(name, () => this.#update(key, change as (current: unknown) => unknown)),
     );
@@ -94,7 +97,8 @@ export class StateHandle<S> implements SessionState<S> {
       this.#session.alive(await this.#session.callAndTouch((backend, now) => backend.readSession(id, now)));
       return;
     }
-    // All are encoded before any schema is waited for: what the caller does to the values meanwhile is not written.
+    // Every value is encoded before any schema is awaited, so later changes by the caller are not
+    // written.
     const writes = await Promise.all([...pairs].map(([key, value]) => this.#codec.encodeChange(key, value, undefined)));
     checkPatchBytes(writes);
     await this.#commit(writes);
@@ -130,7 +134,9 @@ export class StateHandle<S> implements SessionState<S> {
     }
   }
 
-  /** @param backend For a read that is a part of work that has begun. */
+  /**
+   * @param backend The backend that refuses nothing, if the read is part of work that has begun.
+   */
   #read(keys: readonly string[] | undefined, backend?: SessionBackend): Promise<readonly StateRow[] | undefined> {
     const { id } = this.#session;
     return this.#session.callAndTouch((each, now) => each.readState(id, keys, now), backend);
@@ -151,7 +157,7 @@ export class StateHandle<S> implements SessionState<S> {
     return backend.commitState(commit, now);
   }
 
-  /** Of what {@link #send} resolved with. */
+  /** Notes the renewal and throws for a limit. Takes the result of {@link #send}. */
   #outcome(result: StateResult | undefined, now: number): Exclude<StateResult, { readonly status: 'limit' }> {
     const outcome = this.#session.alive(result);
     if (outcome.status === 'committed') this.#session.noteRenewal(now);

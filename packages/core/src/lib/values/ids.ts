@@ -14,8 +14,9 @@ const MAX_PRINCIPAL_BYTES = 1_024;
 /**
  * A new UUID v7 whose 74 random bits all come from the system's secure generator.
  *
- * The random bytes are given on purpose: without them `uuid` counts up within a millisecond, so that one id tells its neighbour. So is `seq`,
- * the upper 32 of the 74 bits: `uuid` would draw 31 and leave the first one 0 (uuid 14, v7.js, v7Sequence).
+ * Without the random bytes, `uuid` counts up within a millisecond, so one id would reveal its
+ * neighbour. Without `seq`, the upper 32 of the 74 bits, it would draw 31 and leave the first bit 0
+ * (uuid 14, v7.js, v7Sequence).
  */
 export function newSessionId(now: number): string {
   const random = crypto.getRandomValues(new Uint8Array(20));
@@ -44,7 +45,10 @@ export function utf8Bytes(text: string): number {
   return Buffer.byteLength(text, 'utf8');
 }
 
-/** Whether any session can have this id (MCP 2025-11-25, basic/transports, Session Management: visible ASCII only). */
+/**
+ * Whether a session can have this id (MCP 2025-11-25, basic/transports, Session Management: visible
+ * ASCII only).
+ */
 export function isSessionId(id: unknown): boolean {
   return typeof id === 'string' && VISIBLE_ASCII.test(id);
 }
@@ -67,7 +71,7 @@ export function checkKind(kind: string): string {
 
 export function checkPrincipal(principal: string): string {
   const fault = faultOfPrincipal(principal);
-  // The principal itself stays out of the message: it tells who somebody is.
+  // The message does not show the principal: it identifies a person.
   if (fault !== undefined)
     throw new SessionError(
       'INVALID_PRINCIPAL',
@@ -103,12 +107,12 @@ export function checkStateKey(key: string): string {
   return key;
 }
 
-/** Counts only what may be too long: no UTF-16 code unit makes more than three bytes. */
+/** Counts bytes only if the text may be too long: a UTF-16 code unit makes at most three bytes. */
 function isLonger(text: string, maxBytes: number): boolean {
   return text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes;
 }
 
-/** A value from outside as it may stand in a message: quoted, escaped, and cut. */
+/** A value from outside as a message may show it: quoted, escaped, and cut. */
 export function quote(value: unknown): string {
   if (typeof value !== 'string') return `(${kindOf(value)})`;
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);

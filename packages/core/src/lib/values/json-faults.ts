@@ -1,12 +1,12 @@
 import { isPlainObject, nameOfClass } from './plain.ts';
 
-/** What of a value JSON would drop or change, other than `undefined`. */
+/** A part of a value that JSON would drop or change, other than `undefined`. */
 export interface JsonFault {
   /** What it is, such as `an object of class Date`. */
   readonly found: string;
-  /** What to give in place of it. */
+  /** What to give instead. */
   readonly remedy: string;
-  /** Where it is, from the inside out. */
+  /** Path to the part, innermost step first. */
   readonly path: (string | number)[];
 }
 
@@ -22,9 +22,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The first fault of a value.
+ * Finds the first fault of a value.
  *
- * @param above What the value is part of, where it can hold a cycle. Default: it holds none.
+ * @param above The objects that contain the value, to detect cycles. Default: the value has none.
  */
 export function findFault(value: unknown, depth: number = 1, above?: Set<object>): JsonFault | undefined {
   if (value === null) return undefined;
@@ -52,11 +52,11 @@ export function findFault(value: unknown, depth: number = 1, above?: Set<object>
   return inside;
 }
 
-/** What is wrong with an object itself, whatever it holds. */
+/** Finds what is wrong with an object itself, whatever it contains. */
 function faultOf(value: object): JsonFault | undefined {
   if (Array.isArray(value)) {
     const last = Object.keys(value).at(-1);
-    // Indexes come first, so that any other name would be the last.
+    // Indexes come first, so any other name would be last.
     if (last !== undefined && !(/^\d+$/.test(last) && Number(last) < value.length))
       return fault('an array with properties', 'give a plain object');
   } else {
@@ -67,7 +67,8 @@ function faultOf(value: object): JsonFault | undefined {
     if (Object.getOwnPropertySymbols(value).length > 0)
       return fault('a property whose name is a symbol', 'name it by a text');
   }
-  // Of an array too, and where it is hidden or inherited: it would be written in place of the value.
+  // JSON would write its result instead of the value, also for arrays and for hidden or inherited
+  // methods.
   return typeof (value as { toJSON?: unknown }).toJSON === 'function'
     ? fault('an object with a method toJSON', 'give what it returns')
     : undefined;

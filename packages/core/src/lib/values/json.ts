@@ -5,11 +5,13 @@ import { findFault } from './json-faults.ts';
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
- * Encodes a value that must come back as it was given, but that `undefined` is treated as `JSON.stringify` does: a property is left out, and in an array it
- * becomes `null`. What else JSON would drop or change is refused: functions, symbols, BigInt, NaN, infinities, cycles, and objects of classes such as `Date`.
+ * Encodes a value that must come back as given. `undefined` is treated as `JSON.stringify` does: a
+ * property is left out, and an array entry becomes `null`. Everything else that JSON would drop or
+ * change is refused: functions, symbols, BigInt, NaN, infinities, cycles, and objects of classes
+ * such as `Date`.
  *
  * @param subject Names the value in the error. A function, since it is seldom needed.
- * @param checkSize Refuses a text that is too large, before the value is gone through.
+ * @param checkSize Refuses a text that is too large, before the value is searched for faults.
  * @throws SessionError `NOT_JSON`
  */
 export function encodeExact(value: unknown, subject: () => string, checkSize: (text: string) => void): string {
@@ -26,9 +28,10 @@ export function encodeExact(value: unknown, subject: () => string, checkSize: (t
 }
 
 /**
- * Encodes a message as it would go over the wire: properties that are `undefined` are left out, as `JSON.stringify` does.
+ * Encodes a message as it would go over the wire: like `JSON.stringify`, it leaves out properties
+ * that are `undefined`.
  *
- * @throws SessionError `NOT_JSON` where there is nothing to write, a cycle, or a BigInt.
+ * @throws SessionError `NOT_JSON` for a cycle, a BigInt, or nothing to write.
  */
 export function encodeMessage(message: unknown): string {
   let text: string | undefined;
@@ -46,7 +49,10 @@ export function encodeMessage(message: unknown): string {
   return text;
 }
 
-/** @throws SessionError `STORE_CORRUPT` where the stored text is not JSON, which only another program can have written. */
+/**
+ * @throws SessionError `STORE_CORRUPT` if the stored text is not JSON, which only another program
+ * can have written.
+ */
 export function decode(text: string, subject: string): unknown {
   try {
     return JSON.parse(text);
@@ -55,7 +61,10 @@ export function decode(text: string, subject: string): unknown {
   }
 }
 
-/** Of a value that was written, which holds no cycle, so that nothing need be remembered on the way. */
+/**
+ * Checks a value that was written, so it contains no cycle and nothing need be remembered on the
+ * way.
+ */
 function isExact(value: unknown): boolean {
   try {
     return findFault(value) === undefined;
@@ -64,7 +73,7 @@ function isExact(value: unknown): boolean {
   }
 }
 
-/** Says what in the value cannot be held, where it is, and what to do: never the value. */
+/** Says what in the value cannot be stored, where it is, and what to do. Never shows the value. */
 function notJson(value: unknown, subject: () => string, cyclic: boolean, cause: unknown): SessionError {
   const options = cause === undefined ? {} : { cause };
   let fault;

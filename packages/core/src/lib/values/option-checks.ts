@@ -2,17 +2,19 @@ import { isPlainObject, nameOfClass } from './plain.ts';
 import { suggestion } from './suggestions.ts';
 
 /**
- * The options of something: each name with what users call it elsewhere, so that a wrong name is answered with the right one. Names that are only spelled
- * wrong are found without that.
+ * The names of options, each with what users call it elsewhere, so that an error can suggest the
+ * right name. Misspellings are recognized without that.
  */
 export type OptionNames<Options = Readonly<Record<string, unknown>>> = {
   readonly [Name in keyof Options]-?: readonly string[];
 };
 
 /**
- * Checks that options are a plain object and that each has a name that is known. `undefined` is refused too: give a default where options can be left out.
+ * Checks that options are a plain object with known names only. Refuses `undefined`: give a default
+ * where options can be left out.
  *
- * @param where What the options are of, such as `replay` or `retention`; it stands in the message. Default: not said.
+ * @param where What the options belong to, such as `replay` or `retention`, for the message.
+ * Default: the message does not say.
  * @throws TypeError such as "Unknown option connectionString; did you mean url?"
  */
 export function checkOptions(options: unknown, known: OptionNames, where?: string): void {
@@ -29,7 +31,7 @@ export function checkOptions(options: unknown, known: OptionNames, where?: strin
 }
 
 /**
- * A whole number from `min` to `max`, or `fallback` where the value is `undefined`.
+ * A whole number from `min` to `max`, or `fallback` if the value is `undefined`.
  *
  * @throws TypeError or RangeError that names the option.
  */
@@ -47,18 +49,22 @@ export function whole(
   return given;
 }
 
-/** A whole number from 1 to `max`, or `fallback` where the value is `undefined`. Throws as {@link whole}. */
+/**
+ * A whole number from 1 to `max`, or `fallback` if the value is `undefined`. Throws like {@link
+ * whole}.
+ */
 export function positive(name: string, value: unknown, fallback: number, max?: number): number {
   return whole(name, value, fallback, 1, max);
 }
 
-/** A whole number from 1 to `max`, or `undefined`. Throws as {@link whole}. */
+/** A whole number from 1 to `max`, or `undefined`. Throws like {@link whole}. */
 export function optional(name: string, value: unknown, max?: number): number | undefined {
   return value === undefined ? undefined : whole(name, value, 1, 1, max);
 }
 
 /**
- * A string that is not empty, or `fallback` where the value is `undefined`. The value is in no message: it can hold a password.
+ * A string that is not empty, or `fallback` if the value is `undefined`. No message shows the
+ * value: it may be a password.
  *
  * @throws TypeError or RangeError that names the option.
  */
@@ -83,7 +89,7 @@ export function texts(name: string, value: unknown): readonly string[] | undefin
 }
 
 /**
- * True or false, or `fallback` where the value is `undefined`.
+ * True or false, or `fallback` if the value is `undefined`.
  *
  * @throws TypeError that names the option.
  */
@@ -94,7 +100,7 @@ export function flag(name: string, value: unknown, fallback: boolean): boolean {
 }
 
 /**
- * One of the choices, or `fallback` where the value is `undefined`.
+ * One of the choices, or `fallback` if the value is `undefined`.
  *
  * @throws TypeError or RangeError that names the option and the choices.
  */
@@ -123,7 +129,10 @@ export function callable<F>(name: string, value: F | undefined): F | undefined {
   return value;
 }
 
-/** What a value is, for a message that must not hold the value: `a string`, `an array`, `a promise`, `an object of class Map`. */
+/**
+ * Describes a value for a message that must not show it: `a string`, `an array`, `a promise`,
+ * `an object of class Map`.
+ */
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return 'an array';

@@ -1,4 +1,4 @@
-/** Whether the value is an object of no class: a literal, or one without a prototype. */
+/** Whether the value is an object without a class: a literal, or one without a prototype. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

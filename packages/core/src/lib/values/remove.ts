@@ -1,6 +1,7 @@
 /**
- * Removes a key: to be returned by the function given to `state.update`, or given as a value to `state.patch`. `undefined` is taken for a mistake there, since it is
- * what a function that returns nothing returns.
+ * Removes a key when the function given to `state.update` returns it, or as a value in
+ * `state.patch`. `undefined` does not remove: it is what a function without a `return` gives, so it
+ * is refused.
  */
-// Registered, so that two copies of this package in one program mean the same.
+// Registered, so that it is the same in two copies of this package.
 export const REMOVE: unique symbol = Symbol.for('@mcp-session/core/REMOVE');

@@ -1,8 +1,8 @@
 import { StateValidationError } from '../errors.ts';
 
 /**
- * The part of Standard Schema v1 that is used here, which its authors provide for copying (https://standardschema.dev):
- * any schema of zod 3.24+, valibot 1+, arktype 2+ and others fits.
+ * The part of Standard Schema v1 that core uses; its authors provide it for copying
+ * (https://standardschema.dev). Any schema of zod 3.24+, valibot 1+, arktype 2+ and others fits.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -13,7 +13,7 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What a schema answers: a value, or what is wrong. */
+/** The answer of a schema: a value, or its issues. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
@@ -21,26 +21,32 @@ export type StandardResult<Output> =
 /** Schemas by state key. As a type argument it stands for a store that declares none. */
 export type StateSchemas = Readonly<Record<string, StandardSchema>>;
 
-/** The keys that `session.state` accepts: the declared ones, or any text where none are declared. */
+/** The keys that `session.state` accepts: the declared ones, or any text if none are declared. */
 export type StateKey<S> = keyof S & string;
 
-/** A value whose type only the caller knows: `any`, as `JSON.parse` gives it. */
+/** A value whose type only the caller knows: `any`, as from `JSON.parse`. */
 export type UntypedValue = ReturnType<typeof JSON.parse>;
 
 /**
- * The schemas of a store that may have any: what `SessionStore` and `Session` have where they are written without a type argument. It is `any`, since a store
- * takes what its schemas take: a type that is more exact would fit no store but its own.
+ * The schemas of any store: the default of `SessionStore` and `Session`. It is `any`, because a
+ * store takes what its schemas take; a more exact type would fit no store but its own.
  */
 export type AnySchemas = UntypedValue;
 
-/** What reading a key gives: its schema's output, or an {@link UntypedValue} where none are declared. */
+/**
+ * The type of a key's value when read: its schema's output, or {@link UntypedValue} if none are
+ * declared.
+ */
 export type StateOutput<S, K> = string extends keyof S
   ? UntypedValue
   : K extends keyof S
     ? SchemaType<S[K], 'output'>
     : never;
 
-/** What writing a key takes: its schema's input, or anything that JSON can hold, which is checked as it is written. */
+/**
+ * The type of a key's value when written: its schema's input, or `unknown` if none are declared.
+ * Whether JSON can hold the value is checked on writing.
+ */
 export type StateInput<S, K> = string extends keyof S ? unknown : K extends keyof S ? SchemaType<S[K], 'input'> : never;
 
 type SchemaType<T, Side extends 'input' | 'output'> = T extends {
@@ -51,7 +57,7 @@ type SchemaType<T, Side extends 'input' | 'output'> = T extends {
 
 /**
  * @param which Whether the value is to be stored or is stored already.
- * @throws StateValidationError Also where the schema itself fails.
+ * @throws StateValidationError, also if the schema itself fails.
  */
 export async function validate(
   schema: StandardSchema,

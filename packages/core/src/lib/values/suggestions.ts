@@ -1,10 +1,13 @@
-/** The known option that is meant by a wrong name: by its other names, by how it begins, else by its letters. */
+/**
+ * Finds the option that a wrong name means: by its other names, by its beginning, or by its
+ * letters.
+ */
 export function suggestion(wrong: string, known: Readonly<Record<string, readonly string[]>>): string | undefined {
   const given = bare(wrong);
   const names = Object.keys(known);
   const meant = names.find((name) => bare(name) === given || known[name]?.some((other) => bare(other) === given));
   if (meant !== undefined) return meant;
-  // A unit or a noun was left out or put on: `keepAlive` for `keepAliveMs`.
+  // A unit or a noun was left out or added: `keepAlive` for `keepAliveMs`.
   const begun =
     given.length < 3 ? [] : names.filter((name) => bare(name).startsWith(given) || given.startsWith(bare(name)));
   if (begun.length === 1) return begun[0];
@@ -15,14 +18,17 @@ export function suggestion(wrong: string, known: Readonly<Record<string, readonl
   return nearest?.name;
 }
 
-/** Without case and word marks, so that `touch_interval_ms` is `touchIntervalMs`. */
+/** Removes case and separators, so that `touch_interval_ms` equals `touchIntervalMs`. */
 function bare(name: string): string {
   return name.toLowerCase().replace(/[_\-\s]/g, '');
 }
 
-/** How many letters must be changed, put in, left out or swapped to turn one word into the other (Damerau and Levenshtein, optimal string alignment). */
+/**
+ * How many letters must be changed, inserted, removed or swapped to turn one word into the other
+ * (optimal string alignment).
+ */
 function distance(from: string, to: string): number {
-  // A name of any length can come in, and this takes as many steps as both lengths multiplied.
+  // A name may have any length, and the steps are the product of both lengths.
   if (from.length > 64) return Infinity;
   let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

@@ -8,24 +8,30 @@ export interface Waiter {
 
 /** A tail that was registered. */
 export interface Tail {
-  /** What it waits with; `undefined`: it does not. */
+  /** Undefined while the tail does not wait. */
   waiter: Waiter | undefined;
-  /** Something may have moved since it read last. A hint that comes between a read and the wait that follows must not be lost. */
+  /**
+   * Set if the log may have changed since the last read. A hint between a read and the wait that
+   * follows must not be lost.
+   */
   hinted: boolean;
 }
 
-/** The tails of one session, and when it is asked about for them. */
+/** The tails of one session, and when to poll for them. */
 export class SessionWaiters {
-  /** A delay for each: a busy session must not make the tails of idle ones poll faster. */
+  /** Each session has its own delay: a busy session must not make idle ones poll faster. */
   #delayMs = 0;
-  /** When it is asked about next, by `performance.now()`. */
+  /** When to poll next, by `performance.now()`. */
   pollAt: number = 0;
-  /** The newest number that this process has heard of. */
+  /** The newest number that this process knows. */
   lastSeq: number = 0;
   readonly tails: Set<Tail> = new Set();
   readonly waiters: Set<Waiter> = new Set();
 
-  /** One begins to wait. What the others have waited already counts: one that waits again and again puts no poll off. */
+  /**
+   * A tail begins to wait. Time that the others have waited counts: a tail that waits again and
+   * again puts no poll off.
+   */
   waits(delayMs: number): void {
     const now = performance.now();
     this.#delayMs = delayMs;
@@ -33,16 +39,16 @@ export class SessionWaiters {
   }
 
   /**
-   * The next time comes later, unless somebody begins to wait: that begins anew.
+   * Moves the next poll back, until a tail begins to wait.
    *
-   * Sessions that have come to the longest delay are asked about at multiples of it, so that one
-   * request asks about all of them, whenever each began to wait.
+   * Sessions at the longest delay are polled at multiples of it, so that one request asks about all
+   * of them, whenever each began to wait.
    */
   askedAbout({ minMs, maxMs }: Capabilities['poll']): void {
     this.#delayMs = Math.min(this.#delayMs * 1.5, maxMs);
     this.pollAt = performance.now() + this.#delayMs;
     if (this.#delayMs < maxMs) return;
-    // A timer can fire a little before its time. The multiple that it was meant for is over then.
+    // A timer may fire a little early. Then the multiple that it was meant for has passed.
     const latest = this.pollAt + minMs / 2;
     this.pollAt = latest - (latest % maxMs);
   }
@@ -56,7 +62,7 @@ export class SessionWaiters {
     this.wake();
   }
 
-  /** Those that do not wait now look again before they do. */
+  /** Tails that do not wait now read again before they do. */
   hintReaders(): void {
     for (const tail of this.tails) tail.hinted ||= tail.waiter === undefined;
   }

@@ -2,29 +2,33 @@ import type { SessionBackend } from '../contract/backend.ts';
 import { SessionError } from '../errors.ts';
 import { SessionWaiters, type Tail, type Waiter } from './session-waiters.ts';
 
-/** Where nothing has changed, heads are read this often all the same: a session may have expired, which no write shows. */
+/**
+ * How often heads are read although nothing has changed, in milliseconds: a session may have
+ * expired, which no write shows.
+ */
 const EXPIRY_POLL_MS = 1_000;
 
-/** The longest rest after a poll that took long, in milliseconds. */
+/** The longest rest after a slow poll, in milliseconds. */
 const MAX_REST_MS = 1_000;
 
 /** One tail that may have to wait. */
 export interface WakeUp {
   /**
-   * Resolves when the session may hold an event after this number, may have ended, the signal is aborted, or the store closes.
-   * It can resolve for nothing.
+   * Resolves when the session may hold an event after this number, may have ended, the signal is
+   * aborted, or the store closes. It may resolve without a reason.
    *
-   * @throws SessionError where looking for new events failed and trying again is of no use.
+   * @throws SessionError if polling failed and trying again is useless.
    */
   wait(afterSeq: number, signal: AbortSignal | undefined): Promise<void>;
-  /** Ends a wait, which resolves; for nothing if there is none. */
+  /** Ends the wait, if there is one. Its promise resolves. */
   stop(): void;
   dispose(): void;
 }
 
 /**
- * Wakes tails: at once for what this process appended, by the backend's hints, and by one poll for all waiting tails together. Events are never
- * taken from a wake-up, only read from the store, so that one may be lost, doubled or early.
+ * Wakes tails: at once for appends of this process, on hints of the backend, and by one poll for
+ * all waiting tails together. A wake-up carries no events. Tails read them from the store, so a
+ * wake-up may be lost, doubled or early.
  */
 export class WakeUps {
   readonly #backend: SessionBackend;
@@ -55,7 +59,7 @@ export class WakeUps {
     this.#sessions.get(sessionId)?.hint();
   }
 
-  /** To be called before the first read, so that nothing falls between reading and waiting. */
+  /** Call it before the first read, so that nothing falls between reading and waiting. */
   register(sessionId: string): WakeUp {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) this.#sessions.set(sessionId, (session = new SessionWaiters()));
@@ -76,7 +80,7 @@ export class WakeUps {
     this.#closed = true;
     clearTimeout(this.#timer);
     for (const session of this.#sessions.values()) session.wake();
-    // A watch that could not be begun has nothing to stop; polling stood in for it.
+    // A watch that failed to start has nothing to stop.
     const stop = await this.#stopHints?.catch(() => undefined);
     await stop?.();
   }
@@ -110,13 +114,14 @@ export class WakeUps {
   #watchForHints(): void {
     if (this.#backend.watch === undefined) return;
     this.#stopHints ??= this.#backend.watch((sessionId) => this.#sessions.get(sessionId)?.hint());
-    // Hints only make tails quicker. Where they cannot be had, polling finds everything all the same, and the next tail tries again.
+    // Hints only make tails quicker. Without them polling finds everything, and the next tail tries
+    // again.
     this.#stopHints?.catch(() => (this.#stopHints = undefined));
   }
 
   #schedulePoll(pollAt: number): void {
     if (this.#closed || this.#waiting === 0) return;
-    // One that has just begun to wait brings a poll forward that the idle ones had put off.
+    // A new waiter brings a poll forward that idle ones had put off.
     if (this.#timer !== undefined && this.#pollAt <= pollAt) return;
     clearTimeout(this.#timer);
     this.#pollAt = pollAt;
@@ -137,15 +142,16 @@ export class WakeUps {
     let asked: (readonly [id: string, session: SessionWaiters])[] = [];
     try {
       if (this.#mayHaveChanged()) {
-        // With them those that would be asked about next: half of the shortest delay makes none slower.
+        // Include the sessions that are due soon: half of the shortest delay makes none of them
+        // slower.
         asked = [...this.#sessions].filter(
           ([, { waiters, pollAt }]) => waiters.size > 0 && (this.#hasMarker || pollAt <= startedAt + minMs / 2),
         );
         for (const [, session] of asked) session.askedAbout(poll);
         await this.#wakeWhatMoved(asked);
       }
-      // However many tails wait, polling takes a fifth of the time at the most. But one poll that took
-      // long, since the process was suspended or the database hung, does not put off the next one.
+      // Polling takes a fifth of the time at most, however many tails wait. A single slow poll, after
+      // the process was suspended or the database hung, must not put off the next one for long.
       const restMs = Math.min(4 * (performance.now() - startedAt), MAX_REST_MS);
       this.#leastDelayMs = Math.max(minMs, restMs);
     } catch (error) {
@@ -160,7 +166,7 @@ export class WakeUps {
     }
   }
 
-  /** A marker is asked each time: it costs next to nothing, and tells nothing of whose the change is. */
+  /** A marker costs next to nothing, but does not say which session changed. */
   get #hasMarker(): boolean {
     return this.#backend.readChangeMarker !== undefined;
   }
@@ -176,7 +182,8 @@ export class WakeUps {
     const marker = this.#backend.readChangeMarker?.();
     const changed = marker === undefined || marker !== this.#changeMarker;
     this.#changeMarker = marker;
-    // The change may be of a session that is not asked about now, because its tails are reading. It shows no second time.
+    // The change may concern a session that is not polled now because its tails are reading. The
+    // marker does not show it a second time.
     if (changed && marker !== undefined) for (const session of this.#sessions.values()) session.hintReaders();
     const now = performance.now();
     if (!changed && now - this.#headsReadAt < EXPIRY_POLL_MS) return false;
