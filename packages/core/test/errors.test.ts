@@ -5,7 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { errorOf } from './support/errors.ts';
 import { open } from './support/open.ts';
 
-/** Thrown by backends that have a file, a server or a schema; core passes them on. The last is core's as well. */
+/**
+ * Thrown by backends that have a file, a server or a schema; core passes them on. The last is
+ * core's as well.
+ */
 const BACKENDS_ONLY = ['STORE_DENIED', 'STORE_READ_ONLY', 'STORE_SCHEMA_TOO_NEW', 'STORE_UNAVAILABLE'] as const;
 
 const CORE = [

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 
-// What a user can import is a promise: a name that comes or goes needs a changeset, and this list with it.
+// What a user can import is a promise: a name that comes or goes needs a changeset, and this list
+// with it.
 const EXPORTS: Record<string, string[]> = {
   '.': ['EventsTrimmedError', 'REMOVE', 'SessionError', 'StateConflictError', 'StateValidationError'],
   './backend': [

@@ -9,7 +9,10 @@ type Append = SessionBackend['appendEvents'];
 
 const throttled = () => new SessionError('STORE_BUSY', 'Throttled', { retryable: true, scope: 'session' });
 
-/** One session in trouble and 20 others, on a backend that handles each of a call by itself, or all of it together. */
+/**
+ * One session in trouble and 20 others, on a backend that handles each of a call by itself, or all
+ * of it together.
+ */
 async function crowd(appendEvents: (inner: Append, troubled: () => string) => Append, facts: object = {}) {
   let troubled = '';
   const opened = await open({}, (inner): Overrides => ({
@@ -32,7 +35,8 @@ describe('a session in trouble', () => {
     { name: 'takes one session a call', maxBatchSessions: 1 },
   ])('holds up nobody else on a backend that $name', async ({ maxBatchSessions }) => {
     const { opened, open: goOn } = gate();
-    // Each session of a call is a request of its own there, and the call of the troubled one takes its time.
+    // Each session of a call is a request of its own there, and the call of the troubled one takes
+    // its time.
     const { one, others } = await crowd(
       (append, troubled) => async (batch, now) => {
         if (maxBatchSessions === 1 && batch[0]?.sessionId === troubled()) await opened;
@@ -56,7 +60,8 @@ describe('a session in trouble', () => {
     const { one, others } = await crowd((append, troubled) => async (batch, now) => {
       for (const { sessionId, token } of batch) tokens.set(sessionId, (tokens.get(sessionId) ?? new Set()).add(token));
       if (!batch.some(({ sessionId }) => sessionId === troubled())) return append(batch, now);
-      // Its row is held: a call that needs it ends when the time is up. What is alone with it waits for long.
+      // Its row is held: a call that needs it ends when the time is up. What is alone with it waits
+      // for long.
       if (batch.length === 1) await opened;
       throw throttled();
     });

@@ -44,7 +44,8 @@ describe('appends', () => {
 
     const dones = await new Promise<Promise<string>[]>((resolve) => {
       const all: Promise<string>[] = [];
-      // Callbacks of one turn, as those of sockets that are ready together: between them the promises that can go on do.
+      // Callbacks of one turn, as those of sockets that are ready together: between them the
+      // promises that can go on do.
       setImmediate(() => all.push(a.events.append('s', 1)));
       setImmediate(() => all.push(b.events.append('s', 2)));
       setImmediate(() => resolve([...all, a.events.append('t', 3)]));

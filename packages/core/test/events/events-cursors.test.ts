@@ -163,7 +163,10 @@ describe('event ids', () => {
 });
 
 describe('a reader without a cursor, while the log is cut', () => {
-  /** A store whose first page of a log is empty although there is more, and then does something: as where all of it was trimmed while it was read. */
+  /**
+   * A store whose first page of a log is empty although there is more, and then does something: as
+   * where all of it was trimmed while it was read.
+   */
   async function emptyAtFirst(meanwhile: (session: Session) => Promise<unknown>): Promise<SessionEvents> {
     const made: Session[] = [];
     let first = true;

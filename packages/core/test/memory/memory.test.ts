@@ -52,7 +52,8 @@ describe('the in-memory store', () => {
       await session.end();
     }
 
-    // A name each, and those that ended first have given their place: there is still room for three sessions, and no more.
+    // A name each, and those that ended first have given their place: there is still room for three
+    // sessions, and no more.
     expect((await bytesOf(backend, START)) - held).toBeLessThanOrEqual(100_000);
     for (let n = 0; n < 3; n++) await store.create({ metadata: { long: 'x'.repeat(20_000) } });
     expect(await codeOf(() => store.create())).toBe('STORE_FULL');
@@ -202,7 +203,8 @@ describe('the in-memory store', () => {
 
     const remembered = (await bytesOf(backend, START)) - empty;
     expect(remembered).toBeGreaterThan(10_000 * 'stream-0-0'.length);
-    // A stream that it has forgotten is taken for one that may have lost events; a remembered one is not.
+    // A stream that it has forgotten is taken for one that may have lost events; a remembered one
+    // is not.
     expect(await codeOf(() => events.replay({ after: first, streamId: 'first' }).next())).toBe('EVENTS_TRIMMED');
     const last = await events.append('last', 1);
     await events.trim({ maxEvents: 0 });

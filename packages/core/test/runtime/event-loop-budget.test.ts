@@ -41,7 +41,8 @@ it('lets one of two loops of calls not hold up the other', async () => {
   };
   const calls = await Promise.all([loop(), loop()]);
 
-  // About half of them, fewer where other processes take the thread away. One that is held up makes one or two.
+  // About half of them, fewer where other processes take the thread away. One that is held up makes
+  // one or two.
   expect(Math.min(...calls)).toBeGreaterThan(10);
 });
 
@@ -62,7 +63,9 @@ it('lets those that wait go in the order in which they came: their appends then 
   expect(order).toEqual(['a1', 'b1', 'a2', 'b2', 'a3', 'b3']);
 });
 
-/** As a call to a synchronous backend: at once where it may, and with the thread to itself for 6 ms. */
+/**
+ * As a call to a synchronous backend: at once where it may, and with the thread to itself for 6 ms.
+ */
 async function call(turn: EventLoopBudget): Promise<void> {
   if (turn.isSpent()) await turn.nextTurn();
   keepTheThread(6);

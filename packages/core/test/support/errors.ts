@@ -1,6 +1,9 @@
 import { SessionError } from '@mcp-session/core';
 
-/** The code of the SessionError that a piece of work ends with; the error's name where it is another one; `none` where it succeeds. */
+/**
+ * The code of the SessionError that a piece of work ends with; the error's name where it is another
+ * one; `none` where it succeeds.
+ */
 export async function codeOf(work: () => unknown): Promise<string> {
   const error = await errorOf(work);
   if (error === undefined) return 'none';

@@ -1,4 +1,5 @@
-// Run as a process of its own: a store that sweeps, polls for a waiting tail, and is never closed must not keep it alive.
+// Run as a process of its own: a store that sweeps, polls for a waiting tail, and is never closed
+// must not keep it alive.
 import { createMemoryStore } from '@mcp-session/core/memory';
 
 const store = await createMemoryStore();

@@ -49,8 +49,8 @@ export class Calls {
 }
 
 /**
- * Opens a store on the real in-memory backend with a clock that the test turns, no sweeping in the background, and an eye on the calls.
- * The overrides stand between the store and the backend.
+ * Opens a store on the real in-memory backend with a clock that the test turns, no sweeping in the
+ * background, and an eye on the calls. The overrides stand between the store and the backend.
  */
 export async function open<const S extends StateSchemas = StateSchemas>(
   options: SessionStoreOptions<S> & { readonly backend?: SessionBackend } = {},

@@ -26,7 +26,8 @@ it('draws all of the other 74 bits anew for each id, also within a millisecond',
   expect(new Set(random).size).toBe(2_000);
   for (let index = 0; index < 74; index++) {
     const ones = random.filter((id) => id[index] === '1').length;
-    // Eight standard deviations: a fair bit fails once in 10^15 runs, a bit of a counter or a constant one at once.
+    // Eight standard deviations: a fair bit fails once in 10^15 runs, a bit of a counter or a
+    // constant one at once.
     expect(Math.abs(ones - 1_000), `bit ${index}`).toBeLessThan(180);
     const changes = random.filter((id, at) => at > 0 && id[index] !== random[at - 1]?.[index]).length;
     expect(Math.abs(changes - 1_000), `bit ${index}`).toBeLessThan(180);

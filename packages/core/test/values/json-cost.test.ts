@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
 import { encodeExact } from '../../src/lib/values/json.ts';
 
-/** An array of `count` empty arrays, `depth` levels down: two bytes and a comma each, whatever the depth. */
+/**
+ * An array of `count` empty arrays, `depth` levels down: two bytes and a comma each, whatever the
+ * depth.
+ */
 function nested(count: number, depth: number): unknown {
   let value: unknown = Array.from({ length: count }, () => []);
   for (let level = 0; level < depth; level++) value = [value];

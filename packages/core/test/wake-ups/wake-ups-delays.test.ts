@@ -77,7 +77,8 @@ describe('the time between polls', () => {
     }
 
     const counts = idle.map(({ id }) => asked.filter((ids) => ids.includes(id)).length);
-    // Ten seconds at one look a second. The busy one is looked at as before, each time from the shortest delay on.
+    // Ten seconds at one look a second. The busy one is looked at as before, each time from the
+    // shortest delay on.
     expect(Math.max(...counts)).toBeLessThanOrEqual(11);
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(9);
     expect(asked.filter((ids) => ids.includes(busy.id)).length).toBeGreaterThan(150);

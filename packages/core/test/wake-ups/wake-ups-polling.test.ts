@@ -59,7 +59,8 @@ describe('a change marker', () => {
     const idle = waiting.events.tail().next();
     await here.calls.next('readHeads');
 
-    // The change is seen by a poll for the other session, while this one's reader has not asked for more.
+    // The change is seen by a poll for the other session, while this one's reader has not asked for
+    // more.
     await other.events.append('s', 2);
     marker.value++;
     await marker.looks(3);
