@@ -70,7 +70,7 @@ describe('adapters', () => {
     app.server.closeAllConnections();
   });
 
-  it('Hono, and whatever else speaks in web-standard requests and responses', async () => {
+  it('Hono, as any framework with web-standard requests and responses', async () => {
     const handler = await handlerOf();
     const auth = requireBearerAuthWeb({ verifier: { verifyAccessToken: verifyV2 } });
     const app = new Hono();

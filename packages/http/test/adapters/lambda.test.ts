@@ -45,7 +45,7 @@ const modes = [
 
 describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
   describe.each(modes)('%s', (_mode, toFunction) => {
-    it('serves a real client, and nobody else', async () => {
+    it('a real client is served, and another user gets 404', async () => {
       installRuntime();
       const main = toFunction(await handlerOf());
       const { url, failures } = await startGateway({ toEvent, functionOf: () => main });
@@ -53,7 +53,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
       expect(failures).toEqual([]);
     });
 
-    it('passes status, headers, cookies and query on, both ways, and refuses what is no request', async () => {
+    it('status, headers, cookies and query pass both ways; an event that is no request is refused', async () => {
       installRuntime();
       const seen: unknown[] = [];
       const main = toFunction({
@@ -83,7 +83,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
       expect((await new RawClient(url, headers).send('TRACK', {}).catch(() => ({ status: 400 }))).status).toBe(400);
     });
 
-    it('answers 500 for a handler that throws, and fails the invocation where a token cannot be checked', async () => {
+    it('a handler that throws is a 500; a token that cannot be checked fails the invocation', async () => {
       installRuntime();
       const broken = toFunction({ fetch: () => Promise.reject(new Error('secret')) });
       const unreachable = new Error('No keys');
@@ -98,7 +98,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
       expect(failures).toEqual([unreachable]);
     });
 
-    it('ends a stream in time, and its client gets the rest from another environment, once', async () => {
+    it('a stream ends before the function does, and its client gets the rest from another environment, once', async () => {
       installRuntime();
       const store = await createMemoryStore();
       const environments = await Promise.all(
@@ -122,7 +122,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
     });
   });
 
-  it('streams what is sent at once, and keeps the streams of clients that listen open', async () => {
+  it('messages are streamed at once, and the streams of listening clients stay open', async () => {
     installRuntime();
     const passed = gate();
     const tools = {
@@ -145,7 +145,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
     expect(events.filter((event) => methodOf(event) === 'GET')).toHaveLength(1);
   });
 
-  it('ends a stream after maxStreamMs, in good order; sends the head of a stream that says nothing', async () => {
+  it('a stream ends cleanly after maxStreamMs; a silent stream sends its head', async () => {
     installRuntime();
     const cancelled = gate();
     const main = toLambdaStreamHandler<unknown>(
@@ -160,7 +160,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
     await cancelled.passed;
   });
 
-  it('breaks off a stream that fails, so that it does not look complete', async () => {
+  it('a stream that fails is broken off, so that it does not look complete', async () => {
     installRuntime();
     const begun = gate();
     const main = toLambdaStreamHandler<unknown>({
@@ -183,7 +183,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
   });
 });
 
-it('takes the events, and gives the results, that the types of Lambda name', async () => {
+it('events and results fit the types of @types/aws-lambda', async () => {
   const main = toLambdaHandler(await handlerOf());
   expectTypeOf<APIGatewayProxyEventV2>().toExtend<LambdaEvent>();
   expectTypeOf<LambdaFunctionURLEvent>().toExtend<LambdaEvent>();
@@ -193,7 +193,7 @@ it('takes the events, and gives the results, that the types of Lambda name', asy
   expect(main).toBeTypeOf('function');
 });
 
-it('says that it needs the runtime of Lambda', async () => {
+it("outside of Lambda's runtime, the streaming handler says that it needs the runtime", async () => {
   const handler = await handlerOf();
   expect(() => toLambdaStreamHandler(handler)).toThrow('Global awslambda is missing');
 });

@@ -54,8 +54,8 @@ function record(socket: Socket, writes: string[]): void {
   };
 }
 
-describe('the bridge to node:http', () => {
-  it('passes method, path, headers, body and identity on, and the answer back', async () => {
+describe('the adapter for node:http', () => {
+  it('method, path, headers, body and identity reach the handler, and its answer comes back', async () => {
     const seen: unknown[] = [];
     const port = await listen({
       fetch: async (request, options) => {
@@ -78,7 +78,7 @@ describe('the bridge to node:http', () => {
     ]);
   });
 
-  it('passes any bytes on, of small bodies and of large ones', async () => {
+  it('bodies of any bytes and sizes arrive unchanged', async () => {
     const port = await listen({ fetch: async (request) => new Response(await request.arrayBuffer()) });
     for (const length of [0, 3, 200_000]) {
       const body = Buffer.alloc(length, Buffer.from([0xff, 0x00, 0xc3]));
@@ -87,14 +87,14 @@ describe('the bridge to node:http', () => {
     }
   });
 
-  it('passes a body that a framework has parsed on as it is', async () => {
+  it('a body that a framework has parsed reaches the handler as it is', async () => {
     const body = { parsed: true };
     const port = await listen({ fetch: async (_, options) => Response.json(options?.parsedBody) }, body);
     const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: 'unread' });
     expect(await response.json()).toEqual(body);
   });
 
-  it('answers 400 for what cannot be made a request, and 500 for a handler that throws', async () => {
+  it('a request that cannot be represented is a 400, and a handler that throws is a 500', async () => {
     const port = await listen({ fetch: () => Promise.reject(new Error('secret')) });
     const end = 'connection: close\r\n\r\n';
     expect(await talk(port, `GET / HTTP/1.1\r\nhost: a b\r\n${end}`)).toMatch(/^HTTP\/1\.1 400 /);
@@ -104,7 +104,7 @@ describe('the bridge to node:http', () => {
     expect(failed).not.toContain('secret');
   });
 
-  it('sends the head of a stream before it has anything to say; when the client goes away, the request is aborted and the stream cancelled', async () => {
+  it('the head of a stream is sent before its first message; when the client disconnects, the request is aborted and the stream cancelled', async () => {
     const [aborted, cancelled] = [gate(), gate()];
     const port = await listen({
       fetch: async (request) => {
@@ -118,7 +118,7 @@ describe('the bridge to node:http', () => {
     await Promise.all([aborted.passed, cancelled.passed]);
   });
 
-  it('hands the first chunk of a stream to the network together with its head: a process that is killed has sent both or none', async () => {
+  it('the first chunk of a stream is written together with its head: a killed process has sent both or none', async () => {
     const writes: string[] = [];
     const listener = toNodeHandler({ fetch: async () => new Response(openingWith('id: 1\n\n')) });
     const server = createServer((request, response) => void listener(request, response));
@@ -133,7 +133,7 @@ describe('the bridge to node:http', () => {
     server.close();
   });
 
-  it('breaks a connection off whose stream fails, so that it does not look complete', async () => {
+  it('a connection whose stream fails is broken off, so that it does not look complete', async () => {
     let pulls = 0;
     const body = new ReadableStream<Uint8Array>(
       {
@@ -151,7 +151,7 @@ describe('the bridge to node:http', () => {
 });
 
 describe.each(lines)('slow readers, SDK $name', (line) => {
-  it('a client that does not read is sent no more than the sockets hold, and gets all of it when it reads', async () => {
+  it('a client that does not read gets no more than the sockets hold, and everything once it reads', async () => {
     let port: ServerPort | undefined;
     const { raw, url, store } = await start(line, {
       serve: () => ({ tools: {}, onCreated: (created) => (port = created) }),

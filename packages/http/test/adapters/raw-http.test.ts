@@ -53,7 +53,7 @@ async function expectAlive(): Promise<void> {
   expect(harness.errors).toEqual([]);
 }
 
-describe('clients that keep to no rule', () => {
+describe('malformed clients', () => {
   it.each([
     ['a body that is far too large, announced and not sent', 'content-length: 10000000000\r\n\r\n', '413'],
     ['the same, of which some is sent', `content-length: 10000000\r\n\r\n${'x'.repeat(100_000)}`, '413'],
@@ -137,8 +137,8 @@ describe('clients that keep to no rule', () => {
   );
 });
 
-describe('clients that keep to rules that few use', () => {
-  it('HTTP/1.0, without a Host, gets whole answers and streams, and the connection closed', async () => {
+describe('rarely used features of HTTP', () => {
+  it('HTTP/1.0 without a Host gets whole answers and streams, and then the connection closes', async () => {
     const answer = await talk(post(initialize(), '', '1.0'));
     expect(statuses(answer)).toEqual(['200']);
     const id = /^mcp-session-id: (.+)$/m.exec(answer)?.[1] ?? '';
@@ -149,13 +149,13 @@ describe('clients that keep to rules that few use', () => {
     expect(called).not.toMatch(/transfer-encoding: chunked/i);
   });
 
-  it('Expect: 100-continue gets it, and then the answer', async () => {
+  it('Expect: 100-continue gets 100, and then the answer', async () => {
     expect(
       statuses(await talk(post(initialize(), 'host: localhost\r\nexpect: 100-continue\r\nconnection: close\r\n'))),
     ).toEqual(['100', '200']);
   });
 
-  it('requests that are sent without waiting for answers are answered in order', async () => {
+  it('pipelined requests are answered in order', async () => {
     const first = post(initialize('2025-11-25', 'first'), 'host: localhost\r\n');
     const second = post(initialize('2025-11-25', 'second'));
     const answer = await talk(first + second);
@@ -163,13 +163,13 @@ describe('clients that keep to rules that few use', () => {
     expect(answer.indexOf('"first"')).toBeLessThan(answer.indexOf('"second"'));
   });
 
-  it('an offer to upgrade is not taken', async () => {
+  it('an offer to upgrade is ignored', async () => {
     expect(
       statuses(await talk(post(initialize(), 'host: [::1]\r\nupgrade: websocket\r\nconnection: upgrade, close\r\n'))),
     ).toEqual(['200']);
   });
 
-  it('answers of more bytes than characters come whole, as one message and as a stream', async () => {
+  it('answers with more bytes than characters arrive whole, as one message and as a stream', async () => {
     const raw = harness.raw();
     await raw.begin();
     const text = '€'.repeat(50_000);
@@ -179,7 +179,7 @@ describe('clients that keep to rules that few use', () => {
   });
 });
 
-describe('what stands around the bridge', () => {
+describe('code around the adapter', () => {
   async function listen(
     handler: FetchHandler<unknown>,
     around: (request: IncomingMessage, response: ServerResponse, next: () => void) => void,
@@ -198,7 +198,7 @@ describe('what stands around the bridge', () => {
     fetch: async () => new Response(new ReadableStream({ cancel: cancelled })),
   });
 
-  it('a body that somebody has read and thrown away is none, and does not hang', async () => {
+  it('a body that another middleware has consumed counts as empty and does not hang', async () => {
     const echo: FetchHandler<unknown> = { fetch: async (request) => new Response(`<${await request.text()}>`) };
     const url = await listen(echo, (request, _response, next) => void request.resume().once('end', next));
     for (const size of [10, 1_000_000]) {
@@ -207,7 +207,7 @@ describe('what stands around the bridge', () => {
     }
   });
 
-  it('a request line with a whole URL', async () => {
+  it('a request line with an absolute URL is served', async () => {
     const url = await listen({ fetch: async (request) => new Response(request.url) }, (_request, _response, next) =>
       next(),
     );
@@ -217,7 +217,7 @@ describe('what stands around the bridge', () => {
     expect(answer.toString()).toContain('http://proxied.example/mcp?q=1');
   });
 
-  it('a client that went away before there was an answer: the stream is cancelled', async () => {
+  it('a client that disconnects before the answer cancels the stream', async () => {
     const [asked, gone, cancelled] = [gate(), gate(), gate()];
     const late: FetchHandler<unknown> = {
       fetch: async (request) => {
@@ -236,7 +236,7 @@ describe('what stands around the bridge', () => {
     await cancelled.passed;
   });
 
-  it('a response that somebody has begun, or ended, already: the stream is cancelled, and nothing is thrown', async () => {
+  it('a response that another middleware has begun or ended cancels the stream and throws nothing', async () => {
     const cancelled = gate();
     const url = await listen(streaming(cancelled.open), (_request, response, next) => {
       response.writeHead(504).end('too late');

@@ -89,8 +89,8 @@ function parsedFirst(head: string, status: number): number {
   return status === 413 && / 400 /.test(head.split('\r\n', 1)[0] ?? '') ? 400 : status;
 }
 
-describe('what is left of a body after its answer', () => {
-  it("Node's own fetch: a client that posts to a session that is over begins anew at once", async () => {
+describe('the unread rest of a body', () => {
+  it("Node's fetch: a client that posts to an ended session starts a new one at once", async () => {
     const store = await createMemoryStore();
     const handler = createSessionHandler({
       store,
@@ -114,7 +114,7 @@ describe('what is left of a body after its answer', () => {
   });
 
   it.each(['length', 'chunked'] as const)(
-    'more than is thrown away (%s): the client gets its answer, and the connection ends',
+    'a rest that is too large to discard (%s): the client gets its answer, and the connection closes',
     async (framing) => {
       const connection = new Connection(await serving({}, await sessions()));
       connection.socket.write(wire('POST', { ...JSON_HEADERS, ...ANY_ID }, 'x'.repeat(6_000_000), framing));
@@ -125,7 +125,7 @@ describe('what is left of a body after its answer', () => {
     },
   );
 
-  it('a client that does not send the rest: the connection ends when its time is up', async () => {
+  it('a client that never sends the rest: the connection closes at the time limit', async () => {
     const connection = new Connection(await serving({ bodyTimeoutMs: 50 }, await sessions()));
     const text = wire('POST', { ...JSON_HEADERS, ...ANY_ID }, 'x'.repeat(100_000));
     connection.socket.write(text.slice(0, -10));
@@ -133,7 +133,7 @@ describe('what is left of a body after its answer', () => {
     await ended(connection);
   });
 
-  it.each([100, 100_000])('a body of %d bytes that does not come is 408, and nothing waits for it', async (length) => {
+  it.each([100, 100_000])('a body of %d bytes that does not arrive is a 408', async (length) => {
     const connection = new Connection(await serving({ bodyTimeoutMs: 50 }, echo));
     connection.socket.write(wire('POST', JSON_HEADERS, 'x'.repeat(length)).slice(0, -10));
     const { status, head, body } = await connection.answer();
@@ -142,7 +142,7 @@ describe('what is left of a body after its answer', () => {
     await ended(connection);
   });
 
-  it('HTTP/2: requests of a connection go on beside and after ones that were refused, and slow bodies end', async () => {
+  it('HTTP/2: refused requests and slow bodies do not disturb other requests of the connection', async () => {
     const listener = toNodeHandler(await sessions(), { bodyTimeoutMs: 200 });
     const server = createHttp2Server((request, response) => void listener(request as never, response as never));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -8,7 +8,7 @@ import { type Node, startNodes } from '../support/nodes.ts';
 const news = { method: 'notifications/message', params: { level: 'info', data: 'news' } };
 
 describe.each(lines)('broadcast, SDK $name', (line) => {
-  it('reaches every session on every node, those that do not listen when they do, and nobody else', async () => {
+  it('every session gets it on every node, at the latest when its client listens, and no other client does', async () => {
     const nodes = await startNodes(line, 2);
     const [a, b] = nodes as [Node, Node];
     const clients = [];
@@ -40,7 +40,7 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
     for (const answer of open) await answer?.cancel();
   });
 
-  it('reaches all of more sessions than one page of the store has, and passes over one that ends meanwhile', async () => {
+  it('more sessions than one page of the store holds get it, except one that ends meanwhile', async () => {
     const ended: string[] = [];
     const memory = await createMemoryStore();
     // The first page was read, and then a session of it ended.
@@ -69,7 +69,7 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
         expect((await session.events.recent(2)).map(({ message }) => message)).toEqual([{ jsonrpc: '2.0', ...news }]);
   });
 
-  it('keeps no session alive, and counts none that has ended', async () => {
+  it('it keeps no session alive, and counts no ended session', async () => {
     let now = 1_000_000;
     const { raw, handler, store } = await start(line, { memory: { clock: () => now, ttlMs: 60_000 } });
     const ids = [await raw().begin(), await raw().begin()];
@@ -82,7 +82,7 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
     await expect(handler.broadcast({} as never)).rejects.toThrow('not a text');
   });
 
-  it('takes a principal that is undefined for a mistake, never for everybody', async () => {
+  it('a principal that is undefined is an error and never means all sessions', async () => {
     const { raw, handler } = await start(line);
     await raw().begin();
     // As it comes of a lookup that found nobody; the compiler refuses it only where it is told to.

@@ -53,7 +53,7 @@ async function listener(url: URL): Promise<ModernClient & { readonly subscriptio
 }
 
 describe.each(addresses)('subscriptions/listen over several nodes: %s', { timeout: 60_000 }, (_, newAddress) => {
-  it('a client hears what another node publishes, once, and listens again elsewhere when its node is killed or stops', async () => {
+  it('a client gets what another node publishes, once, and listens again elsewhere when its node is killed or stops', async () => {
     const address = await newAddress();
     const store = await openStore(address);
     onTestFinished(() => store.close());
@@ -146,7 +146,7 @@ describe('subscriptions/listen and a store that is slow or fails', () => {
     return { url: first, publish: () => second?.notify.resourceUpdated(WATCHED) };
   }
 
-  it('what is published after the acknowledgement is heard, however slow the store is', async () => {
+  it('a change that is published after the acknowledgement arrives, however slow the store is', async () => {
     const hindered = hinderedBackend();
     const { url, publish } = await twoNodes(hindered.backend, () => undefined);
     const { client, heard, listen } = await connectModern(url);
@@ -170,7 +170,7 @@ describe('subscriptions/listen and a store that is slow or fails', () => {
     expect(early).toBe(false);
   });
 
-  it('a listener hears what was published while the store failed, as soon as it works again', async () => {
+  it('changes that were published while the store failed arrive as soon as it works again', async () => {
     const hindered = hinderedBackend();
     const errors: unknown[] = [];
     const { url, publish } = await twoNodes(hindered.backend, (error) => void errors.push(error));

@@ -5,7 +5,7 @@ import { eventually } from '../support/harness.ts';
 
 const WEEK_MS = 7 * 86_400_000;
 
-it('a node that had no work for longer than its record is kept makes a new one', async () => {
+it('a node that was idle until its record expired creates a new one', async () => {
   let now = 1_000_000;
   const store = await createMemoryStore({ sweep: false, clock: () => now });
   onTestFinished(() => store.close());
@@ -27,7 +27,7 @@ it('a node that had no work for longer than its record is kept makes a new one',
   expect(errors).toMatchObject([{ code: 'SESSION_NOT_FOUND' }]);
 });
 
-it('a node whose record was made without its hearing of it goes on with that one', async () => {
+it('a node whose create succeeded without an answer uses that record', async () => {
   const store = await createMemoryStore({ sweep: false });
   onTestFinished(() => store.close());
   // As it is when the database commits and the answer is lost.

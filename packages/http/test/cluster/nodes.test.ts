@@ -11,7 +11,7 @@ async function two(nodes: Promise<Node[]>): Promise<[Node, Node]> {
 }
 
 describe.each(lines)('several nodes, SDK $name', (line) => {
-  it('rule 11: whatever a client sends, and to whichever node, it is served: each request to the next one', async () => {
+  it('rule 11: every kind of message is served on every node, with each request to the next node', async () => {
     const tools: Record<string, Tool> = {
       ask,
       count: async ({ to }, { progress }) => {
@@ -46,7 +46,7 @@ describe.each(lines)('several nodes, SDK $name', (line) => {
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });
 
-  it('rule 11: an answer, and progress on the way to it, reach the handler on another node', async () => {
+  it("rule 11: a client's response and its progress reach the handler on another node", async () => {
     const [progress, asked] = [gate<number>(), gate<unknown>()];
     let port: ServerPort | undefined;
     const [a, b] = await two(
@@ -78,7 +78,7 @@ describe.each(lines)('several nodes, SDK $name', (line) => {
     await listening.cancel();
   });
 
-  it('an answer for a node that is dead, or for nobody, goes nowhere', async () => {
+  it('a response for a dead node or an unknown request is accepted and dropped', async () => {
     const [a, b] = await two(startNodes(line, 2, { serve: () => ({ tools: { ask } }) }));
     const client = a.raw();
     const id = await client.begin();
@@ -97,7 +97,7 @@ describe.each(lines)('several nodes, SDK $name', (line) => {
     expect((await client.get({ 'last-event-id': mail?.id })).status).toBe(400);
   });
 
-  it('a cancellation on another node aborts the handler and ends the stream, and spares a later request of that id', async () => {
+  it('a cancellation on another node aborts the handler and ends the stream, but not a later request with the same id', async () => {
     const [begun, aborted, go] = [gate(), gate(), gate()];
     const wait: Tool = async (_, { signal }) => {
       signal.addEventListener('abort', () => aborted.open());
@@ -128,7 +128,7 @@ describe.each(lines)('several nodes, SDK $name', (line) => {
     expect((await again.sse.message()).message).toMatchObject({ id: request.id, result: {} });
   });
 
-  it("rule 8: a server knows its client's settings, whichever node the client told", async () => {
+  it("rule 8: a server has its client's settings, whichever node received them", async () => {
     const told: string[] = [];
     const nodes = await startNodes(line, 2, {
       serve: (node, _, restored) => ({

@@ -17,7 +17,7 @@ function endless(): { readonly tool: Tool; readonly begun: Promise<void>; readon
 }
 
 describe.each(lines)('life of a session, SDK $name', (line) => {
-  it('DELETE aborts what runs and closes every stream', async () => {
+  it('DELETE aborts running handlers and closes every stream', async () => {
     const { tool, begun, aborted } = endless();
     const { raw, handler } = await start(line, { tools: { endless: tool } });
     const client = raw();
@@ -31,7 +31,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     expect(handler.localSessions).toBe(0);
   });
 
-  it('rule 4: session.end() and expiry abort what runs, without a client connected, and close every stream', async () => {
+  it('rule 4: session.end() and expiry abort running handlers and close every stream, even without a client', async () => {
     for (const how of ['end', 'expiry'] as const) {
       let now = 1_000_000;
       const { tool, begun, aborted } = endless();
@@ -54,7 +54,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     }
   });
 
-  it('beyond the bound the sessions used longest ago are let go, but none at work; each comes back on its next request', async () => {
+  it('beyond the bound, the sessions used longest ago are evicted, except busy ones; each is restored on its next request', async () => {
     const go = gate();
     const tools: Record<string, Tool> = {
       echo: () => 'x',
@@ -81,7 +81,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     await stream.cancel();
   });
 
-  it('a session without work is let go after a while, and its server is closed', async () => {
+  it('an idle session is evicted after a while, and its server is closed', async () => {
     const { raw, handler } = await start(line, { tools: { echo: () => 'x' }, localIdleMs: 30 });
     const client = raw();
     await client.begin();
@@ -94,7 +94,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
   });
 
-  it('rule 18: close() ends every stream with retry, answers what it aborts, and leaves the sessions in the store', async () => {
+  it('rule 18: close() ends every stream with retry, answers the requests that it aborts, and leaves the sessions in the store', async () => {
     const { tool, begun, aborted } = endless();
     const { raw, store, handler, another } = await start(line, { tools: { endless: tool }, retryIntervalMs: 321 });
     const client = raw();
@@ -118,7 +118,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     expect(await resumed.sse.next()).toBeUndefined();
   });
 
-  it('close({ drainMs }) lets what runs come to its end, with what its client has to say to it', async () => {
+  it("close({ drainMs }) lets running requests finish, and accepts their clients' responses", async () => {
     const ask: Tool = async (_, { elicit }) => {
       await elicit('ready?');
       return 'waited';
@@ -141,7 +141,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     ]);
   });
 
-  it('a request whose node died is answered with an error when the lease is over, once, and the session goes on', async () => {
+  it('a request whose node died gets one error when the lease expires, and the session goes on', async () => {
     const { tool, begun } = endless();
     // The first node would renew its lease after 20 s at the earliest: for the second one it is dead before.
     const { raw, another } = await start(line, { tools: { endless: tool, echo: () => 'x' }, leaseMs: 60_000 });
@@ -164,7 +164,7 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     expect((await again.sse.rest()).filter(({ data }) => data)).toHaveLength(1);
   });
 
-  it('a request whose node lives is waited for, however long it takes and wherever its client listens', async () => {
+  it('a request whose node is alive is not given up, however long it takes and wherever its client listens', async () => {
     const [begun, go] = [gate(), gate()];
     const wait: Tool = async () => {
       begun.open();

@@ -22,7 +22,7 @@ describe.each([
     'both eras',
     (options: object) => v2.createDualEraHandler({ createStatelessServer: createServer, ...options } as never),
   ],
-])('options of a handler, %s: a mistake is found when it is made', (_, create) => {
+])('options of a handler, %s: a mistake is found at once', (_, create) => {
   it.each([
     [{ ...required, keepAlive: 5_000 }, 'Unknown option keepAlive; did you mean keepAliveMs?'],
     [
@@ -74,8 +74,8 @@ it('options of adapters', () => {
   expect(() => toLambdaHandler(handler, { authenticate: {} as never })).toThrow(TypeError);
 });
 
-describe.each(lines)('what is given later, SDK $name', (line) => {
-  it('fetch: a name that looks like authInfo is refused, and what platforms pass on is not', async () => {
+describe.each(lines)('options of later calls, SDK $name', (line) => {
+  it('fetch refuses a name that looks like authInfo, and accepts what platforms pass', async () => {
     const { handler, errors, store: sessions } = await start(line);
     const post = (options?: unknown): Promise<Response> => {
       const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
@@ -96,13 +96,13 @@ describe.each(lines)('what is given later, SDK $name', (line) => {
       expect((await post(passed)).status).toBe(200);
   });
 
-  it('close: options are checked', async () => {
+  it('close checks its options', async () => {
     const { handler } = await start(line);
     await expect(handler.close({ drain: 5 } as never)).rejects.toThrow('did you mean drainMs?');
     await expect(handler.close({ drainMs: -1 })).rejects.toThrow(RangeError);
   });
 
-  it('all functions work unbound', async () => {
+  it('all functions of a handler work unbound', async () => {
     const { handler } = await start(line);
     const { fetch, broadcast, close } = handler;
     expect((await fetch(new Request('http://localhost/mcp'))).status).toBe(406);
@@ -112,7 +112,7 @@ describe.each(lines)('what is given later, SDK $name', (line) => {
   });
 });
 
-it('a createServer that returns nothing, or a server that serves another session: 500, and onError is told what to do', async () => {
+it('a createServer that returns nothing or a used server is a 500, and onError gets the remedy', async () => {
   const shared = createServer();
   for (const [create, message] of [
     [() => undefined, 'Option createServer returned undefined; return the McpServer of the session'],

@@ -9,7 +9,7 @@ import { initialize } from '../support/raw.ts';
 const documented: Promise<string> = readFile(new URL('../../../../docs/reference/errors.md', import.meta.url), 'utf8');
 
 describe('statuses', () => {
-  it('each code has one, as docs/reference/errors.md says; each 500 and each failure of the store is told to the operator', async () => {
+  it('each code has the status that docs/reference/errors.md names; onError gets each 500 and each failure of the store', async () => {
     const sections = (await documented).split(/^### /m).slice(1);
     const codes = sections.map((section) => /^`([A-Z_]+)`/.exec(section)?.[1] as SessionErrorCode);
     expect(codes).toHaveLength(27);
@@ -28,7 +28,7 @@ describe('statuses', () => {
     }
   });
 
-  it('what is no error of ours is 500 and told', () => {
+  it('an unknown error is a 500, and onError gets it', () => {
     for (const thrown of [new TypeError('x'), 'text', undefined, new SessionError('NEW' as SessionErrorCode, 'x')]) {
       expect([errorToResponse(thrown).status, isOurs(thrown)]).toEqual([500, true]);
     }
@@ -40,7 +40,7 @@ describe.each(lines)('refusals, SDK $name', (line) => {
     ['malformed', () => 'with space'],
     ['taken', () => 'the-same'],
     ['no text', () => 7 as never],
-  ])('an id of generateSessionId that is %s is 500, and onError is told', async (_, generateSessionId) => {
+  ])('an id of generateSessionId that is %s is a 500, and onError gets it', async (_, generateSessionId) => {
     const { raw, errors } = await start(line, { generateSessionId });
     const statuses = [(await raw().post(initialize())).status, (await raw().post(initialize())).status];
     expect(statuses.at(-1)).toBe(500);
@@ -48,7 +48,7 @@ describe.each(lines)('refusals, SDK $name', (line) => {
     expect(errors.at(-1)).toBeInstanceOf(SessionError);
   });
 
-  it('without onError, what is ours goes to the console: one line that names it, and the error', async () => {
+  it('without onError, internal errors go to the console: one line that names it, and the error', async () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const { raw, store } = await start(line, { onError: undefined as never });
     expect((await raw().callTool('x')).status).toBe(400);
@@ -62,7 +62,7 @@ describe.each(lines)('refusals, SDK $name', (line) => {
     printed.mockRestore();
   });
 
-  it('a weight of 0 is a no, and the most specific range counts', async () => {
+  it('a weight of 0 in Accept refuses a type, and the most specific range counts', async () => {
     const { raw } = await start(line);
     const status = async (accept: string): Promise<number> => (await raw().post(initialize(), { accept })).status;
     for (const accept of [
@@ -84,7 +84,7 @@ describe.each(lines)('refusals, SDK $name', (line) => {
       expect([accept, await status(accept)]).toEqual([accept, 200]);
   });
 
-  it('a body in another coding or charset is 415', async () => {
+  it('a body in another encoding or charset is a 415', async () => {
     const { raw } = await start(line);
     const status = async (headers: Record<string, string>): Promise<number> =>
       (await raw().post(initialize(), headers)).status;
@@ -103,7 +103,7 @@ describe.each(lines)('refusals, SDK $name', (line) => {
       ]);
   });
 
-  it('no answer but a stream may be kept by a cache', async () => {
+  it('no answer may be cached', async () => {
     const { raw } = await start(line);
     const client = raw();
     const answers = [
@@ -119,7 +119,7 @@ describe.each(lines)('refusals, SDK $name', (line) => {
     expect(answers.map(({ headers }) => headers.get('cache-control'))).toEqual(Array(7).fill('no-store'));
   });
 
-  it("says what is wrong in the words of the official SDK's transport", async () => {
+  it("refusals use the words of the official SDK's transport", async () => {
     const { raw } = await start(line);
     const client = raw();
     await client.begin();

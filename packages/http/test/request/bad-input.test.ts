@@ -9,7 +9,7 @@ import { initialize } from '../support/raw.ts';
 const echo = { echo: ({ text }: Record<string, unknown>) => String(text) };
 
 describe.each(lines)('bad input, SDK $name', (line) => {
-  it('refuses what is no MCP request with the right status, and goes on', async () => {
+  it('requests that are not MCP get the right status, and the session goes on', async () => {
     const { raw, served, errors } = await start(line, { tools: echo, maxBodyBytes: 10_000 });
     const client = raw();
     await client.begin();
@@ -50,7 +50,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(200);
   });
 
-  it('refuses a chunked body that is too large while it comes in', async () => {
+  it('a chunked body that is too large is refused while it arrives', async () => {
     const { raw, served } = await start(line, { tools: echo, maxBodyBytes: 1_000 });
     const client = raw();
     const id = await client.begin();
@@ -70,7 +70,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(200);
   });
 
-  it('says nothing of clients that go away in the middle of their body', async () => {
+  it('a client that disconnects in the middle of its body is no error', async () => {
     const { raw, served, errors } = await start(line, { tools: echo });
     const socket = connectSocket(Number(served.url.port), '127.0.0.1');
     const head = [
@@ -91,7 +91,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect(errors).toEqual([]);
   });
 
-  it('lets in the hosts and origins that are allowed, and no others', async () => {
+  it('only the allowed hosts and origins pass', async () => {
     const { raw, url } = await start(line, { allowedOrigins: ['https://app.example'] });
     expect((await raw().post(initialize(), { origin: 'https://evil.example' })).status).toBe(403);
     expect((await raw().post(initialize(), { origin: 'https://app.example' })).status).toBe(200);
@@ -106,7 +106,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     socket.destroy();
   });
 
-  it('answers an initialize that the server refuses, and leaves no session', async () => {
+  it('an initialize that the server refuses is answered and leaves no session', async () => {
     const { raw, store, handler } = await start(line);
     const response = await raw().post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: { nonsense: true } });
     expect(response.headers.get('mcp-session-id')).toBeNull();
@@ -114,7 +114,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect([await store.count(), handler.localSessions]).toEqual([0, 0]);
   });
 
-  it('leaves no record of an initialize that is refused, and no tombstone either', async () => {
+  it('a refused initialize leaves no record and no tombstone', async () => {
     let now = Date.now();
     let throws = false;
     const { raw, store } = await start(line, {
@@ -139,7 +139,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect(await store.sweep()).toBe(1);
   });
 
-  it('refuses what is too large or too deep to be kept with the session, and leaves no session', async () => {
+  it('an initialize that is too large or too deep to store is refused and leaves no session', async () => {
     const { raw, store } = await start(line);
     const params = { protocolVersion: '2025-11-25', clientInfo: { name: 'x', version: '1' } };
     const large = { ...params, capabilities: { experimental: { x: { y: 'z'.repeat(300_000) } } } };
@@ -159,7 +159,7 @@ describe.each(lines)('bad input, SDK $name', (line) => {
     expect(await store.count()).toBe(0);
   });
 
-  it('answers 500 where createServer throws, leaves no session and says why to onError only', async () => {
+  it('a createServer that throws is a 500 and leaves no session; only onError gets the reason', async () => {
     const failure = new Error('secret reason');
     const { raw, store, errors } = await start(line, {
       serve: () => {

@@ -34,7 +34,7 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
     return Promise.all(requests(url.port).map((headers) => begin(url, headers)));
   };
 
-  it('by default: over a connection of this machine with itself, only names of this machine', async () => {
+  it('by default, a loopback connection must name a loopback host', async () => {
     const own = await statuses({}, (port) =>
       ['localhost', '127.0.0.1', '127.1.2.3', '[::1]', 'LocalHost', 'my-app.localhost', 'localhost:1'].map((host) => ({
         host: host.includes(':1') ? host : `${host}:${port}`,
@@ -55,7 +55,7 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
     expect(others).toEqual(Array(7).fill(403));
   });
 
-  it('by default: a page is let in where its origin is that of the host, and no other page', async () => {
+  it("by default, a page passes if its origin is the host's, and no other page does", async () => {
     const seen = await statuses({}, (port) => {
       const host = `localhost:${port}`;
       return [
@@ -75,7 +75,7 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
     expect(seen).toEqual([200, 200, ...Array<number>(9).fill(403)]);
   });
 
-  it('a request without Origin is no program where its browser says that another site caused it', async () => {
+  it('a request without Origin is refused if its browser says that another site caused it', async () => {
     const seen = await statuses({}, () => [
       { 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-site': 'same-site' },
@@ -90,7 +90,7 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
     expect(listed).toEqual([403, 200]);
   });
 
-  it('lists say otherwise: hosts with their port or with any, origins to the letter, * for any', async () => {
+  it('lists allow more: hosts with or without a port, exact origins, and * for any', async () => {
     const hosts = await statuses({ allowedHosts: ['mcp.example', 'Other.Example:8080', '[::1]'] }, (port) =>
       [
         'mcp.example',
@@ -132,7 +132,7 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
     ]);
   });
 
-  it('what is no list of hosts or origins is refused when the handler is made', async () => {
+  it('options that are no lists of hosts or origins are refused at once', async () => {
     const store = await createMemoryStore();
     const make = (options: object) => () => line.createHandler({ store, serve: () => ({ tools: {} }), ...options });
     expect(make({ allowedOrigins: APP })).toThrow(
@@ -150,7 +150,7 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
   });
 });
 
-it('where nobody knows where a connection comes from, or it comes from elsewhere, any host is served', async () => {
+it('any host is served on a connection from elsewhere or of unknown origin', async () => {
   const { handler } = await start(v2);
   const post = (address?: string): Promise<Response> => {
     const request = new Request('http://mcp.example/mcp', {
@@ -172,53 +172,57 @@ it('where nobody knows where a connection comes from, or it comes from elsewhere
 });
 
 describe.each(Object.entries(frameworks))('a page of a listed origin, %s', (_, mount) => {
-  it.each(['sessions', 'both eras'])('may ask, send and read (%s); others may not', async (eras) => {
-    const store = await createMemoryStore();
-    const createServer = (): McpServer => new McpServer({ name: 'test', version: '1.0.0' });
-    const handler: SessionHandler =
-      eras === 'sessions'
-        ? v2.createHandler({ store, serve: () => ({ tools: {} }), allowedOrigins: [APP] })
-        : createDualEraHandler({ store, createServer, createStatelessServer: createServer, allowedOrigins: [APP] });
-    onTestFinished(async () => {
-      await handler.close();
-      await store.close();
-    });
-    const connection = new Connection(await listening(await mount(handler)));
-    const send = async (method: string, headers: Record<string, string>, body = '') => {
-      connection.socket.write(wire(method, headers, body));
-      return connection.answer();
-    };
-    const asks = {
-      'access-control-request-method': 'POST',
-      'access-control-request-headers': 'authorization,content-type,mcp-protocol-version,mcp-session-id,last-event-id',
-    };
-    const preflight = await send('OPTIONS', { origin: APP, ...asks });
-    expect(preflight.status).toBe(204);
-    for (const header of [
-      `access-control-allow-origin: ${APP}`,
-      'access-control-allow-methods: GET, POST, DELETE',
-      `access-control-allow-headers: ${asks['access-control-request-headers']}`,
-      'access-control-expose-headers: Mcp-Session-Id, ',
-      'vary: Origin',
-    ])
-      expect(preflight.head).toMatch(new RegExp(`^${header}`, 'im'));
-    const begun = await send('POST', { ...JSON_HEADERS, origin: APP }, JSON.stringify(initialize()));
-    expect(begun.status).toBe(200);
-    expect(begun.head).toMatch(new RegExp(`^access-control-allow-origin: ${APP}`, 'im'));
-    expect(begun.head).toMatch(/^access-control-expose-headers: Mcp-Session-Id/im);
-    const refused = await send(
-      'POST',
-      { ...JSON_HEADERS, origin: APP, 'mcp-session-id': 'x' },
-      JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
-    );
-    expect(refused.status).toBe(404);
-    expect(refused.head).toMatch(new RegExp(`^access-control-allow-origin: ${APP}`, 'im'));
-    for (const other of [
-      await send('OPTIONS', { origin: 'https://evil.example', ...asks }),
-      await send('OPTIONS', {}),
-    ]) {
-      expect([403, 405]).toContain(other.status);
-      expect(other.head).not.toMatch(/^access-control/im);
-    }
-  });
+  it.each(['sessions', 'both eras'])(
+    'a listed origin may preflight, send and read (%s); others may not',
+    async (eras) => {
+      const store = await createMemoryStore();
+      const createServer = (): McpServer => new McpServer({ name: 'test', version: '1.0.0' });
+      const handler: SessionHandler =
+        eras === 'sessions'
+          ? v2.createHandler({ store, serve: () => ({ tools: {} }), allowedOrigins: [APP] })
+          : createDualEraHandler({ store, createServer, createStatelessServer: createServer, allowedOrigins: [APP] });
+      onTestFinished(async () => {
+        await handler.close();
+        await store.close();
+      });
+      const connection = new Connection(await listening(await mount(handler)));
+      const send = async (method: string, headers: Record<string, string>, body = '') => {
+        connection.socket.write(wire(method, headers, body));
+        return connection.answer();
+      };
+      const asks = {
+        'access-control-request-method': 'POST',
+        'access-control-request-headers':
+          'authorization,content-type,mcp-protocol-version,mcp-session-id,last-event-id',
+      };
+      const preflight = await send('OPTIONS', { origin: APP, ...asks });
+      expect(preflight.status).toBe(204);
+      for (const header of [
+        `access-control-allow-origin: ${APP}`,
+        'access-control-allow-methods: GET, POST, DELETE',
+        `access-control-allow-headers: ${asks['access-control-request-headers']}`,
+        'access-control-expose-headers: Mcp-Session-Id, ',
+        'vary: Origin',
+      ])
+        expect(preflight.head).toMatch(new RegExp(`^${header}`, 'im'));
+      const begun = await send('POST', { ...JSON_HEADERS, origin: APP }, JSON.stringify(initialize()));
+      expect(begun.status).toBe(200);
+      expect(begun.head).toMatch(new RegExp(`^access-control-allow-origin: ${APP}`, 'im'));
+      expect(begun.head).toMatch(/^access-control-expose-headers: Mcp-Session-Id/im);
+      const refused = await send(
+        'POST',
+        { ...JSON_HEADERS, origin: APP, 'mcp-session-id': 'x' },
+        JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
+      );
+      expect(refused.status).toBe(404);
+      expect(refused.head).toMatch(new RegExp(`^access-control-allow-origin: ${APP}`, 'im'));
+      for (const other of [
+        await send('OPTIONS', { origin: 'https://evil.example', ...asks }),
+        await send('OPTIONS', {}),
+      ]) {
+        expect([403, 405]).toContain(other.status);
+        expect(other.head).not.toMatch(/^access-control/im);
+      }
+    },
+  );
 });

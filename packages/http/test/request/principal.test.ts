@@ -7,7 +7,7 @@ import { initialize } from '../support/raw.ts';
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 describe.each(lines)('principals, SDK $name', (line) => {
-  it('rule 6: a session is bound to issuer and subject, whatever the client and the bytes of the token', async () => {
+  it("rule 6: a session is bound to issuer and subject, not to the client or the token's bytes", async () => {
     const { raw, store } = await start(line);
     const alice = raw(bearer('https://issuer|alice|app-1'));
     const id = await alice.begin();
@@ -36,7 +36,7 @@ describe.each(lines)('principals, SDK $name', (line) => {
     expect((await alice.callTool('x')).status).toBe(200);
   });
 
-  it('fails closed where an authenticated request does not tell who it is, and says what to configure', async () => {
+  it('an authenticated request without a user is a 500 that says what to configure', async () => {
     const { raw, store, errors } = await start(line);
     for (const token of ['', 'https://issuer', '|alice', 'https://issuer||app']) {
       const response = await raw(bearer(token)).post(initialize());
@@ -63,7 +63,7 @@ describe.each(lines)('principals, SDK $name', (line) => {
     ['a text that is too long', 'a'.repeat(1_025), 'give a text of 1 to'],
     ['a text that is not well-formed', '\ud800', 'give a text of 1 to'],
   ])(
-    'fails closed where the option gives %s: no session is made or found, and onError is told what it was',
+    "an option principal that returns %s is a 500: no session is made or found, and onError gets the value's type",
     async (_, given, words) => {
       for (const principal of [() => given, async () => given] as (() => never)[]) {
         const { raw, store, errors } = await start(line, { principal });
@@ -83,7 +83,7 @@ describe.each(lines)('principals, SDK $name', (line) => {
     },
   );
 
-  it('an anonymous request is nobody only where the option says null or undefined, and may be so where there is no token', async () => {
+  it('an anonymous request has no principal only if the option returns null or undefined for a request without a token', async () => {
     for (const principal of [() => null, () => undefined, async () => null]) {
       const { raw, errors } = await start(line, { principal: principal as () => null });
       expect((await raw().post(initialize())).status).toBe(200);
@@ -92,7 +92,7 @@ describe.each(lines)('principals, SDK $name', (line) => {
     }
   });
 
-  it('takes the principal from the option, which sees the token and may not turn a verified identity into nobody', async () => {
+  it('the option principal sees the token and may not turn a verified identity into nobody', async () => {
     const tell = (auth: { readonly token: string } | undefined): string | undefined =>
       auth?.token.match(/tenant-\d+/)?.[0];
     const { raw, store } = await start(line, { principal: tell });
@@ -104,7 +104,7 @@ describe.each(lines)('principals, SDK $name', (line) => {
 });
 
 describe('the default principal', () => {
-  it('is never the same for two pairs of issuer and subject', () => {
+  it('differs for any two pairs of issuer and subject', () => {
     const pairs = [
       ['a', 'b|c'],
       ['a|b', 'c'],
@@ -115,7 +115,7 @@ describe('the default principal', () => {
     expect(new Set(principals).size).toBe(pairs.length);
   });
 
-  it('is nobody without both, and never the client id', () => {
+  it('needs both issuer and subject, and is never the client id', () => {
     expect(defaultPrincipal({ extra: { issuer: 'i', subject: 's' } })).toBe('i|s');
     for (const extra of [
       undefined,

@@ -17,7 +17,7 @@ describe.each(lines)('requests, SDK $name', (line) => {
     expect((await client.callTool('none')).status).toBe(200);
   });
 
-  it('rule 2: the session id is sent with the answer to initialize and with nothing else', async () => {
+  it('rule 2: only the answer to initialize carries the session id', async () => {
     const { raw } = await start(line, { tools: echo });
     const client = raw();
     const response = await client.post(initialize());
@@ -48,7 +48,7 @@ describe.each(lines)('requests, SDK $name', (line) => {
     expect(await store.count()).toBe(1);
   });
 
-  it('rule 3: no id is 400 for every method', async () => {
+  it('rule 3: a request without an id is a 400 for every method', async () => {
     const { raw } = await start(line);
     const client = raw();
     for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
@@ -57,7 +57,7 @@ describe.each(lines)('requests, SDK $name', (line) => {
     }
   });
 
-  it("rule 3: unknown, malformed, expired, ended, another principal's and other kinds of ids: 404 in the same words", async () => {
+  it("rule 3: ids that are unknown, malformed, expired, ended, another principal's or of another kind are 404 in the same words", async () => {
     let now = 1_000_000;
     const { raw, store } = await start(line, { memory: { clock: () => now, ttlMs: 10_000 } });
     const expired = await raw().begin();
@@ -77,7 +77,7 @@ describe.each(lines)('requests, SDK $name', (line) => {
     }
   });
 
-  it('rule 4: a session that ended is 404 at once, on the node that holds it and on others', async () => {
+  it('rule 4: an ended session is 404 at once, on the node that holds it and on others', async () => {
     const { raw, store, another } = await start(line, { tools: echo });
     const client = raw();
     const session = await store.get(await client.begin());
@@ -99,7 +99,7 @@ describe.each(lines)('requests, SDK $name', (line) => {
     expect((await client.delete()).status).toBe(404);
   });
 
-  it("rule 9: the protocol version is the session's own without a header, and 400 where it is not supported", async () => {
+  it("rule 9: without a header the session's own version counts; an unsupported version is 400", async () => {
     const { raw } = await start(line, { tools: echo });
     const client = raw();
     await client.begin('2025-03-26');
@@ -122,7 +122,7 @@ describe.each(lines)('requests, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(200);
   });
 
-  it('rule 21: a client of a revision without sessions is told which ones there are, and not to send an id', async () => {
+  it('rule 21: a client of a revision without sessions gets the list of supported ones', async () => {
     const { raw } = await start(line, { tools: echo });
     const client = raw({ 'mcp-protocol-version': '2026-07-28' });
     for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {

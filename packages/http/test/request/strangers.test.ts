@@ -22,7 +22,7 @@ function meddling(requestId: unknown, askedId: unknown): Json[] {
 }
 
 describe.each(lines)('sessions of two principals, SDK $name', (line) => {
-  it('rule 7: get nothing by the ids, the cursors and the request ids of each other, on any node', async () => {
+  it('rule 7: one principal gets nothing with the ids, cursors and request ids of the other, on any node', async () => {
     const nodes = await startNodes(line, 2, { serve: () => ({ tools: { ask } }) });
     const [a, b] = nodes as [Node, Node];
     const alice = a.raw(bearer('alice'));

@@ -23,7 +23,7 @@ function makeServer(era: string): McpServer {
   return server;
 }
 
-it('serves the revisions with sessions and 2026-07-28 on one endpoint, and touches nothing for the latter', async () => {
+it('one endpoint serves the revisions with sessions and 2026-07-28, and stores nothing for the latter', async () => {
   const calls: string[] = [];
   const store = await createMemoryStore({ observe: ({ name }) => void calls.push(name) });
   const handler = createDualEraHandler({
@@ -123,7 +123,7 @@ describe('both eras behind Express', () => {
     return client;
   }
 
-  it.each([true, false])('knows who asks, also where the body was parsed: %s', async (parsed) => {
+  it.each([true, false])('the server gets the user, even if the body was parsed: %s', async (parsed) => {
     const url = await listen(parsed);
     for (const line of [v1, v2]) {
       const old = await line.connect(url, { headers });
@@ -140,7 +140,7 @@ describe('both eras behind Express', () => {
     expect(errors).toEqual([]);
   });
 
-  it('refuses bodies that are too large in both, and tells of a server that cannot be made', async () => {
+  it('bodies that are too large are refused in both, and onError gets a server that cannot be made', async () => {
     const url = await listen(false);
     const large = { ...initialize(), padding: 'x'.repeat(10_000) };
     expect((await new RawClient(url, headers).post(large)).status).toBe(413);
@@ -155,7 +155,7 @@ describe('both eras behind Express', () => {
   });
 });
 
-it('an event bus over a store: a listener hears what any node publishes from then on, once', async () => {
+it('an event bus over a store: a listener gets what any node publishes from then on, once', async () => {
   const path = await newFile();
   const stores = [await createSqliteStore({ path }), await createSqliteStore({ path })];
   onTestFinished(async () => {

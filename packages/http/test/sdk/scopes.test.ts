@@ -12,7 +12,7 @@ const authInfo = {
   extra: { iss: 'https://issuer', sub: 'alice' },
 };
 
-it('SDK v2: a call that lacks a scope is refused with the challenge that the SDK makes, and not run', async () => {
+it("SDK v2: a call that lacks a scope does not run and gets the SDK's challenge", async () => {
   const store = await createMemoryStore();
   const ran: string[] = [];
   const handler = createSessionHandler({

@@ -35,7 +35,7 @@ const withoutStream = (gone: 'refused' | 'broken'): { readonly fetch: typeof fet
   };
 };
 
-describe.each(lines)('a handler that asks its client and names no request, SDK $name', (line) => {
+describe.each(lines)('a handler that asks its client without naming the request, SDK $name', (line) => {
   it.each(['refused', 'broken'] as const)('gets its answers where the standalone stream is %s', async (gone) => {
     const { url, errors } = await start(line, { tools: { ask }, retryIntervalMs: 20 });
     const stream = withoutStream(gone);
@@ -46,7 +46,7 @@ describe.each(lines)('a handler that asks its client and names no request, SDK $
     expect(errors).toEqual([]);
   });
 
-  it('asks once, where the standalone stream is open on another node, and where it is opened later', async () => {
+  it('asks once, with the standalone stream open on another node or opened later', async () => {
     const opened = gate();
     const nodes = await startNodes(line, 2, {
       serve: () => ({
@@ -134,7 +134,7 @@ describe.each(lines)('a handler that asks its client and names no request, SDK $
     },
   );
 
-  it('asks and takes back on a stream that its client has to come back for', async () => {
+  it('asks and withdraws the question on a stream that its client resumes', async () => {
     const { raw } = await start(line, {
       tools: {
         ask: async (_, { closeStream }, server) => {

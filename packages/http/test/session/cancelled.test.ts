@@ -12,8 +12,8 @@ const cancelling = (requestId: unknown): Json => ({
   params: { requestId },
 });
 
-describe.each(lines)('what was asked for a call that is over, SDK $name', (line) => {
-  it('sessions whose clients cancel calls that have asked something are let go', async () => {
+describe.each(lines)('a question of a call that has ended, SDK $name', (line) => {
+  it('a session can be evicted after its client cancelled a call that had asked a question', async () => {
     const { raw, handler, errors } = await start(line, { maxLocalSessions: 5, localIdleMs: 100, tools: { ask } });
     const askAndCancel = async (client: RawClient): Promise<void> => {
       await client.begin();
@@ -28,7 +28,7 @@ describe.each(lines)('what was asked for a call that is over, SDK $name', (line)
     expect(errors).toEqual([]);
   });
 
-  it('the handler and the client are told once that the question is over, the client on the stream that has it', async () => {
+  it('handler and client learn once that the question is cancelled, the client on the stream of the question', async () => {
     const failed = gate<unknown>();
     const { raw, store } = await start(line, {
       tools: {
@@ -54,7 +54,7 @@ describe.each(lines)('what was asked for a call that is over, SDK $name', (line)
     expect((await client.post({ jsonrpc: '2.0', id: question['id'], result: { action: 'decline' } })).status).toBe(202);
   });
 
-  it('a question that outlives its call is still answered, and where its time is up the client hears so', async () => {
+  it('a question that outlives its call can be answered, and its timeout reaches the client', async () => {
     const asked: unknown[] = [];
     const { raw, handler } = await start(line, {
       localIdleMs: 100,

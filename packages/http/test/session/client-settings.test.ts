@@ -6,8 +6,8 @@ import { type Node, startNodes } from '../support/nodes.ts';
 
 const subscribe = (uri: string) => ({ jsonrpc: '2.0', id: uri, method: 'resources/subscribe', params: { uri } });
 
-describe.each(lines)('what a client tells its session, SDK $name', (line) => {
-  it('that its roots have changed is told to every server of the session, once, with its next request', async () => {
+describe.each(lines)('settings and notifications of a client, SDK $name', (line) => {
+  it('changed roots reach every server of the session, once, with its next request', async () => {
     const told: number[] = [];
     const [a, b] = (await startNodes(line, 2, {
       serve: (node) => ({ tools: { echo: () => 'x' }, onRootsChanged: () => told.push(node) }),
@@ -25,7 +25,7 @@ describe.each(lines)('what a client tells its session, SDK $name', (line) => {
     expect([...a.errors, ...b.errors]).toEqual([]);
   });
 
-  it('answers and progress that nobody waits for are told to onerror of its server, with a bound', async () => {
+  it('responses and progress for unknown requests reach onerror of the server, up to a bound', async () => {
     const heard: string[] = [];
     let port: ServerPort | undefined;
     const { raw, errors } = await start(line, {
@@ -58,7 +58,7 @@ describe.each(lines)('what a client tells its session, SDK $name', (line) => {
     await sse.cancel();
   });
 
-  it('more subscriptions, and longer ones, than are kept get an error, and everything else goes on', async () => {
+  it('subscriptions beyond the limits get an error, and everything else goes on', async () => {
     let subscribed = 0;
     const { raw, errors, another } = await start(line, {
       serve: () => ({ tools: { echo: () => 'x' }, onSubscribe: () => subscribed++ }),
@@ -89,7 +89,7 @@ describe.each(lines)('what a client tells its session, SDK $name', (line) => {
     expect(errors).toEqual([]);
   });
 
-  it('initialize that leaves no room for what the session needs is refused with 413', async () => {
+  it("an initialize that leaves no room for the session's own data is a 413", async () => {
     const { raw, errors } = await start(line);
     const client = raw();
     const message = (bytes: number) => ({

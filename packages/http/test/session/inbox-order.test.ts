@@ -17,8 +17,8 @@ const ways: readonly (readonly number[])[] = [
   [2, 1, 0, 2],
 ];
 
-describe.each(lines)('the order of what a client sends, SDK $name', (line) => {
-  it('rule 11: progress and the answer to it reach the server as they were acknowledged, over whichever nodes', async () => {
+describe.each(lines)("the order of a client's messages, SDK $name", (line) => {
+  it('rule 11: progress and the response reach the server in the order of their acknowledgements, over any nodes', async () => {
     let port: ServerPort | undefined;
     const nodes = await startNodes(line, 3, {
       serve: (node) => ({ tools: {}, onCreated: (created) => (port = node === 0 ? created : port) }),

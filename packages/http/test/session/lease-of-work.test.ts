@@ -6,8 +6,8 @@ import { SessionTransport } from '../../src/lib/session/transport.ts';
 import { Bounds } from '../../src/lib/stream/bounds.ts';
 import { ServerRequestIds } from '../../src/lib/session/server-request-ids.ts';
 
-describe('requests at work', () => {
-  it('keep the lease, also one that begins in the moment in which the last one ends', async () => {
+describe('the lease of running requests', () => {
+  it('is kept by a request that begins at the moment when the last one ends', async () => {
     const store = await createMemoryStore();
     onTestFinished(() => store.close());
     const session = await store.create();
@@ -39,7 +39,7 @@ describe('requests at work', () => {
     }
   });
 
-  it('are let go of when what the application does at the close of its server throws', async () => {
+  it("is released even if the application's onclose throws", async () => {
     const store = await createMemoryStore();
     onTestFinished(() => store.close());
     let ended = 0;

@@ -6,7 +6,7 @@ import { v2 } from '../support/v2.ts';
 const SESSIONS = 10_000;
 
 it(
-  '10,000 sessions served in turn leave no more than the bound in memory, and any of them comes back',
+  'after 10,000 sessions no more than the bound are in memory, and any of them can be restored',
   { timeout: 120_000 },
   async () => {
     const store = await createMemoryStore();

@@ -11,7 +11,7 @@ function quickest(work: () => void): number {
   return Math.min(...times);
 }
 
-it('whether a stream is running costs the same however many are', () => {
+it('looking up a running stream costs the same however many there are', () => {
   const [few, many] = [1_000, 16_000].map((count) => {
     const open = new OpenRequests();
     for (let id = 0; id < count; id++) {

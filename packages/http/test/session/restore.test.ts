@@ -9,7 +9,7 @@ const count: (state: { update: (key: string, change: (n?: number) => number) => 
     String(await state.update('count', (n = 0) => n + 1));
 
 describe.each(lines)('restoring, SDK $name', (line) => {
-  it('rule 8: any later request brings the session back, with what it has agreed on, its level and its subscriptions', async () => {
+  it('rule 8: any later request restores the session with its agreed version, log level and subscriptions', async () => {
     const told: string[] = [];
     const serve =
       (name: string): (() => TestServer) =>
@@ -50,7 +50,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     expect(errors).toEqual([]);
   });
 
-  it('a restored server is told its log level', async () => {
+  it('a restored server has its log level', async () => {
     const levels: string[] = [];
     const { raw, another } = await start(line, {
       serve: () => ({ tools: {}, onLevel: (level) => levels.push(level) }),
@@ -65,7 +65,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     expect(levels).toEqual(['warning', 'warning']);
   });
 
-  it('state goes on where it was, on every node', async () => {
+  it('the state is the same on every node', async () => {
     const { raw, another } = await start(line, { serve: ({ state }) => ({ tools: { count: count(state) } }) });
     const client = raw();
     await client.begin();
@@ -76,7 +76,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     }
   });
 
-  it('requests that come at the same time restore a session once', async () => {
+  it('concurrent requests restore a session once', async () => {
     let made = 0;
     const { raw, another, handler } = await start(line, { tools: { echo: () => 'x' } });
     const client = raw();
@@ -119,7 +119,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     expect(made).toBe(1);
   });
 
-  it('a restore repeats no effects: nothing is stored or sent twice, but facts are asked for again', async () => {
+  it('a restore has no effects: nothing is stored or sent twice; only facts are asked for again', async () => {
     const onInitialized = (server: ServerPort): void => {
       server.notify('notifications/message', { level: 'info', data: 'welcome' }).catch(() => undefined);
       server.listRoots().catch(() => undefined);
@@ -158,7 +158,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     await Promise.all(answers.map((answer) => answer.cancel()));
   });
 
-  it('messages from before a restart, or while nobody listened, come when the client listens, in order and once', async () => {
+  it('messages from before a restart arrive when the client listens, in order and once', async () => {
     let port: ServerPort | undefined;
     const { raw, another } = await start(line, {
       serve: () => ({ tools: {}, onCreated: (created) => (port = created) }),
@@ -182,7 +182,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     await resumed.cancel();
   });
 
-  it('without a cursor, a client gets again what a young connection was given, and not what an older one was', async () => {
+  it('without a cursor, a client gets again what a young connection got, and not what an older one got', async () => {
     const { raw, store, another } = await start(line, { keepAliveMs: 100 });
     const client = raw();
     const session = await store.get(await client.begin());
@@ -209,7 +209,7 @@ describe.each(lines)('restoring, SDK $name', (line) => {
     await next.cancel();
   });
 
-  it('a standalone stream whose beginning was trimmed unheard is told to onError and goes on', async () => {
+  it('a standalone stream whose undelivered beginning was trimmed goes on, and onError gets the gap', async () => {
     const { raw, store, another, errors } = await start(line);
     const client = raw();
     const session = await store.get(await client.begin());

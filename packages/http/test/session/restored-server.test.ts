@@ -11,7 +11,7 @@ const forever = new Promise<never>(() => undefined);
 const subscribe = (uri: string) => ({ jsonrpc: '2.0', id: uri, method: 'resources/subscribe', params: { uri } });
 
 describe.each(lines)('a restored server, SDK $name', (line) => {
-  it('does not ask again what it asked when the session began, however long it took to ask, and is heard else', async () => {
+  it('does not repeat a question from the beginning of the session, and its other messages are sent', async () => {
     const refused: string[] = [];
     const ports: ServerPort[] = [];
     const onInitialized = (server: ServerPort): void => {
@@ -52,7 +52,7 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
     await eventually(async () => (await sent('"now"')) === 1);
   });
 
-  it('what it is told cannot be cancelled by its client, on whichever node', async () => {
+  it('a client cannot cancel the requests that restore a server, on any node', async () => {
     const [begun, go, waits] = [gate(), gate(), gate()];
     const [a, b] = (await startNodes(line, 2, {
       serve: (node) => ({
@@ -84,7 +84,7 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
     await call.sse.rest();
   });
 
-  it('a server that is not ready in time is let go: its requests get 503, and the next one finds another', async () => {
+  it('a server that is not ready in time is closed: its requests get 503, and the next one gets a new server', async () => {
     let hangs: 'createServer' | 'onRestore' | 'subscribe' | undefined;
     const { raw, another, store, errors } = await start(line, { setupTimeoutMs: 100 });
     const client = raw();
@@ -113,7 +113,7 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(200);
   });
 
-  it('a server that does not come to an end with what another node was told is let go', async () => {
+  it('a server that hangs on a setting of another node is closed', async () => {
     let hangs = true;
     const [a, b] = (await startNodes(line, 2, {
       setupTimeoutMs: 200,
@@ -132,7 +132,7 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
   });
 });
 
-it('what was set going while a server was restored asks nothing for a minute, and is heard then', async () => {
+it('work that began during a restore cannot ask the client for a minute, and can afterwards', async () => {
   let now = 0;
   const quiet = new ReplayFilter(() => now);
   const ask = { jsonrpc: '2.0', id: 1, method: 'elicitation/create' } as const;

@@ -4,7 +4,7 @@ import { start } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
 
 describe.each(lines)('servers that close themselves, SDK $name', (line) => {
-  it('a server that closes itself is let go, and the session comes back', async () => {
+  it('a server that closes itself is dropped, and the session can be restored', async () => {
     const { raw, handler } = await start(line, {
       tools: {
         quit: async (_, __, server) => {
@@ -24,7 +24,7 @@ describe.each(lines)('servers that close themselves, SDK $name', (line) => {
     expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
   });
 
-  it('a server that closes itself while it is restored fails that request alone, and holds up nothing', async () => {
+  it('a server that closes itself while it is restored fails only that request', async () => {
     let quits = true;
     const { raw, another, errors } = await start(line, {
       serve: (_, restored) => ({
@@ -42,7 +42,7 @@ describe.each(lines)('servers that close themselves, SDK $name', (line) => {
     expect((await (await client.callTool('echo')).sse.rest()).at(-1)?.data).toContain('"x"');
   });
 
-  it('a server that closes itself while its session begins is not held', async () => {
+  it('a server that closes itself while its session begins is dropped', async () => {
     let restored = false;
     const { raw, handler } = await start(line, {
       serve: (session, again) => {

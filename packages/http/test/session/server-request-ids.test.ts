@@ -36,7 +36,7 @@ describe.each(lines)('requests of the server, SDK $name', (line) => {
     expect(new Set(ids).size).toBe(6);
   });
 
-  it('rule 10: an answer to a request of an instance that is gone is accepted and goes nowhere', async () => {
+  it('rule 10: a response to a request of a closed server is accepted and dropped', async () => {
     const { raw, another } = await start(line, { tools: asks });
     const client = raw();
     await client.begin();
@@ -59,7 +59,7 @@ describe.each(lines)('requests of the server, SDK $name', (line) => {
     await old.cancel();
   });
 
-  it("progress and cancellations of the server's requests go by the same ids", async () => {
+  it("progress and cancellations of the server's requests use the same ids", async () => {
     let port: ServerPort | undefined;
     const { raw } = await start(line, { serve: () => ({ tools: {}, onCreated: (created) => (port = created) }) });
     const client = raw();
@@ -102,7 +102,7 @@ describe.each(lines)('requests of the server, SDK $name', (line) => {
     await client.close();
   });
 
-  it('a cancellation aborts the handler and ends the stream, with no answer, for those who come back as well', async () => {
+  it('a cancellation aborts the handler and ends the stream without a response, for a client that resumes too', async () => {
     const [begun, aborted] = [gate(), gate()];
     const { raw, handler } = await start(line, {
       localIdleMs: 20,
@@ -132,7 +132,7 @@ describe.each(lines)('requests of the server, SDK $name', (line) => {
     await eventually(() => handler.localSessions === 0);
   });
 
-  it('a request whose id is in use, by a client that was restarted, is answered on its own stream', async () => {
+  it('a request with an id in use, as after a restart of the client, is answered on its own stream', async () => {
     const go = gate();
     const { raw } = await start(line, {
       tools: {
@@ -159,7 +159,7 @@ describe.each(lines)('requests of the server, SDK $name', (line) => {
     });
   });
 
-  it('ids of requests and streams tell nothing of other sessions', async () => {
+  it('ids of requests and streams reveal nothing about other sessions', async () => {
     const { raw } = await start(line, { tools: asks });
     const ids: string[][] = [];
     for (let session = 0; session < 3; session++) {

@@ -41,7 +41,7 @@ async function open(client: RawClient, cursor?: string): Promise<RawResponse> {
 }
 
 describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
-  it('a process that held the session all the while goes on where another one has stopped delivering', async () => {
+  it('a process that held the session all the time continues where another process stopped delivering', async () => {
     const { raw, store, served, handler, another } = await start(line, { keepAliveMs: 20 });
     const client = raw();
     const id = await client.begin();
@@ -63,7 +63,7 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
     await again.cancel();
   });
 
-  it('a client with two streams, which take turns, is told each thing once', async () => {
+  it('a client with two alternating streams gets each message once', async () => {
     const nodes = await startNodes(line, 2, { keepAliveMs: SETTLE_MS, leaseMs: 1_500 });
     const [a, b] = nodes as [Node, Node];
     const here = a.raw();
@@ -109,7 +109,7 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
 
   // Of the default, the stream that is refused gives up; of many, it goes on in turn with the other one.
   it.each([2, 1_000])(
-    'a real client that loses the first frames of what it resumes is told each thing once: %i retries',
+    'a real client that loses the first frames of a resumed stream gets each message once: %i retries',
     async (maxRetries) => {
       const nodes = await startNodes(line, 2, {
         keepAliveMs: SETTLE_MS,

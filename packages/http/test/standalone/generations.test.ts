@@ -16,7 +16,7 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
   'generations of the standalone stream, $place',
   { timeout: 30_000 },
   ({ line, open }) => {
-    it('what was written to a connection that is dead comes with its cursor, after another stream was opened without one', async () => {
+    it('messages written to a dead connection arrive with its cursor, even after another stream was opened without one', async () => {
       const play = await Play.begin(open, line, SETTLED);
       const [one, two] = [play.stream(), play.stream()];
       await one.open();
@@ -42,7 +42,7 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
       await two.cut();
     });
 
-    it('each of two streams gets what is of its own, and the one that comes first goes on', async () => {
+    it('each of two streams gets its own messages, and the first to return continues', async () => {
       for (const options of [SETTLED, YOUNG]) {
         const play = await Play.begin(open, line, options);
         const [one, two] = [play.stream(), play.stream()];
@@ -73,7 +73,7 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
       }
     });
 
-    it('a stream that comes back without a cursor gets what was written to it, also when another one was opened meanwhile', async () => {
+    it('a stream that returns without a cursor gets what was written to it, even if another one was opened meanwhile', async () => {
       for (const isFirst of [true, false]) {
         const play = await Play.begin(open, line, YOUNG);
         const [one, two] = [play.stream(), play.stream()];
@@ -99,7 +99,7 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
       }
     });
 
-    it('streams that come at the same moment are told each thing once between them', async () => {
+    it('streams that return at the same moment get each message once between them', async () => {
       const play = await Play.begin(open, line, SETTLED);
       const [one, two] = [play.stream(), play.stream()];
       await one.open();
@@ -125,7 +125,7 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
       await one.cut();
     });
 
-    it('any number of generations: each gets what is of its own', async () => {
+    it('each of many generations gets its own messages', async () => {
       const play = await Play.begin(open, line, SETTLED);
       const streams: Stream[] = [];
       for (let i = 0; i < 4; i++) {
@@ -158,7 +158,7 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
       await last?.cut();
     });
 
-    it('of a node that was killed: a stream without a cursor is told again what may be lost, and the other one nothing twice', async () => {
+    it('after a node was killed, a stream without a cursor gets again what may be lost, and the other stream nothing twice', async () => {
       const play = await Play.begin(open, line, YOUNG);
       const [one, two] = [play.stream(), play.stream()];
       await one.open();
@@ -184,7 +184,7 @@ describe('generations of the standalone stream', () => {
   const [[, inMemory]] = places as [(typeof places)[0]];
   const [line] = lines as [Line];
 
-  it('of a stream that was trimmed: 410 for a cursor of an earlier generation, and no part as if it were all', async () => {
+  it('a cursor of an earlier generation whose messages were trimmed is a 410, never a part of them', async () => {
     const play = await Play.begin(inMemory, line, {
       ...SETTLED,
       store: await createMemoryStore({ retention: { maxEvents: 5 } }),
@@ -201,7 +201,7 @@ describe('generations of the standalone stream', () => {
     await two.cut();
   });
 
-  it('what is kept of them is bounded, and what falls out of it is told twice rather than not', async () => {
+  it('their number is bounded, and messages beyond it are sent twice rather than never', async () => {
     const play = await Play.begin(inMemory, line, { ...SETTLED, keepAliveMs: 1 });
     const first = play.stream();
     await first.open();

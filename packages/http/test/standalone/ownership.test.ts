@@ -21,7 +21,7 @@ async function messages(sse: SseReader): Promise<number> {
 }
 
 describe.each(lines)('the standalone stream on several nodes, SDK $name', (line) => {
-  it('is one: a second GET gets 409 on every node, until the first is closed', async () => {
+  it('a second GET gets 409 on every node until the first is closed', async () => {
     const nodes = await startNodes(line, 3, { leaseMs: 600 });
     const [a] = nodes as [Node];
     const first = a.raw();
@@ -48,7 +48,7 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     });
   });
 
-  it('is taken over, with a cursor, by whichever node the client comes back to; the former connection gets nothing more', async () => {
+  it('a GET with its cursor takes it over on any node; the former connection gets nothing more', async () => {
     const nodes = await startNodes(line, 2);
     const [a, b] = nodes as [Node, Node];
     const client = a.raw();
@@ -72,7 +72,7 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     await third.cancel();
   });
 
-  it('delivers what any node says, once, wherever it is open, and what was said meanwhile when it is opened', async () => {
+  it('it delivers the messages of any node once, wherever it is open, and later ones when it is opened', async () => {
     const nodes = await startNodes(line, 3, {
       serve: (node) => ({
         tools: {
@@ -106,7 +106,7 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     expect(heard).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
   });
 
-  it('of a node that was killed: a GET without a cursor waits until the lease is over, and is not refused', async () => {
+  it('after its node was killed, a GET without a cursor waits for the lease to expire and is not refused', async () => {
     const nodes = await startNodes(line, 2, { leaseMs: 1_500 });
     const [a, b] = nodes as [Node, Node];
     const client = a.raw();
@@ -154,7 +154,7 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     await resumed.cancel();
   });
 
-  it('closing a handler gives it back at once', async () => {
+  it('closing a handler releases it at once', async () => {
     const nodes = await startNodes(line, 2);
     const [a, b] = nodes as [Node, Node];
     const client = a.raw();
@@ -167,7 +167,7 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     await next.cancel();
   });
 
-  it('a real client whose every request goes to another node hears each message once', async () => {
+  it('a real client whose every request goes to another node gets each message once', async () => {
     const nodes = await startNodes(line, 3, {
       retryIntervalMs: 10,
       serve: () => ({

@@ -5,7 +5,7 @@ import { lines } from '../support/lines.ts';
 
 describe.each(lines)('batches while the store fails, with onStoreError: degrade, SDK $name', (line) => {
   it.each([false, true])(
-    'a batch of which one answer could not be stored and a later one was is answered and ends, resumed: %s',
+    'a batch with an unstored answer before a stored one is answered and ends, resumed: %s',
     async (resumed) => {
       const [first, second] = [gate(), gate()];
       const { raw, fail, heal, untilStored } = await startDegrading(line, {
@@ -37,7 +37,7 @@ describe.each(lines)('batches while the store fails, with onStoreError: degrade,
     },
   );
 
-  it('a batch of which the last answer could not be stored is answered and ends', async () => {
+  it('a batch whose last answer could not be stored is answered and ends', async () => {
     const go = gate();
     const { raw, fail } = await startDegrading(line, {
       echo: () => 'x',

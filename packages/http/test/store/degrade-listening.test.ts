@@ -4,7 +4,7 @@ import { eventually } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
 
 describe.each(lines)('listening while the store fails, with onStoreError: degrade, SDK $name', (line) => {
-  it('a standalone stream stays open, and says nothing twice or in another order', async () => {
+  it('a standalone stream stays open and repeats and reorders nothing', async () => {
     const { client, say, fail, heal, statuses, untilStored } = await startDegrading(line);
     const { sse } = await client.get();
     await say(1);
@@ -31,7 +31,7 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
     await resumed.cancel();
   });
 
-  it('a connection whose log cannot be read for a while goes on where it was', async () => {
+  it('a connection whose log cannot be read for a while continues where it was', async () => {
     const { client, say, fail, heal, errors } = await startDegrading(line);
     const { sse } = await client.get();
     fail(ALL.filter((name) => name.startsWith('read')));
@@ -46,7 +46,7 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
     await sse.cancel();
   });
 
-  it('nothing is let go of that could not come back: no idle session, and no stream that a handler would have come back to', async () => {
+  it('nothing that could not be restored is dropped: no idle session, and no stream that a handler closes for polling', async () => {
     const { raw, client, handler, fail, heal, servers, say, untilStored } = await startDegrading(
       line,
       {

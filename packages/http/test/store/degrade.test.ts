@@ -7,7 +7,7 @@ import { initialize } from '../support/raw.ts';
 
 describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name', (line) => {
   it.each([ALL, WRITES])(
-    'a held session is served, without event ids and without a cursor, and as ever when the store works again',
+    'a local session is served without event ids, and with them once the store works again',
     async (...methods) => {
       const { client, fail, heal, statuses, errors, untilStored } = await startDegrading(line);
       fail(methods);
@@ -26,7 +26,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     },
   );
 
-  it('what is not held, not its own, new, ended, or read from the log gets 503', async () => {
+  it('other sessions, new and ended ones, and streams from the log get 503', async () => {
     const principal = (auth?: { readonly token: string }): string | null => auth?.token ?? null;
     const { client, raw, fail, heal, another, errors } = await startDegrading(line, undefined, { principal });
     fail(ALL);
@@ -48,7 +48,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     expect(errors).toHaveLength(2);
   });
 
-  it("another principal's session stays out of reach", async () => {
+  it("another principal's session stays unreachable", async () => {
     const { handler, fail, client } = await startDegrading(line, undefined, {
       principal: (auth?: { readonly token: string }) => auth?.token ?? null,
     });
@@ -75,7 +75,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     await eventually(async () => (await client.callTool('echo')).status === 404);
   });
 
-  it('a call that began before is answered; one who was not there gets an error for it, once', async () => {
+  it('a call that began before is answered; a client that resumes it later gets one error', async () => {
     for (const connected of [true, false]) {
       const [begun, go] = [gate(), gate()];
       const { client, fail, heal, untilStored } = await startDegrading(line, {
@@ -115,7 +115,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     }
   });
 
-  it('a call that begins without the store goes on without it, in its order, and does not let its client go', async () => {
+  it('a call that begins without the store continues without it, in order, on its connection', async () => {
     const go = gate();
     const { client, fail, heal } = await startDegrading(line, {
       long: async (_, { notify, closeStream }) => {
@@ -140,7 +140,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     ]);
   });
 
-  it('what has to be remembered is refused, and not as if it were', async () => {
+  it('a setting that must be stored is refused', async () => {
     const { client, fail } = await startDegrading(line);
     fail(WRITES);
     const set = { jsonrpc: '2.0', id: 'level', method: 'logging/setLevel', params: { level: 'error' } };
@@ -148,14 +148,14 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     expect(frames).toEqual([{ data: expect.stringContaining('Answer could not be stored') }]);
   });
 
-  it('a store that was closed is no outage: nothing is served without it', async () => {
+  it('a closed store is no outage: nothing is served without it', async () => {
     const { client, store, statuses } = await startDegrading(line);
     await store.close();
     expect((await client.callTool('echo')).status).toBe(503);
     expect(statuses).toEqual([]);
   });
 
-  it('a store that does not answer holds up one request at a time', async () => {
+  it('a store that does not answer delays one request at a time', async () => {
     const { client, fail, hold } = await startDegrading(line);
     fail(ALL);
     expect((await client.callTool('echo')).status).toBe(200);
@@ -168,7 +168,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     expect((await asking).status).toBe(200);
   });
 
-  it('nothing is left out of what was said before the response could begin', async () => {
+  it('every message from before the response began is sent', async () => {
     const { client, fail } = await startDegrading(line, {
       flood: (_, { notify }) => {
         const data = 'x'.repeat(20_000);
@@ -182,7 +182,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     expect(frames.at(-1)?.data).toContain('result');
   });
 
-  it('a message whose stream was stored, and it not, is sent all the same', async () => {
+  it('a message that could not be stored is sent, even if its stream was stored', async () => {
     const { client, fail } = await startDegrading(line, undefined, { facts: { maxBatchEvents: 1 } });
     fail(['appendEvents'], 1, {}, 1);
     const frames = await (await client.callTool('echo')).sse.rest();
@@ -193,7 +193,7 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     ]);
   });
 
-  it('a client that does not read is sent no more than some', async () => {
+  it('a client that does not read gets a bounded amount', async () => {
     const flood = gate<number>();
     const { client, fail } = await startDegrading(line, {
       flood: async (_, { notify }) => {

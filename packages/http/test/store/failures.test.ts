@@ -47,7 +47,7 @@ function lastOf<T>(values: readonly T[]): T {
 }
 
 describe.each(lines)('a store that fails, SDK $name', (line) => {
-  it('answers 503 with Retry-After, tells the client nothing of the store, and serves again when it is back', async () => {
+  it('requests get 503 with Retry-After and no details, and are served again when the store works', async () => {
     const { client, raw, fail, heal, errors } = await startFailing(line);
     fail(['readSession', 'createSession']);
     for (const response of [await client.callTool('echo'), await client.get(), await client.delete()]) {
@@ -60,7 +60,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(200);
   });
 
-  it('a request whose stream cannot be stored is refused with 503; while the store is known to fail, none is run', async () => {
+  it('a request whose stream cannot be stored is a 503; while the store is known to fail, no request runs', async () => {
     const { client, fail, heal, calls, errors } = await startFailing(line);
     fail(['appendEvents']);
     const first = await client.callTool('echo');
@@ -77,7 +77,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect(calls()).toBe(2);
   });
 
-  it('a handler whose stream cannot be stored is aborted: nobody would hear of it again', async () => {
+  it('a handler whose stream cannot be stored is aborted', async () => {
     const { backend, fail } = failingBackend();
     const aborted = gate();
     const wait: Tool = async (_, { signal }) => {
@@ -94,7 +94,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect(errors).toHaveLength(1);
   });
 
-  it('an answer is stored in the end where the store was busy for a while', async () => {
+  it('an answer is stored after the store was busy for a while', async () => {
     const { client, fail, begun, go, errors } = await startFailing(line);
     const call = await client.callTool('wait');
     await begun;
@@ -104,7 +104,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect(errors).toEqual([]);
   });
 
-  it('so is one that is there before its stream is', async () => {
+  it('an answer that is ready before its stream is stored after the store was busy', async () => {
     const { client, fail, errors, calls } = await startFailing(line);
     fail(['appendEvents'], 2, { retryable: true });
     const frames = await (await client.callTool('echo')).sse.rest();
@@ -136,7 +136,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     }
   });
 
-  it('what a server says outside of requests never rejects: the SDKs let go of it, and a rejection would end the process', async () => {
+  it('a message outside of requests never rejects, because the SDKs do not handle the rejection', async () => {
     const { client, fail, heal, errors, server } = await startFailing(line);
     fail(['appendEvents']);
     await server().notify('notifications/tools/list_changed', {});
@@ -147,7 +147,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect((await sse.message()).message).toMatchObject({ method: 'notifications/resources/list_changed' });
   });
 
-  it('what a server says when its session has ended elsewhere lets go of it, and is no error', async () => {
+  it('a message of a server whose session ended elsewhere closes it and is no error', async () => {
     const { store, handler, id, errors, server } = await startFailing(line);
     await (await store.get(id))?.end();
     expect(handler.localSessions).toBe(1);
@@ -165,7 +165,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect((await (await client.get({ 'last-event-id': cursor })).sse.message()).id).toBe(id);
   });
 
-  it('a stream that cannot be read on is broken off, and resumed when the store is back', async () => {
+  it('a stream that cannot be read is broken off, and resumes when the store works', async () => {
     const { client, fail, heal, begun, go } = await startFailing(line);
     const call = await client.callTool('wait');
     const cursor = (await call.sse.next())?.id ?? '';
@@ -179,7 +179,7 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect((await resumed.sse.message()).message).toMatchObject({ result: { content: [{ text: 'waited' }] } });
   });
 
-  it('a store that comes back is read again for what concerns a handler at work, such as the end of its session', async () => {
+  it('after an outage, a running handler learns of the end of its session', async () => {
     const aborted = gate();
     const { backend, fail, heal } = failingBackend();
     const store = await createSessionStore(backend);

@@ -37,7 +37,7 @@ describe.each(lines)("one session's failure, SDK $name", (line) => {
     ['degrade', 'STORE_FULL'],
     ['degrade', 'STORE_BUSY'],
     ['fail', 'STORE_FULL'],
-  ] as const)('is nothing to the others, onStoreError: %s, %s', async (onStoreError, code) => {
+  ] as const)('does not affect other sessions, onStoreError: %s, %s', async (onStoreError, code) => {
     const { backend, refuse } = refusing();
     const statuses: StoreStatus[] = [];
     const { raw, errors } = await start(line, {

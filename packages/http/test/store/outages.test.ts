@@ -76,7 +76,7 @@ async function startBreakable(line: Line, open: () => Promise<Breakable>, onStor
   return { ...harness, ...database, statuses, say, go: go.open };
 }
 
-describe.each(lines)('a database that is gone for a while, SDK $name', { timeout: 60_000 }, (line) => {
+describe.each(lines)('a database that is down for a while, SDK $name', { timeout: 60_000 }, (line) => {
   it.each([
     ['postgres', postgres],
     ['sqlite', sqlite],
@@ -127,7 +127,7 @@ describe.each(lines)('a database that is gone for a while, SDK $name', { timeout
   it.each([
     ['postgres', postgres],
     ['sqlite', sqlite],
-  ])('fail, %s: 503 until it is back, and not a moment longer', async (_, open) => {
+  ])('fail, %s: 503 until it works, and no longer', async (_, open) => {
     const { raw, breakDown, mend, statuses } = await startBreakable(line, open, 'fail');
     const client = raw();
     await client.begin();

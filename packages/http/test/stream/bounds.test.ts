@@ -6,7 +6,7 @@ import { type Node, startNodes } from '../support/nodes.ts';
 const bearer = (sub: string) => ({ authorization: `Bearer https://issuer|${sub}` });
 
 describe.each(lines)('what a client may keep open, SDK $name', (line) => {
-  it('requests of a session: one too many is 429 with Retry-After, in a batch too, and what runs is answered', async () => {
+  it('one request of a session too many is a 429 with Retry-After, in a batch too; the running ones are answered', async () => {
     const { passed, open } = gate();
     let running = 0;
     const { raw } = await start(line, {
@@ -41,7 +41,7 @@ describe.each(lines)('what a client may keep open, SDK $name', (line) => {
     expect((await busy.callTool('wait')).status).toBe(200);
   });
 
-  it('streams: a GET is 503 where the process has too many, 429 where its principal has, and served when one is closed', async () => {
+  it('a GET is 503 if the process has too many streams, 429 if its principal has, and served when one is closed', async () => {
     const { raw } = await start(line, { maxOpenStreams: 3, maxOpenStreamsPerPrincipal: 2, tools: {} });
     const begun = async (headers = {}) => {
       const client = raw(headers);
@@ -75,7 +75,7 @@ describe.each(lines)('what a client may keep open, SDK $name', (line) => {
     });
   });
 
-  it('GETs of a session that wait for a stream on another node: few ask the store, the others are 409 at once', async () => {
+  it('of the GETs that wait for a stream on another node, few ask the store and the others get 409 at once', async () => {
     const [a, b] = (await startNodes(line, 2)) as [Node, Node];
     const client = a.raw();
     await client.begin();

@@ -11,7 +11,7 @@ import { SseReader } from '../support/raw.ts';
 describe.each(
   lines.flatMap((line) => addresses.map(([backend, newAddress]) => ({ line, name: line.name, backend, newAddress }))),
 )('handlers that let their clients poll, SDK $name on $backend', { timeout: 30_000 }, ({ line, newAddress }) => {
-  it("close the connection of their request's stream wherever it is, and never one that was opened afterwards", async () => {
+  it("close the connection of their request's stream on any node, and never one that was opened afterwards", async () => {
     const [answer, commands] = [gate(), [gate(), gate()]];
     const poll: Tool = async (_, { closeStream, notify }) => {
       closeStream();
@@ -65,7 +65,7 @@ describe.each(
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });
 
-  it('do not close the connection of a client that comes back at once, to whichever node', async () => {
+  it('do not close the connection of a client that reconnects at once, to any node', async () => {
     const nodes = await startNodes(line, 2, {
       newAddress,
       serve: () => ({
@@ -109,7 +109,7 @@ describe.each(
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });
 
-  it('close the standalone stream likewise, of which nothing is lost or doubled', async () => {
+  it('close the standalone stream too, and lose and repeat nothing', async () => {
     const nodes = await startNodes(line, 2, {
       newAddress,
       retryIntervalMs: 20,

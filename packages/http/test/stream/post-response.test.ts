@@ -27,7 +27,7 @@ const dataOf = (messages: readonly unknown[]): unknown[] =>
   });
 
 describe.each(lines)('the stream of a call, SDK $name', (line) => {
-  it('an answer that is there at once costs one look at the session and one commit', async () => {
+  it('an immediate answer costs one read of the session and one commit', async () => {
     const { client, calls } = await startCounted(line, { echo: () => 'x' });
     for (let round = 0; round < 3; round++) {
       const frames = await (await client.callTool('echo')).sse.rest();
@@ -40,7 +40,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     }
   });
 
-  it('an answer that is there at once goes out in one piece, and is stored before', async () => {
+  it('an immediate answer is stored and then sent in one piece', async () => {
     const { client, hold, url, id } = await startCounted(line, { echo: () => 'x' });
     const release = hold(['appendEvents']);
     const socket = connectSocket(Number(url.port), '127.0.0.1');
@@ -58,7 +58,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     socket.destroy();
   });
 
-  it('a call that is not answered at once has its cursor soon, and not before that is stored', async () => {
+  it('a slow call gets its cursor soon, and not before the cursor is stored', async () => {
     const go = gate();
     const { client, hold, logged } = await startCounted(line, {
       wait: async () => {
@@ -82,7 +82,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     expect((await sse.message()).message).toHaveProperty('result');
   });
 
-  it('what a handler says while its stream is being stored comes after that, in its order and once', async () => {
+  it('messages that are sent while the stream is being stored follow in order and once', async () => {
     const { client, hold, logged } = await startCounted(line, {
       talk: async (_, { notify }) => {
         const said = [1, 2, 3].map((data) => notify('notifications/message', { level: 'info', data }));
@@ -102,7 +102,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     expect(dataOf(await logged())).toEqual([[1], 1, 2, 3, 4, 'answer']);
   });
 
-  it('so it does where the store was busy at first', async () => {
+  it('they do so even if the store was busy at first', async () => {
     const { client, fail, logged } = await startCounted(line, {
       talk: async (_, { notify }) => {
         const said = [notify('notifications/message', { level: 'info', data: 1 })];
@@ -118,7 +118,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     expect(dataOf(await logged())).toEqual([[1], 1, 2, 'answer']);
   });
 
-  it('a message that was stored without the beginning is never followed by one, which would hide it', async () => {
+  it("a message that was stored without the stream's beginning is never hidden by a later beginning", async () => {
     const { client, fail, logged } = await startCounted(line, { echo: () => 'x' }, { maxBatchEvents: 1 });
     fail(['appendEvents'], 1, { retryable: true });
     expect((await client.callTool('echo')).status).toBe(503);
@@ -136,7 +136,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     expect(calls()).toEqual(['readSession', 'appendEvents']);
   });
 
-  it('a handler that closes its stream at once leaves its client a cursor to come back with', async () => {
+  it('a handler that closes its stream at once leaves its client a cursor', async () => {
     const go = gate();
     const { client } = await startCounted(line, {
       leave: async (_, { closeStream }) => {
@@ -152,7 +152,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     expect((await resumed.sse.message()).message).toHaveProperty('result');
   });
 
-  it('a client that goes away before its stream began cancels nothing', async () => {
+  it('a client that disconnects before its stream began cancels nothing', async () => {
     const { client, hold, logged, handler } = await startCounted(line, { echo: () => 'x' });
     const release = hold(['appendEvents']);
     const abort = new AbortController();
@@ -170,7 +170,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
     expect(handler.localSessions).toBe(1);
   });
 
-  it('a node that is closed while a call is new answers it with an error', async () => {
+  it('a node that closes while a call is new answers it with an error', async () => {
     const begun = gate();
     const { client, handler } = await startCounted(line, {
       wait: async (_, { signal }) => {

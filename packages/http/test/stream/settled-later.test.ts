@@ -6,7 +6,7 @@ import { lines } from '../support/lines.ts';
 
 describe.each(lines)('an answer that could not be stored, SDK $name', (line) => {
   it.each(['fail', 'degrade'] as const)(
-    'is an error for its client that is connected to another node, though the first one lives, onStoreError: %s',
+    'is an error for its client on another node, even though the first node is alive, onStoreError: %s',
     async (onStoreError) => {
       const { backend, fail, heal, calls } = failingBackend();
       const [begun, go, never] = [gate(), gate(), gate()];

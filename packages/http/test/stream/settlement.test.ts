@@ -32,7 +32,7 @@ async function resumed(client: RawClient, cursor: string | undefined): Promise<F
 describe.each(
   lines.flatMap((line) => addresses.map(([backend, newAddress]) => ({ line, name: line.name, backend, newAddress }))),
 )('the first answer to a request is its answer, SDK $name on $backend', { timeout: 30_000 }, ({ line, newAddress }) => {
-  it('whether the node that was taken for dead answers after the error or before it', async () => {
+  it('whether the node that counted as dead answers before the error or after it', async () => {
     for (const order of ['error first', 'answer first']) {
       const go = gate();
       const nodes = await startNodes(line, 2, {
@@ -141,7 +141,7 @@ describe.each(
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });
 
-  it('also where two nodes find a third dead at the same time, and where nobody knows any more which requests there were', async () => {
+  it("even if two nodes find a third dead at the same time, and if the requests' ids were trimmed", async () => {
     const nodes = await startNodes(line, 3, { newAddress, leaseMs: 300, serve: () => ({ tools: {} }) });
     const [a] = nodes as [Node];
     const here = a.raw();

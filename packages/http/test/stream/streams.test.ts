@@ -41,7 +41,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     await olderListening.cancel();
   });
 
-  it('rules 13 and 16: what a stream has sent is sent again after each of its ids, and then it is over', async () => {
+  it('rules 13 and 16: after each of its ids, a stream sends the rest again and then ends', async () => {
     const { raw, another } = await start(line, { tools: { talk: talker() } });
     const client = raw();
     await client.begin();
@@ -64,7 +64,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     }
   });
 
-  it('rules 15 and 20: a disconnect cancels nothing; a GET that resumes gets what was missed, then what comes, then the end', async () => {
+  it('rules 15 and 20: a disconnect cancels nothing; a resuming GET gets what was missed, what follows, and the end', async () => {
     const go = gate();
     const { raw } = await start(line, { tools: { talk: talker(go.passed) } });
     const client = raw();
@@ -80,7 +80,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     expect(await resumed.sse.next()).toBeUndefined();
   });
 
-  it('rule 14: a stream that is resumed while its first connection is open goes on in one of them only', async () => {
+  it('rule 14: a stream that is resumed while its first connection is open continues on one of them only', async () => {
     const go = gate();
     const { raw } = await start(line, { tools: { talk: talker(go.passed) } });
     const client = raw();
@@ -94,7 +94,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     expect((await second.sse.rest()).filter(({ data }) => data)).toHaveLength(2);
   });
 
-  it("rules 14 and 15: no other stream's message ever comes on a stream", async () => {
+  it("rules 14 and 15: a stream never carries another stream's messages", async () => {
     let port: ServerPort | undefined;
     const { raw, store } = await start(line, {
       serve: () => ({ tools: { talk: talker() }, onCreated: (created) => (port = created) }),
@@ -150,7 +150,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     });
   });
 
-  it('rule 19: a cursor that was not issued for the session is 400 and ends nothing', async () => {
+  it('rule 19: a cursor that was not issued for the session is a 400 and ends nothing', async () => {
     const { raw, store } = await start(line, { tools: { talk: talker() } });
     const client = raw();
     const id = await client.begin();
@@ -169,7 +169,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     expect((await client.callTool('talk')).status).toBe(200);
   });
 
-  it('a cursor whose followers were trimmed is 410, never a part of them', async () => {
+  it('a cursor whose following events were trimmed is a 410, never a part of them', async () => {
     const { raw, store } = await start(line, { tools: { talk: talker() } });
     const client = raw();
     const id = await client.begin();
@@ -186,7 +186,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     expect((await rest.sse.rest()).filter(({ data }) => data)).toHaveLength(2);
   });
 
-  it('keep-alive: comments while there is nothing to send, which leave the cursor alone and keep the session alive', async () => {
+  it('keep-alive comments leave the cursor alone and keep the session alive', async () => {
     let now = 1_000_000;
     const { raw, store } = await start(line, {
       keepAliveMs: 15,
@@ -206,7 +206,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
     await sse.cancel();
   });
 
-  it('rule 18: a connection that the server closes says retry first; its stream goes on', async () => {
+  it('rule 18: before the server closes a connection it sends retry; the stream goes on', async () => {
     const [closed, go] = [gate(), gate()];
     const closer: Tool = async (_, { notify, closeStream }) => {
       closeStream();

@@ -62,7 +62,7 @@ async function toEnd(
 }
 
 describe.each(lines)('a token that expires, SDK $name', (line) => {
-  it('ends the streams that it has opened, and nothing is lost to the client that comes back with a new one', async () => {
+  it('ends the streams that it opened, and a client that returns with a new token loses nothing', async () => {
     const answer = gate();
     const { say, get, call, errors } = await begin(line, async (_, { notify }) => {
       await notify('notifications/message', { level: 'info', data: 'working' });
@@ -89,7 +89,7 @@ describe.each(lines)('a token that expires, SDK $name', (line) => {
     expect(errors).toEqual([]);
   });
 
-  it('leaves the call of a client that could not come back its connection', async () => {
+  it('does not end the call of a client that could not return', async () => {
     const { call } = await begin(
       line,
       async () => {
@@ -109,7 +109,7 @@ describe('whenExpired', () => {
     return state;
   };
 
-  it('ends at the second that the token says, a second after now at the least, and never where it says none', () => {
+  it("fires at the token's expiry, at least a second from now, and never without an expiry", () => {
     vi.useFakeTimers({ now: 1_000_000_000_000 });
     onTestFinished(() => void vi.useRealTimers());
     const [inTwo, past, off] = [ends(1_000_000_002), ends(5), ends(1_000_000_001)];

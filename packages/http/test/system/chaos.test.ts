@@ -25,7 +25,7 @@ describe.each(lines)(
   { timeout: MS + 90_000 },
   (line) => {
     it.each(allAddresses)(
-      'lose nothing but what the dead one was at, double nothing, and mix up nothing: %s',
+      'lose only the answers of the dead one, repeat nothing, and mix up nothing: %s',
       async (_, newAddress) => {
         await play(line, await newAddress());
         expect(MS).toBeGreaterThan(0);

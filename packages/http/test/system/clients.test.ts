@@ -59,7 +59,7 @@ describe.each(lines)('a real client of SDK $name', (line) => {
     await client.close();
   });
 
-  it('carries on with its session, state and streams after a restart, and answers what is asked of it then', async () => {
+  it('continues its session, state and streams after a restart, and answers new questions', async () => {
     const { url, served, another } = await start(line, {
       retryIntervalMs: 20,
       serve: ({ state }) => ({
@@ -110,7 +110,7 @@ describe.each(lines)('a real client of SDK $name', (line) => {
     await client.close();
   });
 
-  it('is not sent back and forth after an error', async () => {
+  it('does not reconnect forever after an error', async () => {
     const fail: Tool = () => {
       throw new Error('it failed');
     };
@@ -134,7 +134,7 @@ describe.each(lines)('a real client of SDK $name', (line) => {
     await client.close();
   });
 
-  it('cancels a call, and goes on', async () => {
+  it('can cancel a call and go on', async () => {
     const [begun, aborted] = [gate(), gate()];
     const wait: Tool = async (_, { signal }) => {
       signal.addEventListener('abort', () => aborted.open());

@@ -9,7 +9,7 @@ import { RawClient } from '../support/raw.ts';
 const at = (port: number): URL => new URL(`http://127.0.0.1:${port}/mcp`);
 
 describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
-  it('in the middle of a stream: the client goes on with the same session, its state, and every event it missed, once', async () => {
+  it('in the middle of a stream, the client keeps its session and state, and gets every missed event once', async () => {
     const path = await newFile();
     let server = await startProcess([line.name, path, 0, 500]);
     const { port } = server;
@@ -46,7 +46,7 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     await client.close();
   });
 
-  it('what is stored when the process dies comes back byte for byte and complete, on both kinds of stream', async () => {
+  it('everything stored when the process dies comes back byte for byte, on both kinds of stream', async () => {
     const path = await newFile();
     const first = await startProcess([line.name, path, 0, 200]);
     const client = new RawClient(at(first.port));
@@ -72,7 +72,7 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     await second.kill();
   });
 
-  it('a node that stood still until it was taken for dead does not answer a second time', async () => {
+  it('a node that was suspended until it counted as dead does not answer a second time', async () => {
     const path = await newFile();
     const slow = await startProcess([line.name, path, 0, 300]);
     const other = await startProcess([line.name, path, 0, 300]);
