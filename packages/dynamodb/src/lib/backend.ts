@@ -1,26 +1,5 @@
-import {
-  KeyedLock,
-  type AppendOutcome,
-  type AppendRequest,
-  type Capabilities,
-  type EventPage,
-  type EventQuery,
-  type NewSession,
-  type PolledHead,
-  type ProfileChange,
-  type ProfileResult,
-  type SessionAsker,
-  type SessionBackend,
-  type SessionPage,
-  type SessionPageQuery,
-  type SessionQuery,
-  type SessionRow,
-  type StateCommit,
-  type StateResult,
-  type StateRow,
-  type SweepResult,
-  type TrimBound,
-} from '@mcp-session/core/backend';
+import { KeyedLock } from '@mcp-session/core/backend';
+import type * as contract from '@mcp-session/core/backend';
 import { Background } from './background.ts';
 import type { Connection } from './connection.ts';
 import { EventAppender } from './events/append.ts';
@@ -38,9 +17,9 @@ import { Sweeper } from './sweep.ts';
 import { TtlMaintenance } from './ttl-maintenance.ts';
 
 /** The DynamoDB backend. */
-export class DynamoDbBackend implements SessionBackend {
+export class DynamoDbBackend implements contract.SessionBackend {
   readonly name = 'dynamodb';
-  readonly capabilities: Capabilities = {
+  readonly capabilities: contract.Capabilities = {
     shared: true,
     durable: true,
     // A transaction may have 4 MB, perhaps with the copies in the local index.
@@ -85,15 +64,19 @@ export class DynamoDbBackend implements SessionBackend {
     this.#sweeper = new Sweeper(connection, this.#maintenance);
   }
 
-  async createSession(session: NewSession, now: number): Promise<boolean> {
+  async createSession(session: contract.NewSession, now: number): Promise<boolean> {
     return this.#records.create(session, now);
   }
 
-  async readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
+  async readSession(id: string, now: number, asker?: contract.SessionAsker): Promise<contract.SessionRow | undefined> {
     return this.#records.read(id, now, asker);
   }
 
-  async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
+  async updateSession(
+    id: string,
+    change: contract.ProfileChange,
+    now: number,
+  ): Promise<contract.ProfileResult | undefined> {
     return this.#records.update(id, change, now);
   }
 
@@ -107,15 +90,15 @@ export class DynamoDbBackend implements SessionBackend {
     return this.#records.end(id, purgeAt, now);
   }
 
-  async listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
+  async listSessions(query: contract.SessionPageQuery, now: number): Promise<contract.SessionPage> {
     return this.#list.list(query, now);
   }
 
-  async countSessions(query: SessionQuery, now: number): Promise<number> {
+  async countSessions(query: contract.SessionQuery, now: number): Promise<number> {
     return this.#list.count(query, now);
   }
 
-  async sweep(limit: number, now: number): Promise<SweepResult> {
+  async sweep(limit: number, now: number): Promise<contract.SweepResult> {
     return this.#sweeper.sweep(limit, now);
   }
 
@@ -123,11 +106,11 @@ export class DynamoDbBackend implements SessionBackend {
     sessionId: string,
     keys: readonly string[] | undefined,
     now: number,
-  ): Promise<readonly StateRow[] | undefined> {
+  ): Promise<readonly contract.StateRow[] | undefined> {
     return this.#stateReader.read(sessionId, keys, now);
   }
 
-  async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
+  async commitState(commit: contract.StateCommit, now: number): Promise<contract.StateResult | undefined> {
     const result = await this.#stateWriter.commit(commit, now);
     this.#maintenance.afterWrite(commit.sessionId, now);
     return result;
@@ -137,21 +120,24 @@ export class DynamoDbBackend implements SessionBackend {
     return this.#stateWriter.clear(sessionId, expiresAt, now);
   }
 
-  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
+  async appendEvents(
+    batch: readonly contract.AppendRequest[],
+    now: number,
+  ): Promise<readonly contract.AppendOutcome[]> {
     const results = await this.#appender.append(batch, now);
     for (const { sessionId } of batch) this.#maintenance.afterWrite(sessionId, now);
     return results;
   }
 
-  async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
+  async readEvents(query: contract.EventQuery, now: number): Promise<contract.EventPage | undefined> {
     return this.#eventReader.read(query, now);
   }
 
-  async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
+  async trimEvents(sessionId: string, bound: contract.TrimBound, now: number): Promise<number | undefined> {
     return this.#trimmer.trim(sessionId, bound, now);
   }
 
-  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, contract.PolledHead>> {
     return this.#records.readHeads(ids, now);
   }
 

@@ -1,26 +1,5 @@
 import { SessionError } from '@mcp-session/core';
-import type {
-  AppendOutcome,
-  AppendRequest,
-  Capabilities,
-  EventPage,
-  EventQuery,
-  NewSession,
-  PolledHead,
-  ProfileChange,
-  ProfileResult,
-  SessionAsker,
-  SessionBackend,
-  SessionPage,
-  SessionPageQuery,
-  SessionQuery,
-  SessionRow,
-  StateCommit,
-  StateResult,
-  StateRow,
-  SweepResult,
-  TrimBound,
-} from '@mcp-session/core/backend';
+import type * as contract from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { EventAppender } from './events/append.ts';
 import { EventReader } from './events/read.ts';
@@ -35,9 +14,9 @@ import { StateReader } from './state/read.ts';
 import { Sweeper } from './sweep.ts';
 
 /** The PostgreSQL backend. Each method is one statement; a sweep that finds something takes two. */
-export class PostgresBackend implements SessionBackend {
+export class PostgresBackend implements contract.SessionBackend {
   readonly name = 'postgres';
-  readonly capabilities: Capabilities;
+  readonly capabilities: contract.Capabilities;
   readonly watch?: (onHint: (sessionId: string) => void) => Promise<() => Promise<void>>;
   readonly #connection: Connection;
   readonly #records: SessionRecords;
@@ -81,15 +60,15 @@ export class PostgresBackend implements SessionBackend {
     if (this.#hints.enabled) this.watch = (onHint) => this.#open(() => this.#hints.watch(onHint));
   }
 
-  createSession(session: NewSession, now: number): Promise<boolean> {
+  createSession(session: contract.NewSession, now: number): Promise<boolean> {
     return this.#open(() => this.#records.create(session, now));
   }
 
-  readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
+  readSession(id: string, now: number, asker?: contract.SessionAsker): Promise<contract.SessionRow | undefined> {
     return this.#open(() => this.#records.read(id, now, asker));
   }
 
-  updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
+  updateSession(id: string, change: contract.ProfileChange, now: number): Promise<contract.ProfileResult | undefined> {
     return this.#open(() => this.#records.update(id, change, now));
   }
 
@@ -103,15 +82,15 @@ export class PostgresBackend implements SessionBackend {
     return ended;
   }
 
-  listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
+  listSessions(query: contract.SessionPageQuery, now: number): Promise<contract.SessionPage> {
     return this.#open(() => this.#list.list(query, now));
   }
 
-  countSessions(query: SessionQuery, now: number): Promise<number> {
+  countSessions(query: contract.SessionQuery, now: number): Promise<number> {
     return this.#open(() => this.#list.count(query, now));
   }
 
-  sweep(limit: number, now: number): Promise<SweepResult> {
+  sweep(limit: number, now: number): Promise<contract.SweepResult> {
     return this.#open(() => this.#sweeper.sweep(limit, now));
   }
 
@@ -119,11 +98,11 @@ export class PostgresBackend implements SessionBackend {
     sessionId: string,
     keys: readonly string[] | undefined,
     now: number,
-  ): Promise<readonly StateRow[] | undefined> {
+  ): Promise<readonly contract.StateRow[] | undefined> {
     return this.#open(() => this.#stateReader.read(sessionId, keys, now));
   }
 
-  commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
+  commitState(commit: contract.StateCommit, now: number): Promise<contract.StateResult | undefined> {
     return this.#open(() => this.#stateWriter.commit(commit, now));
   }
 
@@ -131,19 +110,19 @@ export class PostgresBackend implements SessionBackend {
     return this.#open(() => this.#stateWriter.clear(sessionId, expiresAt, now));
   }
 
-  appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
+  appendEvents(batch: readonly contract.AppendRequest[], now: number): Promise<readonly contract.AppendOutcome[]> {
     return this.#open(() => this.#appender.append(batch, now));
   }
 
-  readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
+  readEvents(query: contract.EventQuery, now: number): Promise<contract.EventPage | undefined> {
     return this.#open(() => this.#eventReader.read(query, now));
   }
 
-  trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
+  trimEvents(sessionId: string, bound: contract.TrimBound, now: number): Promise<number | undefined> {
     return this.#open(() => this.#trimmer.trim(sessionId, bound, now));
   }
 
-  readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
+  readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, contract.PolledHead>> {
     return this.#open(() => this.#records.readHeads(ids, now));
   }
 

@@ -1,25 +1,4 @@
-import type {
-  AppendOutcome,
-  AppendRequest,
-  Capabilities,
-  EventPage,
-  EventQuery,
-  NewSession,
-  PolledHead,
-  ProfileChange,
-  ProfileResult,
-  SessionAsker,
-  SessionBackend,
-  SessionPage,
-  SessionPageQuery,
-  SessionQuery,
-  SessionRow,
-  StateCommit,
-  StateResult,
-  StateRow,
-  SweepResult,
-  TrimBound,
-} from '@mcp-session/core/backend';
+import type * as contract from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
 import { EventAppender } from './events/append.ts';
@@ -37,9 +16,9 @@ import { Sweeper } from './sweep.ts';
  * The SQLite backend. SQLite runs in the calling thread, so each method has finished its work when
  * it returns its promise.
  */
-export class SqliteBackend implements SessionBackend {
+export class SqliteBackend implements contract.SessionBackend {
   readonly name = 'sqlite';
-  readonly capabilities: Capabilities;
+  readonly capabilities: contract.Capabilities;
   /** A database in memory has none, because no other connection can open it. */
   readonly readChangeMarker?: () => number;
   readonly #connection: Connection;
@@ -92,15 +71,19 @@ export class SqliteBackend implements SessionBackend {
     this.#sweeper = new Sweeper(connection);
   }
 
-  async createSession(session: NewSession, now: number): Promise<boolean> {
+  async createSession(session: contract.NewSession, now: number): Promise<boolean> {
     return this.#run(() => this.#records.create(session, now));
   }
 
-  async readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
+  async readSession(id: string, now: number, asker?: contract.SessionAsker): Promise<contract.SessionRow | undefined> {
     return this.#run(() => this.#records.read(id, now, asker));
   }
 
-  async updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
+  async updateSession(
+    id: string,
+    change: contract.ProfileChange,
+    now: number,
+  ): Promise<contract.ProfileResult | undefined> {
     return this.#run(() => this.#records.update(id, change, now));
   }
 
@@ -112,15 +95,15 @@ export class SqliteBackend implements SessionBackend {
     return this.#run(() => this.#records.end(id, purgeAt, now));
   }
 
-  async listSessions(query: SessionPageQuery, now: number): Promise<SessionPage> {
+  async listSessions(query: contract.SessionPageQuery, now: number): Promise<contract.SessionPage> {
     return this.#run(() => this.#list.list(query, now));
   }
 
-  async countSessions(query: SessionQuery, now: number): Promise<number> {
+  async countSessions(query: contract.SessionQuery, now: number): Promise<number> {
     return this.#run(() => this.#list.count(query, now));
   }
 
-  async sweep(limit: number, now: number): Promise<SweepResult> {
+  async sweep(limit: number, now: number): Promise<contract.SweepResult> {
     return this.#run(() => this.#sweeper.sweep(limit, now));
   }
 
@@ -128,11 +111,11 @@ export class SqliteBackend implements SessionBackend {
     sessionId: string,
     keys: readonly string[] | undefined,
     now: number,
-  ): Promise<readonly StateRow[] | undefined> {
+  ): Promise<readonly contract.StateRow[] | undefined> {
     return this.#run(() => this.#stateReader.read(sessionId, keys, now));
   }
 
-  async commitState(commit: StateCommit, now: number): Promise<StateResult | undefined> {
+  async commitState(commit: contract.StateCommit, now: number): Promise<contract.StateResult | undefined> {
     return this.#run(() => this.#stateWriter.commit(commit, now));
   }
 
@@ -140,19 +123,22 @@ export class SqliteBackend implements SessionBackend {
     return this.#run(() => this.#stateWriter.clear(sessionId, expiresAt, now));
   }
 
-  async appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]> {
+  async appendEvents(
+    batch: readonly contract.AppendRequest[],
+    now: number,
+  ): Promise<readonly contract.AppendOutcome[]> {
     return this.#run(() => this.#appender.append(batch, now));
   }
 
-  async readEvents(query: EventQuery, now: number): Promise<EventPage | undefined> {
+  async readEvents(query: contract.EventQuery, now: number): Promise<contract.EventPage | undefined> {
     return this.#run(() => this.#eventReader.read(query, now));
   }
 
-  async trimEvents(sessionId: string, bound: TrimBound, now: number): Promise<number | undefined> {
+  async trimEvents(sessionId: string, bound: contract.TrimBound, now: number): Promise<number | undefined> {
     return this.#run(() => this.#trimmer.trim(sessionId, bound, now));
   }
 
-  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, PolledHead>> {
+  async readHeads(ids: readonly string[], now: number): Promise<ReadonlyMap<string, contract.PolledHead>> {
     return this.#run(() => this.#records.readHeads(ids, now));
   }
 

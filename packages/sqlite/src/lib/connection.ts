@@ -59,25 +59,13 @@ export class Connection {
   statement<Args extends object, Row>(
     build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>,
   ): Statement<Args, Row> {
-    let prepared: Prepared<Args, Row> | undefined;
+    let prepared: Statement<Args, Row> | undefined;
     const prepare = () => (prepared ??= this.#prepare(build));
     return {
-      get(args) {
-        const { native, bind } = prepare();
-        return native.get(...bind(args));
-      },
-      all(args) {
-        const { native, bind } = prepare();
-        return native.all(...bind(args));
-      },
-      iterate(args) {
-        const { native, bind } = prepare();
-        return native.iterate(...bind(args));
-      },
-      run(args) {
-        const { native, bind } = prepare();
-        return native.run(...bind(args)).changes;
-      },
+      get: (args) => prepare().get(args),
+      all: (args) => prepare().all(args),
+      iterate: (args) => prepare().iterate(args),
+      run: (args) => prepare().run(args),
     };
   }
 
@@ -147,20 +135,21 @@ export class Connection {
 
   #prepare<Args extends object, Row>(
     build: (queries: Kysely<Tables>, args: Args) => Compilable<Row>,
-  ): Prepared<Args, Row> {
+  ): Statement<Args, Row> {
     const { sql, parameters } = build(this.queries, placeholders as Args).compile();
     const readers = parameters.map((value) =>
       value instanceof Placeholder ? (args: Args) => args[value.name as keyof Args] : () => value,
     );
     // The owner of a borrowed handle may have switched integers to BigInt.
     const native = this.handle.prepare<unknown[], Row>(sql).safeIntegers(false);
-    return { native, bind: (args) => readers.map((read) => read(args)) };
+    const bind = (args: Args) => readers.map((read) => read(args));
+    return {
+      get: (args) => native.get(...bind(args)),
+      all: (args) => native.all(...bind(args)),
+      iterate: (args) => native.iterate(...bind(args)),
+      run: (args) => native.run(...bind(args)).changes,
+    };
   }
-}
-
-interface Prepared<Args, Row> {
-  readonly native: NativeStatement<unknown[], Row>;
-  readonly bind: (args: Args) => unknown[];
 }
 
 /** Marks, in a compiled query, a value that each run passes. */
