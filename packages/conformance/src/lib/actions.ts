@@ -16,9 +16,9 @@ import type {
 import { randomBytes } from 'node:crypto';
 import { holds, present } from './findings.ts';
 
-/** The time of most cases, in Unix milliseconds: past 32 bits, as real times are. */
+/** The time of most cases, in Unix milliseconds. Like real times, it has more than 32 bits. */
 export const NOW = 1_800_000_000_000;
-/** An hour in milliseconds. Sessions of the cases expire at `NOW + HOUR` unless a case says otherwise. */
+/** An hour in milliseconds. By default, sessions of cases expire at `NOW + HOUR`. */
 export const HOUR = 3_600_000;
 /** 1 MiB in bytes. */
 export const MIB = 1_048_576;
@@ -26,7 +26,7 @@ export const MIB = 1_048_576;
 /** No limit on state. */
 export const UNLIMITED: StateLimits = { maxKeys: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER };
 
-/** A token as core makes them: 22 characters of base64url. */
+/** A token like those of core: 22 characters of base64url. */
 export function newToken(): string {
   return randomBytes(16).toString('base64url');
 }
@@ -47,7 +47,7 @@ export function request(
   return { sessionId, token: newToken(), events, expiresAt: undefined, ...given };
 }
 
-/** Answers of `appendEvents` without errors: a case that gets one fails with it. */
+/** The answers of `appendEvents`. Throws the first error among them. */
 export function answersOf(outcomes: readonly AppendOutcome[]): (AppendResult | undefined)[] {
   return outcomes.map((outcome) => {
     if (outcome instanceof Error) throw outcome;
@@ -55,7 +55,7 @@ export function answersOf(outcomes: readonly AppendOutcome[]): (AppendResult | u
   });
 }
 
-/** Appends requests in as few calls as the capabilities allow for so many sessions, as core does. */
+/** Appends requests in as few calls as the capabilities allow, like core. */
 export async function appendAll(
   backend: SessionBackend,
   requests: readonly AppendRequest[],
@@ -75,7 +75,10 @@ export async function appendAll(
   return answers;
 }
 
-/** Appends messages to one stream in one request. Gives the first number; `undefined` where the session is not live. */
+/**
+ * Appends messages to one stream in one request. @returns The first number; `undefined` if the
+ * session is not live.
+ */
 export async function append(
   backend: SessionBackend,
   sessionId: string,
@@ -88,7 +91,10 @@ export async function append(
   return result?.firstSeq;
 }
 
-/** Appends `count` small events in as few calls as the capabilities allow; event n has the message `n` as a number. */
+/**
+ * Appends `count` small events in as few calls as the capabilities allow. The message of each is
+ * its number.
+ */
 export async function fill(backend: SessionBackend, sessionId: string, streamId: string, count: number): Promise<void> {
   const most = Math.min(backend.capabilities.maxBatchEvents, 500);
   for (let from = 1; from <= count; from += most) {
@@ -129,7 +135,7 @@ export async function readAll(
   return state;
 }
 
-/** What a walk over a log asks for; see `EventQuery`. */
+/** The query of a walk over a log, see `EventQuery`. */
 export interface Walk {
   readonly streamId?: string;
   readonly afterSeq?: number;
@@ -148,7 +154,7 @@ export async function readPage(
   return present(page, 'readEvents of a live session');
 }
 
-/** Reads page after page until there is no more, as core does. */
+/** Reads all pages, like core. */
 export async function walkEvents(
   backend: SessionBackend,
   sessionId: string,
@@ -177,7 +183,7 @@ export async function walkEvents(
   }
 }
 
-/** Trims by the bounds given, at most `limit` events (1,000 unless told otherwise). */
+/** Trims by the given bounds, at most `limit` events (1,000 by default). */
 export async function trim(backend: SessionBackend, sessionId: string, bound: Partial<TrimBound>): Promise<number> {
   const whole = {
     maxEvents: undefined,
@@ -190,17 +196,17 @@ export async function trim(backend: SessionBackend, sessionId: string, bound: Pa
   return present(await backend.trimEvents(sessionId, whole, NOW), 'trimEvents of a live session');
 }
 
-/** The numbers of events, which say most of what a case wants to know. */
+/** The numbers of events. */
 export function seqs(events: readonly EventRow[]): number[] {
   return events.map((row) => row.seq);
 }
 
-/** `from` to `to`, both included. */
+/** The numbers `from` to `to`, inclusive. */
 export function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
 }
 
-/** Work with a look at whether it is still under way, for readers that go on as long as writers do. */
+/** Work, and whether it is still running, for readers that continue as long as writers do. */
 export interface Tracked<T> {
   readonly result: Promise<T>;
   readonly running: boolean;
@@ -211,7 +217,8 @@ export function track<T>(work: Promise<T>): Tracked<T> {
   tracked.result = work.finally(() => {
     tracked.running = false;
   });
-  // Whoever awaits the result is told; a case that failed before it could must not fail the whole run.
+  // The case awaits the result. If the case fails earlier, an unhandled rejection must not end the
+  // run.
   tracked.result.catch(() => undefined);
   return tracked;
 }

@@ -59,7 +59,9 @@ export const leftoverCheck: Case = isolatedCase('sweep.leftovers', 'at the end o
   checkLeftovers(await t.rows()),
 );
 
-/** Runs cases on one storage. Handles and processes are reused by later cases and closed at the end. */
+/**
+ * Runs cases on one storage. Handles and processes are reused by later cases and closed at the end.
+ */
 export class CaseRunner {
   readonly #storage: TestStorage;
   readonly #handles: SessionBackend[];
@@ -98,7 +100,9 @@ export class CaseRunner {
     return undefined;
   }
 
-  /** Ends the processes, closes every backend and removes the storage, even if some of that fails. */
+  /**
+   * Ends the processes, closes every backend and removes the storage, even if some of that fails.
+   */
   async close(): Promise<void> {
     const ends = await Promise.allSettled([
       ...this.#peers.map((peer) => peer.stop()),

@@ -9,10 +9,14 @@ export interface CaseContext {
   /** The backend under test: open and migrated. */
   readonly backend: SessionBackend;
   readonly capabilities: Capabilities;
-  /** A kind of session that no other case uses, so that listings show the case's own sessions only. */
+  /**
+   * A kind of session that no other case uses, so that listings show the case's own sessions only.
+   */
   readonly kind: string;
   readonly secondProcess: SecondProcess | undefined;
-  /** How long a listing may lag behind writes, in milliseconds. See `SessionBackend.listSessions`. */
+  /**
+   * How long a listing may lag behind writes, in milliseconds. See `SessionBackend.listSessions`.
+   */
   readonly listLagMs: number;
   /** An id that no other case uses; ids with labels in byte order are in byte order. */
   id(label?: string): string;
@@ -40,8 +44,8 @@ export interface Case {
   /** What the case shows, for the title of a test. */
   readonly title: string;
   /**
-   * `common`: the case can share its storage with others. `own`: it needs its own, because it sweeps or
-   * closes. `unmigrated`: its own, before `migrate` was called.
+   * `common`: the case can share its storage with others. `own`: it needs its own, because it
+   * sweeps or closes. `unmigrated`: its own, before `migrate` was called.
    */
   readonly storage: 'common' | 'own' | 'unmigrated';
   readonly run: (context: CaseContext) => Promise<void>;

@@ -24,7 +24,7 @@ import { crashCase } from './crash.ts';
 import { misuseCases } from './generated/misuse.ts';
 import { generatedCases } from './generated/sequences.ts';
 
-/** Every case of the kit, in the order in which a new backend grows. */
+/** Every case of the kit, in the order in which a new backend is written. */
 export const cases: readonly Case[] = [
   ...lifecycleCases,
   ...sessionCases,

@@ -1,4 +1,5 @@
-// The second process of the kit. Started by peer.ts, it opens the storage by the module that the test names and then does what it is told.
+// The second process of the kit, started by peer.ts. It opens the storage with the module that the
+// test names, and then runs commands.
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { tellError } from './findings.ts';
 import { perform } from './commands.ts';
@@ -38,5 +39,5 @@ process.on('message', (message: ToChild) => {
   });
 });
 
-// The test is gone: nobody is left to answer.
+// The test process has ended.
 process.on('disconnect', () => process.exit());

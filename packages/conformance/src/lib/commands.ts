@@ -1,7 +1,7 @@
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { appendAll, event, range, request } from './actions.ts';
 
-/** Methods of a backend that a peer can be told to call. */
+/** Methods of a backend that a peer can call. */
 export type PeerMethod =
   | 'createSession'
   | 'readSession'
@@ -21,10 +21,10 @@ export type PeerMethod =
   | 'migrate'
   | 'ping';
 
-/** Events of each request of `append-on`, so that a request which is there in part shows. */
+/** Events per request of `append-on`. More than one, so that a partial request shows. */
 export const PARTS = 3;
 
-/** What a peer is told to do, as it travels between processes. */
+/** A command to a peer, in a form that travels between processes. */
 export type Command =
   | { readonly do: 'call'; readonly method: PeerMethod; readonly args: readonly unknown[] }
   | {
@@ -43,7 +43,9 @@ export type Command =
       readonly now: number;
     };
 
-/** Does what it is told on a backend, in whichever process that is. `report` is called with each acknowledged number of `append-on`. */
+/**
+ * Runs a command on a backend. @param report Called with each acknowledged number of `append-on`.
+ */
 export async function perform(
   backend: SessionBackend,
   command: Command,
@@ -87,7 +89,7 @@ async function appendSome(
 }
 
 async function increment(backend: SessionBackend, command: Extract<Command, { do: 'increment' }>): Promise<void> {
-  // Not closed: closing a store closes its backend, which goes on to be used.
+  // The store is not closed, because that would close the backend.
   const store = await createSessionStore(backend, { sweep: false, clock: () => command.now });
   const session = await store.get(command.sessionId);
   if (session === undefined) throw new Error('The session to increment in is not live');

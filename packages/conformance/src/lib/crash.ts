@@ -10,20 +10,20 @@ import type { OpenStorage } from './storage.ts';
 
 /** How often a writer is killed. */
 export interface CrashOptions {
-  /** 1 or more. Each costs the start of two processes, some tenths of a second. */
+  /** 1 or more. Each kill starts two processes, which takes some tenths of a second. */
   readonly kills: number;
 }
 
-/** What was lost: nothing, or {@link crashWriters} would have thrown. */
+/** The result of {@link crashWriters}, which throws if anything was lost. */
 export interface CrashReport {
   readonly kills: number;
   /** Requests that were acknowledged before a kill. */
   readonly acknowledged: number;
-  /** Events in the log at the end: those, and perhaps some whose acknowledgement the kill swallowed. */
+  /** Events in the log at the end, including those whose acknowledgement was lost by a kill. */
   readonly events: number;
 }
 
-/** What one writer was told before it was killed. */
+/** The acknowledgements of a writer that was killed. */
 interface Writer {
   readonly name: string;
   /** The first number of each of its requests, in the order of the acknowledgements. */
@@ -31,10 +31,10 @@ interface Writer {
 }
 
 /**
- * Starts processes that append without a pause, kills them with SIGKILL at random moments, and looks at the log after each kill. `describeBackend` does so a few times; a
- * backend's own tests may want more.
+ * Starts processes that append without a pause, kills them with SIGKILL at random moments, and
+ * checks the log after each kill. The kit does this a few times; tests of a backend may want more.
  *
- * @throws BrokenPromiseError where an acknowledged append is missing or the log has a hole.
+ * @throws BrokenPromiseError if an acknowledged append is missing or the log has a hole.
  */
 export async function crashWriters(open: OpenStorage, { kills }: CrashOptions): Promise<CrashReport> {
   let report: CrashReport = { kills, acknowledged: 0, events: 0 };
@@ -64,7 +64,7 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
       const backend = await t.reopen();
       checkLog(await walkEvents(backend, id), writers);
       const next = await append(backend, id, 'after', ['1']);
-      // What a writer had sent when it was killed may be committed a moment later, before this or after it.
+      // The last request of a killed writer may be committed a moment later, before or after this.
       const { lastSeq } = await readPage(backend, id);
       const log = await walkEvents(backend, id);
       checkLog(log, writers);
@@ -89,7 +89,7 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
   });
 }
 
-/** Whether a log holds all that was acknowledged, and no hole and no half request. */
+/** Fails unless the log has all acknowledged events, no hole and no half request. */
 function checkLog(log: readonly EventRow[], writers: readonly Writer[]): void {
   same(seqs(log), range(1, log.length), 'numbers in the log after a writer was killed: no hole');
   for (const { name, acknowledged } of writers) {

@@ -11,8 +11,8 @@ const TIMEOUT_MS = 120_000;
  * capabilities and test both sides of each.
  *
  * @param name Name of the backend in the test report.
- * @param open Creates new, empty storage: one for all cases that can share it, and one for each other
- * case.
+ * @param open Creates new, empty storage: one for all cases that can share it, and one for each
+ * other case.
  */
 export function describeBackend(name: string, open: OpenStorage): void {
   describe(name, () => {

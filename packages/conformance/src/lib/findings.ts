@@ -1,24 +1,30 @@
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 import { inspect, isDeepStrictEqual } from 'node:util';
 
-/** What a check of a case found: it says what was done, what was promised and what came. The runner adds the promise. */
+/**
+ * A failed check of a case: what was called, what was promised and what came. The runner adds the
+ * promise.
+ */
 export class Finding extends Error {
   override readonly name = 'Finding';
 }
 
-/** Short, readable and bounded: a page of 1 MiB messages must not fill the screen. */
+/** Formats a value in bounded length, because a page of 1 MiB messages must not fill the screen. */
 export function show(value: unknown): string {
   const options = { depth: 6, maxStringLength: 120, maxArrayLength: 12, breakLength: 140, compact: 3 };
   return inspect(value, options).replaceAll('[Object: null prototype] ', '').replaceAll('\n', '\n  ');
 }
 
-/** An error in one line. Its stack is with the cause. */
+/** An error in one line. The `cause` has its stack. */
 export function tellError(error: unknown): string {
   if (!(error instanceof Error)) return show(error);
   return `${error.name}${error instanceof SessionError ? ` ${error.code}` : ''}: ${error.message}`;
 }
 
-/** Fails unless `got` equals `promised` in depth. Members that are `undefined` count as absent; a number given as text or as a bigint is not equal. */
+/**
+ * Fails unless `got` deeply equals `promised`. Members that are `undefined` count as absent. A
+ * number does not equal the same number as text or bigint.
+ */
 export function same(got: unknown, promised: unknown, what: string): void {
   const [left, right] = [plain(got), plain(promised)];
   if (!isDeepStrictEqual(left, right)) {
@@ -26,7 +32,7 @@ export function same(got: unknown, promised: unknown, what: string): void {
   }
 }
 
-/** Both values; of long lists, only where they part. */
+/** Shows both values; of long lists, only the place where they differ. */
 function difference(got: unknown, promised: unknown): string {
   if (!Array.isArray(got) || !Array.isArray(promised) || Math.max(got.length, promised.length) <= 12) {
     return `  promised: ${show(promised)}\n  got:      ${show(got)}`;
@@ -43,14 +49,14 @@ export function holds(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Finding(what);
 }
 
-/** Fails where there is no value, for example because a live session was answered as if it did not exist. */
+/** Fails if there is no value, for example because a live session was treated as missing. */
 export function present<T>(value: T | undefined, what: string): T {
   if (value === undefined)
     throw new Finding(`${what}\n  promised: an answer, as for a live session\n  got:      undefined`);
   return value;
 }
 
-/** Fails unless the call returns a promise that rejects with a `SessionError` of this code. A call that throws at once fails too. */
+/** Fails unless the call returns a promise that rejects with a `SessionError` of this code. */
 export async function rejects(call: () => Promise<unknown>, code: SessionErrorCode, what: string): Promise<void> {
   let pending: Promise<unknown>;
   try {
@@ -75,7 +81,10 @@ export async function rejects(call: () => Promise<unknown>, code: SessionErrorCo
   );
 }
 
-/** Copies to plain objects and drops what is `undefined`, so that drivers' row classes and null prototypes compare equal. */
+/**
+ * Copies to plain objects without `undefined` members, so that row classes of drivers compare
+ * equal.
+ */
 export function plain(value: unknown): unknown {
   if (value instanceof Map)
     return new Map(
@@ -85,13 +94,13 @@ export function plain(value: unknown): unknown {
     );
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
-  // A null prototype, so that a member named __proto__ is a member.
+  // With a null prototype, `__proto__` is an ordinary member.
   const copy = Object.create(null) as Record<string, unknown>;
   for (const [key, item] of Object.entries(value)) if (item !== undefined) copy[key] = plain(item);
   return copy;
 }
 
-/** The order of the bytes of UTF-8, in which ids are listed. */
+/** Compares by the bytes of UTF-8, the order of listings. */
 export function compareBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

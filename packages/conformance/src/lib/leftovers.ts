@@ -1,7 +1,7 @@
 import { Finding } from './findings.ts';
 import type { StoredRow } from './storage.ts';
 
-/** Fails where a row belongs to a session whose record is gone: no sweep will ever find it. */
+/** Fails if a row belongs to a session without a record, because no sweep will ever find it. */
 export function checkLeftovers(rows: readonly StoredRow[]): void {
   const counts = new Map<string, number>();
   for (const { table, session } of rows) if (session === undefined) counts.set(table, (counts.get(table) ?? 0) + 1);

@@ -5,42 +5,44 @@ import { Finding } from './findings.ts';
 import { perform, type Command, type PeerMethod } from './commands.ts';
 import type { SecondProcess } from './storage.ts';
 
-/** Somebody else who uses the storage: a process of its own where the storage is shared, else another caller in this one. */
+/**
+ * Another user of the storage: a process if the storage is shared, else a caller in this process.
+ */
 export interface Peer {
   /** Calls one method of its backend. */
   call<M extends PeerMethod>(
     method: M,
     ...args: Parameters<SessionBackend[M]>
   ): Promise<Awaited<ReturnType<SessionBackend[M]>>>;
-  /** Does an command; `report` is told each number that it acknowledges. */
+  /** Runs a command. @param report Called with each number that the peer acknowledges. */
   run(command: Command, report?: (seq: number) => void): Promise<unknown>;
 }
 
 /** A peer that is a process. */
 export interface ProcessPeer extends Peer {
-  /** Kills the process with SIGKILL and waits until it is gone. Orders under way reject. */
+  /** Kills the process with SIGKILL and waits until it is gone. Running commands reject. */
   kill(): Promise<void>;
   /** Lets the process close its backend and exit. */
   stop(): Promise<void>;
 }
 
-/** A process that does not close its backend in this time is killed, in milliseconds. */
+/** Time for a process to close its backend before it is killed, in milliseconds. */
 const STOP_MS = 10_000;
 
-/** What the child process is told. */
+/** Messages to the child process. */
 export type ToChild =
   | { readonly kind: 'open'; readonly module: string; readonly argument: unknown }
   | { readonly kind: 'command'; readonly id: number; readonly command: Command }
   | { readonly kind: 'stop' };
 
-/** What it answers. */
+/** Messages from the child process. */
 export type FromChild =
   | { readonly kind: 'ready' }
   | { readonly kind: 'report'; readonly id: number; readonly seq: number }
   | { readonly kind: 'done'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly id: number | undefined; readonly text: string };
 
-/** A peer in this process, on a backend of its own or on one that others use too. */
+/** A peer in this process. */
 export function localPeer(backend: SessionBackend): Peer {
   return {
     call: async (method, ...args) => (await perform(backend, { do: 'call', method, args }, ignore)) as never,
@@ -53,7 +55,7 @@ export async function startPeer(second: SecondProcess): Promise<ProcessPeer> {
   const fromSource = import.meta.url.endsWith('.ts');
   const child = fork(fileURLToPath(new URL(fromSource ? './child.ts' : './child.js', import.meta.url)), {
     execArgv: [...(fromSource ? ['--conditions=@mcp-session/source'] : []), ...(second.execArgv ?? [])],
-    // Copies what JSON cannot: undefined, maps.
+    // Copies values that JSON cannot: undefined and maps.
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -90,7 +92,7 @@ class ChildPeer implements ProcessPeer {
       ?.setEncoding('utf8')
       .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4_000)));
     child.on('message', (message) => this.#receive(message as FromChild));
-    // Something was sent to a process that had just been killed, or Node could not start one.
+    // A message went to a process that had just been killed, or Node could not start the process.
     child.on('error', (error) => this.#failAll(`The second process failed: ${error.message}`));
     child.on('exit', (code, signal) => {
       const how = signal === null ? `with code ${code}` : `by ${signal}`;
@@ -111,7 +113,7 @@ class ChildPeer implements ProcessPeer {
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, report });
       if (this.#child.connected) this.#child.send({ kind: 'command', id, command } satisfies ToChild);
-      else reject(new Finding('A second process was gone before it was told what to do'));
+      else reject(new Finding('A second process was gone before it got its command'));
     });
   }
 

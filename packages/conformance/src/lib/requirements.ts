@@ -3,7 +3,9 @@ import { lifecycleRequirements, storeRequirements } from './requirements/lifecyc
 import { sessionRequirements } from './requirements/sessions.ts';
 import { stateRequirements } from './requirements/state.ts';
 
-/** Id of a promise, such as `events.append.concurrent`: a noun, what is done, what is promised of it. Ids are stable. */
+/**
+ * Id of a promise, such as `events.append.concurrent`: noun, operation, promise. Ids are stable.
+ */
 export type RequirementId =
   | keyof typeof sessionRequirements
   | keyof typeof stateRequirements
@@ -11,7 +13,7 @@ export type RequirementId =
   | keyof typeof lifecycleRequirements
   | keyof typeof storeRequirements;
 
-/** Every promise that the kit proves, by its id, in one sentence. */
+/** The sentence of every promise that the kit proves, by its id. */
 export const requirements: Readonly<Record<RequirementId, string>> = {
   ...sessionRequirements,
   ...stateRequirements,

@@ -2,7 +2,7 @@ import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core
 import { NOW } from './actions.ts';
 import { compareBytes, Finding, holds, same } from './findings.ts';
 
-/** Reads page after page. Checks of each page what holds for all. */
+/** Reads all pages, and checks what holds for each page. */
 export async function walkSessions(
   backend: SessionBackend,
   query: SessionQuery,
@@ -35,7 +35,7 @@ export async function walkSessions(
   throw new Finding('listSessions never came to an end, in 10,000 pages');
 }
 
-/** Sweeps until nothing is left. Gives the ids that went. */
+/** Sweeps until nothing is left. @returns The removed ids. */
 export async function sweepAll(backend: SessionBackend, now: number, limit = 1_000): Promise<string[]> {
   const ids: string[] = [];
   for (let step = 0; step < 10_000; step += 1) {

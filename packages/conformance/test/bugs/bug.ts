@@ -10,8 +10,8 @@ export interface PlantedBug {
   /** What the failure must say, besides the promise. */
   readonly says: string;
   /**
-   * Where the bug sits. `memory`: in a backend of one process. `storage`: in what several processes share. `handles`: in each handle of each
-   * process on such storage.
+   * Where the bug sits. `memory`: in a backend of one process. `storage`: in what several processes
+   * share. `handles`: in each handle of each process on such storage.
    */
   readonly where: 'memory' | 'storage' | 'handles';
   readonly bug: Bug;

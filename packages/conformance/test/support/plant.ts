@@ -1,7 +1,10 @@
 import type { StoredRow } from '@mcp-session/conformance';
 import type { SessionBackend } from '@mcp-session/core/backend';
 
-/** What a bug replaces: methods, and what is stored, which the backend in memory shows under this name. */
+/**
+ * What a bug replaces: methods, and what is stored, which the backend in memory shows under this
+ * name.
+ */
 export interface Wrong extends Partial<SessionBackend> {
   readonly rows?: () => Promise<readonly StoredRow[]>;
 }

@@ -1,4 +1,5 @@
-// The in-memory backend behind a socket: storage that outlives each process that opens it, so that the kit's own tests need no database.
+// The in-memory backend behind a socket: storage that outlives each process that opens it, so that
+// the kit's own tests need no database.
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import type { TestStorage } from '@mcp-session/conformance';
 import { once } from 'node:events';
@@ -13,7 +14,10 @@ type Call = (...args: unknown[]) => Promise<unknown>;
 
 /** What to serve. */
 export interface ServeOptions {
-  /** Default: shared and durable. What is not shared is served to one handle at a time, as a database does that locks its file. */
+  /**
+   * Default: shared and durable. What is not shared is served to one handle at a time, as a
+   * database does that locks its file.
+   */
   readonly capabilities?: ServedArgument['capabilities'];
   /** A bug in what all handles share. Default: none. */
   readonly inStorage?: Bug;

@@ -228,7 +228,7 @@ export const commitCases: readonly Case[] = [
   }),
 ];
 
-/** Commits what must be refused. Gives the key and the row of the conflict. */
+/** Makes a commit that must be refused. @returns The key and the row of the conflict. */
 async function conflict(
   t: CaseContext,
   id: string,

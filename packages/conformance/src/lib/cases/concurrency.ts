@@ -5,7 +5,7 @@ import { holds, same } from '../findings.ts';
 import { writerMessage, type Command } from '../commands.ts';
 
 interface Writers {
-  /** Resolves with the numbers that each writer got, in the order in which it asked. */
+  /** Resolves with the numbers that each writer got, in the order of its appends. */
   readonly done: Promise<readonly (readonly (number | undefined)[])[]>;
   readonly names: readonly string[];
 }
@@ -33,7 +33,10 @@ async function startWriters(t: CaseContext, sessionId: string, count: number): P
   return { done: Promise.all(runs), names };
 }
 
-/** Each writer's messages are in the log once, in the order in which it wrote them, under the numbers that it got. */
+/**
+ * Fails unless the log has each writer's messages once, in their order, with the numbers that it
+ * got.
+ */
 function check(
   log: readonly EventRow[],
   names: readonly string[],
@@ -96,7 +99,7 @@ export const concurrencyCases: readonly Case[] = [
           const page = await readPage(reader, id, { afterSeq, limit: 50 });
           seen.push(...page.events);
           more = page.more;
-          // As core does: a page after which there is no more has looked at all numbers up to its lastSeq.
+          // Like core: a page without `more` covers all numbers up to its lastSeq.
           afterSeq = more ? (page.events.at(-1)?.seq ?? afterSeq) : page.lastSeq;
         }
         await new Promise(setImmediate);

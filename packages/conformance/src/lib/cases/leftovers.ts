@@ -6,10 +6,10 @@ import { sweepAll } from '../walks.ts';
 
 const SESSIONS = 120;
 const EVENTS = 20;
-/** Rows of one step: a twentieth and less of all that there are. */
+/** The limit of one sweep: at most a twentieth of all rows. */
 const STEP = 100;
 
-/** Creates sessions that are over at `NOW + 1_000`, with rows in every table. Some of them were ended. */
+/** Creates sessions that expire at `NOW + 1_000`, some of them ended, with rows in every table. */
 async function furnish(t: CaseContext): Promise<string[]> {
   const ids = await Promise.all(range(1, SESSIONS).map(() => t.createLive({ expiresAt: NOW + 1_000 })));
   const events = range(1, EVENTS).map((index) => event(`s${index % 2}`, String(index)));

@@ -18,7 +18,7 @@ import { holds, present, same } from '../findings.ts';
 import { reads, writes, type MethodCall } from './methods.ts';
 import { sessionRow } from './rows.ts';
 
-/** Each of the calls answers as for a session that does not exist. */
+/** Fails unless each call answers as for a session that does not exist. */
 async function absent(
   calls: readonly MethodCall[],
   backend: SessionBackend,
@@ -29,7 +29,7 @@ async function absent(
   for (const { method, absent, call } of calls) same(await call(backend, id, now), absent, `${method} ${when}`);
 }
 
-/** A session with a key and an event, which expires at `NOW + 1,000`. */
+/** Gives a session a key and an event. It expires at `NOW + 1,000`. */
 async function furnished(backend: SessionBackend, id: string): Promise<void> {
   await commit(backend, id, [write('k', '1')]);
   await append(backend, id, 's', ['1']);
@@ -77,7 +77,7 @@ export const lifeCases: readonly Case[] = [
       await furnished(first, dead);
       const before = await contents(first, dead);
       for (const backend of [first, second]) await absent([each], backend, dead, NOW + 1_000, 'at expiresAt');
-      // Time is an argument: looked at from before the expiry, the session is as it was.
+      // Time is an argument: before its expiry, the session is unchanged.
       same(await contents(first, dead), before, `what the session holds after ${each.method} at expiresAt`);
 
       const live = await t.createLive({ expiresAt: NOW + 1_000 });

@@ -21,7 +21,7 @@ import { holds, plain, rejects, same } from '../findings.ts';
 import { reads, writes } from './methods.ts';
 import { eventRow, sessionRow } from './rows.ts';
 
-/** A session with a bit of everything that a storage has to keep. */
+/** Creates a session with some of everything that a storage keeps. */
 async function furnish(
   t: CaseContext,
 ): Promise<{ readonly id: string; readonly ended: string; readonly again: ReturnType<typeof request> }> {
@@ -125,7 +125,7 @@ export const lifecycleCases: readonly Case[] = [
     await t.backend.close();
     const backend = await t.reopen();
     if (!t.capabilities.durable) {
-      // A server may keep in memory what it shares; what lives in this process alone is gone.
+      // A server may share data that it keeps only in memory. Data of this process alone is gone.
       if (!t.capabilities.shared)
         same(
           await backend.readSession(id, NOW),

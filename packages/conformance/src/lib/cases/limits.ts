@@ -53,7 +53,7 @@ export const limitCases: readonly Case[] = [
 
   sharedCase('state.limits.bytes', 'both sides of the bound, keys and values together', async (t) => {
     const id = await t.createLive();
-    // 'k\u00e1' is 3 bytes and '"\u{1F600}"' 6: characters are not bytes.
+    // 'k\u00e1' has 3 bytes and '"\u{1F600}"' has 6: characters are not bytes.
     const first = [write('k\u00e1', '"\u{1F600}"')];
     same(
       await limited(t, id, first, { maxBytes: 8 }),

@@ -7,7 +7,10 @@ import { same } from '../findings.ts';
 import { walkSessions } from '../walks.ts';
 import { sessionRow } from './rows.ts';
 
-/** The ids of a listing, without the part that all ids of a case have in common. Reads again while the answer is not the promised one and may lag. */
+/**
+ * The ids of a listing, without the part that all ids of a case share. Reads again while a wrong
+ * answer may be due to lag.
+ */
 async function listed(
   t: CaseContext,
   query: Omit<SessionQuery, 'kind'>,
@@ -34,7 +37,7 @@ async function settled(t: CaseContext, promised: unknown, what: string, read: ()
   }
 }
 
-/** Creates sessions of the case's kind, many at a time, and gives their ids in byte order. */
+/** Creates sessions of the case's kind, many at a time. @returns Their ids in byte order. */
 async function populate(
   t: CaseContext,
   count: number,

@@ -1,14 +1,14 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { appendAll, event, HOUR, NOW, request, UNLIMITED, write } from '../actions.ts';
 
-/** A call of one method for one session, and what it answers where the session is not live. */
+/** A call of a method for one session, and its answer if the session is not live. */
 export interface MethodCall {
   readonly method: string;
   readonly absent: unknown;
   readonly call: (backend: SessionBackend, id: string, now: number) => Promise<unknown>;
 }
 
-/** Each method that reads of one session. */
+/** Each method that reads one session. */
 export const reads: readonly MethodCall[] = [
   { method: 'readSession', absent: undefined, call: (backend, id, now) => backend.readSession(id, now) },
   {
@@ -36,7 +36,10 @@ export const reads: readonly MethodCall[] = [
   { method: 'readHeads', absent: 0, call: async (backend, id, now) => (await backend.readHeads([id], now)).size },
 ];
 
-/** Each method that writes to one session. None changes what the session holds in a way that makes the next impossible, and `endSession` is last. */
+/**
+ * Each method that writes to one session. None makes the next one impossible, and `endSession` is
+ * last.
+ */
 export const writes: readonly MethodCall[] = [
   {
     method: 'touchSession',

@@ -50,7 +50,7 @@ export const readingCases: readonly Case[] = [
 
   sharedCase('events.read.bytes', 'never heavier, but never empty', async (t) => {
     const id = await t.createLive();
-    // 10 bytes each: the emoji is 4 bytes and 2 of JavaScript's characters.
+    // 10 bytes each: the emoji has 4 bytes and a length of 2 in JavaScript.
     const messages = range(0, 5).map((index) => `"\u{1F600}${index}123"`);
     same(Buffer.byteLength(messages[0] ?? ''), 10, 'bytes of the messages that the case made');
     await append(t.backend, id, 's', messages);

@@ -1,6 +1,6 @@
 import type { EventRow, SessionRow, StateRow } from '@mcp-session/core/backend';
 
-// Rows may carry more than the contract names: only what it names is compared.
+// Rows may have members beyond the contract. Only those of the contract are compared.
 
 /** The promised members of a session's row. */
 export function sessionRow(row: SessionRow | undefined): SessionRow | undefined {

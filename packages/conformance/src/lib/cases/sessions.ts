@@ -6,7 +6,7 @@ import { sessionRow } from './rows.ts';
 
 const profile = '{ "b": 1.0, "a": [2, "\\u0000 \\ud800 \u{1F600} \u2028"], "a": "twice" }';
 
-// Every visible ASCII character, so every quote, wildcard and separator that a database might take for its own.
+// Every visible ASCII character, including all quotes, wildcards and separators of databases.
 const visible = Array.from({ length: 94 }, (_, index) => String.fromCodePoint(0x21 + index)).join('');
 
 export const sessionCases: readonly Case[] = [

@@ -163,7 +163,7 @@ export const stateCases: readonly Case[] = [
     const id = await t.createLive();
     const sizes = [...new Set([MIB, Math.min(t.capabilities.maxValueBytes, 4 * MIB)])];
     for (const size of sizes) {
-      // Neither all ASCII nor easy to compress to nothing, and of exactly so many bytes.
+      // Not only ASCII, not easy to compress, and of exactly this many bytes.
       const body = '\u{1F600}\u00e1 \\"'.repeat(Math.floor((size - 2) / 9));
       const value = `"${body}${'x'.repeat(size - 2 - Buffer.byteLength(body))}"`;
       same(Buffer.byteLength(value), size, 'bytes of the value that the case made');

@@ -5,7 +5,7 @@ import { NOW, range } from '../actions.ts';
 import { sharedCase, type Case } from '../case.ts';
 import { holds, present, rejects, same } from '../findings.ts';
 
-/** A store on a backend that others use too. It is never closed: that would close the backend. */
+/** A store on a shared backend. It is never closed, because that would close the backend. */
 export async function storeOn(backend: SessionBackend): Promise<SessionStore> {
   return createSessionStore(backend, { sweep: false, clock: () => NOW });
 }

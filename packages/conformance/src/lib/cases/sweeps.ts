@@ -21,7 +21,7 @@ import { isolatedCase, type Case, type CaseContext } from '../case.ts';
 import { holds, same } from '../findings.ts';
 import { sweepAll } from '../walks.ts';
 
-/** An expired or expiring session with so many keys and events. */
+/** Gives a session keys and events. */
 async function furnish(t: CaseContext, id: string, keys: number, events: number): Promise<void> {
   for (let from = 0; from < keys; from += 50) {
     await commit(

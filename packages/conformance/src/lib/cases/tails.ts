@@ -6,7 +6,7 @@ import { sharedCase, type Case } from '../case.ts';
 import { Finding, holds, same } from '../findings.ts';
 import { openSession, storeOn } from './store.ts';
 
-/** Fails when the work takes longer, so that a tail that stands still says so. */
+/** Fails if the work takes longer, so that a stuck tail is reported. */
 async function within<T>(limitMs: number, work: Promise<T>, what: string): Promise<T> {
   const stop = new AbortController();
   try {
@@ -19,7 +19,7 @@ async function within<T>(limitMs: number, work: Promise<T>, what: string): Promi
   }
 }
 
-/** Takes events from a tail until there are so many; then ends it. */
+/** Takes `count` events from a tail, then ends it. */
 async function take(
   tail: AsyncIterable<SessionEvent>,
   count: number,
@@ -67,10 +67,10 @@ export const tailCases: readonly Case[] = [
     const limitMs = t.capabilities.poll.maxMs + 100;
     const tail = session.events.tail({ streamId: 'w' })[Symbol.asyncIterator]();
     const times: number[] = [];
-    // The machine of a test is busy: one of five in time shows that the poll or the hint does its work.
+    // Test machines are busy. One of five in time shows that the poll or the hint works.
     while (times.length < 5 && !times.some((ms) => ms <= limitMs)) {
       const next = tail.next();
-      // The tail reads first, and waits when nothing was there.
+      // The tail reads first, finds nothing, and waits.
       await wait(t.capabilities.poll.minMs);
       if (times.length % 2 === 0) await append(second, id, 'w', ['1']);
       else await peer?.run({ do: 'append', sessionId: id, writer: 'w', count: 1, now: NOW });

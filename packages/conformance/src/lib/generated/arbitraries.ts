@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import type { Operation } from './operations.ts';
 
-/** A call, by which of two handles, and how many milliseconds after the one before. */
+/** A call, on one of two handles, some milliseconds after the previous call. */
 export interface Step {
   readonly operation: Operation;
   readonly handle: number;
   readonly afterMs: number;
 }
 
-// The first session lives long and is used most, so that most calls find something.
+// The first session lives long and is used most, so most calls find something.
 const session = fc.constantFrom(0, 0, 0, 0, 1, 1, 2);
 const key = fc.constantFrom('a', 'b', 'A', '__proto__');
 const streamId = fc.constantFrom('x', 'x', 'y', 'X');

@@ -4,14 +4,14 @@ import * as fc from 'fast-check';
 import * as hostile from './hostile.ts';
 import { Own, type Argument, type World } from './hostile.ts';
 
-/** A call of the public API, with a session by its place in the world. */
+/** A call of the public API. It names a session by its index. */
 export interface Call {
   readonly method: string;
   readonly session: number;
   readonly arguments: readonly Argument[];
 }
 
-/** Arguments of any type, as a program has them that no compiler has looked at. */
+/** Arguments of any type, as in a program that was never type-checked. */
 type Any = never;
 
 interface Method {
@@ -77,7 +77,7 @@ const methods: Readonly<Record<string, Method>> = {
         maxLifetimeMs: limits,
       }),
     ],
-    // An id that was made here is another one in each world.
+    // Each world generates its own ids.
     run: async ({ store }, _, options) => ({
       ...facts(await store.create(options)),
       id: (options as { id?: unknown }).id,
@@ -98,7 +98,7 @@ const methods: Readonly<Record<string, Method>> = {
   },
 };
 
-/** Calls that read and write more often than they end what the others need. */
+/** Calls that mostly read and write, and rarely end what other calls need. */
 export const calls: fc.Arbitrary<readonly Call[]> = fc.array(
   fc.oneof(
     ...Object.entries(methods).map(([name, { takes }]) => ({
@@ -113,7 +113,7 @@ export const calls: fc.Arbitrary<readonly Call[]> = fc.array(
   { minLength: 1, maxLength: 40, size: 'max' },
 );
 
-/** What a call answers or is refused with, in a form that can be compared. A refusal that is none of ours is thrown. */
+/** The answer or the refusal of a call, in comparable form. Throws an error that is not ours. */
 export async function answer(world: World, call: Call): Promise<unknown> {
   const session = world.sessions[call.session];
   const method = methods[call.method];
@@ -134,7 +134,7 @@ function facts(session: Session | undefined): object | undefined {
   return { id, kind, principal, metadata: known, protocol, createdAt, lastActiveAt, expiresAt, lastSeq };
 }
 
-/** Options for the run's own sessions: others that use the storage have theirs. */
+/** Options that select the run's own sessions, because others use the storage too. */
 function within(kind: string, options: unknown): Any {
   return (
     typeof options === 'object' && options !== null && !Array.isArray(options)

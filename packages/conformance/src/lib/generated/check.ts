@@ -3,25 +3,27 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Finding, same } from '../findings.ts';
 
-/** Set it to the seed of a failure to see the same calls again. */
+/** Set this variable to the seed of a failure to repeat its calls. */
 const SEED_VARIABLE = 'MCP_SESSION_CONFORMANCE_SEED';
 
-/** Random calls, and how to look at them. */
+/** Random calls, and how to show them. */
 export interface Check<C> {
   readonly calls: fc.Arbitrary<readonly C[]>;
-  /** Makes the calls on the backend under test and on the model. Throws where an answer differs. */
+  /** Makes the calls on the backend under test and on the model. Throws if an answer differs. */
   readonly compare: (calls: readonly C[]) => Promise<void>;
-  /** A call as it shows in a failure. */
+  /** Formats a call for a failure. */
   readonly tell: (call: C) => string;
   readonly runs: number;
-  /** Which of several checks with one seed this is. Default: `0`. */
+  /** The index of this check among those with the same seed. Default: `0`. */
   readonly turn?: number;
 }
 
-/** A slow database does fewer runs, and looks for a shorter failure for so long, in milliseconds. */
+/**
+ * Time for runs, and for shortening a failure, in milliseconds. A slow database does fewer runs.
+ */
 const LIMIT_MS = 15_000;
 
-/** Fails with the shortest list of calls that was found, and the seed. */
+/** Fails with the shortest failing list of calls that was found, and the seed. */
 export async function check<C>({ calls, compare, tell, runs, turn = 0 }: Check<C>): Promise<void> {
   const seed = process.env[SEED_VARIABLE];
   const result = await fc.check(fc.asyncProperty(calls, compare), {
@@ -30,7 +32,7 @@ export async function check<C>({ calls, compare, tell, runs, turn = 0 }: Check<C
     ...(seed !== undefined && { seed: Number(seed) + turn }),
   });
   if (!result.failed) return;
-  // The plugin's type hides what the property was made of.
+  // The type of the plugin hides the property's arguments.
   const [shortest] = (result.counterexample ?? [[]]) as readonly [readonly C[]];
   const list = shortest.map((call) => `  ${tell(call)}`).join('\n');
   const what = result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance);
@@ -40,7 +42,7 @@ export async function check<C>({ calls, compare, tell, runs, turn = 0 }: Check<C
   );
 }
 
-/** Fails unless the answer becomes the promised one within the time; a listing may lag. */
+/** Fails unless the answer becomes the promised one in time, because a listing may lag. */
 export async function sameWithin(
   lagMs: number,
   answer: () => Promise<unknown>,

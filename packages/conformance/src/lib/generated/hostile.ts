@@ -1,21 +1,23 @@
 import { REMOVE, type Session, type SessionStore } from '@mcp-session/core';
 import * as fc from 'fast-check';
 
-/** What calls are made on: a store, its sessions, and what it has said so far. */
+/** What calls work on: a store, its sessions, and the ids that it has returned. */
 export interface World {
   readonly store: SessionStore;
   readonly sessions: Session[];
-  /** Ids of events, in the order in which they were given. */
+  /** Event ids, in the order in which they were returned. */
   readonly cursors: string[];
 }
 
-/** An argument by its name, made anew for each store, so that none sees what the other did to it. */
+/**
+ * An argument and its name. Created anew for each store, so that none sees the other's mutations.
+ */
 export interface Argument {
   readonly name: string;
   readonly make: (world: World) => unknown;
 }
 
-/** Thrown by functions, getters and iterators of the caller's: it may come out as it is. */
+/** Thrown by the caller's functions, getters and iterators. A call may rethrow it unchanged. */
 export class Own extends Error {
   override readonly name = 'Own';
 }
@@ -30,7 +32,7 @@ const cycle = (): unknown => {
   return value;
 };
 
-/** What belongs nowhere. */
+/** Values that are valid nowhere. */
 const strangers: Readonly<Record<string, () => unknown>> = {
   undefined: () => undefined,
   null: () => null,
@@ -48,7 +50,7 @@ const strangers: Readonly<Record<string, () => unknown>> = {
   bare: () => Object.create(null) as unknown,
 };
 
-/** Texts, right and wrong, for whatever takes one. */
+/** Valid and invalid texts. */
 const texts: Readonly<Record<string, () => unknown>> = {
   empty: () => '',
   space: () => 'a b',
@@ -73,7 +75,7 @@ function pool(makes: Readonly<Record<string, (world: World) => unknown>>): reado
   return Object.entries(makes).map(([name, make]) => ({ name, make }));
 }
 
-/** An argument that is right more often than not, so that calls get past the checks and find something. */
+/** An argument that is usually valid, so that calls pass the checks and find something. */
 function mostly(right: Readonly<Record<string, (world: World) => unknown>>, wrong = { ...texts, ...strangers }) {
   return fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(...pool(right)) },
@@ -161,7 +163,7 @@ export const ids: fc.Arbitrary<Argument> = mostly({
   other: (world) => world.sessions[1]?.id,
 });
 
-/** Functions as `update` takes them, and what is none. */
+/** Functions for `update`, and values that are no functions. */
 export const changes: fc.Arbitrary<Argument> = fc.oneof(
   {
     weight: 2,
@@ -177,7 +179,7 @@ export const changes: fc.Arbitrary<Argument> = fc.oneof(
   }),
 );
 
-/** Options of these members, some of them left out; or what are no options. */
+/** Options with some of these members, or values that are no options. */
 export function options(members: Readonly<Record<string, fc.Arbitrary<Argument>>>): fc.Arbitrary<Argument> {
   const some = fc.record(
     Object.fromEntries(
@@ -200,7 +202,7 @@ export function options(members: Readonly<Record<string, fc.Arbitrary<Argument>>
   return fc.oneof({ weight: 4, arbitrary: right }, fc.constantFrom(...wrong));
 }
 
-/** Changes as `patch` takes them, and what are none. */
+/** Changes for `patch`, and values that are no changes. */
 export const patches: fc.Arbitrary<Argument> = fc.oneof(
   { weight: 3, arbitrary: options({ a: values, b: values, ['__proto__']: values }) },
   fc.array(fc.tuple(keys, values), { maxLength: 4 }).map((pairs) => ({

@@ -9,11 +9,11 @@ import { answer, calls, type Call } from './calls.ts';
 import { check, sameWithin } from './check.ts';
 import type { World } from './hostile.ts';
 
-/** How many calls to make. Default: as many as go into the time. */
+/** The number of calls. Default: as many as the time allows. */
 const CALLS_VARIABLE = 'MCP_SESSION_CONFORMANCE_CALLS';
 const TIME_MS = 2_000;
 const RUNS_A_TURN = 20;
-/** No call takes so long on a backend that answers at all. */
+/** A call that takes longer is taken for one that never answers, in milliseconds. */
 const HANGS_MS = 30_000;
 const PRINCIPALS = [null, 'alice', null];
 
@@ -43,7 +43,7 @@ export const misuseCases: readonly Case[] = [
   }),
 ];
 
-/** Limits that the calls reach. The store is never closed: that would close the backend. */
+/** Limits that calls can reach. The store is never closed, because that would close the backend. */
 async function storeOn(backend: SessionBackend, clock: { readonly now: number }): Promise<SessionStore> {
   return createSessionStore(backend, {
     sweep: false,

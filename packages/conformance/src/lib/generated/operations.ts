@@ -4,10 +4,13 @@ import { eventRow, sessionRow, stateRow } from '../cases/rows.ts';
 import { compareBytes } from '../findings.ts';
 import { sweepAll, walkSessions } from '../walks.ts';
 
-/** Which version a write expects: whatever it is, the one that it has, none, or one that it does not have. */
+/** The version that a write expects: any, the present one, none, or a wrong one. */
 export type Expectation = 'any' | 'present' | 'none' | 'other';
 
-/** One call, in small numbers so that calls meet: a session is 0 to 2, a time is milliseconds after the present of the call. */
+/**
+ * One call, with small numbers, so that calls meet: sessions are 0 to 2, times are milliseconds
+ * from `now`.
+ */
 export type Operation =
   | { readonly do: 'create'; readonly session: number; readonly principal: string | null; readonly ttlMs: number }
   | { readonly do: 'read' | 'readAllState'; readonly session: number }
@@ -64,15 +67,20 @@ export type Operation =
       readonly limit: number;
     };
 
-/** What the calls of one sequence have in common. The backend under test and the model each get one of their own. */
+/**
+ * The state that the calls of a sequence share. The backend under test and the model have one each.
+ */
 export interface Sequence {
   readonly ids: readonly string[];
   readonly kind: string;
-  /** Requests that were appended, for calls that come again. */
+  /** Requests that were appended, for calls that repeat one. */
   readonly requests: AppendRequest[];
 }
 
-/** Makes one call. Gives what the contract fixes of its answer, so that two backends can be compared. */
+/**
+ * Makes one call. Returns the part of the answer that the contract fixes, so that backends can be
+ * compared.
+ */
 export async function apply(
   backend: SessionBackend,
   operation: Operation,
@@ -83,18 +91,13 @@ export async function apply(
   const after = (ttlMs: number | undefined) => (ttlMs === undefined ? undefined : now + ttlMs);
   switch (operation.do) {
     case 'create': {
-      const { principal, ttlMs } = operation;
-      return backend.createSession(newSession(id, { kind: sequence.kind, principal, expiresAt: now + ttlMs }), now);
+      const given = { kind: sequence.kind, principal: operation.principal, expiresAt: now + operation.ttlMs };
+      return backend.createSession(newSession(id, given), now);
     }
     case 'read':
       return sessionRow(await backend.readSession(id, now));
-    case 'update': {
-      const { version = 0 } = (await backend.readSession(id, now)) ?? {};
-      const expectedVersion = expected(operation.expectedVersion, version) ?? version;
-      const change = { profile: ` ${now}.0`, expectedVersion, expiresAt: after(operation.ttlMs) };
-      const result = await backend.updateSession(id, change, now);
-      return result?.status === 'conflict' ? { ...result, current: sessionRow(result.current) } : result;
-    }
+    case 'update':
+      return update(backend, operation, id, now);
     case 'touch':
       return backend.touchSession(id, now + operation.ttlMs, now);
     case 'end':
@@ -103,8 +106,7 @@ export async function apply(
       return backend.readHeads(sequence.ids, now);
     case 'list': {
       const { principal, limit } = operation;
-      const rows = await walkSessions(backend, { kind: sequence.kind, principal }, { limit, now });
-      return rows.map(sessionRow);
+      return (await walkSessions(backend, { kind: sequence.kind, principal }, { limit, now })).map(sessionRow);
     }
     case 'count':
       return backend.countSessions({ kind: sequence.kind, principal: operation.principal }, now);
@@ -117,21 +119,8 @@ export async function apply(
       const rows = await backend.readState(id, operation.do === 'readState' ? operation.keys : undefined, now);
       return rows?.map(stateRow).toSorted((a, b) => compareBytes(a?.key ?? '', b?.key ?? ''));
     }
-    case 'commit': {
-      const limits = { none: UNLIMITED, keys: { ...UNLIMITED, maxKeys: 2 }, bytes: { ...UNLIMITED, maxBytes: 12 } }[
-        operation.limit
-      ];
-      const keys = operation.writes.map(({ key }) => key);
-      const present = new Map((await backend.readState(id, keys, now))?.map((row) => [row.key, row.version]));
-      const writes = operation.writes.map(({ key, value, expectedVersion }) =>
-        write(key, value, expected(expectedVersion, present.get(key) ?? 0)),
-      );
-      const result = await backend.commitState(
-        { sessionId: id, writes, limits, expiresAt: after(operation.ttlMs) },
-        now,
-      );
-      return result?.status === 'conflict' ? { ...result, current: stateRow(result.current) } : result;
-    }
+    case 'commit':
+      return commit(backend, operation, id, now);
     case 'clear':
       return backend.clearState(id, after(operation.ttlMs), now);
     case 'append':
@@ -145,10 +134,10 @@ export async function apply(
     case 'events':
       return events(backend, operation, id, now);
     case 'trim': {
-      const { bound, limit } = operation;
-      const { maxEvents, maxBytes, maxAgeMs, throughSeq } = bound;
+      const { maxEvents, maxBytes, maxAgeMs, throughSeq } = operation.bound;
       const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
-      return backend.trimEvents(id, { maxEvents, maxBytes, createdBefore, throughSeq, limit }, now);
+      const bound = { maxEvents, maxBytes, createdBefore, throughSeq, limit: operation.limit };
+      return backend.trimEvents(id, bound, now);
     }
   }
 }
@@ -159,6 +148,28 @@ function expected(expectation: Expectation, present: number): number | undefined
 
 type Of<D extends Operation['do']> = Extract<Operation, { readonly do: D }>;
 
+async function update(backend: SessionBackend, operation: Of<'update'>, id: string, now: number): Promise<unknown> {
+  const { version = 0 } = (await backend.readSession(id, now)) ?? {};
+  const expectedVersion = expected(operation.expectedVersion, version) ?? version;
+  const expiresAt = operation.ttlMs === undefined ? undefined : now + operation.ttlMs;
+  const result = await backend.updateSession(id, { profile: ` ${now}.0`, expectedVersion, expiresAt }, now);
+  return result?.status === 'conflict' ? { ...result, current: sessionRow(result.current) } : result;
+}
+
+const LIMITS = { none: UNLIMITED, keys: { ...UNLIMITED, maxKeys: 2 }, bytes: { ...UNLIMITED, maxBytes: 12 } };
+
+async function commit(backend: SessionBackend, operation: Of<'commit'>, id: string, now: number): Promise<unknown> {
+  const keys = operation.writes.map(({ key }) => key);
+  const present = new Map((await backend.readState(id, keys, now))?.map((row) => [row.key, row.version]));
+  const writes = operation.writes.map(({ key, value, expectedVersion }) =>
+    write(key, value, expected(expectedVersion, present.get(key) ?? 0)),
+  );
+  const expiresAt = operation.ttlMs === undefined ? undefined : now + operation.ttlMs;
+  const limits = LIMITS[operation.limit];
+  const result = await backend.commitState({ sessionId: id, writes, limits, expiresAt }, now);
+  return result?.status === 'conflict' ? { ...result, current: stateRow(result.current) } : result;
+}
+
 async function append(
   backend: SessionBackend,
   { requests }: Of<'append'>,
@@ -167,7 +178,7 @@ async function append(
 ): Promise<unknown> {
   const batch = requests.map(({ session, events, ttlMs }, index) => ({
     sessionId: sequence.ids[session] ?? '',
-    // Not random: the model gets the same.
+    // Not random, so that the model gets the same token.
     token: `${sequence.requests.length + index}`.padStart(22, '-'),
     events: events.map(({ streamId, message }) => event(streamId, message)),
     expiresAt: ttlMs === undefined ? undefined : now + ttlMs,
@@ -176,7 +187,10 @@ async function append(
   return appendAll(backend, batch, now);
 }
 
-/** The whole rest of the log, page by page, and what the first page says of it. Where pages end is the backend's choice. */
+/**
+ * The whole rest of the log, page by page, and the facts of the first page. Backends choose where
+ * pages end.
+ */
 async function events(backend: SessionBackend, operation: Of<'events'>, id: string, now: number): Promise<unknown> {
   const { streamId, afterSeq, limit, maxBytes } = operation;
   const first = await backend.readEvents({ sessionId: id, streamId, afterSeq, limit, maxBytes }, now);

@@ -7,7 +7,7 @@ import { check, sameWithin } from './check.ts';
 import { apply, type Sequence } from './operations.ts';
 
 const RUNS = 100;
-/** How long each session of a sequence lives unless it is renewed or ended, in milliseconds. Others can be made with the same ids later. */
+/** The lifetime of a sequence's sessions, in milliseconds. Later ones may get the same ids. */
 const FIRST_LIVES_MS = [100_000, 100_000, 1_000];
 
 export const generatedCases: readonly Case[] = [

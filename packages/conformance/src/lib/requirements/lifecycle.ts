@@ -1,4 +1,4 @@
-/** What a backend promises about itself: its facts, its opening and closing, its hints. */
+/** What a backend promises about its capabilities, its opening and closing, and its hints. */
 export const lifecycleRequirements = {
   'capabilities.facts':
     'The capabilities are facts that core can work with: whole numbers in their ranges, at least 1 MiB for events and for values',
@@ -23,7 +23,7 @@ export const lifecycleRequirements = {
     'Hostile keys, values, ids, cursors and options are answered as by the in-memory backend, or refused with the same error',
 } as const;
 
-/** What core promises with any backend, as far as a backend can break it. */
+/** What core promises on any backend and a backend can break. */
 export const storeRequirements = {
   'store.update.increments':
     '50 parallel increments by update leave 50, from several handles and processes, without livelock',
