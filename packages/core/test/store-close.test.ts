@@ -100,6 +100,23 @@ describe('store.close', () => {
     expect(log.filter((line) => line === 'trim ends')).toEqual(log.filter((line) => line === 'trim begins'));
   });
 
+  it('waits for calls that were made just before it', async () => {
+    const { store } = await open();
+    const session = await store.create();
+
+    const calls = [
+      session.state.set('a', 1),
+      session.state.remove('b'),
+      session.state.clear(),
+      session.state.update('c', () => 1),
+      session.events.append('s', 1),
+      session.updateMetadata(() => ({ plan: 'free' })),
+    ];
+    await store.close();
+
+    expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(calls.map(() => 'fulfilled'));
+  });
+
   it('lets a trim that has begun end before the backend is closed', async () => {
     const { opened, open: goOn } = gate();
     const { opened: trimming, open: begun } = gate();

@@ -123,7 +123,8 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     const { blocksThread } = backend.capabilities;
     // If a step blocks everybody, start with few rows.
     let rows = blocksThread ? Math.min(LEAST_ROWS, stepRows) : stepRows;
-    for (let removed = 0; ;) {
+    let removed = 0;
+    for (;;) {
       const startedAt = performance.now();
       const now = options.clock();
       const { ids, done } = await backend.sweep(rows, now);

@@ -85,7 +85,8 @@ export class EventsHandle implements SessionEvents {
     const { backend, gate, rests } = this.#session.shared;
     return gate.run(async () => {
       if (cursor !== undefined) await checkIssued(this.#session, cursor, through, backend.begun);
-      for (let removed = 0; ;) {
+      let removed = 0;
+      for (;;) {
         const startedAt = performance.now();
         const step = this.#session.alive(
           await this.#session.callAndTouch((begun, at) => begun.trimEvents(this.#session.id, bound, at), backend.begun),

@@ -37,13 +37,15 @@ export async function* readPages(
   let afterSeq = cursor?.seq ?? 0;
   // Events up to this number were not promised, even if they follow `afterSeq`.
   let unpromisedSeq = 0;
-  for (let first = true; ; first = false) {
+  let isFirst = true;
+  for (;;) {
     const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
     const page = session.alive(await session.callAndTouch((backend, now) => backend.readEvents(query, now)));
-    if (first && cursor !== undefined) verify(page, cursor, after);
-    else if (first) unpromisedSeq = follow ? page.lastSeq : Infinity;
-    else if (page.trimmedSeq > Math.max(afterSeq, unpromisedSeq))
+    if (!isFirst && page.trimmedSeq > Math.max(afterSeq, unpromisedSeq))
       throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
+    if (isFirst && cursor !== undefined) verify(page, cursor, after);
+    if (isFirst && cursor === undefined) unpromisedSeq = follow ? page.lastSeq : Infinity;
+    isFirst = false;
     if (page.events.length > 0) unpromisedSeq = 0;
     // The read covered everything up to `lastSeq`, other streams included: numbers follow the order
     // of commits.

@@ -2,18 +2,14 @@ import { passes, REMEMBERED_TOKENS } from '../contract/limits.ts';
 import { takePage } from '../contract/paging.ts';
 import type { AppendRequest, AppendResult, EventPage, EventQuery, EventRow, PolledHead } from '../contract/rows.ts';
 import { eventBytes, firstAfter, type MemoryEvent, type MemorySession, type Records } from './records.ts';
-import { evictOwnEvents, type Need } from './trim.ts';
+import { reserveFor, type Need } from './trim.ts';
 
 export function appendEvents(
   records: Records,
   batch: readonly AppendRequest[],
   now: number,
 ): (AppendResult | undefined)[] {
-  let total = 0;
-  for (const request of batch) total += neededBytes(records, request, now);
-  const missing = records.missing(total, now);
-  if (missing > 0) evictOwnEvents(records, needsOf(records, batch, now), missing);
-  records.reserve(total, now);
+  reserveFor(records, needsOf(records, batch, now), now);
   return batch.map((request) => append(records, request, now));
 }
 
@@ -44,19 +40,11 @@ export function readHeads(records: Records, ids: readonly string[], now: number)
   return heads;
 }
 
-function neededBytes(records: Records, { sessionId, token, events }: AppendRequest, now: number): number {
-  const session = records.findLive(sessionId, now);
-  if (session === undefined || knownSeq(session, token) !== undefined) return 0;
-  let bytes = 0;
-  for (const event of events) bytes += eventBytes(event);
-  return bytes;
-}
-
 function needsOf(records: Records, batch: readonly AppendRequest[], now: number): Need[] {
-  return batch.flatMap((request) => {
-    const session = records.findLive(request.sessionId, now);
-    const bytes = neededBytes(records, request, now);
-    return session === undefined || bytes === 0 ? [] : [{ session, bytes }];
+  return batch.flatMap(({ sessionId, token, events }) => {
+    const session = records.findLive(sessionId, now);
+    if (session === undefined || knownSeq(session, token) !== undefined) return [];
+    return [{ session, bytes: events.reduce((sum, event) => sum + eventBytes(event), 0) }];
   });
 }
 

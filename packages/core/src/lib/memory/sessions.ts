@@ -20,7 +20,7 @@ import {
   type MemorySession,
   type Records,
 } from './records.ts';
-import { evictOwnEvents } from './trim.ts';
+import { reserveFor } from './trim.ts';
 
 export function createSession(records: Records, session: NewSession, now: number): boolean {
   if (records.sessions.has(session.id) || records.tombstones.has(session.id)) return false;
@@ -60,9 +60,7 @@ export function updateSession(
   const { row } = session;
   if (row.version !== change.expectedVersion) return { status: 'conflict', current: { ...row } };
   const bytes = utf8Bytes(change.profile) - utf8Bytes(row.profile);
-  const missing = records.missing(bytes, now);
-  if (missing > 0) evictOwnEvents(records, [{ session, bytes }], missing);
-  records.reserve(bytes, now);
+  reserveFor(records, [{ session, bytes }], now);
   row.profile = change.profile;
   row.version++;
   if (change.expiresAt !== undefined) renew(session, change.expiresAt, now);

@@ -1,7 +1,7 @@
 import { judgeCommit } from '../contract/commits.ts';
 import type { StateCommit, StateResult, StateRow } from '../contract/rows.ts';
 import { renew, stateBytes, type Records } from './records.ts';
-import { evictOwnEvents } from './trim.ts';
+import { reserveFor } from './trim.ts';
 
 export function readState(
   records: Records,
@@ -32,17 +32,15 @@ export function commitState(records: Records, commit: StateCommit, now: number):
     return { ...verdict, current: current && toRow(current) };
   }
 
-  let storedBytes = 0;
-  for (const write of writes) storedBytes += write.value === undefined ? 0 : stateBytes(write);
-  for (const current of before) storedBytes -= current === undefined ? 0 : stateBytes(current);
-  const missing = records.missing(storedBytes, now);
-  if (missing > 0) evictOwnEvents(records, [{ session, bytes: storedBytes }], missing);
-  records.reserve(storedBytes, now);
+  let bytes = 0;
+  for (const write of writes) bytes += write.value === undefined ? 0 : stateBytes(write);
+  for (const current of before) bytes -= current === undefined ? 0 : stateBytes(current);
+  reserveFor(records, [{ session, bytes }], now);
   const version = ++session.stateVersion;
   session.stateBytes = verdict.totals.bytes;
-  for (const { key, value, bytes } of writes) {
-    if (value === undefined) session.state.delete(key);
-    else session.state.set(key, { key, value, version, bytes });
+  for (const write of writes) {
+    if (write.value === undefined) session.state.delete(write.key);
+    else session.state.set(write.key, { key: write.key, value: write.value, version, bytes: write.bytes });
   }
   if (expiresAt !== undefined) renew(session, expiresAt, now);
   return { status: 'committed', version, existed: before.map((current) => current !== undefined) };

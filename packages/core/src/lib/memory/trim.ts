@@ -26,11 +26,23 @@ export function trimEvents(records: Records, sessionId: string, bound: TrimBound
 }
 
 /**
+ * Counts what sessions want to store, and makes room for it if the store is full.
+ *
+ * @throws SessionError `STORE_FULL` if there is no room. Nothing was counted then.
+ */
+export function reserveFor(records: Records, needs: readonly Need[], now: number): void {
+  const bytes = needs.reduce((sum, need) => sum + need.bytes, 0);
+  const missing = records.missing(bytes, now);
+  if (missing > 0) evictOwnEvents(records, needs, missing);
+  records.reserve(bytes, now);
+}
+
+/**
  * Makes room in a full store: each session that writes evicts its own oldest events, for no more
  * than what it wants to store. No session loses anything to another, and readers see it as a trim.
  * Removes nothing if that is not enough.
  */
-export function evictOwnEvents(records: Records, needs: readonly Need[], missing: number): void {
+function evictOwnEvents(records: Records, needs: readonly Need[], missing: number): void {
   const given: { readonly session: MemorySession; readonly count: number }[] = [];
   let left = missing;
   for (const { session, bytes } of needs) {

@@ -25,8 +25,9 @@ export class EventLoopBudget {
   async nextTurn(): Promise<void> {
     this.#waiting++;
     // Every waiter resumes in the same turn. The first may spend its budget, so each checks again.
-    do await new Promise(setImmediate);
-    while (this.#isTurnLong());
+    do {
+      await new Promise(setImmediate);
+    } while (this.#isTurnLong());
     this.#waiting--;
   }
 

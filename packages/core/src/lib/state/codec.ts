@@ -9,11 +9,14 @@ import { validate, type StandardSchema } from '../values/standard-schema.ts';
 
 /** Encodes values as checked writes and decodes rows, by the store's schemas and limits. */
 export class StateCodec {
+  /** Whether keys are declared. Otherwise {@link validate} has nothing to do. */
+  readonly hasSchemas: boolean;
   readonly #schemas: ResolvedOptions['state'];
   readonly #maxValueBytes: number;
 
   constructor({ state, stateLimits }: ResolvedOptions) {
     this.#schemas = state;
+    this.hasSchemas = state !== undefined;
     this.#maxValueBytes = stateLimits.maxValueBytes;
   }
 
@@ -28,9 +31,9 @@ export class StateCodec {
     throw new SessionError('STATE_KEY_UNDECLARED', `State key ${quote(key)} is not declared in the option state`);
   }
 
-  /** Checks and encodes a write. The value is encoded before anything is awaited. */
-  async encode(key: string, value: unknown, expectedVersion: number | undefined): Promise<StateWrite> {
-    const schema = this.checkDeclared(key);
+  /** Checks and encodes a write, all but the key's schema: see {@link validate}. */
+  encode(key: string, value: unknown, expectedVersion: number | undefined): StateWrite {
+    this.checkDeclared(key);
     if (value === undefined)
       throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined; give null, or remove the key`);
     const text = encodeExact(
@@ -38,14 +41,26 @@ export class StateCodec {
       () => `Value of state key ${quote(key)}`,
       (written) => this.#checkSize(key, written),
     );
-    const write = { key, value: text, bytes: utf8Bytes(key) + utf8Bytes(text), expectedVersion };
-    if (schema !== undefined) await validate(schema, key, JSON.parse(text), 'given');
-    return write;
+    return { key, value: text, bytes: utf8Bytes(key) + utf8Bytes(text), expectedVersion };
   }
 
   /** Like {@link encode}. {@link REMOVE} removes the key, declared or not. */
-  async encodeChange(key: string, value: unknown, expectedVersion: number | undefined): Promise<StateWrite> {
+  encodeChange(key: string, value: unknown, expectedVersion: number | undefined): StateWrite {
     return value === REMOVE ? removal(key, expectedVersion) : this.encode(key, value, expectedVersion);
+  }
+
+  /**
+   * Checks encoded writes by the schemas of their keys.
+   *
+   * @throws StateValidationError
+   */
+  async validate(writes: readonly StateWrite[]): Promise<void> {
+    await Promise.all(
+      writes.map(async ({ key, value }) => {
+        const schema = this.#schemas?.[key];
+        if (schema !== undefined && value !== undefined) await validate(schema, key, JSON.parse(value), 'given');
+      }),
+    );
   }
 
   /** @throws StateValidationError if the value does not fit the key's schema. */

@@ -40,7 +40,9 @@ export class StateHandle<S> implements SessionState<S> {
   }
 
   async set<K extends StateKey<S>>(key: K, value: StateInput<S, K>): Promise<number> {
-    const write = await this.#codec.encode(key, value, undefined);
+    const write = this.#codec.encode(key, value, undefined);
+    // Without schemas the call begins at once, so a `close` that follows waits for it.
+    if (this.#codec.hasSchemas) await this.#codec.validate([write]);
     return (await this.#commit([write])).version;
   }
 
@@ -50,7 +52,8 @@ export class StateHandle<S> implements SessionState<S> {
     expectedVersion: number,
   ): Promise<number> {
     checkVersion(expectedVersion);
-    const write = await this.#codec.encode(key, value, expectedVersion);
+    const write = this.#codec.encode(key, value, expectedVersion);
+    if (this.#codec.hasSchemas) await this.#codec.validate([write]);
     return (await this.#commit([write])).version;
   }
 
@@ -80,9 +83,10 @@ export class StateHandle<S> implements SessionState<S> {
   async entries(): Promise<Map<StateKey<S>, StateOutput<S, StateKey<S>>>> {
     const rows = sorted(this.#session.alive(await this.#read(undefined)));
     const entries = new Map<StateKey<S>, StateOutput<S, StateKey<S>>>();
-    for (const row of rows)
-      if (this.#codec.isDeclared(row.key))
-        entries.set(row.key as StateKey<S>, (await this.#codec.parse(row)) as StateOutput<S, StateKey<S>>);
+    for (const row of rows.filter(({ key }) => this.#codec.isDeclared(key))) {
+      const value = await this.#codec.parse(row);
+      entries.set(row.key as StateKey<S>, value as StateOutput<S, StateKey<S>>);
+    }
     return entries;
   }
 
@@ -97,9 +101,9 @@ export class StateHandle<S> implements SessionState<S> {
       this.#session.alive(await this.#session.callAndTouch((backend, now) => backend.readSession(id, now)));
       return;
     }
-    // Every value is encoded before any schema is awaited, so later changes by the caller are not
-    // written.
-    const writes = await Promise.all([...pairs].map(([key, value]) => this.#codec.encodeChange(key, value, undefined)));
+    // Encoded before anything is awaited, so later changes by the caller are not written.
+    const writes = [...pairs].map(([key, value]) => this.#codec.encodeChange(key, value, undefined));
+    if (this.#codec.hasSchemas) await this.#codec.validate(writes);
     checkPatchBytes(writes);
     await this.#commit(writes);
   }
@@ -122,7 +126,8 @@ export class StateHandle<S> implements SessionState<S> {
         throw new TypeError(
           'The function given to update returned undefined; return the new value, also where it was changed in place, or REMOVE to remove the key',
         );
-      const write = await this.#codec.encodeChange(key, next, row?.version ?? 0);
+      const write = this.#codec.encodeChange(key, next, row?.version ?? 0);
+      if (this.#codec.hasSchemas) await this.#codec.validate([write]);
       const { now } = this.#session;
       const result = this.#outcome(await this.#send([write], now, begun), now);
       if (result.status === 'committed')

@@ -69,6 +69,8 @@ export class SessionWaiters {
 
   appended(lastSeq: number): void {
     if (lastSeq > this.lastSeq) this.lastSeq = lastSeq;
-    for (const waiter of this.waiters) if (waiter.afterSeq < this.lastSeq) waiter.wake();
+    for (const waiter of this.waiters) {
+      if (waiter.afterSeq < this.lastSeq) waiter.wake();
+    }
   }
 }

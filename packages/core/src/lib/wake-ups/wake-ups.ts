@@ -150,8 +150,9 @@ export class WakeUps {
         for (const [, session] of asked) session.askedAbout(poll);
         await this.#wakeWhatMoved(asked);
       }
-      // Polling takes a fifth of the time at most, however many tails wait. A single slow poll, after
-      // the process was suspended or the database hung, must not put off the next one for long.
+      // Polling takes a fifth of the time at most, however many tails wait. A single slow poll,
+      // after the process was suspended or the database hung, must not put off the next one for
+      // long.
       const restMs = Math.min(4 * (performance.now() - startedAt), MAX_REST_MS);
       this.#leastDelayMs = Math.max(minMs, restMs);
     } catch (error) {
@@ -174,7 +175,9 @@ export class WakeUps {
   #nextPollAt(): number {
     if (this.#hasMarker) return 0;
     let next = Infinity;
-    for (const { waiters, pollAt } of this.#sessions.values()) if (waiters.size > 0 && pollAt < next) next = pollAt;
+    for (const { waiters, pollAt } of this.#sessions.values()) {
+      if (waiters.size > 0 && pollAt < next) next = pollAt;
+    }
     return next;
   }
 
@@ -184,7 +187,9 @@ export class WakeUps {
     this.#changeMarker = marker;
     // The change may concern a session that is not polled now because its tails are reading. The
     // marker does not show it a second time.
-    if (changed && marker !== undefined) for (const session of this.#sessions.values()) session.hintReaders();
+    if (changed && marker !== undefined) {
+      for (const session of this.#sessions.values()) session.hintReaders();
+    }
     const now = performance.now();
     if (!changed && now - this.#headsReadAt < EXPIRY_POLL_MS) return false;
     this.#headsReadAt = now;
