@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Session } from '@mcp-session/core';
-import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
+import { createMemoryBackend } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { codeOf, collect } from './support/errors.ts';
 import { gate } from './support/intercept.ts';
@@ -231,29 +231,5 @@ describe('a process with an open store', () => {
 
     expect(stdout).toBe('waiting after "first"');
     expect(stderr).not.toContain('Error');
-  });
-});
-
-describe('opening', () => {
-  it('closes the backend where an option is wrong or migrating fails, and says why', async () => {
-    let closed = 0;
-    const close = (): Promise<void> => {
-      closed++;
-      return Promise.reject(new Error('and closing failed as well'));
-    };
-
-    await expect(open({ ttlMs: 0 }, () => ({ close }))).rejects.toThrow('Option ttlMs is 0');
-    await expect(open({}, () => ({ close, migrate: () => Promise.reject(new Error('disk')) }))).rejects.toMatchObject({
-      code: 'STORE_FAILED',
-      cause: new Error('disk'),
-    });
-    expect(closed).toBe(2);
-  });
-
-  it('refuses bounds of the in-memory backend that are none', async () => {
-    for (const value of [0, -1, 1.5, Number.NaN, Infinity]) {
-      await expect(createMemoryStore({ maxSessions: value })).rejects.toThrow('Option maxSessions is');
-      await expect(createMemoryStore({ maxBytes: value })).rejects.toThrow('Option maxBytes is');
-    }
   });
 });
