@@ -37,7 +37,7 @@ async function append(token: string, count: number, now: number, expiresAt: numb
   await backend.appendEvents([{ sessionId: 's', token, events, expiresAt }], now);
 }
 
-it('no write waits for the time to live of what is there already', async () => {
+it('no write waits until the time to live of old items is extended', async () => {
   const gate = Promise.withResolvers<void>();
   let reached = false;
   proxy.intercept = async (operation, body, pass) => {
@@ -54,7 +54,7 @@ it('no write waits for the time to live of what is there already', async () => {
   await backend.close();
 });
 
-it('it goes on where it was cut off, and closing does not wait for all of it', { timeout: 30_000 }, async () => {
+it('extending continues where it stopped, and closing does not wait for all of it', { timeout: 30_000 }, async () => {
   let left = 2;
   proxy.fault = (_operation, body) =>
     putOff(body).length > 0 && left-- <= 0 ? { kind: 'error', status: 400, name: 'ValidationException' } : undefined;

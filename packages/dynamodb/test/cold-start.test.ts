@@ -5,7 +5,7 @@ import { openBehindProxy } from './support/open.ts';
 /** Set it to see the figures that the README has. */
 const SHOW = process.env['MCP_SESSION_SHOW_COLD_START'] !== undefined;
 
-it('starts cold, and leaves nothing open that would keep the process', { timeout: 60_000 }, async () => {
+it('starts cold, and leaves nothing open that would keep the process alive', { timeout: 60_000 }, async () => {
   const { direct } = await openBehindProxy();
   const starts: Record<string, number>[] = [];
   for (let n = 0; n < (SHOW ? 9 : 1); n++)

@@ -72,7 +72,7 @@ describe('requests and units of capacity', () => {
     expect(await cost(() => backend.migrate())).toEqual([['BatchGetItem'], 0]);
   });
 
-  it("of somebody else's session: what an unknown id costs, and its profile is not read", async () => {
+  it("of another user's session: the cost of an unknown id, and the profile is not read", async () => {
     const profile = 'x'.repeat(200_000);
     const session = { id: 'u', kind: 'session', principal: 'p', profile, expiresAt: NOW + HOUR };
     await backend.createSession(session, NOW);
@@ -94,7 +94,7 @@ describe('requests and units of capacity', () => {
     const fresh = await open();
     await fresh.readSession('s', NOW);
     expect(await cost(() => append(fresh, 1, 300))).toEqual([['TransactWriteItems'], 6]);
-    // It has not heard of that append, and is told with the refusal.
+    // It does not know about that append, and learns it from the refusal.
     expect(await cost(() => append(backend, 1, 300))).toEqual([
       ['TransactWriteItems', 'TransactWriteItems'],
       expect.any(Number),
@@ -144,7 +144,7 @@ describe('requests and units of capacity', () => {
     expect(await cost(() => read(backend, 'even', 49))).toEqual([['Query', 'BatchGetItem'], expect.any(Number)]);
   });
 
-  it('of one stream do not grow with what other streams hold', async () => {
+  it('of one stream do not grow with other streams', async () => {
     await append(backend, 5, 300, 'quiet');
     const [, before] = await cost(() => read(backend, 'quiet', 0));
     for (let n = 0; n < 10; n++) await append(backend, 5, 50_000, 'busy');

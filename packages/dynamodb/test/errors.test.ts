@@ -73,7 +73,7 @@ describe('options', () => {
     expect((await failure(() => createDynamoDbStore(options as object))).message).toContain(message);
   });
 
-  it('those of every store are known to the store and not to the backend alone', async () => {
+  it('those of every store are accepted by the store, and not by the backend alone', async () => {
     await expect(createDynamoDbBackend({ ttlMs: 1 } as object)).rejects.toThrow('Unknown option ttlMs');
     const error = await failure(() => createDynamoDbStore({ region: 'x', ttlMs: 1, endpoint: unreachable }));
     expect(error).toMatchObject({ code: 'STORE_DENIED' });

@@ -66,7 +66,7 @@ it(
   },
 );
 
-it('throttled for good: as many attempts as allowed, then an error that says so', async () => {
+it('permanent throttling: the allowed number of attempts, then an error that says so', async () => {
   const { proxy, open } = await openBehindProxy();
   const backend = await open({ maxAttempts: 3 });
   await create(backend, 's');
@@ -88,7 +88,7 @@ it('throttled for good: as many attempts as allowed, then an error that says so'
   }
 });
 
-it('conflicts for good: as many attempts as allowed, then an error that says so', async () => {
+it('permanent conflicts: the allowed number of attempts, then an error that says so', async () => {
   const { proxy, open } = await openBehindProxy();
   const backend = await open({ maxConflicts: 5 });
   await create(backend, 's');
@@ -102,7 +102,7 @@ it('conflicts for good: as many attempts as allowed, then an error that says so'
   expect(attempts).toBe(5);
 });
 
-it('no answer for good: the outcome of a write is unknown, and its token tells', async () => {
+it('no answer at all: the outcome of a write is unknown, and its token resolves it', async () => {
   const { proxy, open } = await openBehindProxy();
   const backend = await open({ maxAttempts: 2 });
   await create(backend, 's');
@@ -122,7 +122,7 @@ it('no answer for good: the outcome of a write is unknown, and its token tells',
   expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true, outcomeUnknown: false });
 });
 
-it('answers as if nothing had happened when only the answer to its write was lost', async () => {
+it('answers normally if only the answer to its write was lost', async () => {
   const { proxy, open } = await openBehindProxy();
   const backend = await open();
   for (const fault of faults.filter(({ kind }) => kind.endsWith('after'))) {
@@ -146,7 +146,7 @@ it('answers as if nothing had happened when only the answer to its write was los
   }
 });
 
-it('one of two sessions of a batch fails, and each is answered by itself', async () => {
+it('one of two sessions of a batch fails, and the other succeeds', async () => {
   const { proxy, open } = await openBehindProxy();
   const backend = await open({ maxAttempts: 1 });
   await create(backend, 'a', 'b');
@@ -157,7 +157,7 @@ it('one of two sessions of a batch fails, and each is answered by itself', async
   expect(await backend.appendEvents(batch, NOW)).toMatchObject([{ firstSeq: 1 }, { firstSeq: 1 }]);
 });
 
-it('a session that is throttled holds up nobody', { timeout: 30_000 }, async () => {
+it('a throttled session delays no other session', { timeout: 30_000 }, async () => {
   const { proxy, open } = await openBehindProxy();
   const store = await createSessionStore(await open({ maxAttempts: 1_000 }), { sweep: false });
   const [hot, ...others] = await Promise.all(Array.from({ length: 21 }, () => store.create()));
@@ -173,7 +173,7 @@ it('a session that is throttled holds up nobody', { timeout: 30_000 }, async () 
   await store.close();
 });
 
-it('asks again for what a batch left out', async () => {
+it('asks again for items that a batch left out', async () => {
   const { proxy, open } = await openBehindProxy();
   const backend = await open();
   await create(backend, 'a', 'b', 'c');

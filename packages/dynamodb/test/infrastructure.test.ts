@@ -75,7 +75,7 @@ const policy = document('policy.json') as { Statement: readonly Statement[] };
 const names = { sessions: 'mcp-sessions', events: 'mcp-session-events' };
 const definitions = { sessions: sessionsTable(names), events: eventsTable(names) };
 
-it('the CloudFormation template makes tables that the code works on', async () => {
+it('the CloudFormation template creates tables that work with the code', async () => {
   const { url, prefix, dispose } = newStorage(inject('dynamodb').url);
   const client = new DynamoDBClient(dynamoDbConfig(url));
   onTestFinished(async () => {

@@ -67,13 +67,13 @@ async function follow(seed: number, streamId: string | undefined, bytes: number,
 }
 
 describe.each([1, 2])('with seed %i', (seed) => {
-  it('a tail of the log has each event once, in order', { timeout: 60_000 }, async () => {
+  it('a tail of the log receives each event once, in order', { timeout: 60_000 }, async () => {
     const { appended, seen, replayed } = await follow(seed, undefined, 10, 8);
     expect(seen.map(({ seq }) => seq)).toEqual(replayed.map(({ seq }) => seq));
     expect(replayed.map(({ seq }) => seq)).toEqual(Array.from({ length: appended + 2 }, (_, index) => index + 1));
   });
 
-  it('a tail of a stream has each event once, in order', { timeout: 60_000 }, async () => {
+  it('a tail of a stream receives each event once, in order', { timeout: 60_000 }, async () => {
     const { seen, replayed } = await follow(seed, 'a', 10, 8);
     expect(seen.map(({ seq }) => seq)).toEqual(replayed.map(({ seq }) => seq));
   });
@@ -83,7 +83,7 @@ describe.each([1, 2])('with seed %i', (seed) => {
     expect(seen).toEqual(replayed);
   });
 
-  it('a page beside a trim holds all that it does not say is gone', { timeout: 60_000 }, async () => {
+  it('a page beside a trim has every event above its horizon', { timeout: 60_000 }, async () => {
     const { proxy, open } = await openBehindProxy();
     const [reader, trimmer] = await Promise.all([open(), open()]);
     const session = { id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 1 };

@@ -51,7 +51,7 @@ it('creates them with the capacity that was asked for', async () => {
   for (const index of Table?.GlobalSecondaryIndexes ?? []) expect(index.ProvisionedThroughput).toMatchObject(capacity);
 });
 
-it('is safe when many processes start at once on nothing', { timeout: 60_000 }, async () => {
+it('is safe if many processes start at once without tables', { timeout: 60_000 }, async () => {
   const tables = newTables();
   const { storage } = tables;
   await Promise.all([
@@ -61,7 +61,7 @@ it('is safe when many processes start at once on nothing', { timeout: 60_000 }, 
   expect(await tablesOf(tables)).toEqual(tables.names);
 });
 
-it('creates the table that is missing where the other is there', async () => {
+it('creates a missing table if the other exists', async () => {
   const tables = newTables();
   const { names, storage } = tables;
   const options = optionsOf(storage);
@@ -71,13 +71,13 @@ it('creates the table that is missing where the other is there', async () => {
   expect(await tablesOf(tables)).toEqual(names);
 });
 
-it('costs one read where the tables are there: no Describe', async () => {
+it('costs one read if the tables exist: no Describe', async () => {
   const { proxy, through } = await openBehindProxy();
   const passed = await proxy.during(async () => (await createDynamoDbStore(optionsOf(through))).close());
   expect(operations(passed)).toEqual(['BatchGetItem']);
 });
 
-it('creates nothing unless it is told to, and says what to do', async () => {
+it('creates nothing by default, and says what to do', async () => {
   const tables = newTables();
   const opening = createDynamoDbStore({ ...optionsOf(tables.storage), autoCreateTables: false });
   await expect(opening).rejects.toMatchObject({
@@ -88,7 +88,7 @@ it('creates nothing unless it is told to, and says what to do', async () => {
   expect(await tablesOf(tables)).toEqual([]);
 });
 
-it('asks for recovery and encryption where they are wanted', async () => {
+it('enables recovery and encryption on request', async () => {
   const tables = newTables();
   const proxy = await Proxy.start(tables.storage.url);
   onTestFinished(() => proxy.close());
@@ -109,14 +109,14 @@ it('refuses tables of a newer version and leaves them as they are', async () => 
   await expect(createDynamoDbStore(optionsOf(storage))).rejects.toMatchObject({ code: 'STORE_SCHEMA_TOO_NEW' });
 });
 
-it('leaves a client open that it was given', async () => {
+it('leaves the caller's client open', async () => {
   const { storage, client, names } = newTables();
   const options = { ...optionsOf(storage), client };
   await (await createDynamoDbStore(options)).close();
   expect((await client.send(new DescribeTableCommand({ TableName: names[0] }))).Table?.TableName).toBe(names[0]);
 });
 
-it('takes region and endpoint in place of a client', async () => {
+it('takes region and endpoint instead of a client', async () => {
   const { storage } = newTables();
   const { client: _client, ...names } = optionsOf(storage);
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
@@ -142,7 +142,7 @@ it('says that credentials were refused', async () => {
   }
 });
 
-describe('options that cannot be', () => {
+describe('invalid options', () => {
   const client = new DynamoDBClient(dynamoDbConfig('http://127.0.0.1:1'));
   it.each<[string, unknown, typeof TypeError | typeof RangeError]>([
     ['sessionsTable', '', RangeError],

@@ -68,7 +68,7 @@ async function amidst<T>(operation: string, read: () => Promise<T>, happening: (
 const readStream = () =>
   reader.readEvents({ sessionId: 's', streamId: 'quiet', afterSeq: 0, limit: 100, maxBytes: 1_000 }, NOW);
 
-it('a state of several pages is of one moment, also when it changes between them', async () => {
+it('a state of several pages is a snapshot, also if it changes between the pages', async () => {
   for (const key of ['a', 'b', 'c', 'd', 'e', 'z']) await commit(other, { [key]: '1'.repeat(350_000) });
   const rows = await amidst(
     'Query',
@@ -80,21 +80,21 @@ it('a state of several pages is of one moment, also when it changes between them
   expect(rows?.length).toBe(6);
 });
 
-it('a page of a stream says of no number that it was seen which was appended behind its back', async () => {
+it('a page of a stream does not cover numbers that were appended while it was read', async () => {
   await append(reader, 'quiet', 'busy');
   const page = await amidst('Query', readStream, () => append(other, 'quiet', 'busy'));
   expect(page).toMatchObject({ events: [{ seq: 1 }], lastSeq: 2 });
   expect(await readStream()).toMatchObject({ events: [{ seq: 1 }, { seq: 3 }], lastSeq: 4 });
 });
 
-it('a page that was trimmed while it was read says so, and shows nothing of it', async () => {
+it('a page that was trimmed while it was read says so, and shows no trimmed event', async () => {
   await append(reader, 'quiet', 'busy', 'quiet');
   const bound = { maxEvents: 1, maxBytes: undefined, createdBefore: undefined, throughSeq: undefined, limit: 10 };
   const page = await amidst('Query', readStream, () => other.trimEvents('s', bound, NOW));
   expect(page).toMatchObject({ events: [{ seq: 3 }], lastSeq: 3, trimmedSeq: 1 });
 });
 
-it('a session that was ended while it was read is not there', async () => {
+it('a session that was ended while it was read does not exist', async () => {
   await append(reader, 'quiet');
   const page = await amidst('Query', readStream, () => other.endSession('s', NOW + HOUR, NOW));
   expect(page).toBeUndefined();
@@ -118,7 +118,7 @@ describe('all of a state of several pages beside a writer', () => {
     for (const key of ['k', 'l', 'm', 'n']) await commit(other, { [key]: '1'.repeat(350_000) });
   });
 
-  it('of the same keys: a few reads, and all of it is of one moment', async () => {
+  it('of the same keys: a few reads, and the result is a snapshot', async () => {
     const queries = commitBehindQueries(
       () => 'a',
       () => 'z',

@@ -7,34 +7,38 @@ import { operations } from './support/counting.ts';
 import { openBehindProxy } from './support/open.ts';
 import { optionsOf } from './support/storage.ts';
 
-it('polls for many sessions in one request, ever more slowly while nothing comes', { timeout: 30_000 }, async () => {
-  const { proxy, open } = await openBehindProxy();
-  const store = await createSessionStore(await open(), { sweep: false });
-  const sessions = await Promise.all(Array.from({ length: 90 }, () => store.create()));
-  const end = new AbortController();
-  const tails = sessions.map(async ({ events }) => {
-    for await (const { seq } of events.tail({ signal: end.signal })) if (seq > 1) return;
-  });
-  // Whatever fails below: tails that are left behind fail as well, and outside of the test.
-  onTestFinished(async () => {
+it(
+  'polls for many sessions in one request, more and more slowly while nothing comes',
+  { timeout: 30_000 },
+  async () => {
+    const { proxy, open } = await openBehindProxy();
+    const store = await createSessionStore(await open(), { sweep: false });
+    const sessions = await Promise.all(Array.from({ length: 90 }, () => store.create()));
+    const end = new AbortController();
+    const tails = sessions.map(async ({ events }) => {
+      for await (const { seq } of events.tail({ signal: end.signal })) if (seq > 1) return;
+    });
+    // Whatever fails below: tails that are left behind fail as well, and outside of the test.
+    onTestFinished(async () => {
+      end.abort();
+      await store.close();
+      await Promise.allSettled(tails);
+    });
+    // Until each has read what there is, and waits.
+    await expect
+      .poll(() => proxy.passed.filter(({ operation }) => operation === 'BatchGetItem').length, { timeout: 15_000 })
+      .toBeGreaterThanOrEqual(90);
+    await wait(4_000);
+    const polls = operations(await proxy.during(() => wait(3_000)));
+    expect(new Set(polls)).toEqual(new Set(['BatchGetItem']));
+    expect(polls.length).toBeGreaterThan(1);
+    expect(polls.length).toBeLessThan(5);
     end.abort();
-    await store.close();
-    await Promise.allSettled(tails);
-  });
-  // Until each has read what there is, and waits.
-  await expect
-    .poll(() => proxy.passed.filter(({ operation }) => operation === 'BatchGetItem').length, { timeout: 15_000 })
-    .toBeGreaterThanOrEqual(90);
-  await wait(4_000);
-  const polls = operations(await proxy.during(() => wait(3_000)));
-  expect(new Set(polls)).toEqual(new Set(['BatchGetItem']));
-  expect(polls.length).toBeGreaterThan(1);
-  expect(polls.length).toBeLessThan(5);
-  end.abort();
-  await Promise.all(tails);
-});
+    await Promise.all(tails);
+  },
+);
 
-it('has what another process appended within a second, also after a rest', { timeout: 30_000 }, async () => {
+it('receives what another process appended within a second, also after a pause', { timeout: 30_000 }, async () => {
   const { direct, open } = await openBehindProxy();
   const store = await createSessionStore(await open(), { sweep: false });
   const other = await createDynamoDbStore(optionsOf(direct));

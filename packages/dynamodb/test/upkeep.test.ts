@@ -59,7 +59,7 @@ async function earliestTtl(): Promise<number> {
   return Math.min(...all.map(({ ttl }) => Number(ttl?.N ?? 0))) * 1_000;
 }
 
-it('every item of a session has a time to live far behind its expiry', async () => {
+it('every item of a session has a time to live long after its expiry', async () => {
   await append(NOW);
   await commit(NOW, 'a', '1');
   await backend.trimEvents(
@@ -72,7 +72,7 @@ it('every item of a session has a time to live far behind its expiry', async () 
   expect(await earliestTtl()).toBeGreaterThanOrEqual(NOW + HOUR + 30 * DAY);
 });
 
-it('no item of a session that goes on for a year comes close to its time to live', { timeout: 60_000 }, async () => {
+it('no item of a session that lives for a year comes close to its time to live', { timeout: 60_000 }, async () => {
   await commit(NOW, 'a', '1');
   await append(NOW);
   for (let now = NOW; now < NOW + 365 * DAY; now += DAY) {
@@ -86,14 +86,14 @@ it('no item of a session that goes on for a year comes close to its time to live
   }
 });
 
-it('a head outlives what it is the head of', async () => {
+it('a head outlives the other items of its session', async () => {
   await append(NOW);
   const rows = await items('sessions');
   const ttlOf = (name: string) => Number(rows.find(({ item }) => item?.S === name)?.['ttl']?.N);
   expect(ttlOf('head')).toBeGreaterThan(ttlOf('facts'));
 });
 
-it('a sweep removes what a clear left, and nothing else', async () => {
+it('a sweep removes the leftovers of a clear, and nothing else', async () => {
   for (const key of ['a', 'b', 'c']) await commit(NOW, key, '"old"');
   await commit(NOW, 'large', 'x'.repeat(1_000_000));
   await backend.clearState('s', NOW + HOUR, NOW);
@@ -140,7 +140,7 @@ it('old tokens and trims are forgotten when a log is trimmed', { timeout: 60_000
   await expect.poll(tokensLeft, { timeout: 10_000 }).toBe(20);
 });
 
-it('numbers go on when DynamoDB has removed every event, and readers are told of the gap', async () => {
+it('numbers continue after DynamoDB has removed every event, and readers learn of the gap', async () => {
   for (let n = 0; n < 5; n++) await append(NOW);
   const rows = await items('events');
   expect(rows.length).toBe(5);

@@ -13,7 +13,7 @@ async function newBackend() {
   return { backend, sql, schema, count };
 }
 
-it('tokens are remembered for the last 1,000 events, and for twice as many at the most', async () => {
+it('tokens are remembered for the last 1,000 events, and for at most twice as many', async () => {
   const { backend, count } = await newBackend();
   for (let n = 1; n <= 5_000; n++) {
     await append(backend, `token-${n}`, ['s']);
@@ -37,7 +37,7 @@ it('a request of more than 1,000 events is remembered as long as its last one', 
   expect(await append(backend, 'large', ['s'])).toMatchObject([{ firstSeq: 1, retainedEvents: 2_500 }]);
 });
 
-it('trims are remembered for the last 10,000 streams, and a forgotten one is answered for on the safe side', async () => {
+it('trims are remembered for the last 10,000 streams, and a forgotten stream gets the safe answer', async () => {
   const { backend, count } = await newBackend();
   const streams = Array.from({ length: 25_000 }, (_, index) => `stream-${index + 1}`);
   for (let n = 0; n < streams.length; n += 500) await append(backend, `token-${n}`, streams.slice(n, n + 500));
@@ -61,7 +61,7 @@ it('trims are remembered for the last 10,000 streams, and a forgotten one is ans
   expect(forgotten).toBeLessThanOrEqual(15_000);
 });
 
-it('a trim that waited for others forgets no less than they did', async () => {
+it('a trim that waited for others keeps the horizon that they have set', async () => {
   const { backend, sql, schema } = await newBackend();
   await sql.unsafe(`update mcp_sessions set last_seq = 13500, trimmed_seq = 12500, log_bytes = 1000`);
   await sql.unsafe(`insert into mcp_events (session_pk, seq, created_at, bytes, stream_id, message)
@@ -83,7 +83,7 @@ it('a trim that waited for others forgets no less than they did', async () => {
   expect(await sql`select forgotten_seq from mcp_sessions`).toEqual([{ forgotten_seq: '4000' }]);
 });
 
-it('a sweep leaves nothing behind, and no half of an expired session to a clock that is behind', async () => {
+it('a sweep leaves nothing behind, and a slow clock never sees half of an expired session', async () => {
   const { backend, count } = await newBackend();
   await append(
     backend,
@@ -108,7 +108,7 @@ it('a sweep leaves nothing behind, and no half of an expired session to a clock 
     expect([table, await count(table)]).toEqual([table, 0]);
 });
 
-it('the tombstone of an ended session holds nothing of what core stored', async () => {
+it('the tombstone of an ended session has no data of core', async () => {
   const { backend, sql } = await newBackend();
   await sql`update mcp_sessions set principal = 'me'`;
   await backend.endSession('a', FAR, 1);
@@ -118,7 +118,7 @@ it('the tombstone of an ended session holds nothing of what core stored', async 
   expect(await sql`select sweep_at from mcp_sessions`).toEqual([{ sweep_at: String(FAR) }]);
 });
 
-it('a session that is renewed again and again is swept no earlier, and looked at once in its lifetime', async () => {
+it('a session that is renewed often is swept no earlier, and visited once per lifetime', async () => {
   const { backend, sql } = await newBackend();
   await backend.createSession({ id: 'busy', kind: 'session', principal: null, profile: '', expiresAt: 100 }, 1);
   for (let now = 10; now < 1_000; now += 10) await backend.touchSession('busy', now + 100, now);

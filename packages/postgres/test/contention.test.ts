@@ -76,7 +76,7 @@ it('batches of the same sessions in any order do not deadlock', { timeout: 60_00
   expect(ids.map((id) => heads.get(id)?.lastSeq)).toEqual(ids.map(() => 200));
 });
 
-it('an append that is tried again while the first attempt still waits is made once', { timeout: 60_000 }, async () => {
+it('an append that is retried while the first attempt still waits is made once', { timeout: 60_000 }, async () => {
   const { backend, sql, url, schema } = await newBackend({ notifications: 'off' });
   const other = await openBackend({ url, schema, notifications: 'off' });
   for (const id of ['a', 'b']) await createSession(backend, id);

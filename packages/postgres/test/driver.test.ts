@@ -23,12 +23,12 @@ async function open(find: string): Promise<string> {
   return stdout.trim();
 }
 
-it('a driver that is not installed is named, and how to install it', async () => {
+it('a missing driver is named, with the command that installs it', async () => {
   const missing = `() => { throw Object.assign(new Error("Cannot find package 'postgres'"), { code: 'ERR_MODULE_NOT_FOUND' }); }`;
   expect(await open(missing)).toMatch(/^STORE_UNAVAILABLE The driver postgres .*npm install postgres@/);
 });
 
-it('a driver that is too old is refused, and one that is not is used', async () => {
+it('an old driver is refused, and a current one is used', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'mcp-session-driver-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const main = join(folder, 'cjs', 'src', 'index.js');

@@ -43,7 +43,7 @@ describe('a database that cannot be used', () => {
     });
   });
 
-  it('a server that does not offer TLS, where it is asked for', async () => {
+  it('a server that does not offer the requested TLS', async () => {
     const url = edited(inject('postgres').url, (parts) => parts.searchParams.set('sslmode', 'require'));
     await expect(createPostgresStore({ url })).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
@@ -87,7 +87,7 @@ describe('a database that cannot be used', () => {
     expect((await sql`select name from mcp_migrations order by name`).at(-1)).toEqual({ name: '9999-future' });
   });
 
-  it('no tables, where migrate was not called', async () => {
+  it('no tables, because migrate was not called', async () => {
     const { url, schema } = await newSchema();
     const backend = await openBackend({ url, schema, notifications: 'off' });
     await expect(backend.readSession('a', 1)).rejects.toMatchObject({
@@ -108,7 +108,7 @@ describe('a database that cannot be used', () => {
 });
 
 describe('a write that the server refuses', () => {
-  it('on a replica, or a database that is set up to be read', async () => {
+  it('on a replica, or a database that is set to read-only', async () => {
     const { backend, sql, url, schema } = await newBackend();
     await createSession(backend);
     const options = { max: 1, connection: { default_transaction_read_only: true } } as const;

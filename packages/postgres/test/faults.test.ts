@@ -19,7 +19,7 @@ async function lastSeq(backend: SessionBackend): Promise<number | undefined> {
 }
 
 describe('a connection that is cut', () => {
-  it('before the server has the statement: it may have been written, and was not', async () => {
+  it('before the server has the statement: the outcome is unknown, and nothing was written', async () => {
     const { proxy, backend } = await behindProxy();
     await append(backend, 'warm-up');
     proxy.toServer = (bytes, link) => (bytes.includes('lost') ? link.cut() : bytes);
@@ -34,7 +34,7 @@ describe('a connection that is cut', () => {
     expect(await lastSeq(backend)).toBe(2);
   });
 
-  it('after the commit, before its answer: a retry with the token appends nothing and has the first outcome', async () => {
+  it('after the commit, before its answer: a retry with the token appends nothing and gets the first outcome', async () => {
     const { proxy, backend, url, schema } = await behindProxy();
     const direct = await openBackend({ url, schema, notifications: 'off' });
     await append(backend, 'warm-up');
@@ -51,7 +51,7 @@ describe('a connection that is cut', () => {
     expect(await lastSeq(direct)).toBe(2);
   });
 
-  it('a read that is cut off has an outcome that is known', async () => {
+  it('a read that is cut off has a known outcome', async () => {
     const { proxy, backend } = await behindProxy();
     await lastSeq(backend);
     proxy.toServer = (_, link) => link.cut();
@@ -94,7 +94,7 @@ async function appendUntilDone(call: () => Promise<unknown>): Promise<unknown> {
 }
 
 describe('a server that hangs', () => {
-  it('calls fail in bounded time, and it works again when it is back', { timeout: 60_000 }, async () => {
+  it('calls fail in bounded time, and succeed when the server is back', { timeout: 60_000 }, async () => {
     const { proxy, backend } = await behindProxy({ statementTimeoutMs: 100, maxConnections: 2 });
     await append(backend, 'warm-up');
     proxy.hang();

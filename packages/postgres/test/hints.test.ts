@@ -12,7 +12,7 @@ async function channelOf(statements: readonly string[]): Promise<string> {
   }
 }
 
-it('sends nothing that opens a session, and what moves while a notification is under way goes together', async () => {
+it('a notification contains no session id in plain text, and hints that come during one share the next', async () => {
   const { url, schema } = await newSchema();
   const statements: string[] = [];
   const sql = connect(url, { debug: (_, text) => statements.push(text) });
@@ -43,7 +43,7 @@ it('sends nothing that opens a session, and what moves while a notification is u
   expect(sessions.filter(({ id }) => said.some((text) => text.includes(id)))).toEqual([]);
 });
 
-it('a role without rights on the schema hears nothing, on the channel that schema and prefix tell', async () => {
+it('a role without rights on the schema receives nothing, and cannot derive the channel from schema and prefix', async () => {
   const { url, schema } = await newSchema();
   // The channel of the versions before.
   const place = createHash('sha256').update(`${schema}\0mcp_`).digest('hex');
@@ -59,7 +59,7 @@ it('a role without rights on the schema hears nothing, on the channel that schem
   expect(heard).toEqual([]);
 });
 
-it('what is forged is no hint, and what is said again without end is few', async () => {
+it('a forged notification is no hint, and an endlessly repeated one causes few hints', async () => {
   const { url, schema } = await newSchema();
   const statements: string[] = [];
   const sql = connect(url, { debug: (_, text) => statements.push(text) });
@@ -96,11 +96,11 @@ it('what is forged is no hint, and what is said again without end is few', async
   await vi.waitFor(() => expect(hinted).toContain('c'), 5_000);
   const again = hinted.filter((id) => id === 'a').length - 1;
   expect(again).toBeGreaterThan(0);
-  // One each 5 ms at the most.
+  // At most one every 5 ms.
   expect(again).toBeLessThan((performance.now() - startedAt) / 5 + 3);
 });
 
-it('a role that may not read the secret has no hints, and all else works', async () => {
+it('a role that may not read the secret has no hints, and everything else works', async () => {
   const { sql, url, schema } = await newBackend();
   const [backend, other] = [await openBackend({ url, schema }), await openBackend({ url, schema })];
   await sql`alter table mcp_secrets rename to mcp_kept`;
@@ -115,7 +115,7 @@ it('a role that may not read the secret has no hints, and all else works', async
     .toBe(true);
 });
 
-it('appends one after the other share notifications, and a last one is not kept back', async () => {
+it('consecutive appends share notifications, and the last one is not delayed', async () => {
   const { url, schema } = await newSchema();
   const statements: string[] = [];
   const sql = connect(url, { debug: (_, text) => statements.push(text) });
@@ -132,12 +132,12 @@ it('appends one after the other share notifications, and a last one is not kept 
   await append(backend, 'token', ['s'], ids[1]);
   const sent = statements.filter((text) => text.includes('pg_notify')).length;
   expect(sent).toBeGreaterThan(0);
-  // One each 5 ms at the most, and never one for each append.
+  // At most one every 5 ms, and never one per append.
   expect(sent).toBeLessThan(Math.min(durationMs / 5 + 3, 150));
   await vi.waitFor(() => expect(hinted).toContain(ids[1]), 5_000);
 });
 
-it('a backend is not told of what it has moved itself', async () => {
+it('a backend gets no hint of its own writes', async () => {
   const { url, schema } = await newSchema();
   const [backend, other] = [await openBackend({ url, schema }), await openBackend({ url, schema })];
   await backend.migrate();
@@ -153,7 +153,7 @@ it('a backend is not told of what it has moved itself', async () => {
   await vi.waitFor(() => expect(hinted).toEqual(['foreign']), 5_000);
 });
 
-it('sends what waits when it is closed', async () => {
+it('sends waiting hints when it is closed', async () => {
   const { url, schema } = await newSchema();
   const [backend, other] = [await openBackend({ url, schema, maxConnections: 1 }), await openBackend({ url, schema })];
   await backend.migrate();

@@ -22,7 +22,7 @@ async function listeners(sql: ReturnType<typeof connect>, schema: string): Promi
   return Number(row?.count);
 }
 
-it('notices that notifications do not come through, says so once, and polls', { timeout: 60_000 }, async () => {
+it('notices that notifications do not arrive, warns once, and polls', { timeout: 60_000 }, async () => {
   const { url, schema } = await newSchema();
   const warnings = collectWarnings();
   const proxy = await Proxy.open(url);
@@ -69,7 +69,7 @@ it(
   },
 );
 
-it('a listening connection that is lost comes back, and no event is lost with it', { timeout: 60_000 }, async () => {
+it('a lost listening connection is restored, and no event is lost', { timeout: 60_000 }, async () => {
   const { url, schema } = await newSchema();
   const proxy = await Proxy.open(url);
   const look = connect(url);

@@ -56,7 +56,7 @@ describe('migrations', () => {
     expect(await store.sweep()).toBe(0);
   });
 
-  it('ahead of a deploy: a role that may only use the tables opens the store then, and not before', async () => {
+  it('before a deploy: a role that may only use the tables opens the store afterwards, and not before', async () => {
     const { url: owner, schema } = await newSchema();
     const { sql, role, url } = await newRole();
     await sql.unsafe(`grant usage on schema ${schema} to ${role}`);
@@ -111,7 +111,7 @@ describe('clients', () => {
     expect(await sql`select 1 as one`).toEqual([{ one: 1 }]);
   });
 
-  it('by DATABASE_URL, where nothing else is said', async () => {
+  it('by DATABASE_URL if no option says otherwise', async () => {
     const { url, schema } = await newSchema();
     vi.stubEnv('DATABASE_URL', url);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -120,7 +120,7 @@ describe('clients', () => {
     expect(await store.count()).toBe(0);
   });
 
-  it('by the variables of libpq, where there is no URL', async () => {
+  it('by the variables of libpq if there is no URL', async () => {
     const { url, schema } = await newSchema();
     const { hostname, port, username, password, pathname } = new URL(url);
     vi.stubEnv('DATABASE_URL', undefined);
@@ -157,7 +157,7 @@ describe('clients', () => {
     expect(left).toEqual([]);
   });
 
-  it('behind a pooler that refuses settings which come with a connection', async () => {
+  it('behind a pooler that refuses startup parameters', async () => {
     const { url, schema } = await newSchema();
     const proxy = await Proxy.open(url);
     let refused = 0;
@@ -175,7 +175,7 @@ describe('clients', () => {
     expect(refused).toBe(1);
   });
 
-  it('a process ends by itself once its store is closed', { timeout: 60_000 }, async () => {
+  it('a process exits once its store is closed', { timeout: 60_000 }, async () => {
     const { url, schema } = await newSchema();
     const child = new Child(new URL('support/open-and-append.ts', import.meta.url), [JSON.stringify({ url, schema })]);
     await child.succeed();

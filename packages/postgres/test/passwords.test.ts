@@ -23,7 +23,7 @@ function place(): string {
   return new URL(inject('postgres').url).host;
 }
 
-it('whatever stands unescaped in a password, the error does not show it', { timeout: 60_000 }, async () => {
+it('no error shows a password, whatever is unescaped in it', { timeout: 60_000 }, async () => {
   const proxy = await Proxy.open(inject('postgres').url);
   proxy.close();
   const closed = new URL(proxy.url).host;
@@ -73,7 +73,7 @@ it('a wrong password that is percent-encoded is refused by the server', { timeou
   }
 });
 
-it('what the environment says is checked too, and not shown', async () => {
+it('variables of the environment are checked too, and not shown', async () => {
   onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv('DATABASE_URL', 'postgres://app:hunter2#s3cr3t@db.example/app');
   expect((await failure(undefined)).message).toMatch(/^Environment variable DATABASE_URL is no URL/);

@@ -30,7 +30,7 @@ it(
   },
 );
 
-it('a connection that hangs is cut, and no other one with it', { timeout: 60_000 }, async () => {
+it('a hanging connection is cut, and no other one', { timeout: 60_000 }, async () => {
   const { url, schema } = await newSchema();
   const proxy = await Proxy.open(url);
   const options = {
@@ -68,7 +68,7 @@ it('a connection that hangs is cut, and no other one with it', { timeout: 60_000
   await Promise.all(Array.from({ length: 6 }, (_, n) => append(backend, `after-${n}`)));
 });
 
-it('connections that are left to a server that only reads are replaced', async () => {
+it('connections to a server that has become read-only are replaced', async () => {
   const { backend: owner, schema, sql } = await newBackend({ notifications: 'off' });
   await createSession(owner);
   const { role, url } = await newRole();
@@ -88,7 +88,7 @@ it('connections that are left to a server that only reads are replaced', async (
   expect(await Promise.all(Array.from({ length: 8 }, (_, n) => append(backend, `token-${n}`)))).toHaveLength(8);
 });
 
-it('on a server that only reads, connections are replaced once a second at the most', async () => {
+it('on a read-only server, connections are replaced at most once a second', async () => {
   const { backend: owner, schema, url } = await newBackend({ notifications: 'off' });
   await createSession(owner);
   const name = `r${schema}`.slice(0, 60);

@@ -51,7 +51,7 @@ it.each([
   },
 );
 
-it('a tail in another process has an event within 50 ms by notifications', { timeout: 60_000 }, async () => {
+it('a tail in another process receives an event within 50 ms by notifications', { timeout: 60_000 }, async () => {
   const { url, schema } = await newSchema();
   const store = await createPostgresStore({ url, schema });
   onTestFinished(() => store.close());

@@ -54,7 +54,7 @@ it.each(['restart', 'kill'] as const)(
   },
 );
 
-it('one that is not there: refused at once, and found when it is back', { timeout: 120_000 }, async () => {
+it('one that is down: calls fail at once, and succeed when it is back', { timeout: 120_000 }, async () => {
   const { schema } = await newSchema(server.url);
   const backend = await openBackend({ url: server.url, schema });
   await backend.migrate();

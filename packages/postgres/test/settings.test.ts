@@ -120,7 +120,7 @@ async function use(stores: readonly [SessionStore, SessionStore], pass: () => vo
   await one.sweep();
 }
 
-it.each(Object.keys(groups))('%s: what a role has by default changes nothing', { timeout: 60_000 }, async (name) => {
+it.each(Object.keys(groups))('%s: defaults of a role change nothing', { timeout: 60_000 }, async (name) => {
   const { sql, role, url } = await newRole();
   const known = new Set((await sql<{ name: string }[]>`select name from pg_settings`).map((row) => row.name));
   await sql.unsafe(`create schema ${role} authorization ${role}`);

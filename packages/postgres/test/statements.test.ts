@@ -16,7 +16,7 @@ it('every operation is one statement, prepared once', async () => {
   }
 });
 
-it('opening takes two statements where nothing is to be done', async () => {
+it('opening takes two statements if nothing is to be migrated', async () => {
   const { url, schema } = await newSchema();
   const statements: string[] = [];
   const sql = connect(url, { fetch_types: false, debug: (_, text) => statements.push(text) });

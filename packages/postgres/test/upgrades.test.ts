@@ -39,7 +39,7 @@ async function left(sql: Sql): Promise<number> {
   return sum;
 }
 
-it('what sweeps of older versions left is removed in steps, and what lives stays', { timeout: 60_000 }, async () => {
+it('leftovers of older versions are removed in steps, and live sessions stay', { timeout: 60_000 }, async () => {
   const { backend, sql, url, schema } = await newBackend({ notifications: 'off' });
   for (let n = 0; n < 50; n++) {
     await createSession(backend, `session-${n}`);
@@ -75,7 +75,7 @@ it('what sweeps of older versions left is removed in steps, and what lives stays
   expect(await backend.readHeads(['session-49'], 1)).toEqual(new Map([['session-49', { lastSeq: 2, expiresAt: FAR }]]));
 });
 
-it('tombstones that are there already lose their principals, and sessions that live keep theirs', async () => {
+it('old tombstones lose their principals, and live sessions keep theirs', async () => {
   const { backend, sql } = await newBackend({ notifications: 'off' });
   await sql.unsafe(`
     insert into mcp_sessions (id, kind, principal, created_at, touched_at, expires_at, sweep_at, ended_at, purge_at, profile)
@@ -90,7 +90,7 @@ it('tombstones that are there already lose their principals, and sessions that l
   expect(owned).toEqual([{ count: 30, live: true }]);
 });
 
-it('roles have the rights on new tables that they have on the old ones', async () => {
+it('roles have the same rights on new tables as on the old ones', async () => {
   const { backend, sql, schema } = await newBackend({ notifications: 'off' });
   await downgrade(sql);
   const role = `role "${crypto.randomUUID()}`;
@@ -108,7 +108,7 @@ it('roles have the rights on new tables that they have on the old ones', async (
   await sql`drop role ${sql(role)}`;
 });
 
-it('a new store has nothing to mend', async () => {
+it('a new store has no repair tasks', async () => {
   const { backend, sql } = await newBackend({ notifications: 'off' });
   expect(await sql`select from mcp_tasks`).toHaveLength(0);
   expect(await sql`select length(value) as length from mcp_secrets`).toEqual([{ length: 72 }]);

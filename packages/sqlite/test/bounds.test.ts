@@ -23,7 +23,7 @@ function count(database: Database.Database, table: string): number {
   return Number(database.prepare(`select count(*) from mcp_${table}`).pluck().get());
 }
 
-it('tokens are remembered for the last 1,000 events, and for twice as many at the most', async () => {
+it('tokens are remembered for the last 1,000 events, and for at most twice as many', async () => {
   const { backend, database } = await newBackend();
   for (let n = 1; n <= 5_000; n++) {
     await append(backend, `token-${n}`, ['s']);
@@ -47,7 +47,7 @@ it('a request of more than 1,000 events is remembered as long as its last one', 
   expect(await append(backend, 'large', ['s'])).toMatchObject([{ firstSeq: 1, retainedEvents: 2_500 }]);
 });
 
-it('trims are remembered for the last 10,000 streams, and a forgotten one is answered for on the safe side', async () => {
+it('trims are remembered for the last 10,000 streams, and a forgotten stream gets the safe answer', async () => {
   const { backend, database } = await newBackend();
   const streams = Array.from({ length: 25_000 }, (_, index) => `stream-${index + 1}`);
   for (let n = 0; n < streams.length; n += 500) await append(backend, `token-${n}`, streams.slice(n, n + 500));
@@ -71,7 +71,7 @@ it('trims are remembered for the last 10,000 streams, and a forgotten one is ans
   expect(forgotten).toBeLessThanOrEqual(15_000);
 });
 
-it('a sweep leaves nothing behind, and no half of an expired session to a clock that is behind', async () => {
+it('a sweep leaves nothing behind, and a slow clock never sees half of an expired session', async () => {
   const { backend, database } = await newBackend();
   await append(
     backend,
@@ -96,7 +96,7 @@ it('a sweep leaves nothing behind, and no half of an expired session to a clock 
     expect([table, count(database, table)]).toEqual([table, 0]);
 });
 
-it('the tombstone of an ended session holds its id, and nothing of its user', async () => {
+it('the tombstone of an ended session has its id, and no data of its user', async () => {
   const { backend, database } = await newBackend();
   await backend.endSession('a', FAR, 1);
   const left = { id: 'a', kind: 'session', principal: null, profile: '', purge_at: FAR };
@@ -106,7 +106,7 @@ it('the tombstone of an ended session holds its id, and nothing of its user', as
   expect(database.prepare('select look_at from mcp_sessions').pluck().all()).toEqual([FAR]);
 });
 
-it('a step of a sweep looks at no more sessions than its limit, also where there is nothing left to remove of them', async () => {
+it('a sweep looks at no more sessions than its limit, even if they have nothing to remove', async () => {
   const { backend, database } = await newBackend();
   for (let n = 0; n < 50; n++) {
     const id = `ended-${n}`;
@@ -122,7 +122,7 @@ it('a step of a sweep looks at no more sessions than its limit, also where there
   expect(await backend.sweep(10, 1)).toEqual({ ids: [], done: true });
 });
 
-it('a renewal changes no index, and a sweep that looks too early at a session looks again when it expires', async () => {
+it('a renewal changes no index, and a sweep that is too early looks again when the session expires', async () => {
   const { backend, database } = await newBackend();
   await backend.createSession({ id: 'b', kind: 'session', principal: null, profile: '', expiresAt: 100 }, 1);
   const lookAt = () => database.prepare(`select look_at from mcp_sessions where id = 'b'`).pluck().get();

@@ -92,7 +92,7 @@ describe('a path that cannot be used', () => {
   });
 });
 
-it('a schema from the future is refused, and left as it is', async () => {
+it('a schema of a newer version is refused, and unchanged', async () => {
   const { path, backend } = await newStore();
   await backend.close();
   const database = new Database(path);
@@ -106,7 +106,7 @@ it('a schema from the future is refused, and left as it is', async () => {
   await expect(createSqliteStore({ database: openDatabase(path) })).rejects.toMatchObject(tooNew);
 });
 
-it('a database that is read-only is read, and refuses to be written', async () => {
+it('a read-only database can be read, and refuses writes', async () => {
   const { path } = await newStore();
   const backend = await createSqliteBackend({ database: openDatabase(path, { readonly: true }) });
   await backend.migrate();
@@ -125,7 +125,7 @@ it('a database that is read-only is read, and refuses to be written', async () =
   await expect(unmade).rejects.toMatchObject({ code: 'STORE_READ_ONLY' });
 });
 
-it('a damaged file is said to be damaged', async () => {
+it('a damaged file is reported as damaged', async () => {
   const { path, backend } = await newStore();
   for (let n = 0; n < 50; n++) await append(backend, { token: `token-${n}`, bytes: 2_000 });
   await backend.close();
@@ -164,7 +164,7 @@ it(
   },
 );
 
-it('a read gives what it read where the renewal beside it cannot be written', { timeout: 60_000 }, async () => {
+it('a read succeeds although the renewal with it cannot be written', { timeout: 60_000 }, async () => {
   const path = await newFile();
   let now = 1;
   const store = await createSqliteStore({ path, busyTimeoutMs: 50, sweep: false, clock: () => now });
@@ -185,7 +185,7 @@ it('a read gives what it read where the renewal beside it cannot be written', { 
 });
 
 describe('no room', () => {
-  it('in the database is STORE_FULL: what was written stays, and writing goes on once there is room', async () => {
+  it('in the database is STORE_FULL; earlier writes stay, and writes succeed again once there is room', async () => {
     const { path, backend: reader } = await newStore();
     const database = openDatabase(path);
     const pages = Number(database.pragma('page_count', { simple: true }));

@@ -46,14 +46,14 @@ describe('the mode of the file', () => {
     },
   );
 
-  it('is left alone where there is a file, and the files beside it follow', async () => {
+  it('is unchanged if the file exists, and the files beside it get the same mode', async () => {
     const path = await newFile();
     writeFileSync(path, '', { mode: 0o640 });
     await newBackend(path);
     expect(modes(path)).toEqual({ 'sessions.db': '640', 'sessions.db-shm': '640', 'sessions.db-wal': '640' });
   });
 
-  it('is 0600 as well where the path is a link to a file that is not there', async () => {
+  it('is also 0600 if the path is a link to a missing file', async () => {
     const path = await newFile();
     const link = join(dirname(path), 'link.db');
     symlinkSync('sessions.db', link);
@@ -62,7 +62,7 @@ describe('the mode of the file', () => {
   });
 });
 
-describe('a file that is taken away while it is open', () => {
+describe('a file that is moved while it is open', () => {
   const gone = { code: 'STORE_UNAVAILABLE', retryable: false, message: expect.stringContaining('put its file back') };
 
   async function expectGone(backend: SessionBackend): Promise<void> {
@@ -84,7 +84,7 @@ describe('a file that is taken away while it is open', () => {
     },
   );
 
-  it('replaced by another: noticed, and nothing is written to that', async () => {
+  it('a replacement is noticed, and not written to', async () => {
     const path = await newFile();
     const backend = await newBackend(path);
     for (const end of ['', '-wal', '-shm']) renameSync(`${path}${end}`, `${path}${end}.old`);
@@ -94,7 +94,7 @@ describe('a file that is taken away while it is open', () => {
     expect((await other.readSession('a', 1))?.lastSeq).toBe(1);
   });
 
-  it('put back: goes on', async () => {
+  it('works again when it is put back', async () => {
     const path = await newFile();
     const backend = await newBackend(path);
     renameSync(path, `${path}.away`);
@@ -104,7 +104,7 @@ describe('a file that is taken away while it is open', () => {
     expect(await append(backend)).toMatchObject([{ firstSeq: 1 }]);
   });
 
-  it('ends a tail that waits', async () => {
+  it('ends a waiting tail', async () => {
     const path = await newFile();
     const store = await createSqliteStore({ path, sweep: false });
     onTestFinished(() => store.close());
@@ -118,7 +118,7 @@ describe('a file that is taken away while it is open', () => {
 describe('the write-ahead log', () => {
   const sizeOf = (path: string) => statSync(`${path}-wal`).size / MEBIBYTE;
 
-  it('comes back below 64 MiB when a long reader has ended, which holds up no write', { timeout: 60_000 }, async () => {
+  it('shrinks below 64 MiB after a long reader, which delays no write', { timeout: 60_000 }, async () => {
     const path = await newFile();
     const backend = await newBackend(path);
     const reader = new Database(path, { readonly: true });
@@ -141,7 +141,7 @@ describe('the write-ahead log', () => {
     expect((await backend.readSession('a', 1))?.lastSeq).toBe(176);
   });
 
-  it('comes back when it exceeds 64 MiB, beside short readers that leave no gap', { timeout: 60_000 }, async () => {
+  it('shrinks when it exceeds 64 MiB, beside readers that overlap each other', { timeout: 60_000 }, async () => {
     const path = await newFile();
     const backend = await newBackend(path);
     const child = new Child(new URL('support/read-without-a-gap.ts', import.meta.url), [path]);

@@ -26,7 +26,7 @@ describe('what an error says', () => {
     expect(error.message).not.toContain('secret');
   });
 
-  it('where a call fails: the store is named beside the message', async () => {
+  it('a failed call names the store in the error, but not in its message', async () => {
     const path = await newFile();
     const backend = await createSqliteBackend({ path });
     await backend.migrate();

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import { expect, it, onTestFinished } from 'vitest';
 import { newFile } from './support/files.ts';
 
-it('a file of an older version: its sessions go on, its tombstones lose their principal', async () => {
+it('a file of an older version keeps its sessions, and its tombstones lose their principal', async () => {
   const path = await newFile();
   let now = 0;
   const open = () => createSqliteStore({ path, ttlMs: 1_000, tombstoneMs: 2_000, clock: () => now, sweep: false });

@@ -15,7 +15,7 @@ function openDatabase(path: string, options: Database.Options = {}): Database.Da
 }
 
 describe('opening a file', () => {
-  it('makes it in WAL mode, flushes each write unless told otherwise, and checks foreign keys', async () => {
+  it('creates it in WAL mode, flushes each write by default, and checks foreign keys', async () => {
     const path = await newFile();
     for (const [synchronous, level] of [
       ['full', 2],
@@ -39,7 +39,7 @@ describe('opening a file', () => {
     });
   });
 
-  it('keeps what was stored, and runs no migration twice', async () => {
+  it('keeps the data of earlier runs, and runs no migration twice', async () => {
     const path = await newFile();
     const first = await createSqliteStore({ path });
     const { id } = await first.create({ principal: 'me' });
@@ -54,7 +54,7 @@ describe('opening a file', () => {
     await second.close();
   });
 
-  it('works from ten processes that meet in the opening of a new file', { timeout: 60_000 }, async () => {
+  it('works from ten processes that open a new file at once', { timeout: 60_000 }, async () => {
     const path = await newFile();
     const startAt = String(Date.now() + 2_000);
     const children = Array.from(
@@ -80,7 +80,7 @@ describe('opening a file', () => {
     await store.close();
   });
 
-  it('waits for the lock that the switch to WAL needs, as long as the busy timeout says', async () => {
+  it('waits for the lock of the switch to WAL, up to the busy timeout', async () => {
     const path = await newFile();
     const other = openDatabase(path);
     // In the rollback journal a reader holds off the switch, and SQLite does not wait for it by
@@ -120,7 +120,7 @@ describe('a table prefix', () => {
 });
 
 describe('a borrowed database', () => {
-  it('is used as it is set up, and left open', async () => {
+  it('keeps its settings, and stays open', async () => {
     const database = openDatabase(':memory:');
     database.defaultSafeIntegers(true);
     database.pragma('synchronous = off');
@@ -170,7 +170,7 @@ describe('a borrowed database', () => {
     expect(await backend.createSession(session, 1)).toBe(true);
   });
 
-  it('that its owner has closed is a closed store', async () => {
+  it('whose owner has closed it is a closed store', async () => {
     const database = openDatabase(':memory:');
     const backend = await createSqliteBackend({ database });
     await backend.migrate();
@@ -238,7 +238,7 @@ describe('options', () => {
   });
 });
 
-it('refuses a Node on which the driver would end the process', () => {
+it('refuses a version of Node that the driver would crash', () => {
   expect(() => checkRuntime({ node: '22.13.1', napi: '9' })).toThrow(
     /^better-sqlite3 crashes on Node 22\.13\.1; use Node/,
   );

@@ -45,7 +45,7 @@ async function useEverything(backend: SessionBackend): Promise<void> {
   while (!(await backend.sweep(1_000, 1_000)).done);
 }
 
-it('every statement finds its rows by an index, or as few as a count must look at', async () => {
+it('every statement finds its rows by an index, and a count reads no more rows than it must', async () => {
   const statements = new Set<string>();
   const database = new Database(':memory:', { verbose: (text) => statements.add(String(text)) });
   onTestFinished(() => void database.close());

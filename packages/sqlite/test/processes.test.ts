@@ -31,7 +31,7 @@ it('16 writers in 4 processes and a live reader: every event once and in order',
     expect(events.map(({ n }) => n)).toEqual(Array.from({ length: each }, (_, index) => index));
 });
 
-it('a tail in another process has an event within 100 ms', { timeout: 60_000 }, async () => {
+it('a tail in another process receives an event within 100 ms', { timeout: 60_000 }, async () => {
   const path = await newFile();
   const store = await createSqliteStore({ path });
   onTestFinished(() => store.close());

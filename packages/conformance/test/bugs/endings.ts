@@ -110,7 +110,7 @@ export const endingBugs: readonly PlantedBug[] = [
     }),
   ),
 
-  inMemory('sessions.tombstone.purged', 'keeps a tombstone for ever', 'ids that a sweep at purgeAt named', (right) => ({
+  inMemory('sessions.tombstone.purged', 'keeps a tombstone forever', 'ids that a sweep at purgeAt named', (right) => ({
     endSession: (id, _purgeAt, now) => right.endSession(id, LATE, now),
   })),
 ];

@@ -51,7 +51,7 @@ export async function serveMemory({
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     if (capabilities.shared || sockets.size === 0) serve(socket);
-    // Whoever held the lock may just have been closed or killed.
+    // The holder of the lock may just have been closed or killed.
     else void wait(100).then(() => (sockets.size === 0 ? serve(socket) : socket.destroy()));
   });
   server.listen(0, '127.0.0.1');

@@ -12,7 +12,7 @@ export interface Passed {
   readonly answer: unknown;
 }
 
-/** What the proxy does with a request in place of passing it on. */
+/** What the proxy does with a request instead of passing it on. */
 export type Fault =
   /** Answers with this error of DynamoDB, and passes nothing on. */
   | { readonly kind: 'error'; readonly status: number; readonly name: string; readonly reasons?: readonly string[] }
@@ -20,7 +20,7 @@ export type Fault =
   | { readonly kind: 'error-after'; readonly status: number; readonly name: string }
   /** Cuts the connection before anything is passed on. */
   | { readonly kind: 'cut' }
-  /** Passes it on, and cuts the connection in place of the answer. */
+  /** Passes the request on, and cuts the connection instead of answering. */
   | { readonly kind: 'cut-after' }
   /** Of a batch, passes on the first item only, and says that the others were not processed. */
   | { readonly kind: 'unprocessed' }
@@ -80,7 +80,7 @@ export class Proxy {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** How many requests of an operation were under way together at the most. */
+  /** The most requests of an operation that ran at the same time. */
   mostAtOnce(operation: string): number {
     return this.#most.get(operation) ?? 0;
   }

@@ -79,7 +79,7 @@ export const storeCases: readonly Case[] = [
     );
   }),
 
-  sharedCase('store.replay.trimmed', 'an error in place of a part', async (t) => {
+  sharedCase('store.replay.trimmed', 'an error instead of a part', async (t) => {
     const session = await openSession(await storeOn(t.backend), await t.createLive());
     const quiet = await session.events.append('quiet', 1);
     const ids = await Promise.all(range(1, 20).map((n) => session.events.append('busy', n)));
