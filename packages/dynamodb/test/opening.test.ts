@@ -109,7 +109,7 @@ it('refuses tables of a newer version and leaves them as they are', async () => 
   await expect(createDynamoDbStore(optionsOf(storage))).rejects.toMatchObject({ code: 'STORE_SCHEMA_TOO_NEW' });
 });
 
-it('leaves the caller's client open', async () => {
+it('leaves the client of the caller open', async () => {
   const { storage, client, names } = newTables();
   const options = { ...optionsOf(storage), client };
   await (await createDynamoDbStore(options)).close();

@@ -1,5 +1,5 @@
-// Opens a store on a file that may not exist yet, at the same moment as other processes, and appends
-// to a session of its own.
+// Opens a store on a file that may not exist yet, at the same moment as other processes, and
+// appends to a session of its own.
 import { createSqliteStore } from '@mcp-session/sqlite';
 
 const [path = '', startAt = '0'] = process.argv.slice(2);
