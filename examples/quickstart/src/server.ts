@@ -32,7 +32,6 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
     { description: 'Keeps a note in this session', inputSchema: z.object({ text: z.string().min(1).max(1_000) }) },
     async ({ text }) => {
       tell(session, 'calls add_note');
-      // Atomic: notes that are added at the same moment are all kept.
       const notes = await session.state.update('notes', (notes = []) => [...notes, text]);
       return say(`${notes.length} ${notes.length === 1 ? 'note' : 'notes'}`);
     },

@@ -190,6 +190,6 @@ function outputAfter(block: Block): Block | undefined {
  * names stand there.
  */
 function withoutTheirNames(document: Document): Document {
-  if (!document.path.startsWith('docs/guides/from-the-')) return document;
+  if (!/^docs\/(?:guides\/from-the-|decisions\/042-)/.test(document.path)) return document;
   return { ...document, text: document.text.replaceAll(/^\|[^|\n]*\|/gm, '|') };
 }
