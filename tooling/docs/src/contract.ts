@@ -11,7 +11,7 @@ interface Part {
 
 const INTRODUCTION = `# The contract
 
-<!-- Written by "npx -y pnpm@12 contract" from the conformance kit's requirements. Do not edit. -->
+<!-- Written by "npx -y pnpm@12 reference" from the conformance kit's requirements. Do not edit. -->
 
 What every backend promises. Each promise has an id, and the [conformance kit](../../packages/conformance/README.md)
 proves each of them on every backend. A case that fails names its id: look it up here. The

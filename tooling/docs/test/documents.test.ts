@@ -20,6 +20,7 @@ import {
 import { foreignNames } from '../src/foreign-names.ts';
 import { machinePaths, privateHosts } from '../src/machines.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
+import { optionsPage } from '../src/options.ts';
 import { citedRules, errorCodes, headingNames, optionNames, rowNames, ruleNumbers } from '../src/project-facts.ts';
 
 const all = documents();
@@ -79,10 +80,14 @@ describe('documents', () => {
     expect(optionNames(folder).filter((name) => !new RegExp(`\\b${name}\\b`).test(readme))).toEqual([]);
   });
 
-  it('have the contract as the kit words it: "npx -y pnpm@12 contract" writes it', () => {
+  it('have the contract as the kit words it: "npx -y pnpm@12 reference" writes it', () => {
     expect(textOf('docs/reference/contract.md')).toBe(contractPage());
     expect(rowNames(contractPage()).toSorted()).toEqual(Object.keys(requirements).toSorted());
   });
+});
+
+it('the page of the options is what the READMEs say: "npx -y pnpm@12 reference" writes it', () => {
+  expect(textOf('docs/reference/options.md')).toBe(optionsPage());
 });
 
 describe('the HTTP rules', () => {

@@ -1,7 +1,9 @@
-// Writes docs/reference/contract.md.
+// Writes the pages of docs/reference that are generated.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '@mcp-session-tooling/workspace/packages';
 import { contractPage } from './contract.ts';
+import { optionsPage } from './options.ts';
 
 writeFileSync(join(root, 'docs/reference/contract.md'), contractPage());
+writeFileSync(join(root, 'docs/reference/options.md'), optionsPage());
