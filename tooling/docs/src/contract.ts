@@ -1,5 +1,6 @@
 import { requirements, type RequirementId } from '@mcp-session/conformance';
 import { hints } from './contract-hints.ts';
+import { table } from './table.ts';
 
 /** A part of the page: its heading, what comes before its table, and the ids that it lists. */
 interface Part {
@@ -69,12 +70,4 @@ export function contractPage(): string {
 function markNames(text: string): string {
   const name = /__proto__|JSON\.parse|\b(?!MiB\b)(?:[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|[A-Z]+_[A-Z_]+)\b/g;
   return text.replaceAll(name, '`$&`');
-}
-
-/** A Markdown table whose columns are as wide as the formatter makes them. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width)).join(' | ')} |`;
-  return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...rows.map(line)].join('\n');
 }

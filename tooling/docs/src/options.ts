@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { table } from './table.ts';
 import { root } from '@mcp-session-tooling/workspace/packages';
 
 /** Where the options of each package are explained: the heading above the table in its README. */
@@ -15,9 +16,9 @@ const TABLES: readonly (readonly [pkg: string, heading: string, title: string])[
 export function optionsPage(): string {
   const parts = TABLES.map(([pkg, heading, title]) => {
     const readme = `packages/${pkg}/README.md`;
-    const table = tableOf(readFileSync(join(root, readme), 'utf8'), heading);
-    const linked = table.replaceAll('](#', `](../../${readme}#`);
-    return `## ${title}\n\n[\`@mcp-session/${pkg}\`](../../${readme})\n\n${linked}`;
+    const [head = [], ...rows] = cellsOf(readFileSync(join(root, readme), 'utf8'), heading);
+    const linked = rows.map((cells) => cells.map((cell) => cell.replaceAll('](#', `](../../${readme}#`)));
+    return `## ${title}\n\n[\`@mcp-session/${pkg}\`](../../${readme})\n\n${table(head, linked)}`;
   });
   return `# Options
 
@@ -30,10 +31,18 @@ ${parts.join('\n\n')}
 `;
 }
 
-/** The first table below a heading. */
-function tableOf(text: string, heading: string): string {
+/** The cells of the first table below a heading, line by line. */
+function cellsOf(text: string, heading: string): string[][] {
   const [, section = ''] = text.split(new RegExp(`^## ${heading}$`, 'm'));
-  const table = /(?:^\|.*\n?)+/m.exec(section)?.[0];
-  if (table === undefined) throw new Error(`No table below "## ${heading}"`);
-  return table.trimEnd();
+  const found = /(?:^\|.*\n?)+/m.exec(section)?.[0];
+  if (found === undefined) throw new Error(`No table below "## ${heading}"`);
+  const lines = found.trimEnd().split('\n');
+  return lines
+    .filter((_, index) => index !== 1)
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split(/(?<!\\)\|/)
+        .map((cell) => cell.trim()),
+    );
 }
