@@ -86,7 +86,7 @@ describe('the options of a method', () => {
     );
   });
 
-  it('say of a principal what it is in place of a text', async () => {
+  it('say what a principal is instead of a text', async () => {
     const { store } = await open();
 
     for (const [principal, fault] of [

@@ -139,7 +139,7 @@ describe('the slack of touches', () => {
     expect((await store.get(session.id))?.id).toBe(session.id);
   });
 
-  it('is a tenth of the time to live, and one minute at the most', async () => {
+  it('is a tenth of the time to live, and at most one minute', async () => {
     const touchedAfter = async (ttlMs: number, elapsedMs: number): Promise<number> => {
       const { store, clock, calls } = await open({ ttlMs });
       const session = await store.create();
@@ -207,7 +207,7 @@ describe('maxLifetimeMs', () => {
   });
 });
 
-it('an append that is told not to renew leaves the times of the session alone', async () => {
+it('an append with renew: false leaves the times of the session alone', async () => {
   const { store, clock } = await open({ ttlMs: 60_000 });
   const session = await store.create();
   const { expiresAt } = session;

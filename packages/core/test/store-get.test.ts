@@ -42,7 +42,7 @@ describe('store.get', () => {
     await expect(store.get(id, { kind: 'No Kind' })).rejects.toMatchObject({ code: 'INVALID_KIND' });
   });
 
-  it('finds a session without a principal for whoever has the id', async () => {
+  it('finds a session without a principal for anyone who has the id', async () => {
     const { store } = await open();
     const { id } = await store.create();
 

@@ -129,7 +129,7 @@ export class EventsTrimmedError extends SessionError {
   readonly trimmedSeq: number;
 
   constructor(afterSeq: number, trimmedSeq: number) {
-    super('EVENTS_TRIMMED', `Events after number ${afterSeq} were trimmed, up to number ${trimmedSeq} at the most`);
+    super('EVENTS_TRIMMED', `Events after number ${afterSeq} were trimmed, up to at most number ${trimmedSeq}`);
     this.trimmedSeq = trimmedSeq;
   }
 }

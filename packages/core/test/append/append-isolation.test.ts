@@ -75,7 +75,7 @@ describe('a session in trouble', () => {
     for (const { events } of others) expect(await collect(events.replay())).toHaveLength(1);
   });
 
-  it('goes alone until it is out of it, so that it costs the others one call at the most', async () => {
+  it('goes alone until it recovers, so that it costs the others at most one call', async () => {
     const calls: number[] = [];
     let healed = false;
     const { one, others } = await crowd((append, troubled) => async (batch, now) => {
@@ -121,7 +121,7 @@ describe('a session in trouble', () => {
     expect(await failing).toBe('STORE_BUSY');
   });
 
-  it('whose outcome is not known is tried again by itself, and what is known of others is told at once', async () => {
+  it('whose outcome is unknown is repeated alone, and known outcomes of others resolve at once', async () => {
     const tokens: string[] = [];
     const { opened, open: goOn } = gate();
     const { one, others } = await crowd((append, troubled) => async (batch, now) => {

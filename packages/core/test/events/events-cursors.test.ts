@@ -66,7 +66,7 @@ describe('a cursor that was never issued', () => {
     expect(await codeOf(() => events.tail({ after, streamId: 'b' }).next())).toBe('INVALID_CURSOR');
   });
 
-  it('is refused after a trim as well, where it can be told', async () => {
+  it('is refused after a trim too, if it can be recognized', async () => {
     const { events } = await (await open()).store.create();
     const id = await events.append('a', 1);
     for (let n = 2; n <= 10; n++) await events.append('b', n);

@@ -6,7 +6,7 @@ import { gate } from '../support/intercept.ts';
 import { open } from '../support/open.ts';
 
 describe('the option observe', () => {
-  it('is told of every kind of call, by the name of the backend’s method', async () => {
+  it('gets every kind of call, by the name of the backend’s method', async () => {
     const seen: Operation[] = [];
     const { opened: polled, open: heads } = gate();
     const { store, clock } = await open(
@@ -67,7 +67,7 @@ describe('the option observe', () => {
     expect(JSON.stringify(seen)).not.toMatch(new RegExp(`-x|${session.id}`));
   });
 
-  it('is told how long a call took', async () => {
+  it('gets the duration of a call', async () => {
     let time = 1_000;
     const { store, calls } = await open({}, () => ({
       ping: () => {
@@ -84,7 +84,7 @@ describe('the option observe', () => {
     expect((await operation).durationMs).toBe(42);
   });
 
-  it('is told of failures by their code', async () => {
+  it('gets failures by their code', async () => {
     const seen: Operation[] = [];
     let error: Error = new SessionError('STORE_READ_ONLY', 'File is read-only');
     const { store } = await open({ observe: (operation) => seen.push(operation) }, () => ({

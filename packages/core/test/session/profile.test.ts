@@ -144,7 +144,7 @@ describe('metadata and protocol facts', () => {
     ).toBe('PROFILE_TOO_LARGE');
   });
 
-  it.each([5, 'text', [], new Date(0), undefined, null])('refuse %j in place of an object', async (value) => {
+  it.each([5, 'text', [], new Date(0), undefined, null])('refuse %j instead of an object', async (value) => {
     const session = await (await open()).store.create({ metadata: { kept: true } });
     const given = value as unknown as Metadata;
 

@@ -154,7 +154,7 @@ describe('asynchronous schemas', () => {
 });
 
 describe('the option state', () => {
-  it.each([5, null, {}, { '~standard': {} }, 'zod'])('refuses %j in place of a schema', async (schema) => {
+  it.each([5, null, {}, { '~standard': {} }, 'zod'])('refuses %j instead of a schema', async (schema) => {
     await expect(open({ state: { a: schema as StandardSchema } })).rejects.toThrow(
       new TypeError('Option state.a is not a Standard Schema'),
     );

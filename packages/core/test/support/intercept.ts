@@ -1,6 +1,6 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
 
-/** Members of a backend to put in place of its own; one that is `undefined` is taken away. */
+/** Members that replace those of a backend; one that is `undefined` is taken away. */
 export type Overrides = { readonly [K in keyof SessionBackend]?: SessionBackend[K] | undefined };
 
 /** The same backend with some members replaced: for faults and counts in front of a real one. */

@@ -16,7 +16,7 @@ export interface Opened<S extends StateSchemas> {
   readonly calls: Calls;
 }
 
-/** The calls to the backend, as the store's observer is told of them. */
+/** The calls to the backend, as the store's observer gets them. */
 export class Calls {
   readonly #seen: Operation[] = [];
   readonly #awaited = new Set<(operation: Operation) => void>();

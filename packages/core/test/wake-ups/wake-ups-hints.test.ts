@@ -123,7 +123,7 @@ describe('hints', () => {
     expect(hints.stopped).toBe(1);
   });
 
-  it('that cannot be had are polled for, and the observer is told', async () => {
+  it('that fail are replaced by polls, and the observer gets the failure', async () => {
     const { store, calls } = await open({}, (inner) => ({
       capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 5 } },
       watch: () => Promise.reject(new SessionError('STORE_UNAVAILABLE', 'No channel')),

@@ -47,7 +47,7 @@ function statuses(answer: string): string[] {
   return [...answer.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status = '']) => status);
 }
 
-/** The bridge lives on, and nobody was told of what a client did wrong. */
+/** The adapter goes on, and onError got nothing of a client's mistakes. */
 async function expectAlive(): Promise<void> {
   expect(statuses(await talk(post(initialize())))).toEqual(['200']);
   expect(harness.errors).toEqual([]);

@@ -147,7 +147,7 @@ describe.each(lines)('several nodes, SDK $name', (line) => {
     await client.request('logging/setLevel', { level: 'error' });
     await client.request('resources/subscribe', { uri: 'a:b' });
     expect(told).toEqual(['1 initialized', '1 error', '1 a:b']);
-    // The first node has not heard of any of it, until a request comes.
+    // The first node knows none of it until a request comes.
     const there = a.raw({ 'mcp-session-id': client.sessionId, 'mcp-protocol-version': '2025-11-25' });
     await (await there.callTool('echo')).sse.rest();
     await (await there.callTool('echo')).sse.rest();

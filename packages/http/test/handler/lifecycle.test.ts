@@ -143,7 +143,8 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
 
   it('a request whose node died gets one error when the lease expires, and the session goes on', async () => {
     const { tool, begun } = endless();
-    // The first node would renew its lease after 20 s at the earliest: for the second one it is dead before.
+    // The first node would renew its lease after 20 s at the earliest: for the second one it is
+    // dead before.
     const { raw, another } = await start(line, { tools: { endless: tool, echo: () => 'x' }, leaseMs: 60_000 });
     const client = raw();
     await client.begin();

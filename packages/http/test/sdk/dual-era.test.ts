@@ -93,7 +93,7 @@ describe('both eras behind Express', () => {
       },
       onError: (error) => {
         errors.push(error);
-        throw new Error('The one who is told fails as well');
+        throw new Error('The callback fails as well');
       },
     });
     const app = express();

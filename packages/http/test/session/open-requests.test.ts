@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
 import { OpenRequests } from '../../src/lib/session/open-requests.ts';
 
-/** The quickest of some runs, in milliseconds: what else the machine does makes a run slower and none quicker. */
+/**
+ * The quickest of some runs, in milliseconds: what else the machine does makes a run slower and
+ * none quicker.
+ */
 function quickest(work: () => void): number {
   const times = Array.from({ length: 7 }, () => {
     const begun = performance.now();

@@ -16,7 +16,9 @@ const log = (data: unknown): Json => ({
   params: { level: 'info', data },
 });
 
-/** Reads a number of messages of a stream. @returns What they say, and the cursor of the last one. */
+/**
+ * Reads a number of messages of a stream. @returns What they say, and the cursor of the last one.
+ */
 async function take(
   { sse }: RawResponse,
   count: number,
@@ -76,7 +78,8 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
     await pause(SETTLE_MS + 20);
     await say(1);
     const one = await take(first, 1);
-    // The stream of a request that both SDK lines resume, and of which they get the headers only, becomes a second standalone one: without a cursor.
+    // The stream of a request that both SDK lines resume, and of which they get the headers only,
+    // becomes a second standalone one: without a cursor.
     const second = open(elsewhere);
     await pause(700);
     await say(2);
@@ -86,7 +89,8 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
     expect(taken.status).toBe(200);
     await say(3);
     const three = await take(taken, 1);
-    // The first one comes back from where it was: it is not told again what the second one was told, and does not take it away.
+    // The first one comes back from where it was: it does not get what the second one got, and does
+    // not take it away.
     const refused = await here.get({ 'last-event-id': two.cursor });
     expect(refused.status).toBe(409);
     await refused.cancel();
@@ -107,13 +111,15 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
     expect([...a.errors, ...b.errors]).toEqual([]);
   });
 
-  // Of the default, the stream that is refused gives up; of many, it goes on in turn with the other one.
+  // Of the default, the stream that is refused gives up; of many, it goes on in turn with the other
+  // one.
   it.each([2, 1_000])(
     'a real client that loses the first frames of a resumed stream gets each message once: %i retries',
     async (maxRetries) => {
       const nodes = await startNodes(line, 2, {
         keepAliveMs: SETTLE_MS,
-        // A node that lives must not be taken for dead, however busy the machine is: what it has delivered is told again then.
+        // A node that lives must not be taken for dead, however busy the machine is: its delivered
+        // messages would be sent again.
         leaseMs: 3_000,
         retryIntervalMs: 10,
         serve: () => ({

@@ -53,7 +53,8 @@ describe.each(places.map(([place, open], index) => ({ line: lines[index % 2] as 
         await play.cut(one);
         await play.say();
         await two.open();
-        // Nobody knows whether a client without a cursor has got what was written to a young connection.
+        // Nobody knows whether a client without a cursor has got what was written to a young
+        // connection.
         if (options === YOUNG) await two.lose();
         await two.hear();
         await play.say();

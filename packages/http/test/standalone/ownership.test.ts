@@ -63,7 +63,8 @@ describe.each(lines)('the standalone stream on several nodes, SDK $name', (line)
     await session?.events.append('_GET_stream', log(2));
     expect(await said(second.sse)).toBe(2);
     expect(await messages(first.sse)).toBe(0);
-    // And back, from an older cursor: what the marks of former holders say is not about the new one.
+    // And back, from an older cursor: what the marks of former holders say is not about the new
+    // one.
     const third = await client.get({ 'last-event-id': cursor });
     expect(await said(third.sse)).toBe(2);
     expect(await messages(second.sse)).toBe(0);

@@ -6,7 +6,10 @@ import type { StoreStatus } from '../../src/v1.ts';
 import { start } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
 
-/** The backend in memory, which refuses the appends of one session as a database does whose partition is full or throttled. */
+/**
+ * The backend in memory, which refuses the appends of one session as a database does whose
+ * partition is full or throttled.
+ */
 function refusing(): { readonly backend: SessionBackend; refuse(sessionId: string, code: SessionErrorCode): void } {
   let refused: { readonly sessionId: string; readonly code: SessionErrorCode } | undefined;
   const inner = createMemoryBackend();
@@ -63,7 +66,7 @@ describe.each(lines)("one session's failure, SDK $name", (line) => {
       else expect((await response.sse.rest()).at(-1)).toEqual({ data: expect.stringContaining('"x"') });
     }
     expect(statuses).toEqual([]);
-    // The operator hears of it; not of each request that can do without.
+    // The operator gets it once, and not for each request that goes on without the store.
     expect(errors.length).toBeGreaterThan(0);
     expect(errors.every((error) => (error as SessionError).code === code)).toBe(true);
     if (onStoreError === 'degrade') expect(errors.length).toBeLessThan(10);

@@ -65,7 +65,8 @@ describe.each(
       };
       if (order === 'error first') await fail();
       const outcome = order === 'error first' ? `${request.id} failed` : `${request.id} done`;
-      // One that polls while the node still runs it: from the beginning, and from the answer that it has already.
+      // One that polls while the node still runs it: from the beginning, and from the answer that
+      // it has already.
       if (order === 'error first') {
         for (const client of [here, elsewhere]) {
           const frames = (await resumed(client, begun.id)) as Frame[];
@@ -76,7 +77,8 @@ describe.each(
       go.open();
       await eventually(async () => (await inLog()) >= (order === 'error first' ? 6 : 4));
       if (order === 'answer first') await fail();
-      // Where the client has resumed on the same node, this connection was closed for the other one, perhaps before it got the answer.
+      // Where the client has resumed on the same node, this connection was closed for the other
+      // one, perhaps before it got the answer.
       expect([outcome, ...answers(await call.sse.rest())].every((each) => each === outcome)).toBe(true);
       const late = order === 'error first' ? 0 : 1;
       for (const client of [here, elsewhere]) {

@@ -49,7 +49,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
       ({ id }) => id !== undefined,
     );
     expect(frames).toHaveLength(6);
-    // On the node that has sent it, and on one that never heard of it.
+    // On the node that has sent it, and on one that did not have the session.
     for (const restart of [false, true]) {
       if (restart) another();
       for (const [index, { id = '' }] of frames.entries()) {
@@ -111,7 +111,7 @@ describe.each(lines)('streams, SDK $name', (line) => {
         .map((frame) => dataOf({ message: JSON.parse(frame.data ?? '') as Json }));
       expect(data).toEqual([`${text} 1`, `${text} 2`, `${text} 3`, DONE]);
     }
-    // Whoever has the session can say something on its standalone stream.
+    // Any node that has the session can send on its standalone stream.
     await (
       await store.get(id)
     )?.events.append('_GET_stream', {

@@ -53,7 +53,10 @@ export async function handlerOf({ line = v2, tools = {}, ...given }: Served = {}
   return handler;
 }
 
-/** What has to hold behind any framework: a real client is served, as whom its token says, and nobody else gets at its session. */
+/**
+ * What has to hold behind any framework: a real client is served, as whom its token says, and
+ * nobody else gets at its session.
+ */
 export async function expectServed(url: URL, line: Line = v2): Promise<void> {
   const client = await line.connect(url, { headers: { authorization: 'Bearer ada' } });
   expect(await client.call('whoami')).toBe('https://i|ada');

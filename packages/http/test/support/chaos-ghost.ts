@@ -6,8 +6,9 @@ import { type Frame, RawClient, type SseReader } from './raw.ts';
 const PATIENCE_MS = 20_000;
 
 /**
- * Takes its own standalone stream over, again and again, while it still reads from the former connection: what is said from then on must come on the new one
- * and on no other. No client of the SDKs reads from two.
+ * Takes its own standalone stream over, again and again, while it still reads from the former
+ * connection: what is said from then on must come on the new one and on no other. No client of the
+ * SDKs reads from two.
  *
  * @returns How often it came that far. What went wrong otherwise was killed or cut off.
  */
@@ -50,7 +51,10 @@ export async function haunt(url: URL, over: () => boolean, violations: string[])
 
 class Overdue extends Error {}
 
-/** @throws Where the call was not answered: the node that ran it was killed, perhaps before it had said anything. */
+/**
+ * @throws Where the call was not answered: the node that ran it was killed, perhaps before it had
+ * said anything.
+ */
 async function say(client: RawClient, what: string): Promise<void> {
   const frames = await (await client.callTool('say', { what })).sse.rest();
   if (!frames.some(({ data }) => data?.includes('"result"'))) throw new Error(`${what} was not said`);

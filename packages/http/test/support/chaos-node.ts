@@ -1,4 +1,5 @@
-// A node of the chaos test, in a process of its own: `node chaos-node.ts <v1|v2> <store>`. It says its port to its parent.
+// A node of the chaos test, in a process of its own: `node chaos-node.ts <v1|v2> <store>`. It says
+// its port to its parent.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -33,7 +33,10 @@ const NODES = 3;
 const KILL_EVERY_MS = 3_000;
 const CUT_EVERY_MS = 700;
 
-/** Runs real clients against three processes behind a proxy, and kills one of them every few seconds. */
+/**
+ * Runs real clients against three processes behind a proxy, and kills one of them every few
+ * seconds.
+ */
 export async function runChaos(
   line: Line,
   store: StoreAddress,
@@ -172,9 +175,9 @@ class Player {
     const all = heard();
     this.#report.notifications += all.length;
     for (const what of this.#said) if (!all.includes(what)) this.#violation(`was not told ${what}`);
-    for (const what of all) if (!what.startsWith(`${this.#tag} `)) this.#violation(`was told ${what}`);
+    for (const what of all) if (!what.startsWith(`${this.#tag} `)) this.#violation(`got ${what}`);
     if (new Set(all).size < all.length)
-      this.#violation(`was told twice ${all.filter((what, i) => all.indexOf(what) < i).join(', ')}`);
+      this.#violation(`got twice ${all.filter((what, i) => all.indexOf(what) < i).join(', ')}`);
     const notes = JSON.parse((await this.#call('add', { note: 'last' })) ?? '[]') as string[];
     for (const note of this.#added)
       if (notes.filter((each) => each === note).length !== 1) this.#violation(`has not once ${note}`);

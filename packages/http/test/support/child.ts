@@ -1,4 +1,5 @@
-// A server in a process of its own, on a file: `node child.ts <v1|v2> <path> <port> [leaseMs]`. It says `ready` and its port to its parent.
+// A server in a process of its own, on a file: `node child.ts <v1|v2> <path> <port> [leaseMs]`. It
+// says `ready` and its port to its parent.
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -21,11 +21,14 @@ export const WRITES: readonly (keyof SessionBackend)[] = ALL.filter((name) => !n
 
 export interface Degrading extends Harness, Omit<FailingBackend, 'backend'> {
   readonly client: RawClient;
-  /** What the observer was told. */
+  /** What the observer got. */
   readonly statuses: readonly StoreStatus[];
   /** The servers that were made, in their order. */
   readonly servers: readonly ServerPort[];
-  /** Says something on the standalone stream of the session whose server was made last, or of another one's. */
+  /**
+   * Says something on the standalone stream of the session whose server was made last, or of
+   * another one's.
+   */
   say(data: unknown, server?: ServerPort): Promise<void>;
   /** Calls until the store is asked again, and its answer has an id. */
   untilStored(): Promise<void>;

@@ -1,5 +1,6 @@
-// A node of both eras in a process of its own: `node dual-era-node.ts <address of the store in JSON>`. It says its port to its parent, publishes when its parent
-// says so, and closes in good order when its parent lets go of it.
+// A node of both eras in a process of its own:
+// `node dual-era-node.ts <address of the store in JSON>`. It says its port to its parent, publishes
+// when its parent says so, and closes in good order when its parent lets go of it.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

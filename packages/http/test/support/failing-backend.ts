@@ -2,7 +2,10 @@ import { SessionError, type SessionErrorOptions } from '@mcp-session/core';
 import type { Capabilities, SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 
-/** The backend in memory, and a switch that makes some of its methods fail as a database does that is gone. */
+/**
+ * The backend in memory, and a switch that makes some of its methods fail as a database does that
+ * is gone.
+ */
 export interface FailingBackend {
   readonly backend: SessionBackend;
   /** Lets calls of these methods fail from now on: so many, or all; after some that do not. */

@@ -14,7 +14,10 @@ export interface Harness {
   /** What the handler reported. */
   readonly errors: unknown[];
   raw(headers?: Record<string, string>): RawClient;
-  /** Puts a new handler on the same store in the place of the first, as a restart of the process would, or another node. */
+  /**
+   * Puts a new handler on the same store in the place of the first, as a restart of the process
+   * would, or another node.
+   */
   another(options?: Partial<TestOptions>): SessionHandler<TestAuth>;
 }
 

@@ -30,10 +30,12 @@ interface Output extends ClientRequest {
 }
 
 /**
- * Puts what the Node.js runtime of Lambda has into the global scope, for the length of a test: `streamifyResponse` marks a function, and `HttpResponseStream.from`
- * sends what is said of a response before the first write, in JSON, with eight zero bytes behind it.
+ * Puts what the Node.js runtime of Lambda has into the global scope, for the length of a test:
+ * `streamifyResponse` marks a function, and `HttpResponseStream.from` sends what is said of a
+ * response before the first write, in JSON, with eight zero bytes behind it.
  *
- * After github.com/aws/aws-lambda-nodejs-runtime-interface-client (src/stream), and docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html.
+ * After github.com/aws/aws-lambda-nodejs-runtime-interface-client (src/stream), and
+ * docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html.
  */
 export function installRuntime(): void {
   const awslambda = {
@@ -53,7 +55,10 @@ export function installRuntime(): void {
   onTestFinished(() => void Reflect.deleteProperty(globalThis, 'awslambda'));
 }
 
-/** The stream that a function writes to: a request of the runtime's to the service behind it, of which only some can be seen. */
+/**
+ * The stream that a function writes to: a request of the runtime's to the service behind it, of
+ * which only some can be seen.
+ */
 function outputTo(url: URL): Writable {
   const inner = send(url, { method: 'POST', headers: { 'transfer-encoding': 'chunked' }, agent: false }) as Output;
   inner.setContentType = (type) => void inner.setHeader('content-type', type);
@@ -80,7 +85,10 @@ function base64(body: Buffer): Pick<LambdaHttpEvent, 'isBase64Encoded'> & { read
   return body.length === 0 ? { isBase64Encoded: false } : { body: body.toString('base64'), isBase64Encoded: true };
 }
 
-/** docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html, and payload 2.0 of docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html */
+/**
+ * docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html, and payload 2.0 of
+ * docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+ */
 export const functionUrlEvent: ToEvent = ({ headers, method = '', url = '' }, body): LambdaHttpEvent => {
   const [rawPath = '', rawQueryString = ''] = url.split('?');
   const { cookie, ...others } = headers as Record<string, string>;
@@ -125,7 +133,9 @@ type LambdaFunction = StreamHandler | ((event: LambdaEvent, context: LambdaConte
 
 interface GatewayOptions {
   readonly toEvent: ToEvent;
-  /** The function of each invocation, counted from 0: whole or streaming, as the runtime marks it. */
+  /**
+   * The function of each invocation, counted from 0: whole or streaming, as the runtime marks it.
+   */
   readonly functionOf: (invocation: number) => LambdaFunction | undefined;
   /** How long the function may run. */
   readonly timeoutMs?: number;

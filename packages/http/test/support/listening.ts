@@ -92,7 +92,7 @@ export class Play {
 
 /** One stream of a client that comes back with the last id that it has got. */
 export class Stream {
-  /** All that it was told. */
+  /** All that it got. */
   readonly told: unknown[] = [];
   readonly #get: (cursor: string | undefined) => Promise<RawResponse>;
   #cursor: string | undefined;

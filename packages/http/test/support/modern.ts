@@ -31,7 +31,7 @@ export function dualEraNode(store: SessionStore, onError?: (error: unknown) => v
 export interface ModernClient {
   readonly client: Client;
   readonly transport: StreamableHTTPClientTransport;
-  /** What it was told: `tools`, or the URI of a resource. */
+  /** What it got: `tools`, or the URI of a resource. */
   readonly heard: readonly string[];
   /** Opens a `subscriptions/listen` stream. */
   listen(): Promise<McpSubscription>;

@@ -15,12 +15,15 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** How long an answer has been under way before it may be cut: a client without a cursor could not come back. */
+/**
+ * How long an answer has been under way before it may be cut: a client without a cursor could not
+ * come back.
+ */
 const CUT_AFTER_MS = 1_000;
 
 /**
- * Sends each request to a random port of those that there are now. One that nobody accepts is tried on another port; what breaks later
- * breaks for the client as well.
+ * Sends each request to a random port of those that there are now. One that nobody accepts is tried
+ * on another port; what breaks later breaks for the client as well.
  */
 export async function startProxy(ports: () => readonly number[]): Promise<Proxy> {
   const answering = new Map<ServerResponse, number>();

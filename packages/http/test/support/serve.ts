@@ -15,7 +15,10 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** Serves a handler. The token of the header `Authorization: Bearer issuer|subject|client` is taken as verified. */
+/**
+ * Serves a handler. The token of the header `Authorization: Bearer issuer|subject|client` is taken
+ * as verified.
+ */
 export async function serve(first: SessionHandler<TestAuth>): Promise<Served> {
   const sockets = new Set<Socket>();
   let listener = toNodeHandler(first);

@@ -6,7 +6,10 @@ import type { Line } from '../support/line.ts';
 import { runChaos } from '../support/chaos.ts';
 import { lines } from '../support/lines.ts';
 
-/** Longer by hand: `CHAOS_MS=120000 CHAOS_REPORT=report.txt npx vitest run test/system/chaos.test.ts`. */
+/**
+ * Longer by hand:
+ * `CHAOS_MS=120000 CHAOS_REPORT=report.txt npx vitest run test/system/chaos.test.ts`.
+ */
 const { CHAOS_MS = '8000', CHAOS_REPORT: FILE } = process.env;
 const MS = Number(CHAOS_MS);
 

@@ -119,7 +119,7 @@ describe.each(lines)('a real client of SDK $name', (line) => {
     const client = await line.connect(url, { fetch });
     await expect(client.call('fail')).rejects.toThrow('it failed');
     await new Promise((resolve) => setTimeout(resolve, 150));
-    // SDK v1 comes back once after an error, and is told that there is nothing more.
+    // SDK v1 comes back once after an error, and learns that there is nothing more.
     expect(sent.filter((each) => each === 'GET resume').length).toBeLessThanOrEqual(1);
     expect(statuses.filter((status) => status >= 400)).toEqual([]);
     await client.close();

@@ -102,7 +102,8 @@ it.each(cases)(
         const ended =
           status === 204 && method === 'DELETE' ? targets.own.ids.findIndex((id) => bytes.includes(id)) : -1;
         if (ended >= 0) targets.own.ids[ended] = await raw(bearer('mallory')).begin();
-        // A session that another worker ended in the middle of a call is said to move; the next request finds it gone.
+        // A session that another worker ended in the middle of a call is said to move; the next
+        // request finds it gone.
         const moves = status === 503 && answer?.body.includes('Session is being moved') === true;
         if (status >= 500 && status !== 505 && !moves)
           throw new Error(`${status} ${answer?.body}: ${JSON.stringify(bytes.slice(0, 2_000))}`);

@@ -34,7 +34,8 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     expect(await client.call('ask')).toBe('{"name":"Ada"}');
     const logged = (): unknown[] => client.received.map(({ params }) => params['data']);
     await eventually(() => logged().length >= progress.length - 3);
-    // What was stored was delivered, in order, on each stream once; only what came after the kill is missing.
+    // What was stored was delivered, in order, on each stream once; only what came after the kill
+    // is missing.
     for (const seen of [progress, logged() as number[]]) {
       for (let round = 0; round < 3; round++) {
         const part = seen.filter((n) => Math.ceil(n / 1_000) === round + 1);
@@ -92,7 +93,8 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     const answers = (await session?.events.recent(100, session.events.streamOf(cursor)))?.filter(({ message }) =>
       /"(error|result)"/.test(JSON.stringify(message)),
     );
-    // It has answered, too late: whoever comes back, and from wherever, gets the first answer and no other.
+    // It has answered, too late: every client that resumes, from anywhere, gets the first answer
+    // and no other.
     expect(answers).toHaveLength(2);
     await store.close();
     for (const each of [client, elsewhere]) {

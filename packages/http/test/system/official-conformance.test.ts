@@ -12,7 +12,10 @@ import type { Line, Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { newFile, startNodes } from '../support/nodes.ts';
 
-/** The scenarios of the official package that are about sessions, streams and what a server says on them. */
+/**
+ * The scenarios of the official package that are about sessions, streams and what a server says on
+ * them.
+ */
 const SCENARIOS = [
   'server-initialize',
   'ping',
@@ -60,7 +63,10 @@ interface Check {
   readonly errorMessage?: string;
 }
 
-/** Runs the official package against a number of nodes that take turns. @returns Its checks by scenario. */
+/**
+ * Runs the official package against a number of nodes that take turns. @returns Its checks by
+ * scenario.
+ */
 async function run(line: Line, count: number): Promise<Map<string, Check[]>> {
   const nodes = await startNodes(line, count, { serve: () => ({ tools }), retryIntervalMs: 200 });
   const listeners = nodes.map(({ handler }) => toNodeHandler(handler));

@@ -72,7 +72,7 @@ export interface SessionBackend {
   /**
    * Reads a session, strongly consistent.
    *
-   * @param asker Who asks; `undefined` finds the session whoever owns it. The database compares, so
+   * @param asker Who asks; `undefined` finds the session of any owner. The database compares, so
    * that another principal's session costs what an unknown id costs, and its profile is not read.
    * @returns `undefined` if the session is not live at `now`, or not the asker's.
    */
@@ -165,7 +165,7 @@ export interface SessionBackend {
    * Appends events to several sessions; no session twice in one call.
    *
    * Numbers start at 1 and grow by 1 per session, whatever the stream. They are never used again,
-   * not even after a trim, after a restart, or when the log is empty. Whoever can read event n can
+   * not even after a trim, after a restart, or when the log is empty. A reader of event n can
    * already read every event below n that was not trimmed: the order of the numbers is the order of
    * the commits. If the process is killed, a request is stored whole or not at all.
    *
