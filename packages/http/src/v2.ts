@@ -1,7 +1,7 @@
 export type { ServerContext } from './lib/handler/options.ts';
 export type { BroadcastNotification, BroadcastOptions } from './lib/cluster/broadcast.ts';
 export type { StoreEventBusOptions } from './lib/cluster/event-bus.ts';
-export type { CloseOptions, FetchOptions } from './lib/handler/call-options.ts';
+export type { CloseOptions, FetchOptions } from './lib/handler/session-handler.ts';
 export type { SessionHandlerOptions } from './lib/handler/options.ts';
 export { createDualEraHandler, type DualEraHandler, type DualEraHandlerOptions } from './lib/sdk/dual-era.ts';
 export { createStoreEventBus } from './lib/sdk/store-event-bus.ts';

@@ -1,7 +1,7 @@
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
-import { errorToResponse, isOurs } from '../../src/lib/protocol/http-errors.ts';
+import { errorToResponse, isServerFault } from '../../src/lib/protocol/http-errors.ts';
 import { start } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
 import { initialize } from '../support/raw.ts';
@@ -19,7 +19,7 @@ describe('statuses', () => {
       const named =
         /HTTP:[^]*?\b(\d{3})\b/.exec(sections[index] ?? '')?.[1] ?? (code.startsWith('STORE_') ? '503' : '500');
       expect([code, String(response.status)]).toEqual([code, named]);
-      expect([code, isOurs(error)]).toEqual([
+      expect([code, isServerFault(error)]).toEqual([
         code,
         response.status === 500 || code.startsWith('STORE_') || code === 'PROFILE_CONFLICT',
       ]);
@@ -30,7 +30,7 @@ describe('statuses', () => {
 
   it('an unknown error is a 500, and onError gets it', () => {
     for (const thrown of [new TypeError('x'), 'text', undefined, new SessionError('NEW' as SessionErrorCode, 'x')]) {
-      expect([errorToResponse(thrown).status, isOurs(thrown)]).toEqual([500, true]);
+      expect([errorToResponse(thrown).status, isServerFault(thrown)]).toEqual([500, true]);
     }
   });
 });

@@ -2,7 +2,7 @@ import { kindOf } from '@mcp-session/core/backend';
 import { errorToResponse, HttpError, jsonError } from '../protocol/http-errors.ts';
 import { INTERNAL_ERROR, SERVER_ERROR } from '../protocol/json-rpc.ts';
 
-/** What a bridge stands in front of: the handler of either SDK line. */
+/** What an adapter serves: the handler of either SDK line. */
 export interface FetchHandler<AuthInfo> {
   fetch(
     request: Request,
@@ -10,8 +10,11 @@ export interface FetchHandler<AuthInfo> {
   ): Promise<Response>;
 }
 
-/** The request, or the answer where it cannot be made one: `Request` refuses malformed URLs, and methods that nobody may send. */
-export async function made(request: () => Request | Promise<Request>): Promise<Request | Response> {
+/**
+ * Makes the request, or the response if that fails: `Request` refuses malformed URLs and forbidden
+ * methods.
+ */
+export async function requestOr400(request: () => Request | Promise<Request>): Promise<Request | Response> {
   try {
     return await request();
   } catch (error) {
@@ -20,8 +23,8 @@ export async function made(request: () => Request | Promise<Request>): Promise<R
   }
 }
 
-/** Answers with 500 where the handler throws. Never rejects. */
-export async function answer(handle: () => Promise<Response>): Promise<Response> {
+/** Responds with 500 if the handler throws. Never rejects. */
+export async function respondOr500(handle: () => Promise<Response>): Promise<Response> {
   try {
     return await handle();
   } catch {
@@ -29,7 +32,7 @@ export async function answer(handle: () => Promise<Response>): Promise<Response>
   }
 }
 
-/** What an adapter stands in front of. @throws TypeError */
+/** @throws TypeError if the value is no handler. */
 export function checkHandler(handler: unknown): void {
   const { fetch } = (handler ?? {}) as { readonly fetch?: unknown };
   if (typeof fetch !== 'function')

@@ -1,17 +1,24 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpError } from '../protocol/http-errors.ts';
 
-/** How much of a body that nobody wants is still read, so that its connection can go on: in bytes, and in milliseconds. */
+/**
+ * How much of an unwanted body is read so that its connection stays usable, in bytes and in
+ * milliseconds.
+ */
 const MAX_DISCARDED_BYTES = 4_194_304;
 const MAX_DISCARD_MS = 10_000;
-/** The same where the connection ends anyway: for the answer to arrive before it does (RFC 9112, section 9.6). */
+/**
+ * The same before a connection is closed, so that the response arrives first (RFC 9112, section
+ * 9.6).
+ */
 const LINGER_MS = 1_000;
 
 /**
- * The body of a request of `node:http`. Nothing is read before it is asked for, and what is left after the answer is thrown away: the next request of a
- * connection is behind it (RFC 9112, section 9.3).
+ * The body of a request of `node:http`. Nothing is read before it is requested. What is left after
+ * the response is discarded: the connection's next request is behind it (RFC 9112, section 9.3).
  *
- * Not `Readable.toWeb`: what it has touched Node does not throw away by itself, and `resume()` does not help, since the web stream pauses it again.
+ * Not `Readable.toWeb`: Node does not discard a body that it has touched, and `resume()` does not
+ * help, since the web stream pauses it again.
  */
 export class IncomingBody {
   readonly #request: IncomingMessage;
@@ -29,14 +36,14 @@ export class IncomingBody {
     }, timeoutMs).unref();
   }
 
-  /** All of it. @throws HttpError 408, or 400 where the client goes away. */
+  /** The whole body. @throws HttpError 408, or 400 if the client disconnects. */
   async whole(): Promise<Buffer<ArrayBuffer>> {
     const chunks: Buffer[] = [];
     for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) chunks.push(chunk);
     return Buffer.concat(chunks);
   }
 
-  /** The same as a web stream. Where it is cancelled, the rest is thrown away after the answer. */
+  /** The body as a web stream. If it is cancelled, the rest is discarded after the response. */
   stream(): ReadableStream<Uint8Array> {
     return new ReadableStream<Uint8Array>(
       {
@@ -50,12 +57,16 @@ export class IncomingBody {
     );
   }
 
-  /** Whether more is left of it than is thrown away. */
+  /** Whether more is left than is discarded. */
   get isTooMuch(): boolean {
     return this.#late || lengthOf(this.#request) > MAX_DISCARDED_BYTES;
   }
 
-  /** Reads what is left and throws it away. @returns Whether the connection can go on: `false` where there was too much, or it took too long. */
+  /**
+   * Reads and discards the rest.
+   *
+   * @returns Whether the connection stays usable; `false` if the rest was too large or too slow.
+   */
   discard(): Promise<boolean> {
     this.stop();
     if (isRead(this.#request)) return Promise.resolve(true);
@@ -69,7 +80,7 @@ export class IncomingBody {
         left -= chunk.length;
         if (left < 0) resolve(false);
       });
-      // It closes after its end, or where the client goes away.
+      // The request closes after its end, or if the client disconnects.
       request.once('close', () => {
         clearTimeout(timer);
         resolve(request.readableEnded);
@@ -79,12 +90,12 @@ export class IncomingBody {
     });
   }
 
-  /** To be called when nothing of it will be asked for any more. */
+  /** Call it when the body is not needed any more. */
   stop(): void {
     clearTimeout(this.#timer);
   }
 
-  /** The next piece; `undefined`: that was all. */
+  /** The next chunk; `undefined`: the body has ended. */
   #next(): Promise<Buffer | undefined> {
     const request = this.#request;
     return new Promise((resolve, reject) => {
@@ -105,12 +116,12 @@ export class IncomingBody {
   }
 }
 
-/** Whether nothing of the body is left to read. */
+/** Whether the body was read completely. */
 export function isRead(request: IncomingMessage): boolean {
   return request.readableEnded || (request.complete && request.readableLength === 0);
 }
 
-/** Length of the body in bytes, as its client says; `NaN`: it does not. */
+/** The length of the body in bytes, according to its header; `NaN`: there is none. */
 export function lengthOf({ headers }: IncomingMessage): number {
   return Number(headers['content-length']);
 }

@@ -1,4 +1,7 @@
-/** An event of a function URL, or of API Gateway's HTTP API (payload format 2.0): what is read of it. */
+/**
+ * An event of a function URL, or of API Gateway's HTTP API (payload format 2.0): the parts that are
+ * read.
+ */
 export interface LambdaHttpEvent {
   readonly version: string;
   readonly rawPath: string;
@@ -14,7 +17,10 @@ export interface LambdaHttpEvent {
   };
 }
 
-/** An event of API Gateway's REST API, or of its HTTP API with payload format 1.0: what is read of it. */
+/**
+ * An event of API Gateway's REST API, or of its HTTP API with payload format 1.0: the parts that
+ * are read.
+ */
 export interface LambdaRestEvent {
   readonly httpMethod: string;
   readonly path: string;
@@ -26,10 +32,14 @@ export interface LambdaRestEvent {
   readonly requestContext: { readonly domainName?: string | undefined };
 }
 
-/** What invokes a function for a request over HTTP. */
+/** An event that invokes a function for an HTTP request. */
 export type LambdaEvent = LambdaHttpEvent | LambdaRestEvent;
 
-/** Makes a web-standard request of an event. @throws TypeError where it cannot be one. */
+/**
+ * Makes a web-standard request of an event.
+ *
+ * @throws TypeError if the URL or the method is not valid.
+ */
 export function toWebRequest(event: LambdaEvent): Request {
   const method = 'httpMethod' in event ? event.httpMethod : event.requestContext.http.method;
   const headers = headersOf(event);
@@ -58,7 +68,7 @@ function headersOf(event: LambdaEvent): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(event.headers ?? {})) if (value !== undefined) headers.set(name, value);
   if ('multiValueHeaders' in event) {
-    // Each is in `headers` as well, with its last value alone.
+    // `headers` has the same names, each with its last value only.
     for (const [name, values = []] of Object.entries(event.multiValueHeaders ?? {})) {
       headers.delete(name);
       for (const value of values) headers.append(name, value);

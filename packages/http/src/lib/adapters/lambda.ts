@@ -1,27 +1,30 @@
 import { callable, checkOptions, type OptionNames, whole } from '@mcp-session/core/backend';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { answer, checkHandler, type FetchHandler, made } from './fetch-handler.ts';
+import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './fetch-handler.ts';
 import { type LambdaEvent, toWebRequest } from './lambda-events.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
 
-/** What is read of a function's context. */
+/** The part of a function's context that the adapters read. */
 export interface LambdaContext {
   getRemainingTimeInMillis(): number;
 }
 
-/** The answer to an event, in a form that function URLs and all kinds of API Gateway take. */
+/** The response to an event, for function URLs and all kinds of API Gateway. */
 export interface LambdaResult {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
-  /** Values of `Set-Cookie`, where there are any, for function URLs and HTTP APIs. */
+  /** Values of `Set-Cookie`, for function URLs and HTTP APIs. Default: none. */
   readonly cookies?: string[];
-  /** The same for REST APIs. */
+  /** Values of `Set-Cookie`, for REST APIs. Default: none. */
   readonly multiValueHeaders?: Record<string, string[]>;
   readonly body: string;
 }
 
-/** A function that the runtime has marked as one that streams: to be exported as the handler, and called by nobody but the runtime. */
+/**
+ * A function that the runtime has marked as streaming. Export it as the handler; only the runtime
+ * calls it.
+ */
 export type LambdaStreamHandler<Event extends LambdaEvent = LambdaEvent> = (
   event: Event,
   output: Writable,
@@ -31,24 +34,27 @@ export type LambdaStreamHandler<Event extends LambdaEvent = LambdaEvent> = (
 /** Options of `toLambdaHandler` and `toLambdaStreamHandler`. */
 export interface LambdaHandlerOptions<AuthInfo, Event extends LambdaEvent = LambdaEvent> {
   /**
-   * Tells the verified token of a request, or refuses it with a response. `requireBearerAuth` of `@modelcontextprotocol/server` fits; where API Gateway has
-   * verified the token, it is in the event. `undefined`: the request has none, and is let in without. What it throws fails the invocation.
+   * Returns the verified token of a request, or a response that refuses the request.
+   * `requireBearerAuth` of `@modelcontextprotocol/server` fits. If API Gateway has verified the
+   * token, the event has it. `undefined`: the request is anonymous. If it throws, the invocation
+   * fails.
    *
-   * Default: no request has one.
+   * Default: every request is anonymous.
    */
   readonly authenticate?: (
     request: Request,
     event: Event,
   ) => AuthInfo | Response | undefined | Promise<AuthInfo | Response | undefined>;
   /**
-   * How long a stream stays open, in milliseconds; its client comes back for the rest. It ends a second before the function's own time in any case.
+   * How long a stream stays open, in milliseconds. Its client resumes it for the rest. A stream
+   * always ends a second before the function's time is up.
    *
-   * Default: 5 seconds (`5_000`) where the answer is sent as a whole, and as long as the function has where it streams.
+   * Default: 5 seconds (`5_000`) for whole responses; the function's own time for streamed ones.
    */
   readonly maxStreamMs?: number;
 }
 
-/** What is left of a function's time for sending the answer, in milliseconds. */
+/** How much of a function's time is reserved for sending the response, in milliseconds. */
 const RESERVE_MS = 1_000;
 const DEFAULT_COLLECT_MS = 5_000;
 const NAMES: OptionNames<LambdaHandlerOptions<never>> = {
@@ -57,12 +63,14 @@ const NAMES: OptionNames<LambdaHandlerOptions<never>> = {
 };
 
 /**
- * Lets AWS Lambda use a handler, behind a function URL or API Gateway, and answer with whole bodies.
+ * Makes a function for AWS Lambda, behind a function URL or API Gateway, that responds with whole
+ * bodies.
  *
- * A stream is collected until it ends or `maxStreamMs` have passed. Either way nothing is lost: a client of revision 2025-11-25 or later comes back with the id
- * of the last event that it has. What a tool does after its call was answered stands still while the function is frozen.
+ * A stream is collected until it ends or `maxStreamMs` have passed. Nothing is lost: a client of
+ * revision 2025-11-25 or later resumes with the id of the last event that it has. Work that a tool
+ * does after its response stops while the function is frozen.
  *
- * @throws TypeError or RangeError for what is no handler, and for an option.
+ * @throws TypeError or RangeError for a value that is no handler, and for an option.
  */
 export function toLambdaHandler<AuthInfo, Event extends LambdaEvent = LambdaEvent>(
   handler: FetchHandler<AuthInfo>,
@@ -80,13 +88,17 @@ export function toLambdaHandler<AuthInfo, Event extends LambdaEvent = LambdaEven
 }
 
 /**
- * Lets AWS Lambda use a handler and stream its answers: behind a function URL whose invoke mode is `RESPONSE_STREAM`, or a REST API of API Gateway whose
- * response transfer mode is `STREAM`. What is sent arrives at once, and clients can listen.
+ * Makes a function for AWS Lambda that streams its responses: behind a function URL whose invoke
+ * mode is `RESPONSE_STREAM`, or a REST API of API Gateway whose response transfer mode is `STREAM`.
+ * Messages arrive at once, and clients can open the standalone stream.
  *
- * A stream ends a second before the time of its invocation is up, or after `maxStreamMs`. Its client comes back with the id of the last event that it has, in
- * whichever environment. A function is not told when its client has gone: without `maxStreamMs`, a stream that nobody reads is paid for until then.
+ * A stream ends a second before the time of its invocation is up, or after `maxStreamMs`. Its
+ * client resumes with the id of the last event that it has, in any environment. Lambda does not
+ * tell a function that its client has disconnected: without `maxStreamMs`, an abandoned stream
+ * costs until then.
  *
- * @throws TypeError or RangeError for what is no handler, and for an option; TypeError outside of the Node.js runtime of Lambda, which marks the functions that stream.
+ * @throws TypeError or RangeError for a value that is no handler, and for an option. TypeError
+ * outside of the Node.js runtime of Lambda, which marks streaming functions.
  */
 export function toLambdaStreamHandler<AuthInfo, Event extends LambdaEvent = LambdaEvent>(
   handler: FetchHandler<AuthInfo>,
@@ -102,14 +114,14 @@ export function toLambdaStreamHandler<AuthInfo, Event extends LambdaEvent = Lamb
       const stream = awslambda.HttpResponseStream.from(output, head(event, status, headers));
       const gone = new AbortController();
       stream.once('close', () => gone.abort());
-      // Status and headers go out with the first write, and a stream may have nothing to say for a while.
+      // The first write sends status and headers, and a stream may have no message for a while.
       stream.write('');
       await pipeline(chunksUntil(body, AbortSignal.any([deadline, gone.signal])), stream);
     }),
   );
 }
 
-/** Checks what an adapter is given. @returns `maxStreamMs`, with its default. */
+/** Checks the arguments of an adapter. @returns `maxStreamMs`, with its default. */
 function checked(
   handler: unknown,
   options: { readonly authenticate?: unknown; readonly maxStreamMs?: number },
@@ -122,7 +134,10 @@ function checked(
   return maxStreamMs === Number.POSITIVE_INFINITY ? maxStreamMs : whole('maxStreamMs', maxStreamMs, 0, 0);
 }
 
-/** What the Node.js runtime puts into the global scope (docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html). */
+/**
+ * The global of the Node.js runtime
+ * (docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html).
+ */
 interface Runtime<Event extends LambdaEvent> {
   streamifyResponse(handler: LambdaStreamHandler<Event>): LambdaStreamHandler<Event>;
   readonly HttpResponseStream: { from(output: Writable, metadata: Omit<LambdaResult, 'body'>): Writable };
@@ -133,13 +148,13 @@ async function respond<AuthInfo, Event extends LambdaEvent>(
   event: Event,
   authenticate: LambdaHandlerOptions<AuthInfo, Event>['authenticate'],
 ): Promise<Response> {
-  const request = await made(() => toWebRequest(event));
+  const request = await requestOr400(() => toWebRequest(event));
   if (request instanceof Response) return request;
   const authInfo = await authenticate?.(request, event);
-  return authInfo instanceof Response ? authInfo : answer(() => handler.fetch(request, { authInfo }));
+  return authInfo instanceof Response ? authInfo : respondOr500(() => handler.fetch(request, { authInfo }));
 }
 
-/** Does the work of an invocation, and tells when its streams have to end. */
+/** Does the work of an invocation. `deadline` is aborted when its streams have to end. */
 async function inTime<T>(
   maxStreamMs: number,
   context: LambdaContext | undefined,
@@ -147,7 +162,8 @@ async function inTime<T>(
 ): Promise<T> {
   const left = (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) - RESERVE_MS;
   const deadline = new AbortController();
-  // It keeps the process busy, unlike AbortSignal.timeout: the runtime takes an invocation for done that waits for nothing that could wake it.
+  // Unlike AbortSignal.timeout, this timer keeps the event loop alive. The runtime ends an
+  // invocation whose event loop is empty.
   const timer = setTimeout(() => deadline.abort(), Math.max(0, Math.min(maxStreamMs, left, MAX_TIMER_MS)));
   try {
     return await work(deadline.signal);
@@ -164,7 +180,7 @@ function head(event: LambdaEvent, statusCode: number, headers: Headers): Omit<La
   return { statusCode, headers: others, ...asCookies };
 }
 
-/** A body until its end or the deadline. Closes our side of it in either case; the work behind it goes on. */
+/** Reads a body until its end or the deadline, then cancels it. The work behind it continues. */
 async function* chunksUntil(
   body: ReadableStream<Uint8Array> | null,
   deadline: AbortSignal,

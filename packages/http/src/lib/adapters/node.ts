@@ -2,16 +2,19 @@ import { checkOptions, type OptionNames, positive } from '@mcp-session/core/back
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { answer, checkHandler, type FetchHandler, made } from './fetch-handler.ts';
+import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './fetch-handler.ts';
 import { noteAddress } from '../request/loopback.ts';
 import { IncomingBody, isRead, lengthOf } from './incoming-body.ts';
 import { bodyOfResponse, requestWithBody } from '../protocol/buffered-body.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
 
-/** Up to which length a body is read before the handler is asked, in bytes. */
+/** The largest body that is read before the handler is called, in bytes. */
 const SMALL_BODY_BYTES = 65_536;
 
-/** A request of `node:http` as frameworks pass it on: Express puts what it has parsed into `body`, the SDKs' bearer middleware the token into `auth`. */
+/**
+ * A request of `node:http`. Express puts the parsed body into `body`; the SDKs' bearer middleware
+ * puts the token into `auth`.
+ */
 export interface NodeRequest<AuthInfo> extends IncomingMessage {
   readonly auth?: AuthInfo | undefined;
   readonly body?: unknown;
@@ -23,7 +26,8 @@ export type NodeHandler<AuthInfo> = (request: NodeRequest<AuthInfo>, response: S
 /** Options of `toNodeHandler`. */
 export interface NodeHandlerOptions {
   /**
-   * How long the body of a request may take to arrive, in milliseconds; then it is answered with 408. Node's own limit (`requestTimeout`) is for HTTP/1 alone.
+   * How long the body of a request may take to arrive, in milliseconds. After that, the response is
+   * 408. Node's own limit (`requestTimeout`) exists for HTTP/1 only.
    *
    * Default: one minute (`60_000`).
    */
@@ -33,18 +37,20 @@ export interface NodeHandlerOptions {
 const NAMES: OptionNames<NodeHandlerOptions> = { bodyTimeoutMs: ['timeout', 'timeoutMs', 'requestTimeout'] };
 
 /**
- * Lets `node:http`, Express and whatever else speaks in its requests and responses use a handler.
+ * Makes a listener for `node:http`, Express and other frameworks with the same requests and
+ * responses.
  *
- * A client that reads slowly slows the handler down and fills no memory; one that goes away closes its stream. The verified token is taken from
- * `request.auth`, where the bearer middleware of both SDK lines leaves it, and a parsed body from `request.body`.
+ * A slow client slows the handler down and fills no memory. A client that disconnects closes its
+ * stream. The verified token is read from `request.auth`, where the bearer middleware of both SDK
+ * lines puts it, and a parsed body from `request.body`.
  *
- * The connection of a request that is refused goes on: up to 4 MiB of a body that nobody wants are read and thrown away, for at most 10 seconds. Where there
- * is more, it is closed.
+ * The connection of a refused request stays usable: up to 4 MiB of its body are read and discarded,
+ * for at most 10 seconds. A connection with a larger body is closed.
  *
- * @throws TypeError or RangeError for what is no handler, and for an option.
- *
- * Not done with `@hono/node-server`, which both SDK lines use: it reports streams that end with an error on the console, and writes the error into the stream.
+ * @throws TypeError or RangeError for a value that is no handler, and for an option.
  */
+// Not `@hono/node-server`, which both SDK lines use: it reports streams that end with an error on
+// the console, and writes the error into the stream.
 export function toNodeHandler<AuthInfo>(
   handler: FetchHandler<AuthInfo>,
   options: NodeHandlerOptions = {},
@@ -55,20 +61,20 @@ export function toNodeHandler<AuthInfo>(
   return async (request, response) => {
     const abort = new AbortController();
     response.once('close', () => {
-      // Not after a whole answer: making the error of an abort takes longer than most of what is done for a call.
+      // Not after a complete response: an abort costs more than most of the work of a call.
       if (!response.writableFinished) abort.abort();
     });
     const body = new IncomingBody(request, bodyTimeoutMs);
     try {
       const { auth: authInfo, body: parsedBody } = request;
-      const webRequest = await made(async () => toWebRequest(request, abort.signal, body));
+      const webRequest = await requestOr400(async () => toWebRequest(request, abort.signal, body));
       const answered =
         webRequest instanceof Response
           ? webRequest
-          : await answer(() => handler.fetch(webRequest, { authInfo, parsedBody }));
+          : await respondOr500(() => handler.fetch(webRequest, { authInfo, parsedBody }));
       await write(answered, request, response, body);
     } catch {
-      // The client went away, or the stream broke off: either way the connection must not look complete.
+      // The client disconnected, or the stream failed. The connection must not look complete.
       response.destroy();
     } finally {
       body.stop();
@@ -92,7 +98,7 @@ async function toWebRequest(request: NodeRequest<unknown>, signal: AbortSignal, 
   return made;
 }
 
-/** Whether there can be a body that nobody has read yet. */
+/** Whether the request may have a body that was not read yet. */
 function mayHaveBody({ method, body }: NodeRequest<unknown>): boolean {
   return method !== 'GET' && method !== 'HEAD' && body === undefined;
 }
@@ -102,7 +108,10 @@ function isSmall(request: NodeRequest<unknown>): boolean {
   return mayHaveBody(request) && length > 0 && length <= SMALL_BODY_BYTES;
 }
 
-/** The path and query; of a request line with a whole URL as well (RFC 9112, section 3.2.2). Express cuts off where it is mounted, and keeps the original. */
+/**
+ * The path and query, also of an absolute request target (RFC 9112, section 3.2.2). Express removes
+ * its mount path and keeps the original URL.
+ */
 function pathOf(request: IncomingMessage & { readonly originalUrl?: string }): string {
   const target = request.originalUrl ?? request.url ?? '/';
   if (target.startsWith('/')) return target;
@@ -123,11 +132,11 @@ async function write(
   }
   const left = !isRead(request);
   const head = Object.fromEntries(headers);
-  // HTTP/2 has no such header, and ends streams one by one.
+  // HTTP/2 has no such header; it ends each stream by itself.
   if (left && request.httpVersionMajor === 1 && incoming.isTooMuch) head['connection'] = 'close';
   const whole = bodyOfResponse(answered);
   if (whole !== undefined) {
-    // With its length known, Node sends head and body in one piece.
+    // With a known length, Node sends head and body together.
     response.writeHead(status, { ...head, 'content-length': Buffer.byteLength(whole) });
     if (left) response.write(whole);
     else response.end(whole);
@@ -137,7 +146,8 @@ async function write(
     else if (left) response.flushHeaders();
   }
   if (left) {
-    // The client has its answer. Its end waits, since Node closes what is not to go on at once, and a client that still sends could lose the answer (RFC 9112, section 9.6).
+    // The client has the response. Delay its end: Node closes the connection at the end, and a
+    // client that still sends could lose the response (RFC 9112, section 9.6).
     const goesOn = await incoming.discard();
     response.end(() => {
       if (!goesOn) request.destroy();
@@ -146,8 +156,9 @@ async function write(
 }
 
 async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse, end: boolean): Promise<void> {
-  // The head goes out with the first chunk, in one write, so that no client has it and lacks the cursor with which a stream begins. But a stream may have
-  // nothing to say for a while, and the client waits for its status.
+  // Send the headers together with the first chunk, so that a client never has headers without the
+  // opening cursor. But a stream may have no chunk for a while, and the client waits for its
+  // status.
   const before = response.socket?.bytesWritten;
   setImmediate(() => {
     if (response.socket?.bytesWritten === before) response.flushHeaders();

@@ -14,20 +14,23 @@ export interface BroadcastNotification {
 
 /** Who gets a broadcast. */
 export interface BroadcastOptions {
-  /** Only the sessions of this principal; `null`: only those without one. Where it is left out: all. Given as `undefined`, it is a mistake. */
+  /**
+   * Only the sessions of this principal; `null`: only those without one. Default: all sessions. An
+   * explicit `undefined` is a mistake.
+   */
   readonly principal?: string | null;
 }
 
 const OPTIONS: OptionNames<BroadcastOptions> = { principal: ['to', 'user', 'userId'] };
 
-/** Sessions that are told at the same time. */
+/** How many sessions are written to at the same time. */
 const PAGE = 100;
 
 /**
  * Appends a notification to the standalone stream of every session that is served over HTTP.
  *
- * @returns To how many.
- * @throws TypeError for options that are not known, and for a principal that is `undefined`.
+ * @returns How many sessions got it.
+ * @throws TypeError for unknown options, and for a principal that is `undefined`.
  */
 export async function broadcast(
   store: AnyStore,
@@ -35,25 +38,25 @@ export async function broadcast(
   options: BroadcastOptions,
 ): Promise<number> {
   checkOptions(options, OPTIONS, 'broadcast');
-  // Often a lookup that found nobody. It must not reach everybody.
+  // This is often a failed lookup. It must not reach everybody.
   if ('principal' in options && options.principal === undefined)
     throw new TypeError('Option principal of broadcast is undefined; give null for nobody, or leave it out for all');
   if (typeof method !== 'string') throw new TypeError('Method of a broadcast notification is not a text');
   const notification: JsonRpcNotification = { jsonrpc: '2.0', method, ...(params !== undefined && { params }) };
-  let told = 0;
+  let reached = 0;
   let query: ListSessionsOptions | undefined = { ...options, limit: PAGE };
   while (query !== undefined) {
     const { sessions, nextCursor } = await store.list(query);
     const served = sessions.filter(({ protocol }) => protocol.protocolVersion !== undefined);
-    const outcomes = await Promise.all(served.map((session) => tell(session, notification)));
-    told += outcomes.filter(Boolean).length;
+    const outcomes = await Promise.all(served.map((session) => append(session, notification)));
+    reached += outcomes.filter(Boolean).length;
     query = nextCursor === undefined ? undefined : { ...options, limit: PAGE, cursor: nextCursor };
   }
-  return told;
+  return reached;
 }
 
-/** @returns Whether the session was still there. */
-async function tell(session: AnySession, notification: JsonRpcNotification): Promise<boolean> {
+/** @returns Whether the session was still live. */
+async function append(session: AnySession, notification: JsonRpcNotification): Promise<boolean> {
   try {
     await appendWithRetry(session, STANDALONE_STREAM, notification, { renew: false });
     return true;

@@ -5,32 +5,41 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { checkStore } from '../store/check-store.ts';
 
-/** Kind of the record whose log is the bus. */
+/** The kind of the record whose log is the bus. */
 const KIND = 'bus';
 const STREAM = 'events';
-/** The record is never to expire: an id that has expired cannot be had again at once. */
+/** The record never expires: the id of an expired record stays taken for a while. */
 const LIFE = { ttlMs: 3_153_600_000_000, maxLifetimeMs: Number.MAX_SAFE_INTEGER };
 
-/** After how long a bus that could not hear the others tries again. */
+/** The delay before a bus that failed to follow the log tries again, in milliseconds. */
 const RETRY_MS = 500;
 
 /** Options of `createStoreEventBus`. */
 export interface StoreEventBusOptions {
-  /** Which bus of the store: nodes with the same name hear each other. Visible ASCII. Default: `default`. */
+  /**
+   * The name of the bus in its store: nodes with the same name share it. Visible ASCII. Default:
+   * `default`.
+   */
   readonly name?: string;
-  /** Is told of events that could not be published or heard. Default: `console.error`. */
+  /**
+   * Is called with the error when events could not be published or received. Default:
+   * `console.error`.
+   */
   readonly onError?: (error: unknown) => void;
 }
 
 const NAMES: OptionNames<StoreEventBusOptions> = { name: ['channel', 'topic', 'id'], onError: ['onerror', 'logger'] };
 
-/** What a listener of any node publishes, and who did. */
+/** A published event, with the node that published it. */
 interface Published<Event> {
   readonly event: Event;
   readonly from: string;
 }
 
-/** Change events over the log of one record of a store: what one node publishes the others hear within its tail time. Nothing is replayed. */
+/**
+ * Change events through the log of one record: what one node publishes reaches the others as soon
+ * as their tails wake. Nothing is replayed.
+ */
 export class StoreEventBus<Event extends object> {
   readonly #store: AnyStore;
   readonly #id: string;
@@ -38,8 +47,8 @@ export class StoreEventBus<Event extends object> {
   readonly #self: string = crypto.randomUUID();
   readonly #listeners = new Set<(event: Event) => void>();
   #record: Promise<AnySession> | undefined;
-  #hearing: AbortController | undefined;
-  /** Resolves when what others publish from now on is heard. */
+  #following: AbortController | undefined;
+  /** Resolves when events that others publish from now on are received. */
   #ready: Promise<void> = Promise.resolve();
   #publishing: Promise<void> = Promise.resolve();
 
@@ -54,9 +63,9 @@ export class StoreEventBus<Event extends object> {
     this.#onError = errorListener(onError);
   }
 
-  /** Tells the listeners of this node at once, and those of others through the store. */
+  /** Calls the listeners of this node at once, and those of other nodes through the store. */
   publish(event: Event): void {
-    this.#tell(event);
+    this.#emit(event);
     const published: Published<Event> = { event, from: this.#self };
     this.#publishing = this.#publishing.then(async () => {
       try {
@@ -68,67 +77,77 @@ export class StoreEventBus<Event extends object> {
     });
   }
 
-  /** @returns A function that ends it; safe to call again. */
+  /** @returns A function that unsubscribes; safe to call again. */
   subscribe(listener: (event: Event) => void): () => void {
     this.#listeners.add(listener);
-    if (this.#hearing === undefined) this.#hear();
+    if (this.#following === undefined) this.#start();
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size > 0) return;
-      this.#hearing?.abort();
-      this.#hearing = undefined;
+      this.#following?.abort();
+      this.#following = undefined;
     };
   }
 
-  /** Resolves when all that was published is stored, and what others publish from now on is heard. */
+  /**
+   * Resolves when everything published is stored, and events that others publish from now on are
+   * received.
+   */
   async settled(): Promise<void> {
     await Promise.all([this.#publishing, this.#ready]);
   }
 
-  /** Resolves when what others publish from now on is heard; as well when that fails, of which `onError` is told. */
-  hearing(): Promise<void> {
+  /**
+   * Resolves when events that others publish from now on are received, or when that failed, which
+   * `onError` gets.
+   */
+  ready(): Promise<void> {
     return this.#ready;
   }
 
-  #hear(): void {
-    const abort = (this.#hearing = new AbortController());
+  #start(): void {
+    const abort = (this.#following = new AbortController());
     const ready = Promise.withResolvers<void>();
     this.#ready = ready.promise;
     void this.#follow(abort.signal, ready.resolve);
   }
 
-  /** Hears the others until it is told to stop. What is published while the store fails is heard when it works again. */
+  /**
+   * Follows the log until it is aborted. Events that are published while the store fails are
+   * received afterwards.
+   */
   async #follow(signal: AbortSignal, onReady: () => void): Promise<void> {
     let after: string | undefined;
-    let begun = false;
+    let isStarted = false;
     while (!signal.aborted) {
       try {
         const { events } = await this.#open();
-        if (!begun) after = (await events.recent(1, STREAM))[0]?.id;
-        begun = true;
+        if (!isStarted) after = (await events.recent(1, STREAM))[0]?.id;
+        isStarted = true;
         onReady();
         for await (const { id, message } of events.tail({ streamId: STREAM, after, signal })) {
           after = id;
           const { event, from } = message as Published<Event>;
-          if (from !== this.#self) this.#tell(event);
+          if (from !== this.#self) this.#emit(event);
         }
       } catch (error) {
         if (signal.aborted) return;
         const code = error instanceof SessionError ? error.code : undefined;
         if (code === 'STORE_CLOSED') return;
         this.#onError(error);
-        // What it had heard last is not kept any more, or the record is a new one: either way what there is is new.
+        // The last event that was received is trimmed, or the record was created anew: everything
+        // in the log is new.
         if (code === 'EVENTS_TRIMMED' || code === 'INVALID_CURSOR') after = undefined;
       } finally {
         onReady();
       }
-      // A tail ends without an error when its record is gone.
+      // A tail ends without an error when its record has ended.
       this.#record = undefined;
       await pause(RETRY_MS, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
 
-  #tell(event: Event): void {
+  #emit(event: Event): void {
     for (const listener of this.#listeners) {
       try {
         listener(event);

@@ -4,12 +4,15 @@ import type { AnySession, AnyStore } from '../store/session-handle.ts';
 const KIND = 'node';
 /** The metadata of the record that holds when the lease expires, in Unix milliseconds. */
 const LEASE_UNTIL = 'leaseUntil';
-/** How long the record is kept after its last renewal, whatever the options of the store. The id of an expired record stays taken for a while. */
+/**
+ * How long the record is kept after its last renewal, whatever the options of the store. The id of
+ * an expired record stays taken for a while.
+ */
 const RECORD_LIFE = { ttlMs: 7 * 86_400_000, maxLifetimeMs: Number.MAX_SAFE_INTEGER };
 
 /**
- * Says whether the node that runs a request is alive. A client that resumes a request of a dead node
- * gets an error instead of silence.
+ * Says whether the node that runs a request is alive. A client that resumes a request of a dead
+ * node gets an error instead of silence.
  *
  * A node with running requests renews its lease three times per lease, in one record for all of its
  * requests. A request also counts as running for one lease after it began, so that a short request

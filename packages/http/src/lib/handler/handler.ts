@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { broadcast, type BroadcastNotification, type BroadcastOptions } from '../cluster/broadcast.ts';
 import { NodeLease } from '../cluster/lease.ts';
 import { emptyOf, jsonOf } from '../protocol/buffered-body.ts';
-import { errorToResponse, HttpError, isOurs, sessionNotFound } from '../protocol/http-errors.ts';
+import { errorToResponse, HttpError, isServerFault, sessionNotFound } from '../protocol/http-errors.ts';
 import { INVALID_REQUEST, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
 import { type Posted, readMessages } from '../request/body.ts';
@@ -17,31 +17,19 @@ import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { ServerLifecycle } from '../session/server-lifecycle.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { factsOf } from '../store/session-record.ts';
-import { type CloseOptions, drainMsOf, type FetchOptions, fetchOptionsOf } from './call-options.ts';
-import type { ResolvedOptions } from './options.ts';
+import {
+  type CloseOptions,
+  drainMsOf,
+  type FetchOptions,
+  fetchOptionsOf,
+  type SessionHandler,
+} from './session-handler.ts';
+import type { ResolvedOptions } from './resolve-options.ts';
 
-/** Serves MCP over Streamable HTTP, with sessions that live in a store. */
-export interface SessionHandler<AuthInfo> {
-  /** Answers a request to the MCP endpoint. Never rejects. All functions of a handler work without it: `export const POST = handler.fetch`. */
-  readonly fetch: (request: Request, options?: FetchOptions<AuthInfo>) => Promise<Response>;
-  /**
-   * Stops: refuses new requests with 503, tells the clients of open streams to come back, aborts what runs, and answers it with an error that
-   * the clients find when they do. The sessions stay in the store, which is left open. Safe to call again.
-   */
-  readonly close: (options?: CloseOptions) => Promise<void>;
-  /**
-   * Sends a notification to the standalone stream of every session, on whichever node it is open; a client that has none open gets it with its next one.
-   * It does not keep sessions alive. Its cost grows with the number of sessions: one append each.
-   *
-   * @returns How many sessions got it. Sessions that begin or end meanwhile may be left out.
-   * @throws SessionError `STORE_…` where the store fails; some sessions can have got it then.
-   */
-  readonly broadcast: (notification: BroadcastNotification, options?: BroadcastOptions) => Promise<number>;
-  /** How many sessions this process holds at the moment. */
-  readonly localSessions: number;
-}
-
-/** The handler of both SDK lines. */
+/**
+ * The handler of both SDK lines. The constructor is where the parts of a node are made and
+ * connected.
+ */
 export class Handler implements SessionHandler<AuthFacts> {
   readonly #sdk: SdkAdapter;
   readonly #options: ResolvedOptions;
@@ -82,7 +70,7 @@ export class Handler implements SessionHandler<AuthFacts> {
       gate.check(request);
       return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, options)));
     } catch (error) {
-      if (isOurs(error)) onError(error);
+      if (isServerFault(error)) onError(error);
       return gate.open(request, errorToResponse(error));
     }
   };
@@ -97,7 +85,7 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   async #answer(request: Request, options: FetchOptions<AuthFacts>): Promise<Response> {
     const { authInfo, parsedBody } = fetchOptionsOf(options);
-    // What runs may still need its client's answers to come to its end.
+    // Running requests may still need their client's responses to end.
     if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
     const caller = { request, authInfo };
     switch (request.method) {
@@ -142,7 +130,10 @@ export class Handler implements SessionHandler<AuthFacts> {
     return 'session' in source ? this.#withLocal(source.session, caller, work) : pinned(source.local, work);
   }
 
-  /** Forwards messages of a session without a server here: another node waits for them, or none. */
+  /**
+   * Forwards messages of a session whose server is not on this node: another node may wait for
+   * them.
+   */
   async #forward(session: AnySession, messages: readonly ClientMessage[]): Promise<void> {
     for (const message of messages) if (mayConcernOthers(message, this.#nodeId)) await forward(session, message);
   }
@@ -154,7 +145,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     if (local === undefined) return jsonOf(response);
     if (this.#stopped) await local.close();
     else this.#locals.add(local);
-    // As JSON: nothing can be missed of it. A client whose connection dies here has no session to come back to.
+    // As JSON and not as a stream: a client whose connection breaks here has no session to resume.
     return jsonOf(response, { 'mcp-session-id': local.session.id });
   }
 
@@ -197,7 +188,7 @@ export class Handler implements SessionHandler<AuthFacts> {
         await local.close();
         throw closing();
       }
-      // It can have been let go in between.
+      // It may have been evicted meanwhile.
       if (local.closed) continue;
       const release = local.pin();
       try {
@@ -240,7 +231,7 @@ function closing(): HttpError {
   return new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
 }
 
-/** Names this process among those that serve the same sessions: 64 random bits. */
+/** A name for this process among all nodes of the store: 64 random bits. */
 function newNodeId(): string {
   return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex');
 }

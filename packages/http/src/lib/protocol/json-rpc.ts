@@ -1,7 +1,7 @@
 /** An id of a JSON-RPC request: the two kinds that MCP allows. */
 export type RequestId = string | number;
 
-/** A JSON-RPC request. Parameters are whatever the peer sent. */
+/** A JSON-RPC request. Its parameters are not validated. */
 export interface JsonRpcRequest {
   readonly jsonrpc: '2.0';
   readonly id: RequestId;
@@ -23,7 +23,10 @@ export interface JsonRpcError {
   readonly data?: unknown;
 }
 
-/** A JSON-RPC response: it has a `result` or an `error`. The id of an error may be missing where the request's could not be read. */
+/**
+ * A JSON-RPC response, with a `result` or an `error`. An error has no id if the request's id could
+ * not be read.
+ */
 export interface JsonRpcResponse {
   readonly jsonrpc: '2.0';
   readonly id?: RequestId | undefined;
@@ -31,7 +34,7 @@ export interface JsonRpcResponse {
   readonly error?: JsonRpcError;
 }
 
-/** Any message of either SDK line, as far as this package looks into it. */
+/** A message of either SDK line, with the parts that this package reads. */
 export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
 
 /** Codes of JSON-RPC 2.0, section 5.1, and those that the official SDKs use over HTTP. */
@@ -54,7 +57,7 @@ export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse 
   return !('method' in message);
 }
 
-/** Whether it says that its sender does not wait for a request's answer any more. */
+/** Whether the message cancels a request. */
 export function isCancellation(message: JsonRpcMessage): boolean {
   return 'method' in message && message.method === 'notifications/cancelled';
 }
@@ -67,12 +70,12 @@ export function errorResponse(id: RequestId, code: number, message: string): Jso
   return { jsonrpc: '2.0', id, error: { code, message } };
 }
 
-/** Whether a stored event is a message for the client. Our own marks on a stream, and priming events, are not. */
+/** Whether a stored event is a message for the client. Markers and priming events are not. */
 export function isMessage(value: unknown): value is JsonRpcMessage {
   return typeof value === 'object' && value !== null && 'jsonrpc' in value;
 }
 
-/** A text property of a request's parameters. */
+/** A string property of a request's parameters. */
 export function textParam(params: JsonRpcRequest['params'], name: string): string | undefined {
   const value = params?.[name];
   return typeof value === 'string' ? value : undefined;

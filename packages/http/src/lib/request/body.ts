@@ -2,19 +2,19 @@ import { bodyOfRequest } from '../protocol/buffered-body.ts';
 import { HttpError } from '../protocol/http-errors.ts';
 import { INVALID_REQUEST, type JsonRpcMessage, PARSE_ERROR } from '../protocol/json-rpc.ts';
 
-/** Most messages of one batch, as in both SDK lines. */
+/** The largest batch, as in both SDK lines. */
 const MAX_BATCH = 100;
 
 /** The messages of a POST. */
 export interface Posted {
   readonly messages: readonly JsonRpcMessage[];
-  readonly batch: boolean;
+  readonly isBatch: boolean;
 }
 
 /**
- * Reads a POST's messages.
+ * Reads the messages of a POST.
  *
- * @throws HttpError 413, 415 or 400 with the JSON-RPC code of what is wrong.
+ * @throws HttpError 413, 415, or 400 with a JSON-RPC code.
  */
 export async function readMessages(
   request: Request,
@@ -23,13 +23,13 @@ export async function readMessages(
 ): Promise<Posted> {
   checkContent(request, parsedBody !== undefined);
   const body = parsedBody === undefined ? parseJson(await readText(request, maxBodyBytes)) : parsedBody;
-  const batch = Array.isArray(body);
-  const values: readonly unknown[] = batch ? body : [body];
+  const isBatch = Array.isArray(body);
+  const values: readonly unknown[] = isBatch ? body : [body];
   if (values.length === 0) throw new HttpError(400, 'Invalid Request: Batch is empty', INVALID_REQUEST);
   if (values.length > MAX_BATCH)
     throw new HttpError(400, `Invalid Request: Batch must not exceed ${MAX_BATCH} messages`, INVALID_REQUEST);
   try {
-    return { messages: values.map(parse), batch };
+    return { messages: values.map(parse), isBatch };
   } catch {
     throw new HttpError(400, 'Parse error: Invalid JSON-RPC message', PARSE_ERROR);
   }
@@ -37,13 +37,13 @@ export async function readMessages(
 
 /** @throws HttpError 415 */
 function checkContent({ headers }: Request, parsed: boolean): void {
-  // The media type itself, never a part of the header: `text/plain; a=application/json` is plain text.
+  // Compare the media type only: `text/plain; a=application/json` is plain text.
   const [mediaType, ...parameters] = (headers.get('content-type') ?? '')
     .split(';')
     .map((part) => part.trim().toLowerCase());
   if (mediaType !== 'application/json')
     throw new HttpError(415, 'Unsupported Media Type: Content-Type must be application/json');
-  // A framework has decoded what it has parsed.
+  // A framework that has parsed the body has also decoded it.
   if (parsed) return;
   const charset = parameters.find((parameter) => parameter.startsWith('charset='));
   if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset))
@@ -77,10 +77,13 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   return text + decoder.decode();
 }
 
-/** Most of a body that is read after its answer, in bytes. */
+/** How many bytes of a body are read after its response. */
 const MAX_READ_ON_BYTES = 4_194_304;
 
-/** Throws away what is left of a body: `@hono/node-server` does so with one that nobody has begun to read only, and the next request is behind it. */
+/**
+ * Discards the rest of a body: the connection's next request is behind it. `@hono/node-server` does
+ * so only for a body of which nothing was read.
+ */
 async function readOn(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
   let left = MAX_READ_ON_BYTES;
   try {
@@ -91,7 +94,7 @@ async function readOn(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<
       if (left < 0) return await reader.cancel();
     }
   } catch {
-    // Its client has gone.
+    // The client has disconnected.
   }
 }
 
@@ -99,7 +102,7 @@ function tooLarge(maxBytes: number): HttpError {
   return new HttpError(413, `Payload Too Large: request body must not exceed ${maxBytes} bytes`);
 }
 
-/** A client that goes away in the middle of its body is nothing for the operator to hear of. */
+/** A client that disconnects mid-body is not a server error; do not report it. */
 function brokenOff(error: unknown): never {
   throw error instanceof HttpError ? error : new HttpError(400, 'Bad Request: body was broken off');
 }

@@ -50,7 +50,10 @@ export class SessionFinder {
     return session;
   }
 
-  /** Reads the session from the store. If the store fails and requests do without it, finds the local session. */
+  /**
+   * Reads the session from the store. If the store fails and requests do without it, finds the
+   * local session.
+   */
   async findOrLocal(caller: Caller): Promise<FoundSession> {
     try {
       const session = await this.find(caller);
@@ -64,13 +67,20 @@ export class SessionFinder {
     }
   }
 
-  /** The error for a request without a session id. @throws HttpError 400 if its client speaks a revision that is not served. */
+  /**
+   * The error for a request without a session id.
+   *
+   * @throws HttpError 400 if its client speaks a revision that is not served.
+   */
   idIsMissing(request: Request): HttpError {
     requestRevision(request, undefined, this.#context.protocolVersions);
     return new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
   }
 
-  /** @returns `undefined` also if the session may have expired: another node may have used it, but nobody can tell. */
+  /**
+   * @returns `undefined` also if the session may have expired: another node may have used it, but
+   * nobody can tell.
+   */
   async #findLocal(caller: Caller): Promise<LocalSession | undefined> {
     const principal = await this.#context.principalOf(caller);
     const local = this.#context.locals.get(caller.request.headers.get('mcp-session-id') ?? '');

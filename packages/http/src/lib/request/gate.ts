@@ -3,23 +3,27 @@ import { HttpError } from '../protocol/http-errors.ts';
 import { emptyOf } from '../protocol/buffered-body.ts';
 import { cameOverLoopback, isLoopbackHost } from './loopback.ts';
 
-/** Lets in whatever comes, where it stands in one of the lists. */
+/** In a list: allows every host, or every origin. */
 const ANY = '*';
-/** What a page may read of an answer, beyond the headers that it always may (Fetch standard, CORS-safelisted response-header name). */
+/**
+ * The headers that a page may read besides the safelisted ones (Fetch standard, CORS-safelisted
+ * response-header name).
+ */
 const EXPOSED = 'Mcp-Session-Id, Retry-After, WWW-Authenticate';
 const METHODS = 'GET, POST, DELETE';
-/** For how long a browser need not ask again, in seconds. */
+/** How long a browser may cache a preflight, in seconds. */
 const MAX_AGE_SECONDS = '600';
 
-/** The options that say which requests are let in. */
+/** The options that say which requests are allowed. */
 export interface GateOptions {
   readonly allowedHosts?: readonly string[] | undefined;
   readonly allowedOrigins?: readonly string[] | undefined;
 }
 
 /**
- * Keeps out what a browser was tricked into sending: pages of other origins, and names that an attacker lets point to this machine (DNS rebinding; MCP 2025-11-25,
- * basic/transports, Security Warning). Lets the pages in that are listed, and answers their browsers' preflights.
+ * Refuses requests that a browser was tricked into sending: from pages of other origins, and to
+ * host names that an attacker resolves to this machine (DNS rebinding; MCP 2025-11-25,
+ * basic/transports, Security Warning). Allows the listed pages and answers their preflights.
  */
 export class Gate {
   readonly #hosts: readonly string[] | undefined;
@@ -41,25 +45,26 @@ export class Gate {
     const origin = request.headers.get('origin');
     if (origin !== null && !this.#isOriginAllowed(origin, host))
       throw new HttpError(403, `Invalid Origin header: ${origin}`);
-    // Browsers send no Origin with a GET of the same origin, nor with those of links and images, and say where these come from.
+    // Browsers send no Origin with a GET of the same origin, a link or an image. Sec-Fetch-Site
+    // says where it comes from.
     const site = request.headers.get('sec-fetch-site');
     if (origin === null && (site === 'cross-site' || site === 'same-site') && !this.#origins?.includes(ANY))
       throw new HttpError(403, `Invalid Sec-Fetch-Site header: ${site}, without Origin`);
   }
 
-  /** The answer to a browser that asks whether a page may send a request; `undefined`: the request is another one. To be called after `check`. */
+  /** The response to a preflight; `undefined`: the request is none. Call it after `check`. */
   preflight({ method, headers }: Request): Response | undefined {
     if (method !== 'OPTIONS' || !headers.has('origin') || !headers.has('access-control-request-method'))
       return undefined;
     const answer = emptyOf(204);
     answer.headers.set('access-control-allow-methods', METHODS);
-    // Whatever it asks for: the page is trusted, and which headers a client sends is its matter.
+    // All requested headers: the page is trusted, and its client may send any header.
     answer.headers.set('access-control-allow-headers', headers.get('access-control-request-headers') ?? '');
     answer.headers.set('access-control-max-age', MAX_AGE_SECONDS);
     return answer;
   }
 
-  /** Lets the page that sent the request read the answer, where it is listed. */
+  /** Lets a listed page read the response to its request. */
   open({ headers }: Request, response: Response): Response {
     const origin = headers.get('origin');
     if (origin === null || !this.#isListed(origin)) return response;
@@ -85,7 +90,10 @@ export class Gate {
   }
 }
 
-/** Whether a page comes from this host. Its scheme is not compared: behind a proxy that ends TLS, ours is not known. */
+/**
+ * Whether a page comes from this host. The scheme is not compared: behind a proxy that ends TLS,
+ * this side does not know it.
+ */
 function isOriginOf(origin: string, host: string): boolean {
   const from = parsed(origin);
   return (
@@ -101,7 +109,7 @@ function withoutPort(host: string): string {
   return host.replace(/:\d+$/, '');
 }
 
-/** A name or an address, and a port or none. */
+/** A name or an address, with or without a port. */
 const HOST = /^(?:\[[0-9a-f:.]+\]|[^\s:/?#@[\]\\*]+)(?::\d{1,5})?$/i;
 
 function checkedHost(host: string, index: number): string {
@@ -111,7 +119,7 @@ function checkedHost(host: string, index: number): string {
   );
 }
 
-/** A scheme, a host, and a port unless it is the scheme's own: as browsers write it. */
+/** A scheme, a host, and a port unless it is the scheme's default: as browsers write it. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@\\*]+$/;
 
 function checkedOrigin(origin: string, index: number): string {

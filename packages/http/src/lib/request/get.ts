@@ -27,7 +27,7 @@ interface Resumed {
 /** Answers GETs from the session's log. */
 export class GetHandler {
   readonly #context: NodeContext;
-  /** Of the streams that run here and were resumed. */
+  /** The status of each stream that runs here and was resumed. */
   readonly #statuses = new WeakMap<LocalSession, Map<string, RequestStatus>>();
 
   constructor(context: NodeContext) {
@@ -36,14 +36,14 @@ export class GetHandler {
 
   async handle(local: LocalSession, get: StandaloneGet): Promise<Response> {
     this.#context.bounds.checkStreams(local.session.principal);
-    // An empty header is none: that is what a client sends which has seen no id yet.
+    // A client that has received no id yet may send an empty header.
     const cursor = get.request.headers.get('last-event-id') || undefined;
     if (cursor === undefined) return local.standalone.open(get, undefined);
     const standalone = parseStandaloneCursor(local.session, cursor);
     if (standalone !== undefined) return local.standalone.open(get, standalone);
     const streamId = local.session.events.streamOf(cursor);
     const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
-    // Other streams of the log are not the client's.
+    // The other streams of the log are internal.
     if (stream === undefined) throw new SessionError('INVALID_CURSOR', 'Cursor is of no stream for the client');
     return this.#resumeRequest(local, get, { cursor, stream });
   }
@@ -61,8 +61,8 @@ export class GetHandler {
     const reader = await status.readTo(cursor, (after) => connections.reader(streamId, after));
     try {
       const settled = status.settledAt(cursor);
-      // The status that tells an SSE client not to reconnect (HTML standard, section 9.2.3). SDK v1 otherwise
-      // reconnects forever after an error.
+      // The status that tells an SSE client not to reconnect (HTML standard, section 9.2.3). SDK v1
+      // otherwise reconnects forever after an error.
       if (settled.size >= requestCount) {
         reader.close();
         return emptyOf(204);
@@ -84,7 +84,10 @@ export class GetHandler {
     }
   }
 
-  /** Keeps the status of a running stream, so that a client that polls does not make us read all of it each time. */
+  /**
+   * Keeps the status of a running stream, so that a client that polls does not make us read all of
+   * it each time.
+   */
   #statusOf(local: LocalSession, stream: RequestStream, running: boolean): RequestStatus {
     const known = this.#statuses.get(local) ?? new Map<string, RequestStatus>();
     this.#statuses.set(local, known);
@@ -95,15 +98,16 @@ export class GetHandler {
   }
 
   /**
-   * Waits, while the client does, until the node that runs the requests has answered them or its lease
-   * has expired; then answers them with an error.
+   * Waits, while the client does, until the node that runs the requests has answered them or its
+   * lease has expired; then answers them with an error.
    */
   async #settleWhenDead({ local, stream, status, reader, over }: Resumed): Promise<void> {
     try {
       // The client first gets everything that is stored, which usually holds the responses.
       await reader.caughtUp;
       if (over.aborted) return;
-      // A request that ran on this node and does not any more has no response: it could not be stored.
+      // A request that ran on this node and does not any more has no response: it could not be
+      // stored.
       while (stream.nodeId !== this.#context.nodeId) {
         const ms = (await this.#context.lease.runsUntil(stream.nodeId, status.openedAt)) - Date.now();
         if (ms <= 0) break;
@@ -122,7 +126,8 @@ async function settleAsInterrupted(
   status: RequestStatus,
 ): Promise<void> {
   await status.readAll(session);
-  // If the ids of the requests were trimmed, no response can name them. The stream has to end all the same.
+  // If the ids of the requests were trimmed, no response can name them. The stream has to end all
+  // the same.
   const answers =
     status.unsettled?.map((id) => errorResponse(id, INTERNAL_ERROR, INTERRUPTED)) ??
     Array.from({ length: status.unsettledCount }, (_, i) => endedMarker(`${streamId} ${i}`));

@@ -1,17 +1,20 @@
-/** Requests that came over a connection of this machine with itself, as the bridge to `node:http` tells the handler. Other platforms do not say. */
+/** Requests that came over a loopback connection. Only the adapter for `node:http` knows. */
 const overLoopback = new WeakSet<Request>();
 
-/** Notes the address at which a request's connection arrived here; `undefined`: it has none, as that of a socket in the file system. */
+/**
+ * Notes the local address of a request's connection; `undefined`: it has none, such as a Unix
+ * socket.
+ */
 export function noteAddress(request: Request, localAddress: string | undefined): void {
   if (localAddress !== undefined && isLoopbackAddress(localAddress)) overLoopback.add(request);
 }
 
-/** Whether a request is known to have come from this machine, be it from a browser or a proxy. */
+/** Whether a request is known to have come from this machine, from a browser or a proxy. */
 export function cameOverLoopback(request: Request): boolean {
   return overLoopback.has(request);
 }
 
-/** Whether a `Host` names this machine to itself, and to nobody else (RFC 6761, section 6.3). */
+/** Whether a `Host` always names the machine that resolves it (RFC 6761, section 6.3). */
 export function isLoopbackHost(host: string): boolean {
   if (!URL.canParse(`http://${host}`)) return false;
   const { hostname } = new URL(`http://${host}`);

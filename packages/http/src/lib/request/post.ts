@@ -16,7 +16,8 @@ import type { NodeContext } from '../session/node-context.ts';
 import type { RequestOutput } from '../session/open-requests.ts';
 import type { Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { isOutage } from '../store/health.ts';
-import { notStored, PostResponse } from '../stream/post-response.ts';
+import { PostResponse } from '../stream/post-response.ts';
+import { notStored } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { cursorFrame, messageFrame, retryFrame, SSE_HEADERS } from '../stream/sse.ts';
 
@@ -45,7 +46,10 @@ interface Responding {
   readonly extra: unknown;
 }
 
-/** Answers POSTs: hands messages to the session's server, and sends responses from the session's log. */
+/**
+ * Answers POSTs: hands messages to the session's server, and sends responses from the session's
+ * log.
+ */
 export class PostHandler {
   readonly #sdk: SdkAdapter;
   readonly #context: NodeContext;
@@ -134,7 +138,11 @@ export class PostHandler {
     return response;
   }
 
-  /** Waits for the stream to begin. @returns The client's first cursor; `undefined`: the stream is not stored. */
+  /**
+   * Waits for the stream to begin.
+   *
+   * @returns The client's first cursor; `undefined`: the stream is not stored.
+   */
   async #begin(local: LocalSession, stream: PostResponse, responding: Responding): Promise<string | undefined> {
     try {
       return await stream.begun;
@@ -159,8 +167,9 @@ export class PostHandler {
       this.#context.onError(error);
       const failure = notStored(request.id);
       if (!isStoreFailure(error) && (await tryAppend(stream, failure))) return;
-      // If a response could not be stored, the log reader never sees it and would keep the connection open.
-      // Close it here. Without an event id: the client must not believe that it can fetch it again.
+      // If a response could not be stored, the log reader never sees it and would keep the
+      // connection open. Close it here. Without an event id: the client must not believe that it
+      // can fetch it again.
       stream.close(messageFrame({ id: undefined, message: failure }));
       stream.settleLater(failure);
     }
@@ -172,7 +181,10 @@ export class PostHandler {
     });
   }
 
-  /** @param polling The streams that a handler may close; `undefined`: their client would not come back. */
+  /**
+   * @param polling The streams that a handler may close; `undefined`: their client would not come
+   * back.
+   */
   #extra(
     { request, authInfo }: Caller,
     polling?: { readonly local: LocalSession; readonly stream: PostResponse },

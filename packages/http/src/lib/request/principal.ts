@@ -1,30 +1,34 @@
 import { kindOf } from '@mcp-session/core/backend';
 import type { AuthFacts } from '../session/sdk-adapter.ts';
 
-/** Tells whose a request is. `null` or `undefined`: nobody's. */
+/** Returns the principal of a request; `null` or `undefined` for an anonymous one. */
 export type PrincipalOf<AuthInfo> = (
   authInfo: AuthInfo | undefined,
   request: Request,
 ) => string | null | undefined | Promise<string | null | undefined>;
 
 /**
- * The issuer and subject of the token, from `authInfo.extra` (`iss` and `sub`, as in RFC 7519, or `issuer` and `subject`).
+ * The issuer and subject of the token, from `authInfo.extra`: `iss` and `sub` as in RFC 7519, or
+ * `issuer` and `subject`.
  *
- * Never the client id, which all users of one application share, and never the token, which changes when it is refreshed.
+ * Not the client id, which all users of one application share, and not the token, which changes
+ * when it is refreshed.
  */
 export function defaultPrincipal(authInfo: AuthFacts | undefined): string | undefined {
   const issuer = text(authInfo?.extra?.['iss'] ?? authInfo?.extra?.['issuer']);
   const subject = text(authInfo?.extra?.['sub'] ?? authInfo?.extra?.['subject']);
   if (issuer === undefined || subject === undefined) return undefined;
-  // The first bar ends the issuer, so that no two pairs make one principal.
+  // The first bar ends the issuer, so that two different pairs never make the same principal.
   return `${issuer.replaceAll('%', '%25').replaceAll('|', '%7C')}|${subject}`;
 }
 
 /**
- * Whose a request is; `null` where it carries no verified identity. Only `null` and `undefined` mean that: a number, an empty text or an object is a mistake,
- * and a session of nobody can be had by anybody with its id.
+ * Returns the principal of a request; `null` for an anonymous one. Only `null` and `undefined` mean
+ * anonymous: a number, an empty string or an object is a mistake, and anyone who has its id can use
+ * an anonymous session.
  *
- * @throws TypeError where it is no text, or where the request is authenticated and nobody can tell who it is. What is wrong with a text, the store says.
+ * @throws TypeError if the principal is no string, or if an authenticated request has none. The
+ * store checks the string.
  */
 export async function principalOf<AuthInfo extends AuthFacts>(
   authInfo: AuthInfo | undefined,

@@ -8,7 +8,8 @@ export function checkAccept(request: Request, ...types: readonly string[]): void
   const ranges = (request.headers.get('accept') ?? '').split(',').map(mediaRange);
   for (const type of types) {
     const group = `${type.split('/', 1)[0] ?? ''}/*`;
-    // The most specific range counts, and a weight of 0 is a no (RFC 9110, sections 12.4.2 and 12.5.1).
+    // The most specific range counts, and a weight of 0 refuses (RFC 9110, sections 12.4.2 and
+    // 12.5.1).
     const range = [type, group, '*/*'].find((name) => ranges.some((each) => each.name === name));
     if (!ranges.some(({ name, refused }) => name === range && !refused))
       throw new HttpError(
@@ -23,16 +24,23 @@ function mediaRange(text: string): { readonly name: string; readonly refused: bo
   return { name, refused: parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) };
 }
 
-/** @throws HttpError 400 where the messages are a batch and the session's revision has none, or two requests of it have one id. */
-export function checkBatch({ messages, batch }: Posted, protocolVersion: string): void {
+/**
+ * @throws HttpError 400 for a batch in a revision without batches, and for a batch in which two
+ * requests have the same id.
+ */
+export function checkBatch({ messages, isBatch }: Posted, protocolVersion: string): void {
   const ids = messages.filter(isRequest).map(({ id }) => id);
   if (new Set(ids).size < ids.length)
     throw new HttpError(400, 'Invalid Request: two requests of a batch have the same id', INVALID_REQUEST);
-  if (batch && protocolVersion > LAST_BATCH_REVISION)
+  if (isBatch && protocolVersion > LAST_BATCH_REVISION)
     throw new HttpError(400, `Invalid Request: protocol version ${protocolVersion} has no batches`, INVALID_REQUEST);
 }
 
-/** The `initialize` request of a POST; `undefined`: it holds none. @throws HttpError 400 where it is not alone. */
+/**
+ * The `initialize` request of a POST; `undefined`: there is none.
+ *
+ * @throws HttpError 400 if other messages are in the batch.
+ */
 export function findInitialize({ messages }: Posted): JsonRpcRequest | undefined {
   const found = messages.filter(isRequest).find(({ method }) => method === 'initialize');
   if (found !== undefined && messages.length > 1)

@@ -12,7 +12,10 @@ export class TimeLimit {
     this.#timer = setTimeout(() => reject(error()), ms);
   }
 
-  /** Resolves with the result of a step. Rejects if the time is up before; the step itself continues. */
+  /**
+   * Resolves with the result of a step. Rejects if the time is up before; the step itself
+   * continues.
+   */
   within<T>(step: Promise<T>): Promise<T> {
     return Promise.race([step, this.#expired]);
   }

@@ -9,9 +9,10 @@ import {
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
 import { StoreEventBus } from '../cluster/event-bus.ts';
-import { fetchOptionsOf } from '../handler/call-options.ts';
-import { SESSION_HANDLER_NAMES, type SessionHandlerOptions } from '../handler/options.ts';
-import { errorToResponse, HttpError, isOurs } from '../protocol/http-errors.ts';
+import type { SessionHandlerOptions } from '../handler/options.ts';
+import { SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
+import { fetchOptionsOf } from '../handler/session-handler.ts';
+import { errorToResponse, HttpError, isServerFault } from '../protocol/http-errors.ts';
 import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import { Gate } from '../request/gate.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
@@ -22,15 +23,21 @@ export interface DualEraHandlerOptions<
   S extends StateSchemas = StateSchemas,
   Server extends V2Server = V2Server,
 > extends SessionHandlerOptions<Server, AuthInfo, S> {
-  /** Makes the server of one request of revision 2026-07-28, which has no session: the factory of the SDK's `createMcpHandler`. */
+  /**
+   * Makes the server of one request of revision 2026-07-28, which has no sessions: the factory of
+   * the SDK's `createMcpHandler`.
+   */
   readonly createStatelessServer: (context: Parameters<McpServerFactory>[0]) => V2Server | Promise<V2Server>;
-  /** Further options of the SDK's `createMcpHandler`, such as `bus`. Default: its own. */
+  /** More options of the SDK's `createMcpHandler`, such as `bus`. Default: its defaults. */
   readonly stateless?: Omit<CreateMcpHandlerOptions, 'legacy'>;
 }
 
-/** A handler of both eras. */
+/** A handler for revisions with and without sessions. */
 export interface DualEraHandler extends SessionHandler {
-  /** Tells `subscriptions/listen` streams of revision 2026-07-28 of changes. Sessions are told by `broadcast`. */
+  /**
+   * Notifies `subscriptions/listen` streams of revision 2026-07-28 of changes. `broadcast` notifies
+   * sessions.
+   */
   readonly notify: McpHttpHandler['notify'];
 }
 
@@ -41,8 +48,9 @@ const DUAL_NAMES: OptionNames<DualEraHandlerOptions> = {
 };
 
 /**
- * Makes one handler for clients of both eras of the protocol: those of the revisions with sessions get one, and those of 2026-07-28 are served by the SDK's
- * `createMcpHandler`, for which nothing is read from the store or written to it.
+ * Makes one handler for clients of both eras of the protocol. Clients of a revision with sessions
+ * get a session. Clients of 2026-07-28 are served by the SDK's `createMcpHandler`, without any use
+ * of the store.
  *
  * @throws TypeError or RangeError for an option.
  */
@@ -62,17 +70,7 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
   const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
   const onError = errorListener(options.onError);
-  // The SDK tells of clients' mistakes as well, which are nothing for the console.
-  const makeServer = createStatelessServer as McpServerFactory;
-  const reporting: McpServerFactory = async (context) => {
-    try {
-      return await makeServer(context);
-    } catch (error) {
-      onError(error);
-      throw error;
-    }
-  };
-  const modern = createMcpHandler(options.onError === undefined ? reporting : makeServer, {
+  const modern = createMcpHandler(reporting(createStatelessServer, options.onError), {
     maxRequestBodySize,
     ...(options.onError !== undefined && { onerror: onError }),
     ...stateless,
@@ -99,18 +97,39 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
             undefined,
             { allow: 'POST' },
           );
-        // The eras have opposite rules for a lost connection, so this comes before anything else.
+        // The eras have opposite rules for a lost connection, so decide this first.
         if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize }))
           return await sessions.fetch(request, { authInfo, parsedBody });
         const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
-        // A client that listens takes the beginning of its stream for a promise that it hears of every change from then on.
-        if (bus instanceof StoreEventBus && isStream(response)) await bus.hearing();
+        // To a client, the beginning of its stream promises every change from then on.
+        if (bus instanceof StoreEventBus && isStream(response)) await bus.ready();
         return gate.open(request, response);
       } catch (error) {
-        if (isOurs(error)) onError(error);
+        if (isServerFault(error)) onError(error);
         return gate.open(request, errorToResponse(error));
       }
     },
+  };
+}
+
+/**
+ * Reports the errors of a factory to the console unless the SDK reports them to `onError`. The SDK
+ * also reports clients' mistakes, which do not belong on the console.
+ */
+function reporting(
+  createServer: DualEraHandlerOptions['createStatelessServer'],
+  onError: DualEraHandlerOptions['onError'],
+): McpServerFactory {
+  const create = createServer as McpServerFactory;
+  if (onError !== undefined) return create;
+  const report = errorListener(undefined);
+  return async (context) => {
+    try {
+      return await create(context);
+    } catch (error) {
+      report(error);
+      throw error;
+    }
   };
 }
 

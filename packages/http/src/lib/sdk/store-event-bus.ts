@@ -3,11 +3,14 @@ import type { ServerEvent, ServerEventBus } from '@modelcontextprotocol/server';
 import { StoreEventBus, type StoreEventBusOptions } from '../cluster/event-bus.ts';
 
 /**
- * Makes an event bus for the SDK's `createMcpHandler` over a store, so that `subscriptions/listen` on one node hears what another publishes. Nothing is
- * replayed: whoever listens hears what is published from then on. While the store fails nothing is heard, and afterwards what was published meanwhile.
+ * Makes an event bus for the SDK's `createMcpHandler` over a store, so that `subscriptions/listen`
+ * on one node gets what another node publishes. Nothing is replayed: a listener gets events from
+ * its start on. While the store fails, no events arrive from other nodes; they arrive when it works
+ * again.
  *
- * `createDualEraHandler` lets a listener wait until its bus hears the other nodes. With the SDK's `createMcpHandler` alone, what others publish in the first
- * moments of a node's first listener can be missed.
+ * `createDualEraHandler` delays a listener until its bus follows the other nodes. With the SDK's
+ * `createMcpHandler` alone, a node's first listener can miss what others publish in its first
+ * moments.
  */
 export function createStoreEventBus<S extends StateSchemas = StateSchemas>(
   store: SessionStore<S>,

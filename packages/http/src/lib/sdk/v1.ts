@@ -6,16 +6,21 @@ import {
   type MessageExtraInfo,
   SUPPORTED_PROTOCOL_VERSIONS,
 } from '@modelcontextprotocol/sdk/types.js';
-import { Handler, type SessionHandler as HandlerOf } from '../handler/handler.ts';
-import { resolveOptions, type SessionHandlerOptions } from '../handler/options.ts';
+import { Handler } from '../handler/handler.ts';
+import type { SessionHandlerOptions } from '../handler/options.ts';
+import { resolveOptions } from '../handler/resolve-options.ts';
+import type { SessionHandler as HandlerOf } from '../handler/session-handler.ts';
 import type { SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
 
 export type { AuthInfo };
 
-/** A server of SDK v1: `McpServer`, or the `Server` beneath it. By its form: the class that a CommonJS project imports is another one to TypeScript. */
+/**
+ * A server of SDK v1: `McpServer`, or the `Server` beneath it. By structure: to TypeScript, the
+ * class that a CommonJS project imports is a different one.
+ */
 export type V1Server = ServerLike;
 
-/** What `createSessionHandler` gives. */
+/** What `createSessionHandler` returns. */
 export type SessionHandler<Auth = AuthInfo> = HandlerOf<Auth>;
 
 const sdk: SdkAdapter = {

@@ -12,16 +12,21 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
   type Transport,
 } from '@modelcontextprotocol/server';
-import { Handler, type SessionHandler as HandlerOf } from '../handler/handler.ts';
-import { resolveOptions, type SessionHandlerOptions } from '../handler/options.ts';
+import { Handler } from '../handler/handler.ts';
+import type { SessionHandlerOptions } from '../handler/options.ts';
+import { resolveOptions } from '../handler/resolve-options.ts';
+import type { SessionHandler as HandlerOf } from '../handler/session-handler.ts';
 import type { SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
 
 export type { AuthInfo };
 
-/** A server of SDK v2: `McpServer`, or the `Server` beneath it. By its form: the class that a CommonJS project imports is another one to TypeScript. */
+/**
+ * A server of SDK v2: `McpServer`, or the `Server` beneath it. By structure: to TypeScript, the
+ * class that a CommonJS project imports is a different one.
+ */
 export type V2Server = ServerLike;
 
-/** What `createSessionHandler` gives. */
+/** What `createSessionHandler` returns. */
 export type SessionHandler<Auth = AuthInfo> = HandlerOf<Auth>;
 
 const sdk: SdkAdapter = {
@@ -58,7 +63,7 @@ const sdk: SdkAdapter = {
   },
 };
 
-/** Where a client finds out how to get a scope, as the SDK's own HTTP transport tells it. */
+/** The URL of the metadata that says how to get a scope, as in the SDK's own HTTP transport. */
 function metadataUrl(authInfo: AuthInfo | undefined): string | undefined {
   if (authInfo?.resourceMetadataUrl !== undefined) return authInfo.resourceMetadataUrl;
   const { resource } = authInfo ?? {};
@@ -68,7 +73,8 @@ function metadataUrl(authInfo: AuthInfo | undefined): string | undefined {
 }
 
 /**
- * Makes a handler for servers of SDK v2 (`@modelcontextprotocol/server`) and clients of the sessionful revisions, 2024-11-05 to 2025-11-25.
+ * Makes a handler for servers of SDK v2 (`@modelcontextprotocol/server`) and clients of the
+ * sessionful revisions, 2024-11-05 to 2025-11-25.
  *
  * @throws TypeError or RangeError for an option.
  */

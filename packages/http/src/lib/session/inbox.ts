@@ -9,7 +9,10 @@ import { cancelledId, type ClientMessage, forward, forwardedBy, isProgress, mayC
 import { KnownLog } from './known-log.ts';
 import type { SessionTransport } from './transport.ts';
 
-/** How long a request runs before the inbox is read for it, in milliseconds: most are answered sooner. */
+/**
+ * How long a request runs before the inbox is read for it, in milliseconds: most are answered
+ * sooner.
+ */
 const READ_AFTER_MS = 100;
 
 /** The delay before the inbox is read again after the store failed, in milliseconds. */
@@ -24,7 +27,11 @@ export interface InboxOptions {
   readonly session: AnySession;
   readonly transport: SessionTransport;
   readonly health: StoreHealth;
-  /** Is called when the first request starts to run. @returns A function to call when the last one is settled. */
+  /**
+   * Is called when the first request starts to run.
+   *
+   * @returns A function to call when the last one is settled.
+   */
   readonly onBusy: () => () => void;
   /** Is called when the session ends or expires while the inbox is read. */
   readonly onSessionEnded: () => void;
@@ -85,7 +92,8 @@ export class Inbox {
   /**
    * Hands a client's message to this node's server, or forwards it to the node that waits for it.
    *
-   * @param lastSeq Number of the session's newest event when the message came; `undefined`: unknown.
+   * @param lastSeq Number of the session's newest event when the message came; `undefined`:
+   * unknown.
    */
   async deliver(message: ClientMessage, extra: unknown, lastSeq: number | undefined): Promise<void> {
     const { session, transport, nodeId } = this.#options;
@@ -113,8 +121,8 @@ export class Inbox {
     const done = onBusy();
     do {
       await transport.settled();
-      // A new request may start before this loop notices that the last one was settled. It saw that the
-      // inbox is watched and did not start to watch, so check again before stopping.
+      // A new request may start before this loop notices that the last one was settled. It saw that
+      // the inbox is watched and did not start to watch, so check again before stopping.
     } while (transport.busy);
     clearTimeout(timer);
     this.#stop.abort();
@@ -206,7 +214,10 @@ export class Inbox {
     return true;
   }
 
-  /** Reports a message without a recipient to the server, in the words of both SDK lines. A client can send any number, so only the first ones. */
+  /**
+   * Reports a message without a recipient to the server, in the words of both SDK lines. A client
+   * can send any number, so only the first ones.
+   */
   #reportStray(message: ClientMessage): void {
     if (this.#strays++ >= MAX_STRAYS) return;
     const [what, id] = isResponse(message)

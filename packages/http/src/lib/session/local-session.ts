@@ -16,7 +16,13 @@ export interface LocalSessionContext extends NodeContext {
   readonly onClosed: (local: LocalSession) => void;
 }
 
-/** A session that this node holds: its server, its transport and the connections that its client has open here. */
+/**
+ * A session that this node has in memory: its server, and everything between the server, the
+ * client's connections here and the session's log.
+ *
+ * Its parts are made in one place, the constructor, lowest first. Each gets what it calls as an
+ * argument.
+ */
 export class LocalSession {
   readonly session: AnySession;
   readonly transport: SessionTransport;
@@ -28,7 +34,7 @@ export class LocalSession {
   readonly #context: LocalSessionContext;
   #pins = 0;
   #closing: Promise<void> | undefined;
-  /** When it was last at work, by `performance.now()`. */
+  /** When it was last busy, by `performance.now()`. */
   lastUsedAt: number = performance.now();
 
   constructor(session: AnySession, server: ServerLike, context: LocalSessionContext) {
@@ -61,7 +67,10 @@ export class LocalSession {
     return this.#closing !== undefined;
   }
 
-  /** True while the session must stay in memory: a request is in flight, a handler is running, or a client is connected. */
+  /**
+   * True while the session must stay in memory: a request is in flight, a handler is running, or a
+   * client is connected.
+   */
   get busy(): boolean {
     return this.#pins > 0 || this.connections.size > 0 || this.transport.busy;
   }
@@ -81,10 +90,12 @@ export class LocalSession {
   }
 
   /**
-   * Lets go of the session: closes its connections and its server, whose handlers are aborted. The session itself goes on.
+   * Evicts the session from this node: closes its server, which aborts the handlers, and its
+   * connections. The session itself stays in the store.
    *
-   * @param comeBack Whether clients are told when to come back.
-   * @param lastWords Is awaited after the handlers were aborted and before the connections are closed.
+   * @param comeBack Whether to tell clients when to reconnect.
+   * @param lastWords Is awaited after the handlers were aborted and before the connections are
+   * closed.
    */
   close(comeBack = true, lastWords?: () => Promise<void>): Promise<void> {
     this.#closing ??= this.#close(comeBack, lastWords);
@@ -123,7 +134,8 @@ export class LocalSession {
       if (id !== undefined) this.inbox.appended(id);
     } catch (error) {
       if (!isNotification(message)) throw error;
-      // Both SDK lines let go of such promises (McpServer.sendToolListChanged), and a rejection that nobody handles ends the process.
+      // Both SDK lines ignore this promise (McpServer.sendToolListChanged), and an unhandled
+      // rejection ends the process.
       if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void this.close(false);
       else onError(error);
     }

@@ -1,17 +1,18 @@
 import type { LocalSession } from './local-session.ts';
 import type { StoreHealth } from '../store/health.ts';
 
-/** How many sessions a node holds, and for how long. */
+/** How many sessions a node keeps in memory, and for how long. */
 export interface LocalBounds {
   readonly maxLocalSessions: number;
   readonly localIdleMs: number;
-  /** A session that is let go while requests are served without the store could not come back. */
+  /** While requests are served without the store, an evicted session could not be restored. */
   readonly health: Pick<StoreHealth, 'degraded'>;
 }
 
 /**
- * The sessions that this node holds, in the order of their use. Beyond the bound, and after a while without work, a session is let go; its next request
- * brings it back. One at work stays, so that there can be more than the bound while more are at work.
+ * The sessions that this node has in memory, least recently used first. An idle session is evicted
+ * beyond the bound and after a while; its next request restores it. A busy session stays, so there
+ * can be more sessions than the bound.
  */
 export class LocalSessions {
   readonly #bounds: LocalBounds;
@@ -40,7 +41,10 @@ export class LocalSessions {
     return [...this.#held.values()];
   }
 
-  /** Takes a session in, unless it has been let go already: its server can close itself at any time, and nothing would take it out again. */
+  /**
+   * Adds a session, unless it is closed already: its server can close itself at any time, and
+   * nothing would remove it again.
+   */
   add(local: LocalSession): void {
     if (local.closed) return;
     const { id } = local.session;
@@ -49,13 +53,16 @@ export class LocalSessions {
     this.#schedule();
   }
 
-  /** Takes a session out, when it is closed. */
+  /** Removes a session when it is closed. */
   remove(local: LocalSession): void {
     const { id } = local.session;
     if (this.#held.get(id) === local) this.#held.delete(id);
   }
 
-  /** The session with this id, restored if need be; requests that come at the same time restore it once. */
+  /**
+   * Returns the session with this id and restores it if necessary. Concurrent requests restore it
+   * once.
+   */
   async getOrRestore(id: string, restore: () => Promise<LocalSession>): Promise<LocalSession> {
     const held = this.#held.get(id);
     if (held !== undefined) {

@@ -4,7 +4,10 @@ import type { JsonRpcRequest, JsonRpcResponse, RequestId } from '../protocol/jso
 /** A request that the server has not answered yet. */
 export interface OpenRequest {
   readonly request: JsonRpcRequest;
-  /** The stream of the client's POST; `undefined`: the request is no client's, and cannot be cancelled. */
+  /**
+   * The stream of the client's POST; `undefined`: the request is no client's, and cannot be
+   * cancelled.
+   */
   readonly stream: RequestOutput | undefined;
   readonly answer: (response: JsonRpcResponse) => Promise<void> | void;
   answered: boolean;
@@ -13,7 +16,10 @@ export interface OpenRequest {
 /** The stream on which requests are answered, as their transport uses it. */
 export interface RequestOutput {
   readonly streamId: string;
-  /** Number of the session's newest event when the requests came: forwarded messages up to it are not about them. */
+  /**
+   * Number of the session's newest event when the requests came: forwarded messages up to it are
+   * not about them.
+   */
   readonly sinceSeq: number;
   /**
    * Stores a message or a marker on the stream.
@@ -62,7 +68,10 @@ export class OpenRequests {
     if (open !== undefined) this.#handled.run({ ownId, open }, handler);
   }
 
-  /** The client's request whose handler caused this call; `undefined`: there is none, or it is answered. */
+  /**
+   * The client's request whose handler caused this call; `undefined`: there is none, or it is
+   * answered.
+   */
   get handled(): RequestId | undefined {
     const { ownId, open } = this.#handled.getStore() ?? {};
     // By now, the id can belong to another request.

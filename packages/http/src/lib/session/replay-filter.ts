@@ -5,8 +5,9 @@ import { isCancellation, isRequest, type JsonRpcNotification, type JsonRpcReques
 const REPEATABLE: ReadonlySet<string> = new Set(['roots/list', 'ping']);
 
 /**
- * How long after a replay its consequences may not send requests to the client, in milliseconds. The
- * first ones were sent before the restore. A timer that runs forever must be able to send eventually.
+ * How long after a replay its consequences may not send requests to the client, in milliseconds.
+ * The first ones were sent before the restore. A timer that runs forever must be able to send
+ * eventually.
  */
 const SUPPRESS_REQUESTS_MS = 60_000;
 
@@ -16,8 +17,8 @@ interface Replay {
 }
 
 /**
- * Suppresses what a server sends because settings were replayed to it: an earlier server has sent it
- * already (docs/decisions/032-what-a-restored-server-says.md).
+ * Suppresses what a server sends because settings were replayed to it: an earlier server has sent
+ * it already (docs/decisions/032-what-a-restored-server-says.md).
  *
  * Suppresses only messages caused by the replay itself; concurrent requests can still send.
  */

@@ -1,61 +1,70 @@
 import type { JsonRpcMessage, RequestId } from '../protocol/json-rpc.ts';
 
-/** What both SDK lines tell of a verified access token, as far as it is needed to tell whose it is. */
+/** The parts of a verified access token, in the form of both SDK lines, that this package reads. */
 export interface AuthFacts {
-  /** When the token expires, in Unix seconds: streams end then. `undefined`: never. */
+  /** When the token expires, in Unix seconds: streams end then. Default: never. */
   readonly expiresAt?: number | undefined;
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Whose request it is that begins or restores a session. */
+/** A request with its verified token. */
 export interface Caller {
   readonly request: Request;
   readonly authInfo: AuthFacts | undefined;
 }
 
-/** The transport of a session, as the SDK lines see it: the `Transport` of either. */
+/** The transport of a session, as the SDKs see it: the `Transport` of either line. */
 export interface TransportLike {
   readonly sessionId: string;
   onmessage?: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
   onclose?: (() => void) | undefined;
   onerror?: ((error: Error) => void) | undefined;
-  /** What the server asks scopes with, set by SDK v2 while it connects; `undefined`: it asks for none. */
+  /**
+   * The scope resolver that SDK v2 sets while it connects; `undefined`: the server requires no
+   * scopes.
+   */
   readonly scopeResolver: unknown;
   start(): Promise<void>;
   send(message: JsonRpcMessage, options?: { readonly relatedRequestId?: RequestId | undefined }): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What is passed to a server beside a message, in the words of its SDK line. */
+/** What a server gets with a message. */
 export interface MessageContext {
   readonly request: Request;
   readonly authInfo: AuthFacts | undefined;
-  /** Closes the connection on which this request is answered, so that the client comes back for the rest; `undefined`: it could not. */
+  /**
+   * Closes the connection that answers this request, so that the client resumes it later;
+   * `undefined`: the client could not.
+   */
   readonly closeStream: (() => void) | undefined;
   /** The same for the session's standalone stream. */
   readonly closeStandaloneStream: (() => void) | undefined;
 }
 
 /**
- * The least that a server of either SDK line does: `McpServer`, or the `Server` beneath it. Described by its form and not by its class: to TypeScript, the class that
- * a CommonJS project imports is another one, though it is the same at run time.
+ * A server of either SDK line: `McpServer`, or the `Server` inside it. By structure and not by
+ * class: to TypeScript, the class that a CommonJS project imports is a different one.
  */
 export interface ServerLike {
-  // `never` fits whatever transport a server takes.
+  // `never` is assignable to every transport type.
   connect(transport: never): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What differs between the two lines of the official SDK. */
+/** The differences between the two SDK lines. */
 export interface SdkAdapter {
   /** Revisions of the sessionful era that the SDK speaks. */
   readonly protocolVersions: readonly string[];
-  /** @throws Anything where the value is no JSON-RPC message. */
+  /** @throws Any error, if the value is no JSON-RPC message. */
   parseMessage(value: unknown): JsonRpcMessage;
   connect(server: ServerLike, transport: TransportLike): Promise<void>;
   /** The `extra` of a message, as the SDK's own HTTP transport builds it. */
   messageExtra(context: MessageContext): unknown;
-  /** The refusal of requests that lack a scope which their tool, resource or prompt asks for; `undefined`: none lacks any. */
+  /**
+   * The response to requests whose token lacks a scope that their tool, resource or prompt
+   * requires; `undefined`: none lacks any.
+   */
   refuseScopes?(
     transport: TransportLike,
     messages: readonly JsonRpcMessage[],

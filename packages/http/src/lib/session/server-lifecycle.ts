@@ -9,17 +9,19 @@ import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import { LocalSession, type LocalSessionContext } from './local-session.ts';
 import type { Caller, SdkAdapter, ServerLike } from './sdk-adapter.ts';
 
-/** Bytes of the parameters of `initialize`: half of what a session's facts may have, so that there is room for what comes later. */
+/**
+ * Largest parameters of `initialize`, in bytes: half of what a session's profile may have, so that
+ * there is room for later facts.
+ */
 const MAX_PARAMS_BYTES = 131_072;
 
 /** Makes the servers of an application, with the types of the SDK line and of its state bound. */
 export interface ServerFactory {
   create(session: AnySession, restored: boolean, caller: Caller): Promise<ServerLike>;
-  /** A server was restored, and its request is about to be handled. */
+  /** Is awaited after a server was restored and before its request is handled. */
   restored(session: AnySession, server: ServerLike): Promise<void>;
 }
 
-/** What the making of servers needs besides. */
 export interface LifecycleContext extends LocalSessionContext {
   readonly store: AnyStore;
   readonly servers: ServerFactory;
@@ -32,11 +34,14 @@ interface ConnectedServer {
   readonly local: LocalSession;
 }
 
-/** Begins sessions and brings them back: makes a server, connects it, and has it initialized, with the SDK's public API alone. */
+/**
+ * Begins and restores sessions: makes a server, connects it and initializes it, with the SDK's
+ * public API only.
+ */
 export class ServerLifecycle {
   readonly #sdk: SdkAdapter;
   readonly #context: LifecycleContext;
-  /** Each that was connected. */
+  /** The servers that were connected. */
   readonly #servers = new WeakSet<ServerLike>();
 
   constructor(sdk: SdkAdapter, context: LifecycleContext) {
@@ -47,7 +52,7 @@ export class ServerLifecycle {
   /**
    * Begins a session with a client's `initialize` request.
    *
-   * @returns The server's response, and the session that this node holds; `local` is `undefined` where the server refused.
+   * @returns The server's response, and the local session; `undefined` if the server refused.
    */
   async begin(
     initialize: JsonRpcRequest,
@@ -58,7 +63,8 @@ export class ServerLifecycle {
     const limit = this.#limit();
     let connecting: Promise<ConnectedServer> | undefined;
     try {
-      // Gives the standalone stream a beginning, so that every client has a cursor from the first moment on.
+      // Gives the standalone stream a first event, so that every client has a cursor from the
+      // start.
       const first = await session.events.append(STANDALONE_STREAM, {});
       connecting = this.#connect(session, false, caller);
       const { local } = await limit.within(connecting);
@@ -86,7 +92,7 @@ export class ServerLifecycle {
     }
   }
 
-  /** Brings back a session that was begun by another instance. */
+  /** Restores a session that another instance began. */
   async restore(session: AnySession, caller: Caller): Promise<LocalSession> {
     const limit = this.#limit();
     const connecting = this.#connect(session, true, caller);
@@ -95,7 +101,7 @@ export class ServerLifecycle {
       await limit.within(local.inbox.startAfterLatest());
       await limit.within(local.transport.replayFilter.during(() => local.settings.replay(this.#extra(caller))));
       await limit.within(this.#context.servers.restored(session, server));
-      // Restoring it again would go the same way.
+      // Another restore would end in the same way.
       if (local.transport.closed)
         throw new HttpError(500, 'Server closed itself while it was restored', INTERNAL_ERROR);
       return local;
@@ -122,7 +128,10 @@ export class ServerLifecycle {
     return { local, server };
   }
 
-  /** @throws TypeError where `createServer` gave none, or one that serves another session: its answers would go there. */
+  /**
+   * @throws TypeError if `createServer` returned no server, or one that serves another session: its
+   * responses would go there.
+   */
   #checkServer(server: unknown): asserts server is ServerLike {
     const { connect } = (server ?? {}) as { readonly connect?: unknown };
     if (typeof connect !== 'function')
@@ -151,13 +160,14 @@ export class ServerLifecycle {
 
   async #discard(session: AnySession, connecting: Promise<ConnectedServer> | undefined): Promise<void> {
     if (connecting !== undefined) this.#letGo(connecting);
-    // Nobody was told its id, so that it need not stay taken: a refused request must not leave a tombstone.
+    // No client has the id, so it need not stay taken: a refused request must not leave a
+    // tombstone.
     await session.end({ keepId: false }).catch(this.#context.onError);
   }
 
-  /** Lets go of a server that is not wanted any more, also when it is made only later. */
+  /** Closes a server that is not needed any more, even if it is not made yet. */
   #letGo(connecting: Promise<ConnectedServer>): void {
-    // The request that waited for it has reported why it failed.
+    // The request that waited for it reports its failure.
     connecting
       .then(
         ({ local }) => local.close(),
@@ -179,7 +189,7 @@ export class ServerLifecycle {
   }
 }
 
-/** The value as it goes over the wire: without what JSON does not hold. */
+/** The value as JSON has it. @throws SessionError `PROFILE_TOO_LARGE`. HttpError 400 */
 function asJson(value: object, maxBytes = Number.POSITIVE_INFINITY): JsonValue {
   try {
     const text = JSON.stringify(value);
@@ -188,7 +198,7 @@ function asJson(value: object, maxBytes = Number.POSITIVE_INFINITY): JsonValue {
     return JSON.parse(text) as JsonValue;
   } catch (error) {
     if (error instanceof SessionError) throw error;
-    // It came as JSON, so what cannot be written again is nested deeper than the stack.
+    // The value came as JSON. If it cannot be written again, it is nested deeper than the stack.
     throw new HttpError(400, 'Invalid Request: message is nested too deeply', INVALID_REQUEST);
   }
 }

@@ -19,7 +19,10 @@ export function nodeOfId(wireId: unknown): string | undefined {
 /** A server request that waits for its response. */
 interface ServerRequest {
   readonly ownId: RequestId;
-  /** The client request for which it was made, by the server's id; `undefined`: it was made for none. */
+  /**
+   * The client request for which it was made, by the server's id; `undefined`: it was made for
+   * none.
+   */
   readonly callId: RequestId | undefined;
 }
 
@@ -28,7 +31,8 @@ interface ServerRequest {
  * restart. It also names the streams of its client's POSTs.
  *
  * Both SDK lines count from 0 in each instance. Two instances of one session would both send a
- * request 0, and one would take the response meant for the other. Progress tokens are the same numbers.
+ * request 0, and one would take the response meant for the other. Progress tokens are the same
+ * numbers.
  */
 export class ServerRequestIds {
   readonly #nodeId: string;
@@ -59,7 +63,8 @@ export class ServerRequestIds {
    * Translates a server's message for the client. A request waits for its response from now on; a
    * cancellation ends the wait.
    *
-   * @param callId The client request to which the message belongs, by the server's id; `undefined`: none.
+   * @param callId The client request to which the message belongs, by the server's id; `undefined`:
+   * none.
    * @returns `undefined` for the cancellation of a request that does not wait any more.
    */
   outgoing(
@@ -83,15 +88,18 @@ export class ServerRequestIds {
     return { ...response, id: ownId };
   }
 
-  /** The server's id, and progress token, for the one that the client knows; `undefined`: no request here waits. */
+  /**
+   * The server's id, and progress token, for the one that the client knows; `undefined`: no request
+   * here waits.
+   */
   ownId(wireId: unknown): RequestId | undefined {
     return typeof wireId === 'string' ? this.#byWireId.get(wireId)?.ownId : undefined;
   }
 
   /**
    * The client request to which a message belongs that does not name one
-   * (docs/decisions/035-where-a-handler-asks.md): a server request belongs to the request whose handler
-   * sends it, and its cancellation belongs to the same one.
+   * (docs/decisions/035-where-a-handler-asks.md): a server request belongs to the request whose
+   * handler sends it, and its cancellation belongs to the same one.
    *
    * @param handled The client request whose handler sends the message.
    */
@@ -101,7 +109,11 @@ export class ServerRequestIds {
     return isRequestId(ownId) ? this.#byWireId.get(this.#byOwnId.get(ownId) ?? '')?.callId : undefined;
   }
 
-  /** Ends the wait for everything that was sent for a client request. @returns The ids, as server and client know them. */
+  /**
+   * Ends the wait for everything that was sent for a client request.
+   *
+   * @returns The ids, as server and client know them.
+   */
   forgetAskedFor(callId: RequestId): { readonly ownId: RequestId; readonly wireId: string }[] {
     const asked = [...this.#byWireId].flatMap(([wireId, each]) =>
       each.callId === callId ? [{ ownId: each.ownId, wireId }] : [],

@@ -40,7 +40,10 @@ export class SettingsSync {
     this.#onError = onError;
   }
 
-  /** The error for a request that asks for more than a session keeps; `undefined`: the server may have it. */
+  /**
+   * The error for a request that asks for more than a session keeps; `undefined`: the server may
+   * have it.
+   */
   refusalOf(request: JsonRpcRequest): JsonRpcResponse | undefined {
     try {
       changeBy(request)?.(factsOf(this.#session));
@@ -66,7 +69,10 @@ export class SettingsSync {
     }
   }
 
-  /** Stores what the notifications of a POST change. If the store fails, this node's server still gets a change of roots. */
+  /**
+   * Stores what the notifications of a POST change. If the store fails, this node's server still
+   * gets a change of roots.
+   */
   async storeNotified(messages: readonly JsonRpcMessage[], health: StoreHealth): Promise<void> {
     const notified = changeByNotifications(messages);
     if (notified === undefined) return;
@@ -78,7 +84,11 @@ export class SettingsSync {
     );
   }
 
-  /** Initializes a restored server and replays the settings to it. @throws HttpError 500 if it refuses. */
+  /**
+   * Initializes a restored server and replays the settings to it.
+   *
+   * @throws HttpError 500 if it refuses.
+   */
   async replay(extra: unknown): Promise<void> {
     const facts = factsOf(this.#session);
     const params = facts.protocol.initializeParams as Readonly<Record<string, unknown>>;

@@ -17,14 +17,13 @@ import { ReplayFilter } from './replay-filter.ts';
 import type { TransportLike } from './sdk-adapter.ts';
 import type { ServerRequestIds } from './server-request-ids.ts';
 
-/** The reason that server and client get for a server request whose client request was cancelled. */
+/** The reason that both sides get for a server request whose client request was cancelled. */
 const CALL_CANCELLED = 'Request for which it was asked was cancelled';
 
 /** The error that a restored server gets for a request that it sends again. */
 const NOT_SENT =
   'Not sent: the session was restored, and this was asked when it began; what is to be asked now belongs in onRestore';
 
-/** What a transport calls. */
 export interface TransportEvents {
   /** Stores a message that belongs to no request. */
   readonly append: (message: JsonRpcMessage) => Promise<void>;
@@ -35,8 +34,8 @@ export interface TransportEvents {
 }
 
 /**
- * The `Transport` of either SDK line for one session on one node. Whatever the server sends is stored
- * in the session's log, on exactly one stream. HTTP responses are read from the log.
+ * The `Transport` of either SDK line for one session on one node. Whatever the server sends is
+ * stored in the session's log, on exactly one stream. HTTP responses are read from the log.
  */
 export class SessionTransport implements TransportLike {
   readonly sessionId: string;
@@ -71,7 +70,9 @@ export class SessionTransport implements TransportLike {
     // Nothing to start: messages arrive with HTTP requests.
   }
 
-  /** Ends the server's side: both SDK lines then abort the handlers that run. The session continues. */
+  /**
+   * Ends the server's side: both SDK lines then abort the handlers that run. The session continues.
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -101,7 +102,8 @@ export class SessionTransport implements TransportLike {
     }
     const relatedId = options?.relatedRequestId ?? this.ids.callOf(message, this.open.handled);
     const related = this.open.get(relatedId);
-    // A server request can outlive the client request for which it was made. Its cancellation must still be sent.
+    // A server request can outlive the client request for which it was made. Its cancellation must
+    // still be sent.
     if (relatedId !== undefined && related === undefined && !isCancellation(message))
       throw new Error(`Request ${JSON.stringify(relatedId)} is not being answered any more`);
     if (related?.stream === undefined && this.replayFilter.suppresses(message)) {
@@ -159,7 +161,9 @@ export class SessionTransport implements TransportLike {
     return this.ids.ownId(message.params?.['progressToken']) !== undefined;
   }
 
-  /** Hands the progress of a server request to the server. @returns Whether this server waits for it. */
+  /**
+   * Hands the progress of a server request to the server. Returns whether this server waits for it.
+   */
   progress(notification: JsonRpcNotification, extra: unknown): boolean {
     const progressToken = this.ids.ownId(notification.params?.['progressToken']);
     if (progressToken === undefined) return false;
@@ -177,9 +181,11 @@ export class SessionTransport implements TransportLike {
   }
 
   /**
-   * Reports the client's cancellation of a request to the server. Both SDK lines then send no response.
+   * Reports the client's cancellation of a request to the server. Both SDK lines then send no
+   * response.
    *
-   * @param forwardedSeq Number of the event that cancels: requests that came later are not meant. Default: all are.
+   * @param forwardedSeq Number of the event that cancels: requests that came later are not meant.
+   * Default: all are.
    * @param stream Only a request that is answered there. Default: on any stream.
    * @returns The stream of the request; `undefined` if it is not being answered here.
    */
@@ -228,13 +234,14 @@ export class SessionTransport implements TransportLike {
   }
 
   /**
-   * Ends the server requests that belong to a cancelled client request, on both sides. A handler may
-   * also cancel them itself; that cancellation is then ignored.
+   * Ends the server requests that belong to a cancelled client request, on both sides. A handler
+   * may also cancel them itself; that cancellation is then ignored.
    */
   #cancelServerRequests(callId: RequestId, stream: RequestOutput): void {
     for (const { ownId, wireId } of this.ids.forgetAskedFor(callId)) {
       this.onmessage?.(errorResponse(ownId, SERVER_ERROR, CALL_CANCELLED), undefined);
-      // If it cannot be stored, the end of the stream cannot be stored either, and that call reports why.
+      // If it cannot be stored, the end of the stream cannot be stored either, and that call
+      // reports why.
       stream.append(cancellation(wireId, CALL_CANCELLED)).catch(() => undefined);
     }
     this.#settled.changed();

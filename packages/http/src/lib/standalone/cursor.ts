@@ -5,9 +5,9 @@ import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
  * Where a client is in the session's standalone stream.
  *
  * A generation is one connection that a client opened without a cursor, with all connections that
- * resume it. The cursors of a generation end with its number, except those of the first one. Both SDKs
- * can open a second stream after losing the first frame of a resumed one. Generations keep the two
- * from stealing the stream from each other.
+ * resume it. The cursors of a generation end with its number, except those of the first one. Both
+ * SDKs can open a second stream after losing the first frame of a resumed one. Generations keep the
+ * two from stealing the stream from each other.
  */
 export interface StandaloneCursor {
   /** Id of the last event that the client has. */

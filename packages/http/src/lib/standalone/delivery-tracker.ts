@@ -7,7 +7,8 @@ import type { Claim, Delivery } from './ownership.ts';
 const DEFAULT_SETTLE_MS = 15_000;
 
 /**
- * Tracks how far the standalone stream was delivered, for a client that reconnects without a cursor.
+ * Tracks how far the standalone stream was delivered, for a client that reconnects without a
+ * cursor.
  *
  * A message that was written to a socket may be lost, and nobody acknowledges it. But a connection
  * begins with a cursor. A client that missed events reconnects with that cursor. If it reconnects
@@ -29,8 +30,10 @@ export class DeliveryTracker {
   #stored: string | undefined;
 
   /**
-   * @param claim The connection's claim to the stream. After another claim, its position does not count.
-   * @param after Id of the event before the first one that the connection sends; `undefined`: there is none.
+   * @param claim The connection's claim to the stream. After another claim, its position does not
+   * count.
+   * @param after Id of the event before the first one that the connection sends; `undefined`: there
+   * is none.
    * @param keepAliveMs When a client is assumed to have the first cursor of its connection, in
    * milliseconds; 0: after the default.
    */

@@ -5,7 +5,10 @@ import type { GenerationStart, StandaloneRecord } from '../store/session-record.
 import { seqOf, STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import type { StandaloneCursor } from './cursor.ts';
 
-/** How many starts of generations are kept. A client that was away for longer may get events of later generations again. */
+/**
+ * How many starts of generations are kept. A client that was away for longer may get events of
+ * later generations again.
+ */
 const MAX_STARTS = 32;
 
 /** Events of the standalone stream that belong to an earlier generation. */
@@ -16,7 +19,10 @@ export interface Span {
   readonly until: string;
 }
 
-/** The starts with one more. A generation that starts no earlier than a later one has no events and needs no entry. */
+/**
+ * The starts with one more. A generation that starts no earlier than a later one has no events and
+ * needs no entry.
+ */
 export function withStart({ generations }: StandaloneRecord, next: GenerationStart): StandaloneRecord['generations'] {
   const before = generations.filter(({ after }) => seqOf(after) < seqOf(next.after));
   return [...before, next].slice(-MAX_STARTS);
@@ -39,12 +45,18 @@ export async function spanAfter(
   return undefined;
 }
 
-/** Whether events before the newest generation may have been lost with the connection to which they were written. */
+/**
+ * Whether events before the newest generation may have been lost with the connection to which they
+ * were written.
+ */
 export function mayHaveLost(record: StandaloneRecord): boolean {
   return lostAfter(record) !== undefined;
 }
 
-/** Those events, for a client that has no cursor and so has received nothing; `undefined`: none are known. */
+/**
+ * Those events, for a client that has no cursor and so has received nothing; `undefined`: none are
+ * known.
+ */
 export async function lostSpan(session: AnySession, record: StandaloneRecord): Promise<Span | undefined> {
   const cursor = lostAfter(record);
   try {

@@ -8,8 +8,9 @@ import { seqOf, STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import type { StandaloneCursor } from './cursor.ts';
 import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './generations.ts';
 
-// The owner of a standalone stream is the node that has the stream's newest connection. There is one
-// owner at a time over all nodes. The session's record says who it is, and changes by compare-and-set:
+// The owner of a standalone stream is the node that has the stream's newest connection. There is
+// one owner at a time over all nodes. The session's record says who it is, and changes by
+// compare-and-set:
 //
 // | state | record                    | claim, same generation | any other claim      | release | evict |
 // | ----- | ------------------------- | ---------------------- | -------------------- | ------- | ----- |
@@ -20,7 +21,10 @@ import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './genera
 // appends a marker with the new epoch to the stream. The former owner reads it there and closes its
 // connection; what follows in the log is sent by the new owner only.
 
-/** How long an owner on another node may take to release a stream that its client has closed, in milliseconds. */
+/**
+ * How long an owner on another node may take to release a stream that its client has closed, in
+ * milliseconds.
+ */
 const RELEASED_WITHIN_MS = 500;
 /** How often the record is read during this time, and afterwards, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
@@ -55,7 +59,10 @@ export type ClaimOutcome =
       /** Id of the last event that the client has, or that was delivered. */
       readonly after: string | undefined;
     }
-  /** The stream has another owner, but these events of an earlier generation are left for the client. */
+  /**
+   * The stream has another owner, but these events of an earlier generation are left for the
+   * client.
+   */
   | { readonly span: Span }
   | { readonly ownedBy: Owner };
 
@@ -69,10 +76,10 @@ export interface Owner {
 /**
  * Makes this node the owner of a session's standalone stream, if it may be.
  *
- * A cursor of the newest generation takes the stream over: its client is the one that had the newest
- * connection, which may be dead without the owner knowing. A cursor of an earlier generation gets the
- * rest of that generation. If nothing is left of it, its client is treated like one without a cursor:
- * it may start a new generation if the stream is free.
+ * A cursor of the newest generation takes the stream over: its client is the one that had the
+ * newest connection, which may be dead without the owner knowing. A cursor of an earlier generation
+ * gets the rest of that generation. If nothing is left of it, its client is treated like one
+ * without a cursor: it may start a new generation if the stream is free.
  *
  * @throws HttpError 409 if the stream is open on this node and may not be taken over.
  */
@@ -106,7 +113,9 @@ export async function claimOwnership(
   }
 }
 
-/** What a client gets that may not take the stream from its owner; `undefined`: there is no owner. */
+/**
+ * What a client gets that may not take the stream from its owner; `undefined`: there is no owner.
+ */
 async function withoutClaim(
   session: AnySession,
   record: StandaloneRecord,
@@ -135,8 +144,9 @@ async function otherOwner(
 }
 
 /**
- * Where a new generation starts. Without a cursor: after what counts as delivered. A client with a cursor of
- * an earlier generation will fetch what was written to its other stream with that stream's cursor.
+ * Where a new generation starts. Without a cursor: after what counts as delivered. A client with a
+ * cursor of an earlier generation will fetch what was written to its other stream with that
+ * stream's cursor.
  */
 function startOfNew(
   { delivered, written = delivered }: StandaloneRecord,
@@ -156,10 +166,11 @@ export class ClaimWait {
    */
   lookAgainAfter(owner: Owner): number {
     this.#first ??= owner;
-    // A client that closes its stream and opens the next one can be faster than the node that it has left.
+    // A client that closes its stream and opens the next one can be faster than the node that it
+    // has left.
     if (performance.now() - this.#begun < RELEASED_WITHIN_MS) return LOOK_AGAIN_MS;
-    // The owner renewed its lease while we waited, so it is alive: refuse. A dead owner cannot renew; keep
-    // waiting until its lease expires.
+    // The owner renewed its lease while we waited, so it is alive: refuse. A dead owner cannot
+    // renew; keep waiting until its lease expires.
     if (owner.epoch !== this.#first.epoch || owner.until > this.#first.until) throw streamAlreadyOpen();
     return LOOK_LATER_MS;
   }
@@ -187,7 +198,11 @@ export interface Delivery {
   readonly delivered: string | undefined;
 }
 
-/** Releases the stream, unless another claim has ended this one. @param delivery Default: nothing was delivered. */
+/**
+ * Releases the stream, unless another claim has ended this one.
+ *
+ * @param delivery Default: nothing was delivered.
+ */
 export async function releaseOwnership(
   session: AnySession,
   { epoch }: Claim,
@@ -201,7 +216,10 @@ export async function releaseOwnership(
   );
 }
 
-/** Ends the connection that another node has open and frees the stream. The client comes back with its cursor. */
+/**
+ * Ends the connection that another node has open and frees the stream. The client comes back with
+ * its cursor.
+ */
 export async function evictOwner(session: AnySession, nodeId: string): Promise<void> {
   let isEvicted = false;
   const { epoch } = await updateStandalone(session, (record) => {

@@ -103,7 +103,10 @@ export class StandaloneStream {
     }
   }
 
-  /** Closes the stream's connection on whichever node it is, so that the client comes back for the rest. */
+  /**
+   * Closes the stream's connection on whichever node it is, so that the client comes back for the
+   * rest.
+   */
   evict(): void {
     if (this.#connections.has(STANDALONE_STREAM)) this.#connections.close(STANDALONE_STREAM);
     else evictOwner(this.#session, this.#context.nodeId).catch((error: unknown) => this.#report(error));
@@ -196,7 +199,10 @@ export class StandaloneStream {
     return response;
   }
 
-  /** Starts after what counts as delivered. If events after it were trimmed, the client gets what is left, and the operator hears of it. */
+  /**
+   * Starts after what counts as delivered. If events after it were trimmed, the client gets what is
+   * left, and the operator hears of it.
+   */
   async #start(delivered: string | undefined): Promise<Start> {
     const reader = this.#reader(delivered);
     try {

@@ -5,12 +5,14 @@ import type { AnySession } from './session-handle.ts';
 /** Delays before an append that certainly did not happen is tried again, in milliseconds. */
 export const RETRY_DELAYS_MS = [20, 100, 500] as const;
 
-/** Whether a write that failed with this error certainly did not happen and may succeed next time. */
+/**
+ * Whether a write that failed with this error certainly did not happen and may succeed next time.
+ */
 export function canRetry(error: unknown): boolean {
   return error instanceof SessionError && error.retryable && !error.outcomeUnknown;
 }
 
-/** Appends a message and retries while {@link canRetry} allows it. @returns The event's id. */
+/** Appends a message, and retries as long as {@link canRetry} allows. @returns The event's id. */
 export async function appendWithRetry(
   session: AnySession,
   streamId: string,

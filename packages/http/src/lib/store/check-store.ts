@@ -1,7 +1,7 @@
 import type { SessionStore } from '@mcp-session/core';
 import { kindOf } from '@mcp-session/core/backend';
 
-/** @throws TypeError where it is no store, in particular the promise of one. */
+/** @throws TypeError if the value is no store, such as the promise of one. */
 export function checkStore(store: unknown): asserts store is SessionStore {
   const kind = kindOf(store);
   if (kind === 'a promise') throw new TypeError('Option store is a promise; await the store first');

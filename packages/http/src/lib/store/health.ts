@@ -9,13 +9,18 @@ export interface StoreStatus {
 
 /** How often a failing store is called while requests are served without it, in milliseconds. */
 const PROBE_EVERY_MS = 500;
-/** How often failures of single sessions are reported at most while requests are served without the store, in milliseconds. */
+/**
+ * How often failures of single sessions are reported at most while requests are served without the
+ * store, in milliseconds.
+ */
 const REPORT_EVERY_MS = 1_000;
 
 /** Failures that a retry does not heal, or that say nothing about the store. */
 const NO_OUTAGES: ReadonlySet<SessionErrorCode> = new Set(['STORE_CLOSED', 'STORE_CORRUPT', 'STORE_SCHEMA_TOO_NEW']);
 
-/** Whether an error says that the store does not work at the moment, for all sessions or for one. */
+/**
+ * Whether an error says that the store does not work at the moment, for all sessions or for one.
+ */
 export function isOutage(error: unknown): error is SessionError {
   return error instanceof SessionError && error.code.startsWith('STORE_') && !NO_OUTAGES.has(error.code);
 }
@@ -34,9 +39,9 @@ export type Instead<T> = (error: unknown) => T | Promise<T>;
 /**
  * Knows whether the store works, and decides what happens when it does not.
  *
- * `read` and `write` are the only two places where `onStoreError: 'degrade'` decides. A caller says with
- * `instead` what it does without the store. With `degrade`, that is done if the store fails; with `fail`,
- * or without an `instead`, the error is thrown.
+ * `read` and `write` are the only two places where `onStoreError: 'degrade'` decides. A caller says
+ * with `instead` what it does without the store. With `degrade`, that is done if the store fails;
+ * with `fail`, or without an `instead`, the error is thrown.
  *
  * | state   | a call                                                       | next                              |
  * | ------- | ------------------------------------------------------------ | --------------------------------- |
@@ -44,7 +49,8 @@ export type Instead<T> = (error: unknown) => T | Promise<T>;
  * | failing | `fail`: is made                                              | success: works                    |
  * | failing | `degrade`: one at a time, every 500 ms; others fail at once  | success: works                    |
  *
- * A database that does not answer would otherwise hold up every request for as long as its driver waits.
+ * A database that does not answer would otherwise hold up every request for as long as its driver
+ * waits.
  */
 export class StoreHealth {
   /** Whether requests are served without the store while it fails. */
@@ -66,7 +72,10 @@ export class StoreHealth {
     return this.#reads.failing || this.#writes.failing;
   }
 
-  /** Whether requests are served without the store now: local sessions and open connections are all there is. */
+  /**
+   * Whether requests are served without the store now: local sessions and open connections are all
+   * there is.
+   */
   get degraded(): boolean {
     return this.degrades && this.failing;
   }
@@ -85,15 +94,19 @@ export class StoreHealth {
     return this.#call(this.#writes, call, instead);
   }
 
-  /** Decides about a call that has failed elsewhere. @throws The error, unless requests do without the store. */
+  /**
+   * Decides about a call that has failed elsewhere.
+   *
+   * @throws The error, unless requests do without the store.
+   */
   async without<T>(error: unknown, instead: Instead<T>): Promise<T> {
     if (!this.#canDegrade(error)) throw error;
     return instead(error);
   }
 
   /**
-   * Whether to report an error to the operator. While degraded, an outage is reported once, when it is
-   * detected, and failures of single sessions at most once a second.
+   * Whether to report an error to the operator. While degraded, an outage is reported once, when it
+   * is detected, and failures of single sessions at most once a second.
    */
   shouldReport(error: unknown): boolean {
     if (!this.#canDegrade(error)) return true;

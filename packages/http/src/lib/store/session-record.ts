@@ -11,7 +11,10 @@ export interface GenerationStart {
 
 /** Who owns the standalone stream of a session, and how far the stream was delivered. */
 export interface StandaloneRecord {
-  /** How often the owner has changed; 0: the stream was never opened. An older owner is fenced off by it. */
+  /**
+   * How often the owner has changed; 0: the stream was never opened. An older owner is fenced off
+   * by it.
+   */
   readonly epoch: number;
   /** The generation of the newest connection: the epoch of that generation's first connection. */
   readonly generation: number;
@@ -19,7 +22,10 @@ export interface StandaloneRecord {
   readonly nodeId: string | undefined;
   /** When that connection was opened, in Unix milliseconds. */
   readonly since: number | undefined;
-  /** Id of the last event that was written to the newest connection; `undefined`: it is open, or unknown. */
+  /**
+   * Id of the last event that was written to the newest connection; `undefined`: it is open, or
+   * unknown.
+   */
   readonly written: string | undefined;
   /** Id of the last event that counts as delivered; `undefined`: none does. */
   readonly delivered: string | undefined;
@@ -62,7 +68,10 @@ export function factsOf(session: AnySession): SessionFacts {
   return { protocol, record: decode(record) };
 }
 
-/** Replaces the facts with the result of `change`, atomically. `change` may be called again with newer facts. */
+/**
+ * Replaces the facts with the result of `change`, atomically. `change` may be called again with
+ * newer facts.
+ */
 export async function updateFacts(
   session: AnySession,
   change: (current: SessionFacts) => SessionFacts,

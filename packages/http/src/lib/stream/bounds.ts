@@ -1,16 +1,22 @@
 import { HttpError } from '../protocol/http-errors.ts';
 
-/** How much a client may keep open, see the options of the same names. */
+/** How much may be open, see the options of the same names. */
 export interface BoundOptions {
   readonly maxOpenRequests: number;
   readonly maxOpenStreams: number;
   readonly maxOpenStreamsPerPrincipal: number;
 }
 
-/** Most GETs of a session that wait for its standalone stream on one node. Each asks the store again and again, and all but one are refused in the end. */
+/**
+ * How many GETs of a session may wait for its standalone stream on one node. Each polls the store,
+ * and all but one are refused in the end.
+ */
 const MAX_WAITING = 4;
 
-/** What is open in this process, counted against its bounds. A client that is refused may come back: each refusal says when. */
+/**
+ * Counts what is open in this process against its bounds. Each refusal tells the client when to
+ * retry.
+ */
 export class Bounds {
   readonly #options: BoundOptions;
   readonly #streams = new Map<string | null, number>();
@@ -22,8 +28,8 @@ export class Bounds {
   }
 
   /**
-   * @param running Requests of the session that run here.
-   * @param more Those that are to run.
+   * @param running How many requests of the session run here.
+   * @param more How many are to start.
    * @throws HttpError 429
    */
   checkRequests(running: number, more: number): void {
@@ -32,16 +38,20 @@ export class Bounds {
       throw refusal(429, `Too Many Requests: session has more than ${maxOpenRequests} unanswered requests`);
   }
 
-  /** To be called before a GET opens a stream. @throws HttpError 503 where the process has too many, 429 where their principal has. */
+  /**
+   * Call it before a GET opens a stream.
+   *
+   * @throws HttpError 503 if the process has too many, 429 if the principal has.
+   */
   checkStreams(principal: string | null): void {
     const { maxOpenStreams, maxOpenStreamsPerPrincipal } = this.#options;
     if (this.#open >= maxOpenStreams) throw refusal(503, 'Too many streams are open');
-    // Nobody is not one user.
+    // Anonymous clients are not one user.
     if (principal !== null && (this.#streams.get(principal) ?? 0) >= maxOpenStreamsPerPrincipal)
       throw refusal(429, `Too Many Requests: user has ${maxOpenStreamsPerPrincipal} open streams`);
   }
 
-  /** Counts a stream. @returns To be called once, when it is closed. */
+  /** Counts a stream. @returns A function to call once, when it is closed. */
   opened(principal: string | null): () => void {
     this.#open++;
     const closed = count(this.#streams, principal);
@@ -51,13 +61,17 @@ export class Bounds {
     };
   }
 
-  /** Counts a GET that waits. @returns To be called when it does not any more; `undefined`: it is one too many. */
+  /**
+   * Counts a GET that waits.
+   *
+   * @returns A function to call when it stops waiting; `undefined` if too many wait.
+   */
   waits(sessionId: string): (() => void) | undefined {
     return (this.#waiting.get(sessionId) ?? 0) < MAX_WAITING ? count(this.#waiting, sessionId) : undefined;
   }
 }
 
-/** @returns Takes it back. */
+/** Counts one more of a key. @returns A function that counts one less. */
 function count<Key>(counts: Map<Key, number>, key: Key): () => void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
   return () => {

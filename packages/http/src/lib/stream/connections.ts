@@ -10,26 +10,37 @@ import { STANDALONE_STREAM } from './stream-ids.ts';
 import { StreamReader } from './stream-reader.ts';
 import { whenExpired } from './token-expiry.ts';
 
-/** How long clients may take to receive stored responses before their connections are closed, in milliseconds. */
+/**
+ * How long clients may take to receive stored responses before their connections are closed, in
+ * milliseconds.
+ */
 const FLUSH_MS = 500;
-/** The delay before a failed read is repeated while requests are served without the store, in milliseconds. */
+/**
+ * The delay before a failed read is repeated while requests are served without the store, in
+ * milliseconds.
+ */
 const READ_AGAIN_MS = 500;
 
 /** A connection to open. */
 export interface OpenOptions extends FollowOptions {
   readonly streamId: string;
-  /** Reads the stream. The connection closes it. `undefined`: the stream is not stored, and its messages are pushed. */
+  /**
+   * Reads the stream. The connection closes it. `undefined`: the stream is not stored, and its
+   * messages are pushed.
+   */
   readonly reader: StreamReader | undefined;
   /** The first frames. */
   readonly opening: string;
   /**
-   * A new connection replaces the one in the same place. Default: the stream's id, so that each message
-   * goes to one connection.
+   * A new connection replaces the one in the same place. Default: the stream's id, so that each
+   * message goes to one connection.
    */
   readonly place?: string;
   /** When the client's token expires, in Unix seconds: the connection ends then. Default: never. */
   readonly expiresAt?: number | undefined;
-  /** The client's request. If it is aborted, the connection is closed; the work behind it continues. */
+  /**
+   * The client's request. If it is aborted, the connection is closed; the work behind it continues.
+   */
   readonly request: Request;
   /** Is called with the id of each stored event that was written to the connection. */
   readonly onSent?: ((wireId: string) => void) | undefined;
@@ -90,7 +101,10 @@ export class Connections {
     this.#sealed = true;
   }
 
-  /** Makes a reader for a connection that is about to be opened. Close it if the connection is not opened. */
+  /**
+   * Makes a reader for a connection that is about to be opened. Close it if the connection is not
+   * opened.
+   */
   reader(streamId: string, after: string | undefined): StreamReader {
     const { health, onError } = this.#context;
     return new StreamReader(this.#session, {
@@ -104,7 +118,11 @@ export class Connections {
     });
   }
 
-  /** Opens a connection, which replaces the one in the same place. @throws HttpError 503 after {@link seal}. */
+  /**
+   * Opens a connection, which replaces the one in the same place.
+   *
+   * @throws HttpError 503 after {@link seal}.
+   */
   open(options: OpenOptions): OpenedConnection {
     if (this.#sealed) throw sessionMoves();
     const { streamId, place = streamId, reader, request, onSent, onIdle } = options;

@@ -9,9 +9,15 @@ import type { StreamReader } from './stream-reader.ts';
 export interface FollowOptions {
   /** Id of the last event to send. Default: none, new events are sent as they come. */
   readonly until?: string | undefined;
-  /** The requests that the stream answers: it ends when all are settled. Default: it answers none and does not end. */
+  /**
+   * The requests that the stream answers: it ends when all are settled. Default: it answers none
+   * and does not end.
+   */
   readonly settlement?: Settlement | undefined;
-  /** Closed markers up to this sequence number are older than the connection and do not close it. Default: `0`. */
+  /**
+   * Closed markers up to this sequence number are older than the connection and do not close it.
+   * Default: `0`.
+   */
   readonly openedSeq?: number | undefined;
   /** Returns whether another marker ends the connection. Default: none does. */
   readonly endsConnection?: ((marker: unknown) => boolean) | undefined;
@@ -23,7 +29,8 @@ export interface FollowOptions {
  * Turns the events of a stream into what its client gets. If a request has several responses, only
  * the first one is sent, see `RequestStatus`.
  *
- * @returns What ended it: the stream is complete, the session ended, or a marker closed the connection.
+ * @returns What ended it: the stream is complete, the session ended, or a marker closed the
+ * connection.
  */
 export async function* follow(
   reader: StreamReader,

@@ -1,8 +1,12 @@
 import { isMessage, isRequestId, isResponse, type RequestId } from '../protocol/json-rpc.ts';
 
-// Markers are events that the nodes leave for each other in a stream. None of them is sent to a client.
+// Markers are events that the nodes leave for each other in a stream. None of them is sent to a
+// client.
 
-/** The first event of a request's stream: the ids of its requests. The event's id is the client's first cursor. */
+/**
+ * The first event of a request's stream: the ids of its requests. The event's id is the client's
+ * first cursor.
+ */
 interface Opened {
   readonly opened: readonly RequestId[];
 }
@@ -12,7 +16,10 @@ interface Ended {
   readonly ended: RequestId;
 }
 
-/** The handler of a request closed the connections that its stream had at this moment, on every node. */
+/**
+ * The handler of a request closed the connections that its stream had at this moment, on every
+ * node.
+ */
 interface Closed {
   readonly closed: true;
 }
@@ -54,7 +61,10 @@ export function isClosedMarker(message: unknown): boolean {
   return (message as Partial<Closed> | null)?.closed === true;
 }
 
-/** The epoch of the connection that took over the standalone stream; 0 unless the event is a taken marker. */
+/**
+ * The epoch of the connection that took over the standalone stream; 0 unless the event is a taken
+ * marker.
+ */
 export function takenBy(message: unknown): number {
   const epoch = (message as Partial<Taken> | null)?.listener;
   return typeof epoch === 'number' ? epoch : 0;

@@ -1,29 +1,20 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  errorResponse,
-  INTERNAL_ERROR,
-  isMessage,
-  type JsonRpcResponse,
-  type RequestId,
-} from '../protocol/json-rpc.ts';
+import { isMessage, type RequestId } from '../protocol/json-rpc.ts';
 import { appendWithRetry, canRetry, RETRY_DELAYS_MS } from '../store/append-with-retry.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import type { Connections } from './connections.ts';
 import { closedMarker, openedMarker, settledBy } from './markers.ts';
-import { settleLater } from './settle-later.ts';
+import { notStored, settleLater } from './settle-later.ts';
 import { messageFrame, type OutgoingEvent } from './sse.ts';
 
-/** How long a stream waits for its first message, in milliseconds: most calls are answered sooner. */
+/**
+ * How long a stream waits for its first message, in milliseconds. Most calls are answered sooner.
+ */
 const OPEN_AFTER_MS = 10;
 /** How many messages may wait for the stream to begin, or for the connection. */
 const MAX_PENDING = 10_000;
-
-/** The error that takes the place of a response that could not be stored. */
-export function notStored(id: RequestId): JsonRpcResponse {
-  return errorResponse(id, INTERNAL_ERROR, 'Answer could not be stored');
-}
 
 export interface PostResponseOptions {
   readonly session: AnySession;
@@ -46,11 +37,11 @@ interface PendingAppend {
 }
 
 /**
- * The stream of one POST on the node that runs its requests (docs/decisions/025-a-call-is-one-commit.md).
+ * The stream of one POST, where its requests run (docs/decisions/025-a-call-is-one-commit.md).
  *
- * The stream begins in the log together with its first message, in one commit, or after 10 ms without a
- * message. Nothing of the HTTP response is sent before. If the store fails and requests are served
- * without it, the stream is not in the log and has no cursors.
+ * The stream begins in the log together with its first message, in one commit, or after 10 ms
+ * without a message. Nothing of the HTTP response is sent before. If the store fails and requests
+ * are served without it, the stream is not in the log and has no cursors.
  *
  * | state      | meaning                                | `append`                | next                        |
  * | ---------- | -------------------------------------- | ----------------------- | --------------------------- |
@@ -64,8 +55,8 @@ export class PostResponse {
   readonly streamId: string;
   readonly sinceSeq: number;
   /**
-   * Resolves when the response can begin: with the client's first cursor, or with `undefined` if the
-   * stream is not stored. Rejects in the state `failed`.
+   * Resolves when the response can begin: with the client's first cursor, or with `undefined` if
+   * the stream is not stored. Rejects in the state `failed`.
    */
   readonly begun: Promise<string | undefined>;
   readonly #options: PostResponseOptions;
@@ -89,7 +80,10 @@ export class PostResponse {
     this.#timer = setTimeout(() => this.open(), OPEN_AFTER_MS).unref();
   }
 
-  /** The response if it is all there is to send; `nothing` if the request was cancelled; `undefined` if more follows. */
+  /**
+   * The response if it is all there is to send; `nothing` if the request was cancelled; `undefined`
+   * if more follows.
+   */
   get complete(): OutgoingEvent | 'nothing' | undefined {
     return this.#complete;
   }
@@ -130,7 +124,7 @@ export class PostResponse {
     void this.#open();
   }
 
-  /** Closes the stream's connections on all nodes, so that the client comes back. Does nothing if the client could not. */
+  /** Closes the stream's connections on all nodes, if the client can resume it. */
   async pause(): Promise<void> {
     if (this.#state !== 'unstored' && !this.#options.health.degraded) await this.append(closedMarker(), true);
   }
@@ -170,7 +164,7 @@ export class PostResponse {
     }
   }
 
-  /** Stores the beginning and the pending messages in one commit. @returns The client's first cursor. */
+  /** Stores the beginning and the pending messages in one commit. Returns the first cursor. */
   async #storeFirst(): Promise<string> {
     const { session, ids, health, onAppended } = this.#options;
     for (let attempt = 0; ; attempt++) {
@@ -186,7 +180,8 @@ export class PostResponse {
         return cursor.value;
       }
       const delayMs = RETRY_DELAYS_MS[attempt];
-      // If a message was stored and the beginning was not, a later beginning would hide it from the client.
+      // If a message was stored and the beginning was not, a later beginning would hide it from the
+      // client.
       const nothingHappened = [cursor, ...stored].every((each) => each.status === 'rejected' && canRetry(each.reason));
       if (delayMs === undefined || !nothingHappened || health.writesFail) throw cursor.reason;
       await pause(delayMs);
@@ -237,7 +232,9 @@ export class PostResponse {
     if (id !== undefined) onAppended(id);
   }
 
-  /** Sends a message without an event id: the client must not believe that it can fetch it again. */
+  /**
+   * Sends a message without an event id: the client must not believe that it can fetch it again.
+   */
   async #sendUnstored(message: unknown, error: unknown): Promise<void> {
     const settled = settledBy(message);
     if (settled !== undefined) this.settleLater(isMessage(message) ? notStored(settled) : message);

@@ -23,7 +23,10 @@ export class RequestStatus {
     this.#stream = stream;
   }
 
-  /** The requests without a response; `undefined` if the stream's beginning was trimmed, which names them. */
+  /**
+   * The requests without a response; `undefined` if the stream's beginning was trimmed, which names
+   * them.
+   */
   get unsettled(): readonly RequestId[] | undefined {
     return this.#opened?.filter((id) => !this.#settled.has(id));
   }
@@ -44,10 +47,11 @@ export class RequestStatus {
   }
 
   /**
-   * Opens a reader that stands at a client's cursor, and reads what this status does not know yet of
-   * the events up to the cursor.
+   * Opens a reader that stands at a client's cursor, and reads what this status does not know yet
+   * of the events up to the cursor.
    *
-   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED` if the stream cannot be followed from the cursor.
+   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED` if the stream cannot be followed from
+   * the cursor.
    */
   async readTo(cursor: string, open: (after: string | undefined) => StreamReader): Promise<StreamReader> {
     const isKnown = this.#through !== undefined && seqOf(this.#through) >= seqOf(cursor);
@@ -93,7 +97,8 @@ export class RequestStatus {
       reader.close();
       throw error;
     }
-    // The event itself is not in the log. Only the store can say whether it was trimmed or never issued.
+    // The event itself is not in the log. Only the store can say whether it was trimmed or never
+    // issued.
     reader.close();
     const strict = open(cursor);
     await strict.peek();

@@ -1,13 +1,22 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { errorResponse, INTERNAL_ERROR, type JsonRpcResponse, type RequestId } from '../protocol/json-rpc.ts';
 import { isOutage } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 
-/** The delay before each try, in milliseconds: ten minutes in total. After that, clients go by this node's lease. */
+/**
+ * The delay before each try, in milliseconds: ten minutes in total. After that, clients go by this
+ * node's lease.
+ */
 const DELAYS_MS = [500, 1_000, 2_000, 5_000, 10_000, ...Array.from({ length: 20 }, () => 30_000)];
 
+/** The error that takes the place of a response that could not be stored. */
+export function notStored(id: RequestId): JsonRpcResponse {
+  return errorResponse(id, INTERNAL_ERROR, 'Answer could not be stored');
+}
+
 /**
- * Settles a request whose response could not be stored, as soon as the store works again. A client that
- * is connected to another node would otherwise wait for as long as this node is alive.
+ * Settles a request whose response could not be stored, as soon as the store works again. A client
+ * that is connected to another node would otherwise wait for as long as this node is alive.
  */
 export async function settleLater(session: AnySession, streamId: string, message: unknown): Promise<void> {
   for (const delayMs of DELAYS_MS) {

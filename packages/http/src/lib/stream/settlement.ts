@@ -1,8 +1,8 @@
 import type { RequestId } from '../protocol/json-rpc.ts';
 
 /**
- * The requests of a stream that one connection knows to be settled. The connection ends with the last
- * one, whether it was read from the log or pushed because it could not be stored.
+ * The requests of a stream that one connection knows to be settled. The connection ends with the
+ * last one, whether it was read from the log or pushed because it could not be stored.
  */
 export class Settlement {
   readonly #requestCount: number;

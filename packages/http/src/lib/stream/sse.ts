@@ -9,30 +9,34 @@ export const SSE_HEADERS = {
   'x-accel-buffering': 'no',
 };
 
-/** A message on its way to the client, with the event id that it was stored under; `undefined`: it could not be stored. */
+/** A message on its way to the client, with its event id; `undefined`: it could not be stored. */
 export interface OutgoingEvent {
   readonly id: string | undefined;
   readonly message: JsonRpcMessage;
 }
 
-/** What an SSE connection is made of. */
+/** The parts of an SSE connection. */
 export interface SseOptions {
-  /** Frames to begin with. */
+  /** The first frames. */
   readonly opening: string;
   /**
-   * Where the messages come from: asked for the next one only when the client has taken the last. What it returns is the last frame. `undefined`: they
-   * are all pushed.
+   * The messages. The next one is requested only when the client has taken the last one. The return
+   * value is the last frame. `undefined`: all messages are pushed.
    */
   readonly events: AsyncGenerator<OutgoingEvent, string, undefined> | undefined;
-  /** How often a comment is sent while there is nothing else, in milliseconds; 0: never. */
+  /** How often a comment is sent if there is nothing else to send, in milliseconds; 0: never. */
   readonly keepAliveMs: number;
-  /** Of the requests that are answered on it: it is over when all are settled. Default: none are. */
+  /**
+   * The requests that are answered on the connection: it ends when all are settled. Default: none.
+   */
   readonly settlement?: Settlement | undefined;
-  /** Is called with each of them when it is sent. */
+  /** Is called with each message of `events` that was sent. */
   readonly onSent?: (event: OutgoingEvent) => void;
-  /** Is called with each comment. */
+  /** Is called when a comment is sent. */
   readonly onIdle?: () => void;
-  /** Is called once, when the connection is over; `error`: what ended the events, if something did. */
+  /**
+   * Is called once, when the connection is closed. `error` is the one that ended `events`, if any.
+   */
   readonly onClosed: (error?: unknown) => void;
 }
 
@@ -42,7 +46,7 @@ type Next =
   | 'idle'
   | 'closed';
 
-/** Bytes that may wait for a client when a message is pushed. */
+/** How many bytes may wait for a client that is pushed another message. */
 const MAX_PUSHED_BYTES = 65_536;
 
 const KEEP_ALIVE = ': keep-alive\n\n';
@@ -53,28 +57,37 @@ export function messageFrame({ id, message }: OutgoingEvent): string {
   return `event: message\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`;
 }
 
-/** A frame that gives the client a cursor. With empty data only for those that know it (2025-11-25 and later). */
+/**
+ * A frame that gives the client a cursor. Only clients of 2025-11-25 and later accept empty data.
+ */
 export function cursorFrame(id: string, emptyData: boolean): string {
   return emptyData ? `id: ${id}\ndata: \n\n` : `id: ${id}\n\n`;
 }
 
-/** A frame that says when to come back. */
+/** A frame that tells the client when to reconnect. */
 export function retryFrame(ms: number): string {
   return `retry: ${ms}\n\n`;
 }
 
-/** The frames with which a GET begins: the cursor after which it sends, where there is one, and when to come back. */
+/**
+ * The first frames of a GET: the cursor after which it sends, if there is one, and when to
+ * reconnect.
+ */
 export function openingFrames(cursor: string | undefined, revision: string, retryIntervalMs: number): string {
   const retry = retryFrame(retryIntervalMs);
   return cursor === undefined ? retry : cursorFrame(cursor, revision >= FIRST_POLLING_REVISION) + retry;
 }
 
 /**
- * One SSE connection. It pulls: at most one message is held for a client that does not read.
+ * One SSE connection. It pulls its messages: at most one is in memory for a client that does not
+ * read.
+ *
+ * A pull waits for the first of three things: a message, the keep-alive interval, or the end. Each
+ * has one consequence in `#pull`.
  */
 export class SseConnection {
   readonly body: ReadableStream<Uint8Array>;
-  /** Resolves when the connection is over. */
+  /** Resolves when the connection is closed. */
   readonly over: Promise<void>;
   readonly #options: SseOptions;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -101,10 +114,11 @@ export class SseConnection {
   }
 
   /**
-   * Sends a message that could not be stored at once, behind what was sent. A mark is taken for what it says.
+   * Sends a message that could not be stored. A marker is not sent, but settles its request.
    *
-   * @param always Whether also to a client that is far behind.
-   * @returns Whether it was sent: never when the connection is over.
+   * @param always Whether to send it also to a client that has not read much of what was sent
+   * before.
+   * @returns Whether it was sent; `false` if the connection is closed.
    */
   push(message: unknown, always: boolean): boolean {
     const isBehind = (this.#controller?.desiredSize ?? 0) < -MAX_PUSHED_BYTES;
@@ -115,7 +129,7 @@ export class SseConnection {
     return true;
   }
 
-  /** Ends the connection from our side, with a last frame. The client may come back. */
+  /** Closes the connection with a last frame. The client may reconnect. */
   close(lastFrame = ''): void {
     if (this.#closed) return;
     if (lastFrame !== '') this.#controller?.enqueue(encoder.encode(lastFrame));
@@ -130,7 +144,8 @@ export class SseConnection {
       this.#options.onIdle?.();
       this.#write(KEEP_ALIVE);
     } else if ('error' in next) {
-      // An abrupt end: the client comes back with its cursor and learns by the status what is wrong.
+      // An abrupt end: the client reconnects with its cursor, and the status tells it what is
+      // wrong.
       this.#controller?.error(next.error);
       this.#finish(next.error);
     } else if (next.result.done === true) {
@@ -181,7 +196,8 @@ export class SseConnection {
     this.#wake?.('closed');
     this.#options.onClosed(error);
     this.#resolveOver();
-    // A tail that waits was aborted by onClosed; one that stands at a message must be told to let go.
+    // onClosed has ended a reader that waits. A generator that stands at a message must be
+    // returned.
     void this.#letGo();
   }
 
@@ -189,7 +205,7 @@ export class SseConnection {
     try {
       await this.#options.events?.return('');
     } catch {
-      // It failed before, and whoever had to know was told.
+      // Its failure was reported before.
     }
   }
 }

@@ -1,21 +1,27 @@
 /** The stream of messages that belong to no request. Both SDK lines give it this name. */
 export const STANDALONE_STREAM = '_GET_stream';
 
-/** The stream on which the nodes of a session leave messages for each other. No client can name it. */
+/**
+ * The stream on which the nodes of a session leave messages for each other. No client can name it.
+ */
 export const NODES_STREAM = '_nodes';
 
 /**
- * The name of a request's stream: how many requests share it, the node that runs them, and a name that this node gives it.
+ * The name of a request's stream: how many requests share it, the node that runs them, and a name
+ * that this node gives it.
  *
- * The count is part of the name so that a client which resumes the stream can be told that all is said, even after its
- * beginning was trimmed.
+ * The count is part of the name so that a client which resumes the stream can be told that all is
+ * said, even after its beginning was trimmed.
  */
 const REQUEST_STREAM = /^req-([1-9][0-9]?|100)-([A-Za-z0-9_]+)-([0-9a-z]+)$/;
 
 /** The stream of one POST. */
 export interface RequestStream {
   readonly streamId: string;
-  /** How many requests it answers. It ends after the last answer (MCP 2025-03-26, basic/transports: a batch shares one stream). */
+  /**
+   * How many requests it answers. It ends after the last answer (MCP 2025-03-26, basic/transports:
+   * a batch shares one stream).
+   */
   readonly requestCount: number;
   /** The node that runs them. */
   readonly nodeId: string;

@@ -62,7 +62,11 @@ export class StreamReader {
     return next?.value ?? undefined;
   }
 
-  /** Takes the next event and waits for it if need be. @returns `undefined` after the end of the session or of the reader. */
+  /**
+   * Takes the next event and waits for it if need be.
+   *
+   * @returns `undefined` after the end of the session or of the reader.
+   */
   async next(): Promise<SessionEvent | undefined> {
     for (;;) {
       try {

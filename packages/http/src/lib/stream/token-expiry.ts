@@ -1,16 +1,19 @@
+import { MAX_TIMER_MS } from '../runtime/timers.ts';
 import type { StoreHealth } from '../store/health.ts';
 
-/** How long a connection lasts at the least, in milliseconds: a lenient verifier lets tokens in that have expired. And how often it is tried to end it. */
+/**
+ * The shortest life of a connection, in milliseconds: a lenient verifier accepts expired tokens.
+ * Also the interval of retries while degraded.
+ */
 const AT_LEAST_MS = 1_000;
-// Node fires a timer with a longer delay at once.
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Ends a connection when the token of its client expires: what is sent then is for one who shows a new one.
+ * Ends a connection when its client's token expires. To receive more, the client needs a new token.
  *
- * @param expiresAt Unix seconds, as both SDK lines have it in `authInfo`; `undefined`: never.
- * @param health While requests do without the store, its client could not come back, and it goes on.
- * @returns Calls it off.
+ * @param expiresAt Unix seconds, as `authInfo` of both SDK lines has it; `undefined`: never.
+ * @param health While requests are served without the store, the client could not reconnect, so the
+ * connection stays open.
+ * @returns A function that cancels it.
  */
 export function whenExpired(
   expiresAt: number | undefined,

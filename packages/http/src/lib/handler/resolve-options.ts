@@ -1,0 +1,101 @@
+import type { Session, StateSchemas } from '@mcp-session/core';
+import { callable, checkOptions, kindOf, oneOf, type OptionNames, positive, whole } from '@mcp-session/core/backend';
+import { Gate } from '../request/gate.ts';
+import { principalOf } from '../request/principal.ts';
+import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
+import { MAX_TIMER_MS } from '../runtime/timers.ts';
+import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
+import type { ServerFactory } from '../session/server-lifecycle.ts';
+import { checkStore } from '../store/check-store.ts';
+import { StoreHealth } from '../store/health.ts';
+import type { AnyStore } from '../store/session-handle.ts';
+import { Bounds } from '../stream/bounds.ts';
+import type { SessionHandlerOptions } from './options.ts';
+
+/** Options with their defaults applied, and the types of the application bound. */
+export interface ResolvedOptions {
+  readonly store: AnyStore;
+  readonly servers: ServerFactory;
+  readonly principalOf: (caller: Caller) => Promise<string | null>;
+  readonly generateSessionId: (() => string) | undefined;
+  readonly maxLocalSessions: number;
+  readonly localIdleMs: number;
+  readonly retryIntervalMs: number;
+  readonly keepAliveMs: number;
+  readonly leaseMs: number;
+  readonly setupTimeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly gate: Gate;
+  readonly bounds: Bounds;
+  readonly health: StoreHealth;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The options of a session handler, with their names in other libraries. */
+export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, never>> = {
+  store: ['sessionStore', 'sessions', 'eventStore'],
+  createServer: ['server', 'getServer', 'makeServer', 'factory', 'serverFactory'],
+  principal: ['getPrincipal', 'user', 'userId', 'identify'],
+  maxLocalSessions: ['maxSessions'],
+  localIdleMs: ['idleMs', 'idleTimeout'],
+  retryIntervalMs: ['retryInterval', 'retry', 'retryMs'],
+  keepAliveMs: ['keepAliveInterval', 'heartbeatMs', 'pingIntervalMs'],
+  leaseMs: [],
+  setupTimeoutMs: ['startTimeoutMs', 'restoreTimeoutMs'],
+  maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
+  maxOpenRequests: ['maxConcurrency', 'maxConcurrentRequests', 'maxRequests'],
+  maxOpenStreams: ['maxStreams', 'maxConnections'],
+  maxOpenStreamsPerPrincipal: ['maxStreamsPerPrincipal', 'maxStreamsPerUser'],
+  generateSessionId: ['sessionIdGenerator', 'generateId', 'genid'],
+  onRestore: ['onRestored'],
+  onStoreError: [],
+  onStoreStatus: [],
+  allowedHosts: ['allowedHostnames', 'hosts'],
+  allowedOrigins: ['allowedOriginHostnames', 'origins', 'origin', 'cors'],
+  onError: ['onerror', 'errorHandler', 'logger'],
+};
+
+/** @throws TypeError or RangeError that names the option. */
+export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthFacts, S extends StateSchemas>(
+  options: SessionHandlerOptions<Server, AuthInfo, S>,
+): ResolvedOptions {
+  checkOptions(options, SESSION_HANDLER_NAMES);
+  checkStore(options.store);
+  if (typeof options.createServer !== 'function')
+    throw new TypeError(
+      `Option createServer is ${kindOf(options.createServer)}, not a function that makes the server of a session`,
+    );
+  for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError'] as const)
+    callable(name, options[name]);
+  const degrades = oneOf('onStoreError', options.onStoreError, ['fail', 'degrade'], 'fail') === 'degrade';
+  const onError = errorListener(options.onError);
+  const health = new StoreHealth(degrades, safeCallback('onStoreStatus', options.onStoreStatus), onError);
+  return {
+    store: options.store,
+    servers: {
+      create: async (session, restored, { request, authInfo }) =>
+        options.createServer({ session: session as Session<S>, restored, request, authInfo: authInfo as AuthInfo }),
+      restored: async (session, server) =>
+        options.onRestore?.({ session: session as Session<S>, server: server as Server }),
+    },
+    principalOf: ({ request, authInfo }) => principalOf(authInfo as AuthInfo | undefined, request, options.principal),
+    generateSessionId: options.generateSessionId,
+    maxLocalSessions: positive('maxLocalSessions', options.maxLocalSessions, 1_000),
+    localIdleMs: positive('localIdleMs', options.localIdleMs, 300_000, MAX_TIMER_MS),
+    retryIntervalMs: whole('retryIntervalMs', options.retryIntervalMs, 1_000, 0, MAX_TIMER_MS),
+    keepAliveMs: whole('keepAliveMs', options.keepAliveMs, 15_000, 0, MAX_TIMER_MS),
+    leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
+    setupTimeoutMs: positive('setupTimeoutMs', options.setupTimeoutMs, 30_000, MAX_TIMER_MS),
+    maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes, 4_194_304),
+    bounds: new Bounds({
+      maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),
+      maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),
+      maxOpenStreamsPerPrincipal: positive('maxOpenStreamsPerPrincipal', options.maxOpenStreamsPerPrincipal, 1_000),
+    }),
+    gate: new Gate(options),
+    health,
+    onError: (error) => {
+      if (health.shouldReport(error)) onError(error);
+    },
+  };
+}
