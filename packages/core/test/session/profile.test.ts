@@ -1,4 +1,5 @@
 import type { JsonValue, Metadata, Session } from '@mcp-session/core';
+import { transportOf } from '@mcp-session/core/transport';
 import { describe, expect, it } from 'vitest';
 import { codeOf } from '../support/errors.ts';
 import { open } from '../support/open.ts';
@@ -183,9 +184,9 @@ describe('metadata and protocol facts', () => {
   it('refuse an asynchronous change, also one that rejects later', async () => {
     const { store } = await open();
     const session = await store.create();
-    const change = (() => Promise.reject(new Error('later'))) as unknown as () => Metadata;
+    const change = (() => Promise.reject(new Error('later'))) as unknown as () => never;
 
     expect(await codeOf(() => session.updateMetadata(change))).toBe('TypeError');
-    expect(await codeOf(() => updateProtocol(session, change))).toBe('TypeError');
+    expect(await codeOf(() => transportOf(session).updateTransport(change))).toBe('TypeError');
   });
 });
