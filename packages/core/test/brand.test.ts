@@ -14,7 +14,7 @@ it('covers every class that is exported', () => {
 });
 
 describe('errors of another copy of the package', () => {
-  it.each(CLASSES)('are instances of %s as its own are', (name) => {
+  it.each(CLASSES)('are instances of %s', (name) => {
     const [ofOwn, ofOther] = [made(own)[name], made(other)[name]];
 
     expect(own[name]).not.toBe(other[name]);
@@ -27,7 +27,7 @@ describe('errors of another copy of the package', () => {
       }
   });
 
-  it('are no instances of a class that somebody derived', () => {
+  it('are no instances of a subclass that has no brand', () => {
     class Derived extends own.SessionError {}
 
     expect(new Derived('STORE_FAILED', 'failed')).toBeInstanceOf(Derived);

@@ -64,7 +64,7 @@ describe('the options of a method', () => {
     },
   );
 
-  it('take null for no default', async () => {
+  it('do not treat null as a default', async () => {
     const { store } = await open();
     const session = await store.create();
 
@@ -78,7 +78,7 @@ describe('the options of a method', () => {
     );
   });
 
-  it('take for a signal only what is one', async () => {
+  it('accept only an AbortSignal as signal', async () => {
     const { events } = await (await open()).store.create();
 
     expect(() => events.tail({ signal: new AbortController() as never })).toThrow(

@@ -31,7 +31,7 @@ it.each([Number.NaN, 1.5, -1, Infinity, 2 ** 53, '5', null, undefined])(
   },
 );
 
-it('bears a clock that goes back', async () => {
+it('tolerates a clock that goes back', async () => {
   const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 10 });
   const session = await store.create();
   clock.now += 900;
@@ -47,7 +47,7 @@ it('bears a clock that goes back', async () => {
   expect((await session.events.recent(1))[0]?.createdAt).toBe(START - 4_100);
 });
 
-it('bears a clock that leaps', async () => {
+it('tolerates a clock that leaps', async () => {
   const { store, clock } = await open({ ttlMs: 1_000 });
   const session = await store.create();
 
@@ -58,7 +58,7 @@ it('bears a clock that leaps', async () => {
   expect((await store.create({ id: 'late' })).expiresAt).toBe(Number.MAX_SAFE_INTEGER);
 });
 
-it('answers every append where the clock fails between the call and its batch', async () => {
+it('answers every append even if the clock fails between the call and its batch', async () => {
   let failAt = Infinity;
   let reads = 0;
   const { store } = await open({ clock: () => (reads++ < failAt ? START : Number.NaN) });

@@ -42,7 +42,7 @@ type Listed = (typeof CORE | typeof BACKENDS_ONLY)[number];
 const complete: [SessionErrorCode, Listed] extends [Listed, SessionErrorCode] ? true : never = true;
 
 describe('error codes', () => {
-  it('are each met by a test of this package, or are for backends only', async () => {
+  it('are each covered by a test of this package, or are for backends only', async () => {
     expect(complete).toBe(true);
     const sources = await readAll(new URL('../src/', import.meta.url));
     const tests = await readAll(new URL('./', import.meta.url), 'errors.test.ts');
@@ -54,7 +54,7 @@ describe('error codes', () => {
     for (const code of BACKENDS_ONLY) expect(sources.split(`'${code}'`)).toHaveLength(2);
   });
 
-  it('come with what a caller needs to know', () => {
+  it('carry what a caller needs to know', () => {
     const cause = new Error('driver');
     expect(new SessionError('STORE_BUSY', 'Locked')).toMatchObject({
       name: 'SessionError',
@@ -81,7 +81,7 @@ describe('error codes', () => {
 });
 
 describe('messages', () => {
-  it('hold no values, principals or metadata, and quote what was malformed shortly', async () => {
+  it('contain no values, principals or metadata, and cut what was malformed', async () => {
     const secret = 's3cret'.repeat(50);
     const { store } = await open({ stateLimits: { maxValueBytes: 10, maxKeys: 1 } });
     const session = await store.create({ id: 'known', principal: secret, metadata: { secret } });

@@ -31,7 +31,7 @@ describe('the event store of a session', () => {
     expect(await second.storeEvent('s', notification(2))).toMatch(/^2\./);
   });
 
-  it('sends what follows an event on its stream, with the ids that it was stored under', async () => {
+  it('sends the events after a given one on its stream, with their ids', async () => {
     const events = createEventStore<MessageV2>(await (await open()).store.create());
     const stored: Sent = [];
     for (let n = 0; n < 9; n++) {
@@ -87,7 +87,7 @@ describe('the event store of a session', () => {
     expect(sent).toEqual([]);
   });
 
-  it('waits for each send, and ends with the error of one that fails', async () => {
+  it('waits for each send, and ends with the error of a failed one', async () => {
     const events = createEventStore<MessageV2>(await (await open()).store.create());
     const after = await events.storeEvent('s', notification(0));
     for (let n = 1; n <= 3; n++) await events.storeEvent('s', notification(n));

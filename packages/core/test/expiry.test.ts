@@ -66,7 +66,7 @@ describe('idle expiry', () => {
     expect(await codeOf(() => use(session))).toBe(_what === 'events.tail' ? 'none' : 'SESSION_NOT_FOUND');
   });
 
-  it('slides to the latest of the appends that go in one call', async () => {
+  it('slides to the latest of the appends in one call', async () => {
     const { store, clock, backend } = await open({ ttlMs: 1_000 });
     const session = await store.create();
 
@@ -78,7 +78,7 @@ describe('idle expiry', () => {
     expect(await backend.readSession(session.id, clock.now)).toMatchObject({ expiresAt: START + 1_500 });
   });
 
-  it('does not slide with a write that was refused', async () => {
+  it('does not slide with a refused write', async () => {
     const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 1_000 });
     const session = await store.create();
     await session.state.set('a', 1);
@@ -109,7 +109,7 @@ describe('idle expiry', () => {
 });
 
 describe('the slack of touches', () => {
-  it('writes a read’s activity once it is touchIntervalMs after the last, and not before', async () => {
+  it('writes the activity of a read touchIntervalMs after the last write, and not before', async () => {
     const { store, clock, calls } = await open({ ttlMs: 1_000, touchIntervalMs: 100 });
     const session = await store.create();
     calls.take();
@@ -129,7 +129,7 @@ describe('the slack of touches', () => {
     expect(calls.take()).toEqual(['touchSession']);
   });
 
-  it('lets a session that is only read expire by no more than touchIntervalMs too early', async () => {
+  it('lets a session that is only read expire at most touchIntervalMs too early', async () => {
     const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 100 });
     const session = await store.create();
 
@@ -166,7 +166,7 @@ describe('the slack of touches', () => {
     expect((await store.get(node.id, { kind: 'node' }))?.expiresAt).toBe(clock.now + 15_000);
   });
 
-  it('tells a handle each time that its session is gone, not only the first time', async () => {
+  it('tells a handle every time that its session has ended, not only the first time', async () => {
     const { store, clock } = await open({ touchIntervalMs: 10 });
     const session = await store.create();
     const other = await store.get(session.id);

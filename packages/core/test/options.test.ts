@@ -31,7 +31,7 @@ it.each(numeric)('refuses a value of %s that is no whole number from 1', async (
     });
 });
 
-it('refuses what is greater than can work', async () => {
+it('refuses values that are too large to work', async () => {
   await expect(open({ stateLimits: { maxValueBytes: 67_108_865 } })).rejects.toThrow(
     'not a whole number from 1 to 67108864',
   );
@@ -40,7 +40,7 @@ it('refuses what is greater than can work', async () => {
   await expect(open({ sweep: { intervalMs: 2 ** 31 } })).rejects.toThrow('Option sweep.intervalMs');
 });
 
-it('refuses a clock or an observer that is no function', async () => {
+it('refuses a clock or an observer that is not a function', async () => {
   await expect(open({ clock: 5 as unknown as () => number })).rejects.toThrow(
     new TypeError('Option clock is not a function'),
   );
@@ -49,7 +49,7 @@ it('refuses a clock or an observer that is no function', async () => {
   );
 });
 
-it('takes the least of everything', async () => {
+it('accepts the least value of every option', async () => {
   const { store } = await open({
     ttlMs: 1,
     touchIntervalMs: 1,

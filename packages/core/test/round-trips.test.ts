@@ -40,7 +40,7 @@ it('makes two for an update: a read and a write', async () => {
   expect(calls.take()).toEqual(['readState', 'commitState']);
 });
 
-it('does not write for a hot session that is read, by one handle or by many', async () => {
+it('does not write for a session that is only read often, through one handle or many', async () => {
   const { store, clock, calls } = await open({ ttlMs: 600_000 });
   const session = await store.create();
   calls.take();
@@ -69,7 +69,7 @@ it('touches once an interval for each handle, also when it reads many times at o
   expect(calls.count('touchSession')).toBe(0);
 });
 
-it('does not touch beside a write, which renews by itself, nor soon after one', async () => {
+it('does not touch during a write, which renews by itself, nor soon after one', async () => {
   const { store, clock, calls } = await open({ ttlMs: 600_000 });
   const session = await store.create();
   calls.take();
@@ -86,7 +86,7 @@ it('does not touch beside a write, which renews by itself, nor soon after one', 
   expect(calls.count('touchSession')).toBe(0);
 });
 
-it('tries a touch that failed again, and says that it failed', async () => {
+it('repeats a failed touch, and reports that it failed', async () => {
   let failing = true;
   const { store, clock, calls } = await open({ ttlMs: 600_000 }, (inner) => ({
     touchSession: (id, expiresAt, now) =>

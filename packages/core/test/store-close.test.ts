@@ -64,7 +64,7 @@ describe('store.close', () => {
     expect(closed).toBe(1);
   });
 
-  it('waits for what was begun, queued appends and their trims included', async () => {
+  it('waits for work that has begun, queued appends and their trims included', async () => {
     const { opened, open: goOn } = gate();
     const log: string[] = [];
     const { store } = await open({ retention: { maxEvents: 2 } }, (inner) => ({
@@ -144,7 +144,7 @@ describe('store.close', () => {
     expect(log).toEqual(['trimmed', 'closed']);
   });
 
-  it('lets a get that has begun end well', async () => {
+  it('lets a get that has begun succeed', async () => {
     const { opened, open: goOn } = gate();
     const { store, clock } = await open({ touchIntervalMs: 1 }, (inner) => ({
       async readSession(id, now) {
@@ -178,7 +178,7 @@ describe('store.close', () => {
     expect(await slow.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('closes the backend also where the hints cannot be stopped', async () => {
+  it('closes the backend even if the hints cannot be stopped', async () => {
     const backend = createMemoryBackend();
     const { store } = await open({ backend }, () => ({
       watch: () => Promise.resolve(() => Promise.reject(new Error('socket hang up'))),

@@ -42,7 +42,7 @@ describe('store.create', () => {
       });
   });
 
-  it('takes the ids that the protocol allows, byte by byte', async () => {
+  it('accepts the ids that the protocol allows, byte by byte', async () => {
     const { store } = await open();
 
     for (const id of ['!', '~', 'a'.repeat(255), '__proto__', 'A', 'a']) await store.create({ id });
@@ -106,7 +106,7 @@ describe('store.create', () => {
     expect(String(await errorOf(() => store.create({ principal })))).not.toContain('aaa');
   });
 
-  it('takes principals up to 1,024 bytes of any text', async () => {
+  it('accepts principals of up to 1,024 bytes of any text', async () => {
     const { store } = await open();
 
     for (const principal of ['a'.repeat(1_024), '€'.repeat(341), ' ', '__proto__', '😀'])
@@ -139,7 +139,7 @@ describe('store.create', () => {
     expect(outcomes.toSorted()).toEqual([...Array<string>(9).fill('SESSION_EXISTS'), 'none']);
   });
 
-  it('takes a lifetime of its own, and refuses one that is none', async () => {
+  it('accepts a lifetime of its own, and refuses an invalid one', async () => {
     const { store } = await open();
 
     expect((await store.create({ ttlMs: 500 })).expiresAt).toBe(START + 500);

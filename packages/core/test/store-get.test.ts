@@ -9,7 +9,7 @@ describe('store.get', () => {
     expect(await store.get(id, { principal: 'alice' })).toMatchObject({ id, principal: 'alice' });
   });
 
-  it('answers the same for every reason why there is nothing', async () => {
+  it('answers the same whatever the reason that nothing is found', async () => {
     const { store, clock } = await open({ ttlMs: 1_000 });
     const foreign = await store.create({ principal: 'alice', ttlMs: 60_000 });
     const expired = await store.create({ principal: 'bob' });
@@ -22,7 +22,7 @@ describe('store.get', () => {
       expect(await store.get(id as string, { principal: 'bob' })).toBeUndefined();
   });
 
-  it('finds a session of a principal for nobody else', async () => {
+  it('does not find the session of another principal', async () => {
     const { store } = await open();
     const { id } = await store.create({ principal: 'alice' });
 
@@ -33,7 +33,7 @@ describe('store.get', () => {
       expect(await store.get(id, { principal })).toBeUndefined();
   });
 
-  it('finds a session of another kind only for who asks for that kind', async () => {
+  it('finds a session of another kind only if asked for that kind', async () => {
     const { store } = await open();
     const { id } = await store.create({ kind: 'node' });
 
@@ -51,7 +51,7 @@ describe('store.get', () => {
     expect((await store.get(id, { principal: 'anyone' }))?.principal).toBeNull();
   });
 
-  it('does not renew a session that it does not give', async () => {
+  it('does not renew a session that it does not return', async () => {
     const { store, clock, calls } = await open({ ttlMs: 1_000, touchIntervalMs: 1 });
     const session = await store.create({ principal: 'alice' });
     clock.now += 500;
@@ -73,7 +73,7 @@ describe('store.get', () => {
     expect(await store.get(id)).toBeUndefined();
   });
 
-  it('gives nothing where the session ends while its use is noted', async () => {
+  it('finds nothing if the session ends while its use is noted', async () => {
     const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 10 }, (inner) => ({
       async touchSession(id, expiresAt, now) {
         await inner.endSession(id, now + 1_000, now);
@@ -88,7 +88,7 @@ describe('store.get', () => {
 });
 
 describe('session.end', () => {
-  it('is true for one caller, and no use succeeds after it', async () => {
+  it('is true for exactly one caller, and no use succeeds after it', async () => {
     const { store } = await open();
     const session = await store.create();
     const other = await store.get(session.id);
@@ -133,7 +133,7 @@ describe('session.end', () => {
     expect((await store.create({ id: 'once' })).id).toBe('once');
   });
 
-  it('keeps no id where it need not', async () => {
+  it('keeps no id if asked not to', async () => {
     const { store } = await open({ tombstoneMs: 5_000 });
     const session = await store.create({ id: 'untold' });
     await session.events.append('s', 1);

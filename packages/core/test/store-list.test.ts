@@ -3,7 +3,7 @@ import { codeOf } from './support/errors.ts';
 import { open } from './support/open.ts';
 
 describe('store.list and store.count', () => {
-  it('show all live sessions once, over any number of pages, in the order of their ids', async () => {
+  it('show every live session once, over any number of pages, in the order of ids', async () => {
     const { store } = await open();
     const ids = Array.from({ length: 25 }, (_, index) => `s${index}`);
     for (const id of ids) await store.create({ id });
@@ -32,7 +32,7 @@ describe('store.list and store.count', () => {
     expect(await session?.state.set('a', 1)).toBe(1);
   });
 
-  it('tell kinds and principals apart', async () => {
+  it('distinguish kinds and principals', async () => {
     const { store } = await open();
     await store.create({ id: 'a', principal: 'alice' });
     await store.create({ id: 'b', principal: 'bob' });
@@ -49,7 +49,7 @@ describe('store.list and store.count', () => {
     expect(await store.count({ kind: 'node', principal: 'alice' })).toBe(0);
   });
 
-  it('leave out what has expired or was ended, swept or not, and renew nothing', async () => {
+  it('leave out expired and ended sessions, swept or not, and renew nothing', async () => {
     const { store, clock, calls } = await open({ ttlMs: 1_000, touchIntervalMs: 1 });
     await (await store.create()).end();
     await store.create();
@@ -63,7 +63,7 @@ describe('store.list and store.count', () => {
     expect(calls.count('touchSession')).toBe(0);
   });
 
-  it('continue after a cursor whose session is gone', async () => {
+  it('continue after a cursor whose session has ended', async () => {
     const { store } = await open();
     for (const id of ['a', 'b', 'c']) await store.create({ id });
     const { nextCursor } = await store.list({ limit: 2 });
@@ -72,7 +72,7 @@ describe('store.list and store.count', () => {
     expect((await store.list({ cursor: nextCursor })).sessions.map(({ id }) => id)).toEqual(['c']);
   });
 
-  it('refuse a limit or a cursor that is none', async () => {
+  it('refuse an invalid limit or cursor', async () => {
     const { store } = await open();
 
     for (const limit of [0, -1, 1.5, 1_001, Number.NaN])

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { open } from './support/open.ts';
 
 describe('opening', () => {
-  it('closes the backend where an option is wrong or migrating fails, and says why', async () => {
+  it('closes the backend if an option is wrong or migrating fails, and says why', async () => {
     let closed = 0;
     const close = (): Promise<void> => {
       closed++;
@@ -18,7 +18,7 @@ describe('opening', () => {
     expect(closed).toBe(2);
   });
 
-  it('refuses bounds of the in-memory backend that are none', async () => {
+  it('refuses invalid bounds of the in-memory backend', async () => {
     for (const value of [0, -1, 1.5, Number.NaN, Infinity]) {
       await expect(createMemoryStore({ maxSessions: value })).rejects.toThrow('Option maxSessions is');
       await expect(createMemoryStore({ maxBytes: value })).rejects.toThrow('Option maxBytes is');

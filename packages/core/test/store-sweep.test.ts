@@ -6,7 +6,7 @@ import { errorOf } from './support/errors.ts';
 import { open } from './support/open.ts';
 
 describe('store.sweep', () => {
-  it('removes what has expired and what was ended long enough ago, and counts it', async () => {
+  it('removes sessions that expired or ended long enough ago, and counts them', async () => {
     const { store, clock, backend } = await open({ ttlMs: 1_000, tombstoneMs: 2_000 });
     const live = await store.create({ ttlMs: 60_000 });
     await store.create({ id: 'expired' });
@@ -24,7 +24,7 @@ describe('store.sweep', () => {
     expect(await backend.createSession({ ...row, id: 'ended' }, clock.now)).toBe(true);
   });
 
-  it('goes in steps of at most as many rows as the option says', async () => {
+  it('removes at most as many rows per step as the option says', async () => {
     const limits: number[] = [];
     const { store, clock } = await open({ ttlMs: 1_000, sweep: { stepRows: 10, intervalMs: 1_000_000 } }, (inner) => ({
       async sweep(limit, now) {
@@ -66,7 +66,7 @@ describe('store.sweep', () => {
       expect(rest).toBeGreaterThanOrEqual(Math.max((steps[index]?.to ?? 0) - (steps[index]?.from ?? 0), 2) - 1);
   });
 
-  it('takes fewer rows a step where a step holds up everybody and is slow, and more where it is quick', async () => {
+  it('removes fewer rows per step if a blocking step is slow, and more if it is quick', async () => {
     const limits: number[] = [];
     const { store } = await open({ sweep: { stepRows: 400, intervalMs: 1_000_000 } }, (inner) => ({
       capabilities: { ...inner.capabilities, blocksThread: true },
@@ -97,7 +97,7 @@ describe('store.sweep', () => {
     expect(await sweeping).toMatchObject({ code: 'STORE_CLOSED' });
   });
 
-  it('is harmless when several run at once', async () => {
+  it('may run several times at once', async () => {
     const backend = createMemoryBackend();
     const first = await open({ backend, ttlMs: 1_000 });
     const second = await open({ backend, ttlMs: 1_000 });
@@ -128,7 +128,7 @@ describe('store.sweep', () => {
     expect((await store.create({ id: 'once' })).id).toBe('once');
   });
 
-  it('does not run by itself where the option is false', async () => {
+  it('does not run by itself if the option is false', async () => {
     const timers = vi.spyOn(globalThis, 'setTimeout');
 
     const { store } = await open({ sweep: false });
@@ -140,7 +140,7 @@ describe('store.sweep', () => {
 });
 
 describe('the sweeper', () => {
-  it('waits between half and one and a half of its interval, and differently each time', () => {
+  it('waits between half and one and a half intervals, differently each time', () => {
     const timers = vi.spyOn(globalThis, 'setTimeout');
     for (let index = 0; index < 50; index++) new Sweeper(10_000, () => Promise.resolve()).stop();
     const delays = timers.mock.calls.map(([, delayMs]) => delayMs ?? 0);
@@ -172,7 +172,7 @@ describe('the sweeper', () => {
 });
 
 describe('rests', () => {
-  it('end at once when they are closed, and none begins any more', async () => {
+  it('end at once when the store closes, and none begins afterwards', async () => {
     const rests = new Rests({ blocksThread: false });
     const hourAgo = performance.now() - 3_600_000;
     const resting = [rests.after(hourAgo), rests.after(hourAgo, false)];

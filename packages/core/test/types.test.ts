@@ -66,7 +66,7 @@ it('leaves the types of values to the caller where none are declared', async () 
   await store.close();
 });
 
-it('gives a store with schemas to what takes any store', async () => {
+it('accepts a store with schemas as any store', async () => {
   const store = await createMemoryStore({
     state: { cart: z.object({ items: z.array(z.string()) }), count: z.number() },
   });

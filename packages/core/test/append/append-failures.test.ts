@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { codeOf, collect } from '../support/errors.ts';
 import { open } from '../support/open.ts';
 
-describe('a batch that fails', () => {
-  it('for good is tried again session by session under the same tokens, and fails only those that it must', async () => {
+describe('a failed batch', () => {
+  it('that fails permanently is repeated session by session under the same tokens, and fails only those that it must', async () => {
     const tokens = new Map<string, Set<string>>();
     let poison = '';
     const { store } = await open({}, (inner) => ({
@@ -25,7 +25,7 @@ describe('a batch that fails', () => {
     expect([...tokens.values()].map(({ size }) => size)).toEqual([1, 1, 1]);
   });
 
-  it('for now, and for all of it, fails all that were in it, and nothing is tried again behind their backs', async () => {
+  it('that fails temporarily as a whole fails all its appends, and nothing is repeated behind their backs', async () => {
     let calls = 0;
     const { store } = await open({}, (inner) => ({
       appendEvents(batch, now) {
@@ -42,7 +42,7 @@ describe('a batch that fails', () => {
     expect(await sessions[0]?.events.append('s', 2)).toMatch(/^1\./);
   });
 
-  it('with an unknown outcome is tried again with the same token, and appended once', async () => {
+  it('with an unknown outcome is repeated with the same token, and appended once', async () => {
     let calls = 0;
     const seen: string[] = [];
     const { store } = await open({}, (inner) => ({
@@ -63,7 +63,7 @@ describe('a batch that fails', () => {
     expect((await collect(events.replay())).map(({ id }) => id)).toEqual(ids);
   });
 
-  it('with an unknown outcome again and again is given up after three more, and says so', async () => {
+  it('whose outcome stays unknown is given up after three repetitions, and says so', async () => {
     let calls = 0;
     const { store } = await open({}, () => ({
       appendEvents() {
@@ -79,7 +79,7 @@ describe('a batch that fails', () => {
     expect(calls).toBe(4);
   });
 
-  it('does not hold up what comes after it', async () => {
+  it('does not hold up later appends', async () => {
     let failing = true;
     const { store } = await open({}, (inner) => ({
       appendEvents: (batch, now) => (failing ? Promise.reject(new Error('driver')) : inner.appendEvents(batch, now)),

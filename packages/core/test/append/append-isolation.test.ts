@@ -54,7 +54,7 @@ describe('a session in trouble', () => {
     expect(await failing).toBe('STORE_BUSY');
   });
 
-  it('is set apart where the backend knows only that the whole call failed: side by side, under the same tokens', async () => {
+  it('is isolated if the backend knows only that the whole call failed: each alone, under the same tokens', async () => {
     const { opened, open: goOn } = gate();
     const tokens = new Map<string, Set<string>>();
     const { one, others } = await crowd((append, troubled) => async (batch, now) => {
@@ -101,7 +101,7 @@ describe('a session in trouble', () => {
     expect(calls.splice(0)).toEqual([21]);
   });
 
-  it('takes no place from others while its calls hang', async () => {
+  it('does not block others while its calls hang', async () => {
     const { opened, open: goOn } = gate();
     let hangs = false;
     const { one, others } = await crowd(
@@ -144,7 +144,7 @@ describe('a session in trouble', () => {
     expect(await collect(one.events.replay())).toHaveLength(1);
   });
 
-  it('does not let trims of its log hold up the others of its call', async () => {
+  it('does not let trims of its log hold up other sessions of the same call', async () => {
     const { opened, open: goOn } = gate();
     let busy = '';
     const { store } = await open({ retention: { maxEvents: 10 } }, (inner) => ({

@@ -19,7 +19,7 @@ function noting(batches: string[][][], before: (batch: Batch) => Promise<void> =
 }
 
 describe('appends', () => {
-  it('of one tick go in one call, in order, and a lone one goes at once', async () => {
+  it('of one tick share a call, in order; a lone one starts at once', async () => {
     const batches: string[][][] = [];
     const { store } = await open({}, noting(batches));
     const [a, b] = [await store.create(), await store.create()];
@@ -55,7 +55,7 @@ describe('appends', () => {
     expect(batches[0]).toEqual(first);
   });
 
-  it('that come while a call runs go together in the next', async () => {
+  it('that arrive during a call share the next one', async () => {
     const { opened, open: goOn } = gate();
     const batches: string[][][] = [];
     const { store } = await open(
@@ -73,7 +73,7 @@ describe('appends', () => {
     expect(batches).toEqual([[['1']], [['2', '3', '4', '5', '6']]]);
   });
 
-  it('of one session are never in two calls at once, those of others are, as far as the backend finds useful', async () => {
+  it('of one session are never in two concurrent calls; those of several are, up to concurrentBatches', async () => {
     const running = new Map<string, number>();
     let most = 0;
     const { store } = await open({}, (inner) => ({
@@ -123,7 +123,7 @@ describe('appends', () => {
     ]);
   });
 
-  it('go in calls of at most 1 MiB, unless one alone is larger', async () => {
+  it('share calls of at most 1 MiB, unless one alone is larger', async () => {
     const sizes: number[] = [];
     const { store } = await open({}, (inner) => ({
       appendEvents(batch, now) {
@@ -140,7 +140,7 @@ describe('appends', () => {
     expect(sizes).toEqual([800_000, 400_000, 3_000_000, 10]);
   });
 
-  it('of sessions that never stop do not keep the others waiting', async () => {
+  it('of sessions that never stop do not delay other sessions', async () => {
     const batches: string[][][] = [];
     const { store } = await open({}, (inner) => ({
       ...noting(batches)(inner),
@@ -172,7 +172,7 @@ describe('appends', () => {
     expect(await live.events.recent(5)).toHaveLength(1);
   });
 
-  it('of one session are in calls of their own where a call may carry one', async () => {
+  it('of each session get calls of their own if a call may carry one session', async () => {
     const batches: string[][][] = [];
     const { store } = await open({}, (inner) => ({
       ...noting(batches)(inner),
@@ -186,12 +186,12 @@ describe('appends', () => {
   });
 });
 
-describe('appends that may wait', () => {
+describe('pending appends', () => {
   const MIB = 1_048_576;
   /** A message that takes so many bytes of the room. */
   const filling = (bytes: number) => 'x'.repeat(bytes - 252);
 
-  it('are 64 MiB in all, and one session gets half of them; what is refused can be tried again later', async () => {
+  it('may take 64 MiB in all, one session half of that; a refused append can be repeated later', async () => {
     const { opened, open: goOn } = gate();
     const { store } = await open(
       {},
@@ -212,7 +212,7 @@ describe('appends that may wait', () => {
     expect(await events.append('s', 1)).toMatch(/^5\./);
   });
 
-  it('leave room for the sessions that have little there, however many fill it', async () => {
+  it('leave room for sessions with few of them, however many others there are', async () => {
     const { opened, open: goOn } = gate();
     const { store } = await open(
       {},
@@ -238,7 +238,7 @@ describe('appends that may wait', () => {
     expect(stored).toBeGreaterThan(40);
   });
 
-  it('take one that is larger than all where nothing waits', () => {
+  it('accept one that is larger than the bound if nothing waits', () => {
     const room = new WaitingRoom();
 
     room.enter(0, 65 * MIB);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Looks } from '../../src/lib/append/looks.ts';
 
 describe('looks at sessions', () => {
-  it('are due when the time has passed, for each session, also where they are many and come in turn', () => {
+  it('are due when the time has passed, for each of many sessions', () => {
     const looks = new Looks(100);
     const ids = Array.from({ length: 30_000 }, (_, n) => `session-${n}`);
     const due = (now: number): number => ids.filter((id) => looks.isDue(id, now)).length;
@@ -17,7 +17,7 @@ describe('looks at sessions', () => {
     expect(due(310)).toBe(15_000);
   });
 
-  it('are due at once where one has failed', () => {
+  it('are due at once after a failure', () => {
     const looks = new Looks(100);
     looks.isDue('a', 0);
     looks.isDue('b', 100);

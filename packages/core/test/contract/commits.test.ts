@@ -21,7 +21,7 @@ describe('judgeCommit', () => {
     expect(verdict).toEqual({ status: 'accepted', totals: { keys: 2, bytes: 7 } });
   });
 
-  it('names the first key that has not its expected version, before any limit', () => {
+  it('names the first key without its expected version, before any limit', () => {
     const before = [{ version: 1, bytes: 1 }, undefined];
 
     expect(
@@ -32,7 +32,7 @@ describe('judgeCommit', () => {
     );
   });
 
-  it('refuses what exceeds a limit, the number of keys first', () => {
+  it('refuses a commit that exceeds a limit, the number of keys first', () => {
     expect(judgeCommit({ writes: [write('a', 99)], limits }, [undefined], { keys: 2, bytes: 2 })).toEqual({
       status: 'limit',
       limit: 'maxKeys',

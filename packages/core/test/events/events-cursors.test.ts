@@ -6,7 +6,7 @@ import { codeOf, collect, errorOf } from '../support/errors.ts';
 import { open } from '../support/open.ts';
 
 describe('a cursor that was never issued', () => {
-  it('is refused by every reader, in a message that quotes it shortly', async () => {
+  it('is refused by every reader, in a message that cuts it', async () => {
     const { store } = await open();
     const { events } = await store.create();
     const other = await store.create();
@@ -57,7 +57,7 @@ describe('a cursor that was never issued', () => {
     expect(await collect(events.replay())).toHaveLength(2);
   });
 
-  it('is refused where the stream is another than the cursor’s', async () => {
+  it('is refused for another stream than its own', async () => {
     const { events } = await (await open()).store.create();
     const after = await events.append('a', 1);
     await events.append('b', 2);
@@ -91,7 +91,7 @@ describe('a cursor that was never issued', () => {
 });
 
 describe('a cursor below what was trimmed', () => {
-  it('is an error that tells how much is missing', async () => {
+  it('throws an error that tells how much is missing', async () => {
     const { events } = await (await open()).store.create();
     const ids: string[] = [];
     for (let n = 1; n <= 10; n++) ids.push(await events.append('s', n));
@@ -132,7 +132,7 @@ describe('event ids', () => {
   });
   const seq = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 
-  it('are read as they were written, by their own session alone', () => {
+  it('are parsed as they were written, and only by their own session', () => {
     fc.assert(
       fc.property(visible, visible, seq, visible, (session, other, number, streamId) => {
         const position = { seq: number, streamId };
@@ -144,7 +144,7 @@ describe('event ids', () => {
     );
   });
 
-  it('are one text for one event: whatever is read is written the same', () => {
+  it('have one form: parsing and formatting returns the same text', () => {
     const tag = sessionTag('session');
     const part = fc.oneof(
       fc.constantFrom('0', '1', '17', '.', tag, 's', ' ', '\n', '-', '9007199254740991', '9007199254740992'),
@@ -162,7 +162,7 @@ describe('event ids', () => {
   });
 });
 
-describe('a reader without a cursor, while the log is cut', () => {
+describe('a reader without a cursor, while the log is trimmed', () => {
   /**
    * A store whose first page of a log is empty although there is more, and then does something: as
    * where all of it was trimmed while it was read.
@@ -187,7 +187,7 @@ describe('a reader without a cursor, while the log is cut', () => {
   }
   const seqs = (events: readonly SessionEvent[]) => events.map(({ seq }) => seq);
 
-  it('goes on from what is kept as long as it was given nothing', async () => {
+  it('goes on from the oldest retained event until its first event', async () => {
     const cut = await emptyAtFirst(({ events }) => events.trim({ maxEvents: 2 }));
     expect(seqs(await collect(cut.replay()))).toEqual([3, 4]);
 
@@ -195,7 +195,7 @@ describe('a reader without a cursor, while the log is cut', () => {
     expect((await followed.tail().next()).value).toMatchObject({ seq: 4 });
   });
 
-  it('is given nothing where nothing is kept of what a replay would have given', async () => {
+  it('yields nothing if nothing is left of what a replay would have yielded', async () => {
     const events = await emptyAtFirst(async (session) => {
       await session.events.append('s', 5);
       await session.events.append('s', 6);
@@ -204,7 +204,7 @@ describe('a reader without a cursor, while the log is cut', () => {
     expect(await collect(events.replay())).toEqual([]);
   });
 
-  it('learns of what came after the start of its tail and is gone', async () => {
+  it('throws for events that were appended and trimmed after the start of its tail', async () => {
     const events = await emptyAtFirst(async (session) => {
       await session.events.append('s', 5);
       await session.events.append('s', 6);
@@ -213,7 +213,7 @@ describe('a reader without a cursor, while the log is cut', () => {
     expect(await codeOf(() => events.tail().next())).toBe('EVENTS_TRIMMED');
   });
 
-  it('learns of a gap behind the first event that it was given', async () => {
+  it('throws for a gap after its first event', async () => {
     const { store } = await open();
     const { events } = await store.create();
     // A page holds one of them.

@@ -28,7 +28,7 @@ describe('events.replay', () => {
     expect(calls.count('readEvents')).toBeGreaterThan(3);
   });
 
-  it('gives what follows the cursor, of its stream alone, with the ids of append', async () => {
+  it('yields the events after the cursor, of its stream alone, with the ids of append', async () => {
     const { store } = await open();
     const { events } = await store.create();
     const ids: string[] = [];
@@ -44,7 +44,7 @@ describe('events.replay', () => {
     }
   });
 
-  it('ends at the newest event of its start, whatever is appended meanwhile', async () => {
+  it('ends at the newest event at its start, whatever is appended meanwhile', async () => {
     const { store } = await open();
     const { events } = await store.create();
     await Promise.all(Array.from({ length: 1_250 }, (_, n) => events.append('s', n)));
@@ -59,7 +59,7 @@ describe('events.replay', () => {
     expect(seen).toEqual(Array.from({ length: 1_250 }, (_, n) => n));
   });
 
-  it('answers calls that come at once in their order, over the ends of pages', async () => {
+  it('answers concurrent calls in their order, across pages', async () => {
     const { events } = await (await open()).store.create();
     await Promise.all(Array.from({ length: 2_300 }, (_, n) => events.append('s', n)));
 
@@ -80,7 +80,7 @@ describe('events.replay', () => {
     expect(answers.map(({ value }) => value?.message)).toEqual([0, 1, 2, 3]);
   });
 
-  it('is over where its reader leaves it, also while a page is read', async () => {
+  it('ends when its reader leaves it, also while a page is read', async () => {
     const { store, calls } = await open();
     const { events } = await store.create();
     await Promise.all(Array.from({ length: 1_500 }, (_, n) => events.append('s', n)));
@@ -123,7 +123,7 @@ describe('events.replay', () => {
     expect(await replay.next()).toEqual({ done: true, value: undefined });
   });
 
-  it('gives nothing for a stream that has nothing', async () => {
+  it('yields nothing for a stream without events', async () => {
     const { events } = await (await open()).store.create();
 
     expect(await collect(events.replay())).toEqual([]);
@@ -132,7 +132,7 @@ describe('events.replay', () => {
     expect(await collect(events.replay({ after: id }))).toEqual([]);
   });
 
-  it('fails when the session ends on the way', async () => {
+  it('fails when the session ends in between', async () => {
     const session = await (await open()).store.create();
     await Promise.all(Array.from({ length: 1_300 }, (_, n) => session.events.append('s', n)));
 
@@ -143,7 +143,7 @@ describe('events.replay', () => {
     expect(await codeOf(() => collect(replay))).toBe('SESSION_NOT_FOUND');
   });
 
-  it('fails when what is left of it is trimmed on the way, and gives no part as if it were all', async () => {
+  it('fails when the rest is trimmed in between, rather than pass a part off as everything', async () => {
     const { events } = await (await open()).store.create();
     await Promise.all(Array.from({ length: 2_250 }, (_, n) => events.append('s', n)));
 
@@ -156,7 +156,7 @@ describe('events.replay', () => {
 });
 
 describe('a replay without a cursor', () => {
-  it('begins at the oldest event that is kept', async () => {
+  it('begins at the oldest retained event', async () => {
     const { events } = await (await open()).store.create();
     for (let n = 1; n <= 10; n++) await events.append(n % 2 === 0 ? 'even' : 'odd', n);
     await events.trim({ maxEvents: 4 });

@@ -17,7 +17,7 @@ async function take(events: AsyncIterable<SessionEvent>, count: number): Promise
 }
 
 describe('events.tail', () => {
-  it('gives what is there and then what is appended, with no gap and nothing twice', async () => {
+  it('yields the stored events and then each appended one, with no gap and nothing twice', async () => {
     const { events } = await (await open()).store.create();
     for (let n = 0; n < 1_250; n++) await events.append('s', n);
 
@@ -49,7 +49,7 @@ describe('events.tail', () => {
     for (const all of await Promise.all(tails)) expect(all).toEqual(Array.from({ length: 300 }, (_, at) => at + 1));
   });
 
-  it('gives what another process appends', async () => {
+  it('yields what another process appends', async () => {
     const backend = createMemoryBackend();
     const here = await open({ backend }, quick);
     const there = await open({ backend }, quick);
@@ -65,7 +65,7 @@ describe('events.tail', () => {
     expect(await tail).toEqual([1, 2, 3]);
   });
 
-  it('gives one stream alone, after its cursor', async () => {
+  it('yields one stream alone, after its cursor', async () => {
     const { events } = await (await open()).store.create();
     const after = await events.append('a', 0);
     await events.append('b', 1);
@@ -77,7 +77,7 @@ describe('events.tail', () => {
     expect(await tail).toEqual([2, 4]);
   });
 
-  it('begins at the horizon where it is given no cursor', async () => {
+  it('begins at the oldest retained event if it has no cursor', async () => {
     const { events } = await (await open()).store.create();
     for (let n = 1; n <= 5; n++) await events.append('s', n);
     await events.trim({ maxEvents: 2 });
@@ -86,7 +86,7 @@ describe('events.tail', () => {
     expect(await take(events.tail({ streamId: 's' }), 2)).toEqual([4, 5]);
   });
 
-  it('lets the reader set the pace: no page is read before the last one is used up', async () => {
+  it('lets the reader set the pace: reads no page before the last one is used up', async () => {
     const { store, calls } = await open();
     const { events } = await store.create();
     await Promise.all(Array.from({ length: 2_001 }, (_, n) => events.append('s', n)));
@@ -123,7 +123,7 @@ describe('a tail ends', () => {
     expect(await tail).toHaveLength(2);
   });
 
-  it('when the session ends, here or in another process, also where it does not wait just then', async () => {
+  it('when the session ends, here or in another process, even while the tail reads', async () => {
     const backend = createMemoryBackend();
     const here = await open({ backend }, quick);
     const there = await open({ backend }, quick);
@@ -198,7 +198,7 @@ describe('a tail ends', () => {
     await expect(collect(tail)).rejects.toMatchObject({ name: 'EventsTrimmedError', code: 'EVENTS_TRIMMED' });
   });
 
-  it('not with an error when only other streams were trimmed', async () => {
+  it('does not end with an error when only other streams were trimmed', async () => {
     const { store } = await open({ retention: { maxEvents: 10 } });
     const { events } = await store.create();
     const after = await events.append('quiet', 1);
@@ -210,7 +210,7 @@ describe('a tail ends', () => {
     expect(await tail).toEqual([2]);
   });
 
-  it('with the error of the database where that is not worth a retry', async () => {
+  it('with the error of the database if a retry is useless', async () => {
     let broken = false;
     const { store, calls } = await open({}, (inner) => ({
       ...quick(inner),

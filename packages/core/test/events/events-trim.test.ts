@@ -50,7 +50,7 @@ describe('events.trim', () => {
     expect(await events.trim({ through })).toBe(0);
   });
 
-  it('removes while any one bound is exceeded, and nothing where none is given', async () => {
+  it('removes while any bound is exceeded, and nothing without a bound', async () => {
     const { events } = await (await open()).store.create();
     const ids: string[] = [];
     for (let n = 1; n <= 6; n++) ids.push(await events.append('s', n));
@@ -59,7 +59,7 @@ describe('events.trim', () => {
     expect(await events.trim({ maxEvents: 5, maxBytes: 3, through: ids[0] ?? '' })).toBe(3);
   });
 
-  it('never takes one out of the middle, even when the clock went back', async () => {
+  it('never removes an event from the middle, even when the clock went back', async () => {
     const { store, clock } = await open();
     const { events } = await store.create();
     await events.append('s', 'young');
@@ -71,7 +71,7 @@ describe('events.trim', () => {
     expect(await collect(events.replay())).toHaveLength(2);
   });
 
-  it('goes in steps over a long log, and never gives a number again', async () => {
+  it('trims a long log in steps, and never reuses a number', async () => {
     const { store, calls } = await open();
     const { events } = await store.create();
     await Promise.all(Array.from({ length: 2_500 }, () => events.append('s', 1)));
@@ -94,7 +94,7 @@ describe('events.trim', () => {
 });
 
 describe('retention', () => {
-  it('lets a log outgrow its count by a tenth, then trims it to the bound, and seldom', async () => {
+  it('lets a log exceed its count by a tenth, then trims it to the bound', async () => {
     const { store, calls } = await open({ retention: { maxEvents: 100 } });
     const { events } = await store.create();
     for (let n = 1; n <= 110; n++) await events.append('s', n);
@@ -111,7 +111,7 @@ describe('retention', () => {
     expect(kept.at(-1)?.seq).toBe(1_110);
   });
 
-  it('likewise by bytes', async () => {
+  it('does the same by bytes', async () => {
     const { store, calls } = await open({ retention: { maxBytes: 1_000 } });
     const { events } = await store.create();
     for (let n = 0; n < 11; n++) await events.append('s', 'x'.repeat(98));
@@ -163,7 +163,7 @@ describe('retention', () => {
     expect((await collect(events.replay())).map(({ message }) => message)).toEqual([3]);
   });
 
-  it('by age is tried again likewise', async () => {
+  it('by age is tried again too', async () => {
     let failing = true;
     const { store, clock, calls } = await open({ retention: { maxAgeMs: 1_000 } }, (inner) => ({
       trimEvents: (sessionId, bound, now) =>
@@ -182,7 +182,7 @@ describe('retention', () => {
     expect(await trimmed).toMatchObject({ code: undefined });
   });
 
-  it('goes in steps over a log that was long before', async () => {
+  it('trims a log that was already long in steps', async () => {
     const backend = createMemoryBackend();
     const before = await open({ backend });
     const after = await open({ backend, retention: { maxEvents: 10 } });

@@ -22,7 +22,7 @@ describe('events.append', () => {
     expect(new Set(all.map(({ createdAt }) => createdAt))).toEqual(new Set([START]));
   });
 
-  it('gives ids that tell their stream and survive a header and an SSE line', async () => {
+  it('returns ids that name their stream and survive a header and an SSE line', async () => {
     const { store } = await open();
     const { events } = await store.create();
 
@@ -33,7 +33,7 @@ describe('events.append', () => {
     }
   });
 
-  it('is given what is stored as the wire would carry it', async () => {
+  it('stores messages as the wire would carry them', async () => {
     const { store } = await open();
     const { events } = await store.create();
     const message = {
@@ -59,7 +59,7 @@ describe('events.append', () => {
     expect((await events.recent(1))[0]?.message).toEqual(message);
   });
 
-  it('takes any JSON value and gives it back', async () => {
+  it('stores any JSON value and returns it', async () => {
     const { store } = await open();
     const { events } = await store.create();
 
@@ -89,7 +89,7 @@ describe('events.append', () => {
     expect(await events.append('s', 1)).toMatch(/^1\./);
   });
 
-  it('takes a message of a million levels, or refuses it where JSON.stringify of this runtime cannot write it', async () => {
+  it('accepts a message of a million levels, or refuses it if JSON.stringify of this runtime cannot write it', async () => {
     const { store } = await open();
     const { events } = await store.create();
     const text = '['.repeat(1_000_000) + ']'.repeat(1_000_000);
@@ -122,7 +122,7 @@ describe('events.append', () => {
     expect(await codeOf(() => events.recent(1, given))).toBe('INVALID_STREAM_ID');
   });
 
-  it('takes 1 MiB and more, and refuses what the backend does not accept', async () => {
+  it('accepts 1 MiB and more, and refuses what the backend does not accept', async () => {
     const { store } = await open({}, (inner) => ({
       capabilities: { ...inner.capabilities, maxEventBytes: 1_048_576 },
     }));
@@ -139,7 +139,7 @@ describe('events.append', () => {
 });
 
 describe('events.recent', () => {
-  it('gives the newest events, oldest of them first, of one stream or of all', async () => {
+  it('returns the newest events of one stream or of all, oldest first', async () => {
     const { store } = await open();
     const { events } = await store.create();
     for (let n = 1; n <= 10; n++) await events.append(n % 3 === 0 ? 'third' : 'other', n);
@@ -152,7 +152,7 @@ describe('events.recent', () => {
     expect(await messages(5, 'never')).toEqual([]);
   });
 
-  it('gives fewer where they exceed 1 MiB, and at least one', async () => {
+  it('returns fewer if they exceed 1 MiB, and at least one', async () => {
     const { store } = await open();
     const { events } = await store.create();
     for (const size of [10, 600_000, 600_000]) await events.append('s', 'x'.repeat(size));
@@ -168,7 +168,7 @@ describe('events.recent', () => {
     expect(await codeOf(() => events.recent(limit))).toBe('RangeError');
   });
 
-  it('reports an event that another program spoiled', async () => {
+  it('reports an event that another program has corrupted', async () => {
     const { store, backend, clock } = await open();
     const { id, events } = await store.create();
     const event = { streamId: 's', message: '{"cut', bytes: 5 };

@@ -3,7 +3,7 @@ import { codeOf } from '../support/errors.ts';
 import { open } from '../support/open.ts';
 
 describe('events.tail with onCaughtUp', () => {
-  it('calls it when all that is stored was given, before it waits, and again after each page that follows', async () => {
+  it('calls it when it has yielded everything stored, before it waits, and again after each later page', async () => {
     const { events } = await (await open()).store.create();
     await events.append('s', 1);
     let calls = 0;
@@ -20,7 +20,7 @@ describe('events.tail with onCaughtUp', () => {
     await tail.return();
   });
 
-  it('does not call it where the cursor cannot be followed', async () => {
+  it('does not call it if the cursor cannot be followed', async () => {
     const { events } = await (await open()).store.create();
     let calls = 0;
     const id = await events.append('s', 1);

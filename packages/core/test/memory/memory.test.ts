@@ -16,7 +16,7 @@ async function bytesOf(backend: SessionBackend, now: number): Promise<number> {
 }
 
 describe('the in-memory store', () => {
-  it('says what it is', async () => {
+  it('says what the value is', async () => {
     const store = await createMemoryStore({ sweep: false });
 
     expect(store.backendName).toBe('memory');
@@ -24,7 +24,7 @@ describe('the in-memory store', () => {
     await store.close();
   });
 
-  it('refuses one session too many, but makes room by what has expired', async () => {
+  it('refuses one session too many, but removes expired ones first', async () => {
     const { store, clock } = await open({ backend: createMemoryBackend({ maxSessions: 2 }), ttlMs: 1_000 });
     await store.create({ id: 'a' });
     clock.now += 500;
@@ -59,7 +59,7 @@ describe('the in-memory store', () => {
     expect(await codeOf(() => store.create())).toBe('STORE_FULL');
   });
 
-  it('forgets the ids of the sessions that ended first where it needs their room, and no others', async () => {
+  it('forgets the ids of the sessions that ended first if it needs their room, and no others', async () => {
     const { store } = await open({ backend: createMemoryBackend({ maxBytes: 20_000 }) });
     const ids = Array.from({ length: 100 }, (_, n) => `ended-${n}`);
     for (const id of ids) await (await store.create({ id })).end();
@@ -85,7 +85,7 @@ describe('the in-memory store', () => {
     expect(await create('ended-0')).toBe(true);
   });
 
-  it('refuses what exceeds its bytes, changes nothing then, and takes more after a removal', async () => {
+  it('refuses writes above its bytes, changes nothing then, and accepts more after a removal', async () => {
     const { store } = await open({ backend: createMemoryBackend({ maxBytes: 10_000 }) });
     const session = await store.create();
     const { state, events } = session;
@@ -108,7 +108,7 @@ describe('the in-memory store', () => {
     expect(await events.recent(5)).toHaveLength(1);
   });
 
-  it('makes room for what a session writes by its own oldest events, and by nobody else’s', async () => {
+  it('makes room for a session’s write by evicting its own oldest events, and nobody else’s', async () => {
     const { store } = await open({ backend: createMemoryBackend({ maxBytes: 50_000 }) });
     const [quiet, busy] = [await store.create(), await store.create()];
     const message = 'x'.repeat(1_000);
@@ -132,7 +132,7 @@ describe('the in-memory store', () => {
     expect(await busy.events.recent(100)).toHaveLength(before.length);
   });
 
-  it('where there is no room for one session, others of the same call still write', async () => {
+  it('if there is no room for one session, others of the same call still write', async () => {
     const { store } = await open({ backend: createMemoryBackend({ maxBytes: 20_000 }) });
     const [busy, fresh] = [await store.create(), await store.create()];
     for (let n = 0; n < 50; n++) await busy.events.append('s', 'x'.repeat(1_000));
@@ -145,7 +145,7 @@ describe('the in-memory store', () => {
     expect(other).toMatchObject({ status: 'fulfilled' });
   });
 
-  it('makes room by what has expired where its bytes are used up', async () => {
+  it('makes room by removing expired sessions if its bytes are used up', async () => {
     const { store, clock } = await open({ backend: createMemoryBackend({ maxBytes: 10_000 }), ttlMs: 1_000 });
     const old = await store.create();
     await old.events.append('s', 'x'.repeat(8_000));
@@ -159,7 +159,7 @@ describe('the in-memory store', () => {
     expect(await codeOf(() => other.state.set('a', 'x'.repeat(8_000)))).toBe('STORE_FULL');
   });
 
-  it('counts no byte any more when all is swept', async () => {
+  it('counts no bytes after everything was swept', async () => {
     const backend = createMemoryBackend({ maxBytes: 1_000_000 });
     const { store, clock } = await open({
       backend,

@@ -14,7 +14,7 @@ it('lets timers and sockets have their turn while a loop of awaited calls runs',
   expect(turned).toBe(true);
 });
 
-it('lets them have it while many calls that came at once wait, too', async () => {
+it('lets them have their turn while many concurrent calls wait', async () => {
   const turn = new EventLoopBudget();
   let turns = 0;
   let counting = true;
@@ -31,7 +31,7 @@ it('lets them have it while many calls that came at once wait, too', async () =>
   expect(turns).toBeGreaterThan(25);
 });
 
-it('lets one of two loops of calls not hold up the other', async () => {
+it('does not let one of two loops of calls hold up the other', async () => {
   const turn = new EventLoopBudget();
   let left = 100;
   const loop = async (): Promise<number> => {
@@ -41,12 +41,12 @@ it('lets one of two loops of calls not hold up the other', async () => {
   };
   const calls = await Promise.all([loop(), loop()]);
 
-  // About half of them, fewer where other processes take the thread away. One that is held up makes
+  // About half of them; nine were seen on a machine whose load was 28. A loop that is held up makes
   // one or two.
-  expect(Math.min(...calls)).toBeGreaterThan(10);
+  expect(Math.min(...calls)).toBeGreaterThan(4);
 });
 
-it('lets those that wait go in the order in which they came: their appends then meet in a batch', async () => {
+it('resumes waiters in their order, so that their appends meet in a batch', async () => {
   const turn = new EventLoopBudget();
   turn.isSpent();
   keepTheThread(11);

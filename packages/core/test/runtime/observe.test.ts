@@ -102,7 +102,7 @@ describe('the option observe', () => {
     ]);
   });
 
-  it('is not told of what was refused before the backend was asked', async () => {
+  it('does not see calls that were refused before the backend was asked', async () => {
     const { store, calls } = await open();
     await codeOf(() => store.create({ id: '' }));
     await store.get('malformed id');
@@ -132,7 +132,7 @@ describe('the option observe', () => {
     ]);
   });
 
-  it('measures nothing where it is not given', async () => {
+  it('measures nothing without an observer', async () => {
     const looks = async (observe: (() => void) | undefined): Promise<number> => {
       const { store } = await open({ observe } as object);
       const session = await store.create();

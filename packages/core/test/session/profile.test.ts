@@ -6,7 +6,7 @@ import { open } from '../support/open.ts';
 import { updateProtocol } from '../support/transport.ts';
 
 describe('metadata and protocol facts', () => {
-  it('are replaced by what an update makes of them, for every handle that is made later', async () => {
+  it('are replaced by the result of an update, for every later handle', async () => {
     const { store } = await open();
     const session = await store.create({ metadata: { a: 1 }, protocol: { logLevel: 'info' } });
 
@@ -22,7 +22,7 @@ describe('metadata and protocol facts', () => {
     }
   });
 
-  it('are stored as updates make them, whatever is done to what a handle has shown', async () => {
+  it('are stored as updates return them, even if the caller mutates what a handle returned', async () => {
     const { store } = await open();
     const session = await store.create({ metadata: { a: { b: 1 } } });
     (session.metadata as { a: { b: number } }).a.b = 2;
@@ -73,7 +73,7 @@ describe('metadata and protocol facts', () => {
     expect(found?.protocol).toEqual({ initialized: true });
   });
 
-  it('are changed by many at once of one process, by one handle and by several', async () => {
+  it('can be changed concurrently in one process, through one handle or several', async () => {
     const { store } = await open();
     const session = await store.create({ metadata: { n: 0 } });
     const add = ({ n }: Metadata) => ({ n: Number(n) + 1 });
@@ -86,7 +86,7 @@ describe('metadata and protocol facts', () => {
     expect((await store.get(session.id))?.metadata).toEqual({ n: 120 });
   });
 
-  it('give up after 50 lost attempts, and say that it is worth another', async () => {
+  it('give up after 50 lost attempts with a retryable error', async () => {
     const { store } = await open({}, (inner) => ({
       async updateSession(id, change, now) {
         const row = await inner.readSession(id, now);
@@ -124,7 +124,7 @@ describe('metadata and protocol facts', () => {
     expect((await store.get(session.id))?.metadata).toEqual({ kept: true });
   });
 
-  it('lose what is undefined', async () => {
+  it('lose properties that are undefined', async () => {
     const { store } = await open();
     const none = undefined as unknown as JsonValue;
     const session = await store.create({
@@ -137,7 +137,7 @@ describe('metadata and protocol facts', () => {
     expect(session.metadata).toStrictEqual({ user: {} });
   });
 
-  it('are refused by their size before they are gone through', async () => {
+  it('are refused by size before they are searched for faults', async () => {
     const { store } = await open();
 
     expect(
@@ -154,7 +154,7 @@ describe('metadata and protocol facts', () => {
     expect(session.metadata).toEqual({ kept: true });
   });
 
-  it('are refused past 256 KiB together, and nothing is written then', async () => {
+  it('are refused above 256 KiB together, and nothing is written', async () => {
     const { store } = await open();
     const overhead = JSON.stringify({ metadata: { text: '' }, protocol: {} }).length;
     const fits = { text: 'a'.repeat(262_144 - overhead) };
@@ -166,7 +166,7 @@ describe('metadata and protocol facts', () => {
     expect((await store.get(session.id))?.metadata).toEqual(fits);
   });
 
-  it('do not show in a handle, nor get stored later, what a change did to its copy and then failed', async () => {
+  it('neither show nor store what a failed change did to its copy', async () => {
     const { store } = await open();
     const session = await store.create({ metadata: { list: [1] } });
 

@@ -9,7 +9,7 @@ describe('a read whose renewal fails', () => {
       touchSession: () => Promise.reject(new SessionError('STORE_FULL', 'no room')),
     }));
 
-  it('gives what it read, tells the observer, and tries again with the next', async () => {
+  it('succeeds, tells the observer, and tries again with the next read', async () => {
     const { store, clock, calls } = await failing();
     const session = await store.create();
     await session.state.set('a', 1);
@@ -29,7 +29,7 @@ describe('a read whose renewal fails', () => {
     expect(await codeOf(() => session.touch())).toBe('STORE_FULL');
   });
 
-  it('fails where the read fails, whatever becomes of the renewal', async () => {
+  it('fails if the read fails, whatever happens to the renewal', async () => {
     const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 100 }, () => ({
       touchSession: () => Promise.reject(new SessionError('STORE_FULL', 'no room')),
       readState: () => Promise.reject(new SessionError('STORE_CORRUPT', 'damaged')),
@@ -40,7 +40,7 @@ describe('a read whose renewal fails', () => {
     expect(await codeOf(() => session.state.get('a'))).toBe('STORE_CORRUPT');
   });
 
-  it('finds no session where the renewal has found none', async () => {
+  it('finds no session if the renewal found none', async () => {
     const { store, clock } = await open({ ttlMs: 1_000, touchIntervalMs: 100 }, (inner) => ({
       // Ended between the read and the renewal.
       touchSession: async (id, expiresAt, now) => {

@@ -47,7 +47,7 @@ describe('state keys', () => {
     expect(await state.get(key)).toBeUndefined();
   });
 
-  it('are told apart byte by byte', async () => {
+  it('are compared byte by byte', async () => {
     const { state } = await (await open()).store.create();
 
     for (const key of ODD) await state.set(key, key);
@@ -84,7 +84,7 @@ describe('state keys', () => {
     expect(await state.keys()).toEqual([]);
   });
 
-  it('are quoted shortly in a message', async () => {
+  it('are cut when a message quotes them', async () => {
     const { state } = await (await open()).store.create();
 
     const error = (await errorOf(() => state.get(`${'\n'.repeat(3)}${'a'.repeat(10_000)}`))) as Error;
@@ -109,7 +109,7 @@ describe('state keys', () => {
 });
 
 describe('keys that objects inherit', () => {
-  it('are not declared unless they are', async () => {
+  it('are undeclared unless the schema has them as own properties', async () => {
     const { store } = await open({ state: { count: z.number() } });
     const state = (await store.create()).state as unknown as {
       get(key: string): unknown;

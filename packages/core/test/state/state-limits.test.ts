@@ -27,7 +27,7 @@ it('counts bytes of UTF-8, not characters', async () => {
   expect(await codeOf(() => state.set('a', '€€€'))).toBe('STATE_VALUE_TOO_LARGE');
 });
 
-it('limits the number of keys, and lets go of what is there', async () => {
+it('limits the number of keys, and allows removals', async () => {
   const { state } = await (await open({ stateLimits: { maxKeys: 2 } })).store.create();
   await state.patch({ a: 1, b: 2 });
 
@@ -57,7 +57,7 @@ it('limits the bytes of all keys and values together', async () => {
   expect(await state.keys()).toEqual(['a', 'c']);
 });
 
-it('lets what is over a lowered limit be made smaller and removed, and nothing else', async () => {
+it('lets a state above a lowered limit only shrink', async () => {
   const backend = createMemoryBackend();
   const before = await open({ backend });
   const after = await open({ backend, stateLimits: { maxKeys: 2, maxTotalBytes: 10 } });
@@ -73,7 +73,7 @@ it('lets what is over a lowered limit be made smaller and removed, and nothing e
   expect(await lowered.clear()).toBe(2);
 });
 
-it('says of a conflict before it says of a limit', async () => {
+it('reports a conflict before a limit', async () => {
   const { state } = await (await open({ stateLimits: { maxKeys: 1 } })).store.create();
   await state.set('a', 1);
 

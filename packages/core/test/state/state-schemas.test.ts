@@ -26,7 +26,7 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
   const declared = async (): Promise<Awaited<ReturnType<typeof openDeclared>>> => openDeclared();
   const openDeclared = () => open<(typeof schemas)['zod'] | (typeof schemas)['valibot']>({ state: schemas[library] });
 
-  it('is checked by every write, and nothing is written that does not fit', async () => {
+  it('checks every write, and nothing that does not fit is written', async () => {
     const state = (await (await declared()).store.create()).state;
     const bad = 'x' as unknown as number;
 
@@ -43,7 +43,7 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     expect(await state.keys()).toEqual([]);
   });
 
-  it('keeps the value itself out of the message', async () => {
+  it('does not show the value in the message', async () => {
     const state = (await (await declared()).store.create()).state;
 
     const error = await errorOf(() => state.set('count', 's3cret' as unknown as number));
@@ -53,7 +53,7 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     expect((nested as Error).message).toBe('Value of state key "prefs" does not fit its schema (issues: 1, at theme)');
   });
 
-  it('stores what was given, and applies transforms and defaults to what is read', async () => {
+  it('stores values as given, and applies transforms and defaults on reading', async () => {
     const { store, backend, clock } = await declared();
     const { id, state } = await store.create();
 
@@ -70,7 +70,7 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     ]);
   });
 
-  it('gives an update what is read, takes what is written, and gives what would be read', async () => {
+  it('passes an update the parsed value, stores its input, and returns the parsed result', async () => {
     const state = (await (await declared()).store.create()).state;
     await state.set('day', '2026-01-02');
 
@@ -79,7 +79,7 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     expect(day).toEqual(new Date('2027-01-02'));
   });
 
-  it('refuses keys that are not declared, but for their removal', async () => {
+  it('refuses undeclared keys, except to remove them', async () => {
     const { store, backend, clock } = await declared();
     const { id, state } = await store.create();
     const loose = state as unknown as {
@@ -142,7 +142,7 @@ describe('asynchronous schemas', () => {
     ),
   };
 
-  it.each(['zod', 'valibot'] as const)('of %s are waited for', async (library) => {
+  it.each(['zod', 'valibot'] as const)('of %s are awaited', async (library) => {
     const { state } = await (await open({ state: { even: even[library] } })).store.create();
 
     expect(await codeOf(() => state.set('even', 1))).toBe('INVALID_STATE_VALUE');
@@ -198,7 +198,7 @@ describe('the option state', () => {
   });
 });
 
-it('a patch writes what was given to it, whatever is done to the values while a schema is waited for', async () => {
+it('a patch writes the values as given, even if the caller changes them during validation', async () => {
   const slow: StandardSchema = {
     '~standard': { version: 1, vendor: 'test', validate: async (value) => ({ value }) },
   };

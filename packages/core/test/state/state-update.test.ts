@@ -6,7 +6,7 @@ import { codeOf, errorOf } from '../support/errors.ts';
 import { open } from '../support/open.ts';
 
 describe('state.update', () => {
-  it('replaces a value by what the function makes of it, and gives what is then stored', async () => {
+  it('replaces a value with the result of the function, and returns the stored value', async () => {
     const { state } = await (await open()).store.create();
 
     expect(await state.update('notes', (all = []) => [...(all as string[]), 'one'])).toEqual(['one']);
@@ -34,7 +34,7 @@ describe('state.update', () => {
 
     await expect(changed).rejects.toThrow(
       new TypeError(
-        'The function given to update returned undefined; return the new value, also where it was changed in place, or REMOVE to remove the key',
+        'The function passed to update returned undefined; return the new value, even if you changed it in place, or REMOVE to remove the key',
       ),
     );
     expect(await state.get('cart')).toEqual({ items: ['tea'] });
@@ -54,7 +54,7 @@ describe('state.update', () => {
     expect(calls.count('commitState')).toBe(50);
   });
 
-  it('loses none of 100 from two stores on one backend that know nothing of each other', async () => {
+  it('loses none of 100 from two independent stores on one backend', async () => {
     const backend = createMemoryBackend();
     const stores = [await open({ backend }), await open({ backend })];
     const { id } = await (stores[0]?.store ?? expect.fail()).create();
@@ -81,7 +81,7 @@ describe('state.update', () => {
     for (let n = 0; n < 200; n++) expect(entries.get(`k${n}`)).toBe(n);
   });
 
-  it('calls the function again with the newer value when it lost, also against a removal', async () => {
+  it('calls the function again with the newer value after a lost attempt, also against a removal', async () => {
     const { store, backend, clock } = await open();
     const { id, state } = await store.create();
     await state.set('a', 'first');
@@ -126,12 +126,12 @@ describe('state.update', () => {
     for (const change of [later, never])
       expect(await errorOf(() => state.update('a', change))).toMatchObject({
         name: 'TypeError',
-        message: 'The function given to update is asynchronous; await what it needs before update is called',
+        message: 'The function passed to update is asynchronous; await its inputs before you call update',
       });
     expect(await state.keys()).toEqual([]);
   });
 
-  it('passes on what the function throws, and lets those in line go on', async () => {
+  it('rethrows what the function throws, and lets waiting updates continue', async () => {
     const { state } = await (await open()).store.create();
     const failing = state.update('a', () => {
       throw new Error('mine');

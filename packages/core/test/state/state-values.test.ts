@@ -91,7 +91,7 @@ describe('state values', () => {
     );
   });
 
-  it('are refused where they are no value at all', async () => {
+  it('are refused if they are no JSON value', async () => {
     const { set, compareAndSet } = bound(await state());
 
     for (const use of [() => set('k', undefined), () => compareAndSet('k', undefined, 0)])
@@ -101,7 +101,7 @@ describe('state values', () => {
       });
   });
 
-  it('lose what is undefined inside, as with JSON.stringify', async () => {
+  it('lose properties that are undefined, as with JSON.stringify', async () => {
     const values = await state();
     const { set, get } = bound(values);
     const sparse = Object.assign(Array(3), { 0: 1, 2: 3 });
@@ -112,7 +112,7 @@ describe('state values', () => {
     expect(await values.update('key', () => ({ gone: undefined }))).toStrictEqual({});
   });
 
-  it('keep what is shared but no cycle, objects without a prototype, and 1,000 levels', async () => {
+  it('may hold shared objects without cycles, objects without a prototype, and 1,000 levels', async () => {
     const { set, get } = await state().then(bound);
     const shared = { a: 1 };
 
@@ -162,7 +162,7 @@ describe('state values', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
-  it('come back as JSON.parse of what JSON.stringify writes, whatever the value', async () => {
+  it('come back as JSON.stringify and JSON.parse would return them', async () => {
     const { set, get } = await state().then(bound);
 
     await fc.assert(
@@ -173,7 +173,7 @@ describe('state values', () => {
     );
   });
 
-  it('are refused or come back equal, whatever else they are', async () => {
+  it('are either refused or come back equal', async () => {
     const { set, get } = await state().then(bound);
 
     await fc.assert(
@@ -201,7 +201,7 @@ describe('state values', () => {
     );
   });
 
-  it('that another program spoiled are reported as such', async () => {
+  it('that another program has corrupted are reported as such', async () => {
     const { store, backend, clock } = await open();
     const session = await store.create();
     await backend.commitState(

@@ -5,7 +5,7 @@ import { codeOf, errorOf } from '../support/errors.ts';
 import { open } from '../support/open.ts';
 
 describe('session.state', () => {
-  it('tells a null from what is absent', async () => {
+  it('distinguishes null from an absent key', async () => {
     const { state } = await (await open()).store.create();
 
     await state.set('null', null);
@@ -17,7 +17,7 @@ describe('session.state', () => {
     expect(await state.keys()).toEqual(['null']);
   });
 
-  it('gives versions that grow and never repeat, also after a removal, a clear, or an empty one', async () => {
+  it('returns versions that grow and never repeat, also after a removal or a clear', async () => {
     const { state } = await (await open()).store.create();
     const versions: (number | undefined)[] = [];
 
@@ -35,7 +35,7 @@ describe('session.state', () => {
     expect(versions).toEqual([...new Set(versions)].toSorted((a, b) => Number(a) - Number(b)));
   });
 
-  it('says whether a removal removed, and how many a clear took', async () => {
+  it('says whether a removal removed a key, and how many keys a clear removed', async () => {
     const { state } = await (await open()).store.create();
     await state.patch({ a: 1, b: 2, c: null });
 
@@ -80,7 +80,7 @@ describe('session.state', () => {
 });
 
 describe('compareAndSet', () => {
-  it('writes where the version is the expected one, and 0 stands for none', async () => {
+  it('writes if the version is the expected one; 0 means that the key must not exist', async () => {
     const { state } = await (await open()).store.create();
 
     const first = await state.compareAndSet('a', 1, 0);
@@ -113,7 +113,7 @@ describe('compareAndSet', () => {
     expect(await codeOf(() => state.compareAndSet('a', 1, version as number))).toBe('RangeError');
   });
 
-  it('lets one of many that expect the same win', async () => {
+  it('lets exactly one of many concurrent calls with the same expectation win', async () => {
     const { state } = await (await open()).store.create();
 
     const outcomes = await Promise.all(
@@ -162,7 +162,7 @@ describe('patch', () => {
     expect([...(await state.entries())]).toEqual([['a', 1]]);
   });
 
-  it('takes 64 keys and 2 MiB, and no more', async () => {
+  it('accepts 64 keys and 2 MiB, and no more', async () => {
     const { state } = await (await open()).store.create();
     const keys = (count: number): Record<string, number> =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]));

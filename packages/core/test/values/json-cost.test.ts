@@ -38,7 +38,7 @@ it('a value costs by its bytes, not by its depth', () => {
   expect(quickest(() => encode(deep), 5)).toBeLessThan(6 * quickest(() => encode(flat), 5));
 });
 
-it('what is too large is refused before it is gone through', () => {
+it('a value that is too large is refused before it is searched for faults', () => {
   let looked = 0;
   const value = Object.defineProperty({ text: 'x' }, 'at', { enumerable: true, get: () => looked++ });
 

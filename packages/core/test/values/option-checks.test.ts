@@ -39,7 +39,7 @@ describe('checkOptions', () => {
     );
   });
 
-  it('says what the options are of', () => {
+  it('says what the options belong to', () => {
     expect(() => checkOptions({ uri: '' }, KNOWN, 'connect')).toThrow(
       new TypeError('Unknown option uri of connect; did you mean url?'),
     );
@@ -48,11 +48,11 @@ describe('checkOptions', () => {
     );
   });
 
-  it('sees names that are inherited', () => {
+  it('sees inherited names', () => {
     expect(() => checkOptions(Object.create(null, { uri: { enumerable: true } }), KNOWN)).toThrow('did you mean url?');
   });
 
-  it('takes known names, and none', () => {
+  it('accepts known names, and no names', () => {
     expect(checkOptions({ url: undefined, leaseMs: 'not looked at' }, KNOWN)).toBeUndefined();
     expect(checkOptions({}, KNOWN)).toBeUndefined();
     expect(checkOptions(Object.create(null), KNOWN)).toBeUndefined();
@@ -71,14 +71,14 @@ describe('checkOptions', () => {
     expect(() => checkOptions(options, KNOWN)).toThrow(new TypeError(`Options are ${kind}, not an object`));
   });
 
-  it('says of a promise what was forgotten', () => {
+  it('says that a promise must be awaited', () => {
     expect(() => checkOptions(Promise.resolve({}), KNOWN)).toThrow(
       new TypeError('Options are a promise, not an object: await it first'),
     );
   });
 });
 
-it('takes whole numbers between bounds, and the fallback for undefined alone', () => {
+it('accepts whole numbers between bounds, and uses the fallback for undefined alone', () => {
   expect(positive('n', undefined, 7)).toBe(7);
   expect(positive('n', 1, 7)).toBe(1);
   expect(whole('n', 0, 7, 0)).toBe(0);
@@ -92,7 +92,7 @@ it('takes whole numbers between bounds, and the fallback for undefined alone', (
     expect(() => optional('n', value)).toThrow(new TypeError('Option n is not a number'));
 });
 
-it('takes texts and lists of them, and shows none', () => {
+it('accepts texts and lists of texts, and shows none in a message', () => {
   expect(text('s', undefined)).toBeUndefined();
   expect(text('s', undefined, 'd')).toBe('d');
   expect(text('s', 'given', 'd')).toBe('given');
@@ -105,14 +105,14 @@ it('takes texts and lists of them, and shows none', () => {
   expect(() => texts('l', [''])).toThrow(new RangeError('Option l[0] is empty'));
 });
 
-it('takes one of the choices', () => {
+it('accepts one of the choices', () => {
   expect(oneOf('c', undefined, ['on', 'off'], 'on')).toBe('on');
   expect(oneOf('c', 'off', ['on', 'off'], 'on')).toBe('off');
   expect(() => oneOf('c', 'of', ['on', 'off'], 'on')).toThrow(new RangeError(`Option c is "of", not 'on' or 'off'`));
   expect(() => oneOf('c', true, ['on', 'off'], 'on')).toThrow(new TypeError('Option c is not a string'));
 });
 
-it('takes flags and functions', () => {
+it('accepts flags and functions', () => {
   expect(flag('f', undefined, true)).toBe(true);
   expect(flag('f', false, true)).toBe(false);
   expect(() => flag('f', 'true', true)).toThrow(new TypeError('Option f is not a boolean'));
@@ -121,7 +121,7 @@ it('takes flags and functions', () => {
   expect(() => callable('f', {})).toThrow(new TypeError('Option f is not a function'));
 });
 
-it('picks the options of the store out of those of a backend', () => {
+it('picks the options of the store from those of a backend', () => {
   const options = { ttlMs: 5, url: 'postgres://x' };
 
   expect(storeOptionsOf(options)).toEqual({ ttlMs: 5 });

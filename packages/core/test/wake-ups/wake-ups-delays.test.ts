@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { open } from '../support/open.ts';
 
 describe('the time between polls', () => {
-  it('backs off while nothing comes, to the cap, and begins anew with a new tail', async () => {
+  it('backs off to the cap while nothing comes, and starts again with a new tail', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const polledAt: number[] = [];
@@ -52,7 +52,7 @@ describe('the time between polls', () => {
     await waiting;
   });
 
-  it('asks about idle sessions no more often because another one is busy', async () => {
+  it('asks about idle sessions no more often when another one is busy', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const asked: string[][] = [];

@@ -35,7 +35,7 @@ function hinting(
 const message = ({ value }: IteratorResult<SessionEvent, void>): unknown => value?.message;
 
 describe('hints', () => {
-  it('wake a tail without a poll, whether doubled, early, or of a session that nobody knows', async () => {
+  it('wake a tail without a poll, even if doubled, early, or for an unknown session', async () => {
     const backend = createMemoryBackend();
     const hints = hinting(NEVER_MS);
     const here = await open({ backend }, hints.over);
@@ -63,7 +63,7 @@ describe('hints', () => {
     expect(here.calls.count('readHeads')).toBe(0);
   });
 
-  it('are not lost that come between a read and the wait that follows it', async () => {
+  it('are not lost between a read and the wait that follows', async () => {
     const backend = createMemoryBackend();
     const hints = hinting(NEVER_MS);
     const here = await open({ backend }, hints.over);
@@ -95,7 +95,7 @@ describe('hints', () => {
     expect(message(await tail.next())).toBe(2);
   });
 
-  it('that are all lost are made up for by polling', async () => {
+  it('that are all lost are replaced by polling', async () => {
     const backend = createMemoryBackend();
     const here = await open({ backend }, hinting(1, 5).over);
     const there = await open({ backend });
@@ -138,7 +138,7 @@ describe('hints', () => {
     expect(message(await next)).toBe(1);
   });
 
-  it('that could not be had are asked for again by the next tail', async () => {
+  it('that were unavailable are requested again by the next tail', async () => {
     const answers = [
       () => Promise.reject(new SessionError('STORE_UNAVAILABLE', 'No channel')),
       () => Promise.resolve(async () => {}),
@@ -156,8 +156,8 @@ describe('hints', () => {
   });
 });
 
-describe('a tail that is left early', () => {
-  it('and one that waits again and again leaves no listeners at its signal', async () => {
+describe('a tail that its reader leaves early', () => {
+  it('and a tail that waits repeatedly leaves no listeners on its signal', async () => {
     const { signal } = new AbortController();
     const { store, calls } = await open();
     const { events } = await store.create();
@@ -174,7 +174,7 @@ describe('a tail that is left early', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('ends at once, where it waits for an event, and its other calls with it', async () => {
+  it('ends at once while it waits for an event, together with its other calls', async () => {
     const inner = createMemoryBackend();
     const capabilities = { ...inner.capabilities, poll: { minMs: 3_600_000, maxMs: 3_600_000 } };
     const { events } = await (await open({ backend: intercept(inner, { capabilities }) })).store.create();
@@ -195,7 +195,7 @@ describe('a tail that is left early', () => {
     expect(await awaited).toEqual({ done: true, value: undefined });
   });
 
-  it('is no longer woken', async () => {
+  it('is not woken any more', async () => {
     const register = vi.spyOn(WakeUps.prototype, 'register');
     onTestFinished(() => register.mockRestore());
     const { events } = await (await open()).store.create();
@@ -210,7 +210,7 @@ describe('a tail that is left early', () => {
     expect(dispose).toHaveBeenCalledOnce();
   });
 
-  it('is forgotten, and others of its session are not', async () => {
+  it('is forgotten, and its siblings are not', async () => {
     const backend = createMemoryBackend();
     const wakeUps = new WakeUps(intercept(backend, {}), () => START);
     const [left, stays] = [wakeUps.register('a'), wakeUps.register('a')];

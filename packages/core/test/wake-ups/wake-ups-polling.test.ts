@@ -28,7 +28,7 @@ class Marker {
 }
 
 describe('a change marker', () => {
-  it('spares the poll of what has not changed, and finds what another process wrote', async () => {
+  it('skips the poll if nothing has changed, and finds what another process wrote', async () => {
     const backend = createMemoryBackend();
     const marker = new Marker();
     const here = await open({ backend }, marker.over);
@@ -46,7 +46,7 @@ describe('a change marker', () => {
     expect(message(await next)).toBe(1);
   });
 
-  it('tells those too that were reading when it was looked at', async () => {
+  it('also tells tails that were reading when it changed', async () => {
     const backend = createMemoryBackend();
     const marker = new Marker();
     const here = await open({ backend }, marker.over);
@@ -73,7 +73,7 @@ describe('a change marker', () => {
     await idle;
   });
 
-  it('is looked at anew after a poll that failed', async () => {
+  it('is read again after a failed poll', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const marker = new Marker();
@@ -122,7 +122,7 @@ describe('a change marker', () => {
 });
 
 describe('polling', () => {
-  it('asks for all that wait in one call, and for nobody else', async () => {
+  it('asks about all waiting sessions in one call, and about no others', async () => {
     const asked: string[][] = [];
     const { store, calls } = await open({}, (inner) => ({
       capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
@@ -166,7 +166,7 @@ describe('polling', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('goes on after an error that is worth a retry', async () => {
+  it('goes on after a retryable error', async () => {
     let failures = 0;
     const { store, calls } = await open({}, (inner) => ({
       capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 2 } },

@@ -7,7 +7,5 @@ export function synchronous<T>(result: T, method: string): T {
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== 'function') return result;
   // Nobody else would handle a later rejection, and Node would end the process.
   Promise.resolve(result).catch(() => undefined);
-  throw new TypeError(
-    `The function given to ${method} is asynchronous; await what it needs before ${method} is called`,
-  );
+  throw new TypeError(`The function passed to ${method} is asynchronous; await its inputs before you call ${method}`);
 }

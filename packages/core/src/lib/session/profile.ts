@@ -30,7 +30,7 @@ function checkSize(text: string): void {
   if (bytes > MAX_PROFILE_BYTES)
     throw new SessionError(
       'PROFILE_TOO_LARGE',
-      `Metadata and protocol facts of ${bytes} bytes exceed ${MAX_PROFILE_BYTES} bytes; what is large belongs in the state`,
+      `Metadata and protocol facts of ${bytes} bytes exceed ${MAX_PROFILE_BYTES} bytes; store large values in the state`,
     );
 }
 

@@ -124,7 +124,7 @@ export class StateHandle<S> implements SessionState<S> {
       const next = synchronous(change(current), 'update');
       if (next === undefined)
         throw new TypeError(
-          'The function given to update returned undefined; return the new value, also where it was changed in place, or REMOVE to remove the key',
+          'The function passed to update returned undefined; return the new value, even if you changed it in place, or REMOVE to remove the key',
         );
       const write = this.#codec.encodeChange(key, next, row?.version ?? 0);
       if (this.#codec.hasSchemas) await this.#codec.validate([write]);

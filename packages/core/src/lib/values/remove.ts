@@ -1,5 +1,5 @@
 /**
- * Removes a key when the function given to `state.update` returns it, or as a value in
+ * Removes a key when the function passed to `state.update` returns it, or as a value in
  * `state.patch`. `undefined` does not remove: it is what a function without a `return` gives, so it
  * is refused.
  */
