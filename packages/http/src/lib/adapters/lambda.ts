@@ -112,11 +112,11 @@ export function toLambdaStreamHandler<AuthInfo, Event extends LambdaEvent = Lamb
     inTime(maxStreamMs, context, async (deadline) => {
       const { status, headers, body } = await respond(handler, event, options.authenticate);
       const stream = awslambda.HttpResponseStream.from(output, head(event, status, headers));
-      const gone = new AbortController();
-      stream.once('close', () => gone.abort());
+      const closed = new AbortController();
+      stream.once('close', () => closed.abort());
       // The first write sends status and headers, and a stream may have no message for a while.
       stream.write('');
-      await pipeline(chunksUntil(body, AbortSignal.any([deadline, gone.signal])), stream);
+      await pipeline(chunksUntil(body, AbortSignal.any([deadline, closed.signal])), stream);
     }),
   );
 }

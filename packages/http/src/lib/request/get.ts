@@ -85,8 +85,8 @@ export class GetHandler {
   }
 
   /**
-   * Keeps the status of a running stream, so that a client that polls does not make us read all of
-   * it each time.
+   * Keeps the status of a running stream, so that a client that polls does not cause a read of
+   * the whole stream each time.
    */
   #statusOf(local: LocalSession, stream: RequestStream, running: boolean): RequestStatus {
     const known = this.#statuses.get(local) ?? new Map<string, RequestStatus>();
@@ -98,8 +98,8 @@ export class GetHandler {
   }
 
   /**
-   * Waits, while the client does, until the node that runs the requests has answered them or its
-   * lease has expired; then answers them with an error.
+   * Waits as long as the client waits, until the lease of the node that runs the requests has
+   * expired. Then answers the remaining requests with an error.
    */
   async #settleWhenDead({ local, stream, status, reader, over }: Resumed): Promise<void> {
     try {

@@ -75,7 +75,8 @@ export class PostHandler {
       session: local.session,
       health,
       streamId: local.transport.ids.nextStream(requests.length),
-      // Without the store, it is unknown what other nodes forwarded. All of it counts as older.
+      // Without the store, it is unknown what other nodes forwarded. Every such message counts as
+      // older.
       sinceSeq: lastSeq ?? Number.MAX_SAFE_INTEGER,
       ids: requests.map(({ id }) => id),
       onStreaming: () => local.inbox.watch(),

@@ -73,7 +73,7 @@ export function changeByNotifications(
 function withSubscription(others: readonly string[], uri: string): string[] {
   const subscriptions = [...others, uri];
   if (Buffer.byteLength(uri) > MAX_URI_BYTES)
-    throw new SettingsLimitError(`A URI can be subscribed to that has ${MAX_URI_BYTES} bytes at the most`);
+    throw new SettingsLimitError(`The URI of a subscription can have at most ${MAX_URI_BYTES} bytes`);
   if (subscriptions.length > MAX_SUBSCRIPTIONS)
     throw new SettingsLimitError(
       `A session can have ${MAX_SUBSCRIPTIONS} subscriptions; unsubscribe from others first`,

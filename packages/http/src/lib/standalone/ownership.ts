@@ -14,7 +14,7 @@ import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './genera
 //
 // | state | record                    | claim, same generation | any other claim      | release | evict |
 // | ----- | ------------------------- | ---------------------- | -------------------- | ------- | ----- |
-// | free  | no node, or one that died | owned, epoch + 1       | owned, new generation | -       | -     |
+// | free  | no node, or a dead one   | owned, epoch + 1       | owned, new generation | -       | -     |
 // | owned | a node that lives         | owned, epoch + 1       | refused              | free    | free, epoch + 1 |
 //
 // Only the owner with the newest epoch may release. A claim that takes the stream from another node
@@ -78,7 +78,7 @@ export interface Owner {
  *
  * A cursor of the newest generation takes the stream over: its client is the one that had the
  * newest connection, which may be dead without the owner knowing. A cursor of an earlier generation
- * gets the rest of that generation. If nothing is left of it, its client is treated like one
+ * gets the rest of that generation. If nothing is left, its client is treated like one
  * without a cursor: it may start a new generation if the stream is free.
  *
  * @throws HttpError 409 if the stream is open on this node and may not be taken over.

@@ -24,12 +24,9 @@ import {
   streamAlreadyOpen,
 } from './ownership.ts';
 
-/** A node's sign of life, see `NodeLease`. */
-export type Lease = Pick<NodeLease, 'begin' | 'runsUntil'>;
-
 export interface StandaloneContext {
   readonly nodeId: string;
-  readonly lease: Lease;
+  readonly lease: Pick<NodeLease, 'begin' | 'runsUntil'>;
   readonly bounds: Bounds;
   readonly keepAliveMs: number;
   readonly retryIntervalMs: number;
@@ -39,13 +36,13 @@ export interface StandaloneContext {
 /** A GET for the standalone stream. */
 export interface StandaloneGet {
   readonly request: Request;
-  /** When its token expires, in Unix seconds; `undefined`: never. */
+  /** When the client's token expires, in Unix seconds; `undefined`: never. */
   readonly expiresAt: number | undefined;
-  /** The protocol revision that governs it. */
+  /** The protocol revision that governs the request. */
   readonly revision: string;
-  /** Who owns the stream, as it was read for this request. */
+  /** The owner of the stream, as it was read for this request. */
   readonly record: StandaloneRecord;
-  /** Reads it again. */
+  /** Reads the owner again. */
   readonly readRecord: () => Promise<StandaloneRecord>;
   /** Number of the session's newest event when the request came. */
   readonly lastSeq: number;
@@ -54,7 +51,7 @@ export interface StandaloneGet {
 /** Where the client of a GET is. */
 interface Position {
   readonly cursor: StandaloneCursor;
-  /** Stands at the cursor, which it has checked. */
+  /** Stands at the cursor and has checked it. */
   readonly reader: StreamReader;
 }
 
@@ -64,13 +61,24 @@ interface Start {
   readonly reader: StreamReader;
 }
 
-/** The standalone stream of a session, as one node opens it for the session's client. */
+/**
+ * The standalone stream of a session, as one node opens it for the session's client.
+ *
+ * - A client opens the stream with a GET and has one connection of it, on any node.
+ * - The node with the newest connection **owns** the stream (ownership.ts). Each new owner gets the
+ *   next **epoch**, which ends the connections of former owners.
+ * - A **generation** is a connection that was opened without a cursor, with all that resume it
+ *   (cursor.ts). A client may resume an earlier generation; it gets that generation's rest, a
+ *   **span** (generations.ts), on a connection of its own.
+ * - What the client is known to have is **delivered** (delivery-tracker.ts). A client without a
+ *   cursor starts after it.
+ */
 export class StandaloneStream {
   readonly #session: AnySession;
   readonly #connections: Connections;
   readonly #context: StandaloneContext;
   readonly #releases = new Set<Promise<void>>();
-  /** Claims and releases of this node run one after the other. */
+  /** The last claim or release. They run one at a time. */
   #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -83,8 +91,8 @@ export class StandaloneStream {
   /**
    * Opens a connection, and waits for the stream while another node may still own it.
    *
-   * @param cursor Where the client is; `undefined`: it does not say.
-   * @throws HttpError 409 where the stream is open elsewhere.
+   * @param cursor Where the client is; `undefined`: it has no cursor.
+   * @throws HttpError 409 if another connection owns the stream.
    * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`
    */
   async open(get: StandaloneGet, cursor: StandaloneCursor | undefined): Promise<Response> {
@@ -103,21 +111,18 @@ export class StandaloneStream {
     }
   }
 
-  /**
-   * Closes the stream's connection on whichever node it is, so that the client comes back for the
-   * rest.
-   */
+  /** Closes the stream's connection, on any node. The client reconnects for the rest. */
   evict(): void {
     if (this.#connections.has(STANDALONE_STREAM)) this.#connections.close(STANDALONE_STREAM);
     else evictOwner(this.#session, this.#context.nodeId).catch((error: unknown) => this.#report(error));
   }
 
-  /** No connection is opened any more. */
+  /** Refuses new connections from now on. */
   seal(): void {
     this.#closed = true;
   }
 
-  /** Resolves when the connections that were closed have given the stream back. */
+  /** Resolves when the closed connections have released the stream. */
   async released(): Promise<void> {
     await Promise.all(this.#releases);
   }
@@ -200,8 +205,8 @@ export class StandaloneStream {
   }
 
   /**
-   * Starts after what counts as delivered. If events after it were trimmed, the client gets what is
-   * left, and the operator hears of it.
+   * Starts after what counts as delivered. If later events were trimmed, the client gets the
+   * remaining ones, and the error is reported.
    */
   async #start(delivered: string | undefined): Promise<Start> {
     const reader = this.#reader(delivered);

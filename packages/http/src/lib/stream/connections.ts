@@ -64,7 +64,7 @@ export interface ConnectionsContext {
   readonly onError: (error: unknown) => void;
 }
 
-/** Hears what happens on the connections of a session. */
+/** What the connections of a session call. */
 export interface ConnectionsEvents {
   /** A keep-alive comment is sent on one of them. */
   readonly onIdle: () => void;
@@ -162,22 +162,25 @@ export class Connections {
     return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: over.signal };
   }
 
-  /** Sends what could not be stored on a stream's connection, see `Connected`. */
+  /**
+   * Sends a message that could not be stored on the connection of its stream, see
+   * `SseConnection.push`.
+   */
   push(streamId: string, message: unknown, always = false): boolean {
     return this.#open.get(streamId)?.push(message, always) ?? false;
   }
 
-  /** Closes a stream's connection, if it has one, so that the client comes back for the rest. */
+  /** Closes the connection of a stream, if there is one. The client resumes it for the rest. */
   close(streamId: string, lastFrame: string = retryFrame(this.#context.retryIntervalMs)): void {
     this.#open.get(streamId)?.close(lastFrame);
   }
 
-  /** @param comeBack Whether clients are told when to come back. */
+  /** @param comeBack Whether to tell clients when to reconnect. */
   closeAll(comeBack: boolean): void {
     for (const name of this.#open.keys()) this.close(name, comeBack ? undefined : '');
   }
 
-  /** Waits a moment for the answers that are stored to reach the clients that wait for them. */
+  /** Waits a moment for stored responses to reach their clients. */
   async flush(): Promise<void> {
     const answered = [...this.#open].filter(([name]) => name !== STANDALONE_STREAM);
     await Promise.race([

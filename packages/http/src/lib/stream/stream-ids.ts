@@ -10,8 +10,8 @@ export const NODES_STREAM = '_nodes';
  * The name of a request's stream: how many requests share it, the node that runs them, and a name
  * that this node gives it.
  *
- * The count is part of the name so that a client which resumes the stream can be told that all is
- * said, even after its beginning was trimmed.
+ * The count is part of the name so that the end of the stream can be recognized even after its
+ * beginning was trimmed.
  */
 const REQUEST_STREAM = /^req-([1-9][0-9]?|100)-([A-Za-z0-9_]+)-([0-9a-z]+)$/;
 
