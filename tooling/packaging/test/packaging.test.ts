@@ -20,6 +20,7 @@ const installed = new Map<string, Promise<void> | undefined>();
 const optionalPeers: Readonly<Record<string, readonly string[]>> = {
   '@mcp-session/http/v1': ['@modelcontextprotocol/sdk'],
   '@mcp-session/http/v2': ['@modelcontextprotocol/server'],
+  '@mcp-session/conformance/vitest': ['vitest'],
 };
 
 function get(name: string): Packed {
@@ -165,7 +166,8 @@ describe('an empty project of the author of a backend', () => {
     async () => {
       const project = join(folder, 'projects', 'backend');
       const packages = [get('@mcp-session/conformance'), get('@mcp-session/sqlite')];
-      await createProject(project, { packages, others: {} }, [...packed.values()]);
+      const vitest = get('@mcp-session/conformance').manifest.peerDependencies?.['vitest'] ?? 'missing';
+      await createProject(project, { packages, others: { vitest } }, [...packed.values()]);
 
       expect(stripVTControlCharacters(await runKit(project))).toMatch(/Tests +\d+ passed \(\d+\)/);
     },
