@@ -22,8 +22,8 @@ interface RetryOptions {
 
 /**
  * All retries: of throttled requests, of transactions that conflict, of requests without an answer,
- * and of calls that lose against concurrent writes. Retries back off; only background work pauses
- * too.
+ * and of calls that lose against concurrent writes. Retries back off. The only other timer of this
+ * package paces background work.
  */
 export class Retries {
   readonly #label: string;
