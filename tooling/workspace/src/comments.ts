@@ -16,9 +16,6 @@ interface Paragraph {
   readonly lines: string[];
 }
 
-/** Folders whose comments are wrapped later, because their sources are being moved. */
-const LATER: readonly string[] = ['packages/http/test/'];
-
 /**
  * The source files whose comments are too wide, as paths from the root.
  *
@@ -31,7 +28,7 @@ export function wrapFiles(write: boolean, folders: readonly string[] = []): stri
   })
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => !path.includes('/node_modules/'))
-    .filter((path) => (folders.length === 0 ? !isIn(LATER, path) : isIn(folders, path)))
+    .filter((path) => folders.length === 0 || isIn(folders, path))
     .toSorted()
     .filter((path) => {
       const code = readFileSync(join(root, path), 'utf8');

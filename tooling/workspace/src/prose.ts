@@ -22,9 +22,6 @@ const EXCEPTIONS = new Set([
   'tooling/workspace/test/prose.test.ts',
 ]);
 
-/** Folders that are read later, because their sources are being moved. */
-const LATER: readonly string[] = ['packages/core/', 'packages/http/test/'];
-
 /** Every phrase of a text that has a plainer one, with its line. */
 export function phrasesIn(text: string): string[] {
   return text.split('\n').flatMap((line, index) =>
@@ -42,7 +39,6 @@ export function phrasesOfWorkspace(): string[] {
   })
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => !EXCEPTIONS.has(path) && !path.includes('/node_modules/') && !path.endsWith('CHANGELOG.md'))
-    .filter((path) => !LATER.some((folder) => path.startsWith(folder)))
     .toSorted()
     .flatMap((path) => phrasesIn(readFileSync(join(root, path), 'utf8')).map((found) => `${path}:${found}`));
 }
