@@ -125,7 +125,7 @@ export class WakeUps {
     if (this.#timer !== undefined && this.#pollAt <= pollAt) return;
     clearTimeout(this.#timer);
     this.#pollAt = pollAt;
-    const delayMs = pollAt - performance.now();
+    const delayMs = Math.max(pollAt - performance.now(), 0);
     this.#timer = setTimeout(() => {
       void this.#poll().finally(() => {
         this.#timer = undefined;
