@@ -6,16 +6,18 @@ const LINE_SECONDS = 0.45;
 const VARIABLE: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}/g, '01a21bea-3f96-7300-a58c-f5af116739fb'],
   [/(?<=Last-Event-ID: )\d+\.[\w-]+\.[\w-]+/g, '9.meEBoy6n.req-1-0756b831dfee7d84-5e35d664de3d3'],
-  [/(?<=Process |kill -9 )\d+/g, '4711'],
   [/(?<=127\.0\.0\.1:)\d+/g, '7460'],
-  [/(?<=in a file, )\S+(?=\.$)/g, 'sessions.db'],
+  [/(?<=in a file, )\S+(?=\.$)/gm, 'sessions.db'],
 ];
 
 /** The output of the demo as it is recorded: without what differs from run to run. */
 export function recordable(output: string): string[] {
-  const lines = output
-    .split('\n')
-    .map((line) => VARIABLE.reduce((text, [from, to]) => text.replaceAll(from, to), line));
+  const pids: string[] = [];
+  const numbered = output.replaceAll(/(?<=Process |kill -9 )\d+/g, (pid) => {
+    if (!pids.includes(pid)) pids.push(pid);
+    return String(4711 + pids.indexOf(pid));
+  });
+  const lines = VARIABLE.reduce((text, [from, to]) => text.replaceAll(from, to), numbered).split('\n');
   const start = lines.findIndex((line) => line.startsWith('1. '));
   const end = lines.findIndex((line) => line.startsWith('The demo succeeded'));
   return lines.slice(start, end + 1);
