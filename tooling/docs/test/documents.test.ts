@@ -70,6 +70,12 @@ describe('documents', () => {
     expect(commands.flatMap((command) => commandProblems(command, facts))).toEqual([]);
   });
 
+  it.each(published.map(({ folder }) => folder))('of %s name tests that exist', (folder) => {
+    const paths = [...textOf(`${folder}/README.md`).matchAll(/`(test\/[\w./-]+)`/g)].map(([, path = '']) => path);
+
+    expect(paths.filter((path) => !existsSync(join(root, folder, path)))).toEqual([]);
+  });
+
   it('explain every error code and no other', () => {
     expect(headingNames(textOf('docs/reference/errors.md')).toSorted()).toEqual(errorCodes().toSorted());
   });
