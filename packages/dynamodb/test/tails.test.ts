@@ -5,11 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
 import { operations } from './support/counting.ts';
 import { openBehindProxy } from './support/open.ts';
+import type { Passed } from './support/proxy.ts';
 import { optionsOf } from './support/storage.ts';
 
 it(
   'polls for many sessions in one request, more and more slowly while nothing comes',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async () => {
     const { proxy, open } = await openBehindProxy();
     const store = await createSessionStore(await open(), { sweep: false });
@@ -24,15 +25,16 @@ it(
       await store.close();
       await Promise.allSettled(tails);
     });
-    // Until each has read what there is, and waits.
-    await expect
-      .poll(() => proxy.passed.filter(({ operation }) => operation === 'BatchGetItem').length, { timeout: 15_000 })
-      .toBeGreaterThanOrEqual(90);
-    await wait(4_000);
-    const polls = operations(await proxy.during(() => wait(3_000)));
-    expect(new Set(polls)).toEqual(new Set(['BatchGetItem']));
-    expect(polls.length).toBeGreaterThan(1);
-    expect(polls.length).toBeLessThan(5);
+    const asked = (passed: readonly Passed[]): number[] =>
+      passed.filter(({ operation }) => operation === 'BatchGetItem').map(sessionsOf);
+    // When all wait at the longest delay, one request asks about all of them.
+    const fourPolls = [90, 90, 90, 90];
+    await expect.poll(() => asked(proxy.passed).slice(-4), { timeout: 40_000 }).toEqual(fourPolls);
+    const passed = await proxy.during(() => wait(2_500));
+    expect(new Set(operations(passed))).toEqual(new Set(['BatchGetItem']));
+    expect(new Set(asked(passed))).toEqual(new Set([90]));
+    // At most once a second.
+    expect(passed.length).toBeLessThan(4);
     end.abort();
     await Promise.all(tails);
   },
@@ -83,3 +85,9 @@ it('a local append wakes a tail, however slowly it polls', { timeout: 60_000 }, 
   // not woken waits for it.
   expect(Math.min(...rounds)).toBe(1);
 });
+
+/** How many items a batch asks for. */
+function sessionsOf({ body }: Passed): number {
+  const tables = body['RequestItems'] as Readonly<Record<string, { readonly Keys: readonly unknown[] }>>;
+  return Object.values(tables).reduce((sum, { Keys }) => sum + Keys.length, 0);
+}

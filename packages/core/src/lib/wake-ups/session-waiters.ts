@@ -43,10 +43,12 @@ export class SessionWaiters {
    *
    * Sessions at the longest delay are polled at multiples of it, so that one request asks about all
    * of them, whenever each began to wait.
+   *
+   * @param now When the request begins, by `performance.now()`: the same for all of them.
    */
-  askedAbout({ minMs, maxMs }: Capabilities['poll']): void {
+  askedAbout({ minMs, maxMs }: Capabilities['poll'], now: number): void {
     this.#delayMs = Math.min(this.#delayMs * 1.5, maxMs);
-    this.pollAt = performance.now() + this.#delayMs;
+    this.pollAt = now + this.#delayMs;
     if (this.#delayMs < maxMs) return;
     // A timer may fire a little early. Then the multiple that it was meant for has passed.
     const latest = this.pollAt + minMs / 2;

@@ -147,7 +147,7 @@ export class WakeUps {
         asked = [...this.#sessions].filter(
           ([, { waiters, pollAt }]) => waiters.size > 0 && (this.#hasMarker || pollAt <= startedAt + minMs / 2),
         );
-        for (const [, session] of asked) session.askedAbout(poll);
+        for (const [, session] of asked) session.askedAbout(poll, startedAt);
         await this.#wakeWhatMoved(asked);
       }
       // Polling takes a fifth of the time at most, however many tails wait. A single slow poll,
