@@ -44,7 +44,8 @@ function isIn(folders: readonly string[], path: string): boolean {
 
 /**
  * Source text with each paragraph of a comment that is too wide wrapped at 100 columns. All others
- * stay as they are: so do code blocks, tables, and comments behind code.
+ * stay as they are: so do code blocks, tables, lines with an indentation of their own, and comments
+ * behind code.
  */
 export function wrapComments(code: string): string {
   const { comments, errors } = parseSync('file.ts', code);
@@ -96,7 +97,9 @@ function wrapRun(run: readonly string[]): string[] {
     const text = line.slice(prefix.length);
     const fence = text.startsWith('```');
     const last = paragraphs.at(-1);
-    if (prefix === '' || fenced || fence || /^(?:$|\||#|oxlint-|@ts-)/.test(text)) {
+    const inList = last !== undefined && last.others.length > prefix.length;
+    const laidOut = /^ *\|/.test(text) || (text.startsWith('  ') && !inList);
+    if (prefix === '' || fenced || fence || laidOut || /^(?:$|#|oxlint-|@ts-)/.test(text)) {
       paragraphs.push({ first: line, others: '', lines: [] });
     } else if (!last || last.lines.length === 0 || /^(?:@\w|[-*] |\d+\. )/.test(text)) {
       const hang = /^(?:[-*] |\d+\. )/.exec(text)?.[0].length ?? 0;

@@ -1,9 +1,9 @@
 // The workspace's `build`, `check` and `test` commands; see CONTRIBUTING.md.
 //
-// main.ts build what is published, into each `dist` main.ts check what can be said of the code
-// without running it, and the dependency directions main.ts test everything: the checks, the build,
-// every package's tests main.ts test <folder>... the tests of some packages alone, such as
-// packages/core
+//   main.ts build             what is published, into each `dist`
+//   main.ts check             format, lint, types, prose, dead code, directions
+//   main.ts test              everything: the checks, the build, every package's tests
+//   main.ts test <folder>...  the tests of some packages alone, such as packages/core
 import { wrapFiles } from './comments.ts';
 import { home, releaseProblems, writeMetadata } from './metadata.ts';
 import { summary, type StepResult } from './report.ts';

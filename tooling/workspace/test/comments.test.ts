@@ -27,6 +27,8 @@ describe('wrapping of comments', () => {
   it.each([
     ['a code block', `/**\n * \`\`\`ts\n * ${words(25)}\n * \`\`\`\n */`],
     ['a table', `/**\n * | ${words(25)} |\n */`],
+    ['a table that is indented', `/*\n * Title\n *\n *   | ${words(25)} |\n *   | word |\n */`],
+    ['lines with an indentation of their own', `// Usage:\n//   run ${words(25)}\n//   stop  ends it`],
     ['a comment behind code', `const x = 1; // ${words(25)}`],
     ['text that looks like a comment', `const text = \`\n// ${words(25)}\n\`;`],
     ['a word that is too long', `// ${'w'.repeat(120)}`],

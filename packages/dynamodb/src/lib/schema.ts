@@ -3,38 +3,50 @@ import { number, text, type Item, type ItemKey } from './items.ts';
 /*
  * The design of the tables. Both have the keys `id` (HASH) and `item` (RANGE), text each.
  *
- * SessionRecords table (`mcp-sessions`)
+ * Sessions table (`mcp-sessions`)
  *
- * id item what it is <session> facts the profile, apart from the head, so that an append does not
- * pay for it <session> head the session's record: counters, times, generation. Small, because every
- * write changes it <session> key#<part>#<key> a state key; a large value is split into parts 00,
- * 01, … <session> token#<token> the outcome of an append due <shard> <time> <session> "look at this
- * session at this time", for sweeps
+ *   | id          | item             | what it is                                                |
+ *   | ----------- | ---------------- | --------------------------------------------------------- |
+ *   | <session>   | facts            | the profile. An append does not pay for it                |
+ *   | <session>   | head             | counters, times, generation. Small: each write changes it |
+ *   | <session>   | key#<part>#<key> | a state key; a large value has the parts 00, 01, …        |
+ *   | <session>   | token#<token>    | the outcome of an append                                  |
+ *   | due <shard> | <time> <session> | "look at this session at this time", for sweeps           |
  *
- * Index by-kind (listKind, id) and index by-principal (listOwner, id): the heads of sessions that
- * were not ended, keys only.
+ *   Index by-kind (listKind, id) and index by-principal (listOwner, id): the heads of sessions that
+ *   were not ended, keys only.
  *
  * Events table (`mcp-session-events`)
  *
- * <session> <number> an event, in 16 digits, so that numbers sort as text; <number>.01, … are the
- * further parts of a large event <session> trim <stream> the greatest trimmed number of a stream
+ *   | id        | item          | what it is                                                     |
+ *   | --------- | ------------- | -------------------------------------------------------------- |
+ *   | <session> | <number>      | an event. 16 digits, so that numbers sort as text              |
+ *   | <session> | <number>.01 … | further parts of a large event                                 |
+ *   | <session> | trim <stream> | the greatest trimmed number of a stream                        |
  *
- * Local index by-stream (id, streamSeq): events as `<stream>\0<number>`, trims as
- * ` trim\0<number>`.
+ *   Local index by-stream (id, streamSeq): events as `<stream>\0<number>`, trims as
+ *   ` trim\0<number>`.
  *
  * Access patterns and their requests
  *
- * create 1 transaction: head, profile, due item read 1 query up to the head: profile and head. For
- * a session that is not in the cache: the head, then the profile if the session is the asker's
- * touch 1 update of the head append 1 transaction, on condition of the cached last number: head,
- * token, events read events 1 query per MB, then 1 batch: head, trim of the stream, event at the
- * cursor. The log is read up to its first hole; a stream by the local index up to the settled
- * events, and then from the log, with 1 more query trim 2 transactions per hundred events: the
- * first notes the trim, the second removes read state one key: 1 batch of head and key. Several
- * keys: 1 transaction of reads. All keys: 1 query per MB, up to four times beside writers commit 1
- * transaction, on condition of the cached state version: head and keys clear 1 update of the head:
- * keys of an older epoch do not exist heads 1 batch per 100 sessions list 1 query of an index, then
- * 1 batch per 50 sessions
+ *   | pattern      | requests                                                                   |
+ *   | ------------ | -------------------------------------------------------------------------- |
+ *   | create       | 1 transaction: head, profile, due item                                     |
+ *   | read         | 1 query up to the head: profile and head. If the session is not in the     |
+ *   |              | cache: the head, then the profile if the session is the asker's            |
+ *   | touch        | 1 update of the head                                                       |
+ *   | append       | 1 transaction, on condition of the cached last number: head, token, events |
+ *   | read events  | 1 query per MB, then 1 batch: head, trim of the stream, event at the       |
+ *   |              | cursor. The log is read up to its first hole; a stream by the local index  |
+ *   |              | up to the settled events, and then from the log, with 1 more query         |
+ *   | trim         | 2 transactions per hundred events: the first notes the trim, the second    |
+ *   |              | removes the events                                                         |
+ *   | read state   | one key: 1 batch of head and key. Several keys: 1 transaction of reads.    |
+ *   |              | All keys: 1 query per MB, up to four times beside writers                  |
+ *   | commit       | 1 transaction, on condition of the cached state version: head and keys     |
+ *   | clear        | 1 update of the head: keys of an older epoch do not exist                  |
+ *   | heads        | 1 batch per 100 sessions                                                   |
+ *   | list         | 1 query of an index, then 1 batch per 50 sessions                          |
  *
  * A local index instead of a filter or a global index: reading a stream costs what that stream
  * weighs, however busy the others are, and can be strongly consistent. It costs one more write per
