@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * Most pieces of work that wait. The next write of a session adds work again that found no room.
+ * At most so many pieces of work wait. Work that finds no room is added again by the next write of
+ * its session.
  */
 const MAX_WAITING = 1_000;
 
@@ -30,7 +31,7 @@ export class Background {
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     for (const [name, work] of this.#waiting) {
-      // Failed work is added again by the next write of its session, and has two weeks.
+      // The next write of the session adds failed work again.
       if (!signal.aborted) await work(signal).catch(() => undefined);
       this.#waiting.delete(name);
     }

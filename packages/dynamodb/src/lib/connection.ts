@@ -103,7 +103,8 @@ export class Connection {
         const items = Object.values(Responses).flat();
         found.push(...items);
         request = UnprocessedKeys;
-        // Items are left out for their size, which needs no pause, or for the capacity.
+        // Keys are left unprocessed if the response got too large, which needs no pause, or if the
+        // capacity ran out.
         attempt = items.length > 0 ? 0 : attempt;
         if (attempt > 0 && Object.keys(request).length > 0) await this.retries.waitForCapacity(attempt);
       }

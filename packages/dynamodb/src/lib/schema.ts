@@ -60,13 +60,13 @@ import { number, text, type Item, type ItemKey } from './items.ts';
 /** Number of partitions of the due items. Each takes 1,000 writes a second. */
 export const DUE_SHARDS = 4;
 /**
- * Most bytes of one part of an event. An item and its copies in local indexes may have 400 KB
+ * Maximum bytes of one part of an event. An item and its copies in local indexes may have 400 KB
  * together, including the names of their attributes.
  */
 export const EVENT_PART_BYTES = 190_000;
-/** Most bytes of one part of a value. */
+/** Maximum bytes of one part of a value. */
 export const VALUE_PART_BYTES = 380_000;
-/** Most items of one transaction. */
+/** Maximum number of items of one transaction. */
 export const MAX_TRANSACTION_ITEMS = 100;
 
 export const HEAD = 'head';

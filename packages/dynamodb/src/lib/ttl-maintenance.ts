@@ -14,7 +14,7 @@ import { settle } from './events/settle.ts';
  * partition has 1,000 per second.
  */
 const REST_MS = 8;
-/** Most unsettled events of a session before they are settled in the background. */
+/** Maximum number of unsettled events of a session before they are settled in the background. */
 const MAX_UNSETTLED = 100;
 
 /**
@@ -114,7 +114,7 @@ export class TtlMaintenance {
       yield page.items.map(keyOf).filter(({ item }) => item !== HEAD);
       start = page.next;
     } while (start !== undefined);
-    // Beside a transaction, a query can wrongly find nothing.
+    // While a transaction is in progress, a query can wrongly find nothing.
     const some = table === this.#connection.tables.sessions || head.lastSeq > head.trimmedSeq;
     if (some && scanned === 0) throw new Error('A query of a session with items has found none');
   }

@@ -7,8 +7,8 @@ import { table } from './schema.ts';
 import { Seal } from './hints/seal.ts';
 
 /**
- * Most bytes of ids in one notification. Sealed and in base64 they grow by a third, and PostgreSQL
- * refuses payloads of 8,000 bytes.
+ * Maximum bytes of ids in one notification. Sealed and in base64 they grow by a third, and
+ * PostgreSQL refuses payloads of 8,000 bytes.
  */
 const MAX_TEXT_BYTES = 5_800;
 /**

@@ -44,7 +44,9 @@ export interface PostgresBackendOptions {
    * Default: `mcp_`.
    */
   readonly tablePrefix?: string;
-  /** Most connections of this store, not counting the one that listens. Default: `10`. */
+  /**
+   * Maximum number of connections of this store, not counting the one that listens. Default: `10`.
+   */
   readonly maxConnections?: number;
   /**
    * How long the server may work on one statement, in milliseconds. If it does not answer at all,

@@ -1,4 +1,5 @@
-// Imported, because tests of a caller may replace the global by a clock that stands still.
+// Imported, because the tests of a user may replace the global timers with fake ones that stand
+// still.
 import { setImmediate } from 'node:timers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { takeBatch, WAITING_BYTES, type SessionQueue, type BatchEntry } from './append-batch.ts';

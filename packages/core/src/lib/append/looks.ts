@@ -1,9 +1,10 @@
-/** Most sessions of one generation. Two generations of this size take some 20 MB. */
+/** At most so many sessions in one of the two maps. Both, when full, take some 20 MB. */
 const MAX_GENERATION = 100_000;
 
 /**
- * Remembers when each session was last looked at. Entries expire by generations, so any number of
- * sessions in turn do not push each other out, and entries older than the interval take no room.
+ * Remembers when each session was last looked at, in two maps. The older map is dropped after each
+ * interval, or sooner if the younger one is full. So `MAX_GENERATION` sessions do not push each
+ * other out, and old entries go soon.
  */
 export class Looks {
   readonly #everyMs: number;
@@ -16,8 +17,8 @@ export class Looks {
   }
 
   /**
-   * Whether the last look is older than the interval, or forgotten, which costs a needless look. If
-   * so, this counts as a look.
+   * True if the last look was at least one interval ago, or is no longer remembered. Then this call
+   * counts as the look.
    */
   isDue(sessionId: string, now: number): boolean {
     const seenAt = this.#young.get(sessionId) ?? this.#old.get(sessionId);

@@ -5,7 +5,7 @@ import type { Rests } from '../runtime/rests.ts';
 import type { ResolvedOptions } from '../options/store-options.ts';
 import type { AppendResult, TrimBound } from '../contract/rows.ts';
 
-/** Most events that one step of a trim removes. */
+/** Maximum number of events that one step of a trim removes. */
 export const TRIM_STEP = 1_000;
 
 /**

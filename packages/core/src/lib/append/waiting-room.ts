@@ -1,12 +1,12 @@
 import { SessionError } from '../errors.ts';
 
-/** Most bytes that may wait, so that a database that hangs does not fill the memory. */
+/** At most so many bytes wait, so that a database that hangs does not fill the memory. */
 const MAX_WAITING_BYTES = 67_108_864;
 
 /**
  * Bounds what waits for the database, and keeps room for sessions that have little there. A session
- * may hold as many bytes as are still free: one session alone at most a half, n of them at most an
- * n+1st part each.
+ * may hold at most as many bytes as are free: one session alone up to 1/2 of the room, n sessions
+ * up to 1/(n+1) each.
  */
 export class WaitingRoom {
   #bytes = 0;
@@ -16,7 +16,7 @@ export class WaitingRoom {
    *
    * @param held Bytes of the same session that wait already.
    * @throws SessionError `STORE_BUSY` if there is no room. Its scope is the session, since others
-   * still get in. If the database does not answer, the calls in progress will tell.
+   * still get in. If the database itself is down, the calls in progress report it.
    */
   enter(held: number, bytes: number): void {
     if (this.#bytes > 0 && held + bytes > MAX_WAITING_BYTES - this.#bytes)

@@ -11,11 +11,11 @@ export interface Capabilities {
   readonly maxEventBytes: number;
   /** Largest value of a state key, in bytes of UTF-8: at least 1 MiB. */
   readonly maxValueBytes: number;
-  /** Most events in one call of `appendEvents`, over all its requests. */
+  /** Maximum number of events in one call of `appendEvents`, over all its requests. */
   readonly maxBatchEvents: number;
   /**
-   * Most requests, each for another session, in one call of `appendEvents`. Use 1 if the database
-   * handles each session by itself anyway.
+   * Maximum number of requests, each for another session, in one call of `appendEvents`. Use 1 if
+   * the database handles each session by itself anyway.
    */
   readonly maxBatchSessions: number;
   /**

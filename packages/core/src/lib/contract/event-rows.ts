@@ -61,9 +61,9 @@ export interface EventQuery {
    * oldest. Either way the page is sorted oldest first.
    */
   readonly afterSeq: number | undefined;
-  /** Most events of the page, 1 or more. */
+  /** Maximum number of events of the page, 1 or more. */
   readonly limit: number;
-  /** Most bytes of messages. The page holds at least one event if there is one. */
+  /** Maximum bytes of messages. The page holds at least one event if there is one. */
   readonly maxBytes: number;
 }
 
@@ -92,15 +92,15 @@ export interface EventPage {
 
 /** What to trim: the oldest events, as long as what remains exceeds one of the given bounds. */
 export interface TrimBound {
-  /** Most events to keep, 0 or more. */
+  /** Maximum number of events to keep, 0 or more. */
   readonly maxEvents: number | undefined;
-  /** Most bytes of messages to keep, 0 or more. */
+  /** Maximum bytes of messages to keep, 0 or more. */
   readonly maxBytes: number | undefined;
   /** Remove events created before this time. */
   readonly createdBefore: number | undefined;
   /** Remove events with this number or a smaller one. */
   readonly throughSeq: number | undefined;
-  /** Most events to remove in this call, 1 or more. */
+  /** Maximum number of events to remove in this call, 1 or more. */
   readonly limit: number;
 }
 

@@ -13,7 +13,7 @@ export const FORGET_EVERY = 1_000;
 /** Least `maxEventBytes` and `maxValueBytes` of a backend: 1 MiB. */
 export const LEAST_MAX_BYTES = 1_048_576;
 
-/** Most writes of one {@link StateCommit}. */
+/** Maximum number of writes of one {@link StateCommit}. */
 export const MAX_COMMIT_WRITES = 64;
 
 /** Longest state key, in bytes of UTF-8. */

@@ -83,7 +83,7 @@ export interface SessionPageQuery extends SessionQuery {
    * with this id need not exist any more.
    */
   readonly afterId: string | undefined;
-  /** Most rows of the page, 1 or more. */
+  /** Maximum number of rows of the page, 1 or more. */
   readonly limit: number;
 }
 

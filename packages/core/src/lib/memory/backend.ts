@@ -19,12 +19,12 @@ import { trimEvents } from './trim.ts';
 /** Bounds of an in-memory backend. */
 export interface MemoryBackendOptions {
   /**
-   * Most sessions, not counting ended ones. A further session is refused with `STORE_FULL` once no
-   * expired one is left to remove. Default: `100_000`.
+   * Maximum number of sessions, not counting ended ones. A further session is refused with
+   * `STORE_FULL` once no expired one is left to remove. Default: `100_000`.
    */
   readonly maxSessions?: number;
   /**
-   * Most bytes of all data, roughly counted. If a write finds no room after expired sessions are
+   * Maximum bytes of all data, roughly counted. If a write finds no room after expired sessions are
    * gone, its session gives up its own oldest events, even those that `retention` keeps. A write
    * that still finds no room, and a new session, are refused with `STORE_FULL`. Leave room for the
    * state and the logs of as many sessions as are live at the same time. Default: 1 GiB

@@ -2,7 +2,7 @@ import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../values/ids.ts';
 import type { EventRow, SessionRow, StateRow } from '../contract/rows.ts';
 
-/** Most tombstones. The oldest go first. */
+/** Maximum number of tombstones. The oldest go first. */
 const MAX_TOMBSTONES = 100_000;
 /** Approximate bytes of a record besides its texts. */
 const RECORD_BYTES = 200;

@@ -34,9 +34,9 @@ export interface AppendOptions {
 
 /** What to trim: the oldest events, while any of the given bounds is exceeded. */
 export interface TrimOptions {
-  /** Most events to keep. */
+  /** Maximum number of events to keep. */
   readonly maxEvents?: number;
-  /** Most bytes of messages to keep. */
+  /** Maximum bytes of messages to keep. */
   readonly maxBytes?: number;
   /** Greatest age of the events to keep, in milliseconds. */
   readonly maxAgeMs?: number;

@@ -49,7 +49,7 @@ export interface CountSessionsOptions {
 export interface ListSessionsOptions extends CountSessionsOptions {
   /** `nextCursor` of the previous page. Default: `undefined`, the first page. */
   readonly cursor?: string | undefined;
-  /** Most sessions of the page, 1 to 1,000. Default: `100`. */
+  /** Maximum number of sessions of the page, 1 to 1,000. Default: `100`. */
   readonly limit?: number;
 }
 

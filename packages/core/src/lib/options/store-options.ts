@@ -14,9 +14,11 @@ export interface StateLimitOptions {
    * the limit of the backend.
    */
   readonly maxValueBytes?: number;
-  /** Most keys of one session. Default: `1_000`. */
+  /** Maximum number of keys of one session. Default: `1_000`. */
   readonly maxKeys?: number;
-  /** Most bytes of all keys and values of one session together. Default: 16 MiB (`16_777_216`). */
+  /**
+   * Maximum bytes of all keys and values of one session together. Default: 16 MiB (`16_777_216`).
+   */
   readonly maxTotalBytes?: number;
 }
 
@@ -25,9 +27,9 @@ export interface StateLimitOptions {
  * append exceeds it by a tenth, so a log may hold a tenth and one batch more than each bound says.
  */
 export interface RetentionOptions {
-  /** Most events of one session. Default: `10_000`. */
+  /** Maximum number of events of one session. Default: `10_000`. */
   readonly maxEvents?: number;
-  /** Most bytes of messages of one session. Default: 64 MiB (`67_108_864`). */
+  /** Maximum bytes of messages of one session. Default: 64 MiB (`67_108_864`). */
   readonly maxBytes?: number;
   /**
    * Greatest age of an event, in milliseconds. Checked when an event comes in and a tenth of this
@@ -43,7 +45,7 @@ export interface SweepOptions {
    * of it, so that nodes drift apart. Default: one minute (`60_000`).
    */
   readonly intervalMs?: number;
-  /** Most rows that one step removes. Default: `1_000`. */
+  /** Maximum number of rows that one step removes. Default: `1_000`. */
   readonly stepRows?: number;
 }
 

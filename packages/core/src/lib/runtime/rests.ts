@@ -1,4 +1,5 @@
-// Imported, because tests of a caller may replace the global by a clock that stands still.
+// Imported, because the tests of a user may replace the global timers with fake ones that stand
+// still.
 import { setTimeout as startTimer } from 'node:timers';
 import type { Capabilities } from '../contract/capabilities.ts';
 

@@ -5,7 +5,7 @@ import { MAX_COMMIT_WRITES } from '../contract/limits.ts';
 import type { StateWrite } from '../contract/rows.ts';
 
 /**
- * Most bytes of a patch of several keys, on every backend: what fits a DynamoDB transaction for
+ * Maximum bytes of a patch of several keys, on every backend: what fits a DynamoDB transaction for
  * certain.
  */
 const MAX_PATCH_BYTES = 2_097_152;

@@ -74,7 +74,8 @@ export class EventAppender {
       const present = this.#cache.learnFrom(onHead);
       if (present === undefined) this.#cache.forget(sessionId);
       if (!isLiveItem(present, now)) return undefined;
-      // The token belongs to an earlier session with this id.
+      // The id was used again since the head was cached. A token found here is the earlier
+      // session's.
       if (toHead(present).gen !== head.gen) return CONFLICT;
     }
     if (!conditionFailed(onToken)) return CONFLICT;

@@ -18,9 +18,9 @@ export interface Stretch {
   readonly afterSeq: number;
   /** Only events up to this number. */
   readonly throughSeq: number;
-  /** Most events. */
+  /** Maximum number of events. */
   readonly limit: number;
-  /** Most bytes of messages. One event always fits. */
+  /** Maximum bytes of messages. One event always fits. */
   readonly maxBytes: number;
   /** Which events are left out if there are too many: the newest if true, else the oldest. */
   readonly oldestFirst: boolean;

@@ -20,7 +20,7 @@ import { isGone } from './gaps.ts';
 import { oldestFacts, type EventFacts } from './log.ts';
 
 /**
- * Most bytes of messages that one transaction removes. It may have 4 MB, perhaps with the index
+ * Maximum bytes of messages that one transaction removes. It may have 4 MB, perhaps with the index
  * copies.
  */
 const MAX_STEP_BYTES = 1_500_000;

@@ -1,4 +1,6 @@
-/** Most blocks that are remembered while an earlier event is not known to be visible. */
+/**
+ * Maximum number of blocks that are remembered while an earlier event is not known to be visible.
+ */
 const MAX_BLOCKS = 16;
 
 /**

@@ -23,9 +23,9 @@ interface Pass {
   readonly torn: readonly string[];
 }
 
-/** Most keys of one transaction of reads, which also has the head. */
+/** Maximum number of keys of one transaction of reads, which also has the head. */
 const MAX_KEYS = 99;
-/** Most bytes of values in one transaction of reads, which may have 4 MB. */
+/** Maximum bytes of values in one transaction of reads, which may have 4 MB. */
 const MAX_BYTES = 3_000_000;
 /** Attempts to read all of a state. */
 const MAX_PASSES = 4;

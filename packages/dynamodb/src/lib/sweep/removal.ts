@@ -2,7 +2,7 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { keyOf, readNumber, toKey, type Item, type ItemKey } from '../items.ts';
 import { MAX_TRANSACTION_ITEMS } from '../schema.ts';
 
-/** Most bytes that one transaction removes. It may have 4 MB, perhaps with the index copies. */
+/** Maximum bytes that one transaction removes. It may have 4 MB, perhaps with the index copies. */
 const MAX_STEP_BYTES = 1_500_000;
 
 /** An item of a session other than its head. */

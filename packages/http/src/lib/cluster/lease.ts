@@ -14,9 +14,9 @@ const RECORD_LIFE = { ttlMs: 7 * 86_400_000, maxLifetimeMs: Number.MAX_SAFE_INTE
  * Says whether the node that runs a request is alive. A client that resumes a request of a dead
  * node gets an error instead of silence.
  *
- * A node with running requests renews its lease three times per lease, in one record for all of its
- * requests. A request also counts as running for one lease after it began, so that a short request
- * costs nothing.
+ * A node renews its lease three times per lease while it runs requests or owns standalone streams,
+ * in one record for all of them. An idle node renews nothing. A request also counts as running for
+ * one lease after it began, so that a short request costs nothing.
  */
 export class NodeLease {
   readonly #store: AnyStore;

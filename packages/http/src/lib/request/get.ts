@@ -5,7 +5,7 @@ import { errorResponse, INTERNAL_ERROR } from '../protocol/json-rpc.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { NodeContext } from '../session/node-context.ts';
 import { parseStandaloneCursor } from '../standalone/cursor.ts';
-import type { StandaloneGet } from '../standalone/standalone-stream.ts';
+import type { StreamGet } from '../standalone/standalone-stream.ts';
 import { endedMarker } from '../stream/markers.ts';
 import { RequestStatus } from '../stream/request-status.ts';
 import { Settlement } from '../stream/settlement.ts';
@@ -34,7 +34,7 @@ export class GetHandler {
     this.#context = context;
   }
 
-  async handle(local: LocalSession, get: StandaloneGet): Promise<Response> {
+  async handle(local: LocalSession, get: StreamGet): Promise<Response> {
     this.#context.bounds.checkStreams(local.session.principal);
     // A client that has received no id yet may send an empty header.
     const cursor = get.request.headers.get('last-event-id') || undefined;
@@ -50,7 +50,7 @@ export class GetHandler {
 
   async #resumeRequest(
     local: LocalSession,
-    { request, revision, expiresAt, lastSeq }: StandaloneGet,
+    { request, revision, expiresAt, lastSeq }: StreamGet,
     { cursor, stream }: { readonly cursor: string; readonly stream: RequestStream },
   ): Promise<Response> {
     const { streamId, requestCount } = stream;

@@ -12,7 +12,7 @@ import { SettingsSync } from './settings-sync.ts';
 import { SessionTransport } from './transport.ts';
 
 export interface LocalSessionContext extends NodeContext {
-  /** Is called once for each session, when it is closed on this node. */
+  /** Called once for each session, when it is closed on this node. */
   readonly onClosed: (local: LocalSession) => void;
 }
 
@@ -20,8 +20,8 @@ export interface LocalSessionContext extends NodeContext {
  * A session that this node has in memory: its server, and everything between the server, the
  * client's connections here and the session's log.
  *
- * Its parts are made in one place, the constructor, lowest first. Each gets what it calls as an
- * argument.
+ * The constructor builds all parts, in the order of their dependencies, and passes each part what
+ * it calls. The transport calls the inbox, which is built after it, through a function.
  */
 export class LocalSession {
   readonly session: AnySession;
@@ -57,7 +57,7 @@ export class LocalSession {
       ...context,
       session,
       transport: this.transport,
-      onBusy: () => this.#busy(),
+      onBusy: () => this.#holdLease(),
       onSessionEnded: () => void this.close(false),
     });
     this.settings = new SettingsSync(session, this.transport, context.onError);
@@ -90,12 +90,11 @@ export class LocalSession {
   }
 
   /**
-   * Evicts the session from this node: closes its server, which aborts the handlers, and its
+   * Evicts the session from this node: closes its server (which aborts the handlers), and then its
    * connections. The session itself stays in the store.
    *
    * @param comeBack Whether to tell clients when to reconnect.
-   * @param lastWords Is awaited after the handlers were aborted and before the connections are
-   * closed.
+   * @param lastWords Awaited after the handlers were aborted and before the connections are closed.
    */
   close(comeBack = true, lastWords?: () => Promise<void>): Promise<void> {
     this.#closing ??= this.#close(comeBack, lastWords);
@@ -145,7 +144,7 @@ export class LocalSession {
     this.lastUsedAt = performance.now();
   }
 
-  #busy(): () => void {
+  #holdLease(): () => void {
     const done = this.#context.lease.begin();
     return () => {
       done();

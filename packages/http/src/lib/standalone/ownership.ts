@@ -14,8 +14,8 @@ import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './genera
 //
 // | state | record                    | claim, same generation | any other claim      | release | evict |
 // | ----- | ------------------------- | ---------------------- | -------------------- | ------- | ----- |
-// | free  | no node, or a dead one   | owned, epoch + 1       | owned, new generation | -       | -     |
-// | owned | a node that lives         | owned, epoch + 1       | refused              | free    | free, epoch + 1 |
+// | free  | no node, or a dead one    | owned, epoch + 1       | owned, new generation | -       | -     |
+// | owned | a node whose lease runs   | owned, epoch + 1       | refused              | free    | free, epoch + 1 |
 //
 // Only the owner with the newest epoch may release. A claim that takes the stream from another node
 // appends a marker with the new epoch to the stream. The former owner reads it there and closes its
@@ -26,8 +26,9 @@ import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './genera
  * milliseconds.
  */
 const RELEASED_WITHIN_MS = 500;
-/** How often the record is read during this time, and afterwards, in milliseconds. */
+/** How often the record is read during this time, in milliseconds. */
 const LOOK_AGAIN_MS = 50;
+/** How often it is read afterwards, in milliseconds. */
 const LOOK_LATER_MS = 200;
 
 export interface OwnershipContext {
@@ -113,9 +114,7 @@ export async function claimOwnership(
   }
 }
 
-/**
- * What a client gets that may not take the stream from its owner; `undefined`: there is no owner.
- */
+/** What to give a client that may not take the stream; `undefined`: the stream has no owner. */
 async function withoutClaim(
   session: AnySession,
   record: StandaloneRecord,
@@ -144,9 +143,9 @@ async function otherOwner(
 }
 
 /**
- * Where a new generation starts. Without a cursor: after what counts as delivered. A client with a
- * cursor of an earlier generation will fetch what was written to its other stream with that
- * stream's cursor.
+ * Where a new generation starts. Without a cursor: after what counts as delivered. A client that
+ * has a cursor of an earlier generation also has one of the latest, and fetches the rest of that
+ * with it. So the new generation starts after the cursor, and after what was written last.
  */
 function startOfNew(
   { delivered, written = delivered }: StandaloneRecord,
@@ -180,7 +179,10 @@ function laterOf(a: string, b: string | undefined): string {
   return b === undefined || seqOf(a) > seqOf(b) ? a : b;
 }
 
-/** Ends the connection of the former owner. If that fails, the stream is released. */
+/**
+ * Tells the former owner to close its connection. If the marker cannot be stored, gives up the new
+ * claim, and throws the error.
+ */
 async function endFormerOwner(session: AnySession, claim: Claim): Promise<void> {
   try {
     await appendWithRetry(session, STANDALONE_STREAM, takenMarker(claim.epoch));
@@ -190,7 +192,7 @@ async function endFormerOwner(session: AnySession, claim: Claim): Promise<void> 
   }
 }
 
-/** How far a connection of the standalone stream came. */
+/** How far a connection of the standalone stream got. */
 export interface Delivery {
   /** Id of the last event that was written to it, or after which it began. */
   readonly written: string | undefined;

@@ -33,16 +33,16 @@ export interface StandaloneContext {
   readonly onError: (error: unknown) => void;
 }
 
-/** A GET for the standalone stream. */
-export interface StandaloneGet {
+/** A GET for a stream of the session, with what was read to answer it. */
+export interface StreamGet {
   readonly request: Request;
   /** When the client's token expires, in Unix seconds; `undefined`: never. */
   readonly expiresAt: number | undefined;
   /** The protocol revision that governs the request. */
   readonly revision: string;
-  /** The owner of the stream, as it was read for this request. */
+  /** The record of the standalone stream, as it was read for this request. */
   readonly record: StandaloneRecord;
-  /** Reads the owner again. */
+  /** Reads the record again. */
   readonly readRecord: () => Promise<StandaloneRecord>;
   /** Number of the session's newest event when the request came. */
   readonly lastSeq: number;
@@ -64,7 +64,8 @@ interface Start {
 /**
  * The standalone stream of a session, as one node opens it for the session's client.
  *
- * - A client opens the stream with a GET and has one connection of it, on any node.
+ * - A client opens the stream with a GET, on any node. At most one connection owns the stream, over
+ *   all nodes.
  * - The node with the newest connection **owns** the stream (ownership.ts). Each new owner gets the
  *   next **epoch**, which ends the connections of former owners.
  * - A **generation** is a connection that was opened without a cursor, with all that resume it
@@ -95,7 +96,7 @@ export class StandaloneStream {
    * @throws HttpError 409 if another connection owns the stream.
    * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`
    */
-  async open(get: StandaloneGet, cursor: StandaloneCursor | undefined): Promise<Response> {
+  async open(get: StreamGet, cursor: StandaloneCursor | undefined): Promise<Response> {
     const done = this.#context.bounds.waits(this.#session.id);
     if (done === undefined) throw streamAlreadyOpen();
     const reader = cursor && this.#reader(cursor.id);
@@ -127,7 +128,7 @@ export class StandaloneStream {
     await Promise.all(this.#releases);
   }
 
-  async #waitToOpen(get: StandaloneGet, position: Position | undefined): Promise<Response> {
+  async #waitToOpen(get: StreamGet, position: Position | undefined): Promise<Response> {
     const wait = new ClaimWait();
     const { signal } = get.request;
     for (let { record } = get; ; record = await get.readRecord()) {
@@ -140,11 +141,7 @@ export class StandaloneStream {
     }
   }
 
-  async #tryOpen(
-    get: StandaloneGet,
-    record: StandaloneRecord,
-    position: Position | undefined,
-  ): Promise<Response | Owner> {
+  async #tryOpen(get: StreamGet, record: StandaloneRecord, position: Position | undefined): Promise<Response | Owner> {
     const isOpen = (): boolean => this.#connections.has(STANDALONE_STREAM);
     const claimed = await claimOwnership(this.#session, { record, cursor: position?.cursor, isOpen }, this.#context);
     if ('ownedBy' in claimed) return claimed.ownedBy;
@@ -165,7 +162,7 @@ export class StandaloneStream {
   }
 
   /** Sends the rest of an earlier generation, on a connection of its own. */
-  #openSpan(get: StandaloneGet, { generation, after, until }: Span, position: Position | undefined): Response {
+  #openSpan(get: StreamGet, { generation, after, until }: Span, position: Position | undefined): Response {
     const { request, revision, expiresAt } = get;
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
@@ -180,7 +177,7 @@ export class StandaloneStream {
     return response;
   }
 
-  #openOwned(get: StandaloneGet, claim: Claim, { after, reader }: Start, done: () => void): Response {
+  #openOwned(get: StreamGet, claim: Claim, { after, reader }: Start, done: () => void): Response {
     const { request, revision, expiresAt } = get;
     const { keepAliveMs, retryIntervalMs, onError } = this.#context;
     const { epoch, generation } = claim;

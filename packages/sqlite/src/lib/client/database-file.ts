@@ -8,7 +8,7 @@ const LOOK_EVERY = 16;
 const MAX_LOG_BYTES = 67_108_864;
 /** The size to which SQLite truncates the log when it restarts it. */
 const KEPT_LOG_BYTES = 16_777_216;
-/** Most looks between two attempts to empty a log that a long reader needs. */
+/** Maximum number of looks between two attempts to empty a log that a long reader needs. */
 const MAX_LOOKS_APART = 1_024;
 /** How long an attempt waits for readers, in milliseconds. Writers wait behind it. */
 const EMPTY_TIMEOUT_MS = 20;
