@@ -67,8 +67,8 @@ it(
     const session = await store.create();
     const message = { text: 'x'.repeat(200) };
 
-    // Noise of the machine can only be met by measuring again. A sweep that leaves no room does so
-    // each time.
+    // A busy machine is noisy: a wait is measured beside a pause, which shows how late this process
+    // runs. What noise is left can only be met by measuring again.
     const rounds: number[] = [];
     while (rounds.length < 5 && !rounds.some((worst) => worst < 100)) {
       const backlog = await Promise.all(Array.from({ length: 50 }, () => store.create({ ttlMs: 60_000 })));
@@ -78,21 +78,24 @@ it(
       const sweeper = new Child(new URL('support/sweep-when-told.ts', import.meta.url), [path]);
       expect(await sweeper.line()).toBe('ready');
       const waitsMs: number[] = [];
+      let latestMs = 0;
       let swept: string | undefined;
       sweeper.tell('sweep');
       const end = sweeper.line().then((line) => (swept = line));
       while (swept === undefined) {
         const startedAt = performance.now();
         await session.events.append('s', 1);
-        waitsMs.push(performance.now() - startedAt);
+        const doneAt = performance.now();
+        waitsMs.push(doneAt - startedAt);
         await wait(5);
+        latestMs = Math.max(latestMs, performance.now() - doneAt - 5);
       }
       await end;
       await sweeper.succeed();
       expect(swept).toBe('50');
       // Enough of the sweep was beside an append.
       expect(waitsMs.length).toBeGreaterThan(20);
-      rounds.push(Math.max(...waitsMs));
+      rounds.push(Math.max(...waitsMs) - latestMs);
     }
     expect(Math.min(...rounds), `Longest of each round, in ms: ${JSON.stringify(rounds)}`).toBeLessThan(100);
   },
