@@ -13,6 +13,8 @@ const LOOK: Room = { limit: 1_000, maxBytes: 1_048_576 };
 
 /** So few events of a stream are found in the log itself, without its index. */
 const FEW_EVENTS = 10;
+/** How often a query of a stream that finds nothing is repeated. */
+const EMPTY_REPEATS = 4;
 
 const NOTHING: Fetched = { events: [], more: false };
 
@@ -128,9 +130,12 @@ export class EventReader {
     const oldestFirst = afterSeq !== undefined;
     const stretch = { sessionId, streamId, afterSeq: afterSeq ?? 0, throughSeq: through, limit, maxBytes, oldestFirst };
     if (through === 0) return NOTHING;
-    const found = await fetchEvents(this.#connection, stretch);
-    // Beside a transaction, a query can wrongly find nothing.
-    return found.events.length > 0 ? found : fetchEvents(this.#connection, stretch);
+    let found = await fetchEvents(this.#connection, stretch);
+    // While a transaction is in progress, a query can wrongly find nothing, and nothing proves that
+    // a stream has no events.
+    for (let repeats = 0; found.events.length === 0 && repeats < EMPTY_REPEATS; repeats++)
+      found = await fetchEvents(this.#connection, stretch);
+    return found;
   }
 
   /** Reads the facts of a page besides its events, in one request. */
