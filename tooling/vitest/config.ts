@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Workspace packages export their TypeScript sources under this condition, so tests need no build.
 const source = '@mcp-session/source';
@@ -8,6 +9,20 @@ const source = '@mcp-session/source';
 // what a test imports from node_modules is loaded by Node itself, which cannot (@aws-sdk/core
 // leaves the extensions out there).
 const conditions = [source, 'node', 'development|production'];
+
+/** Files that take minutes. */
+const LONG = /\/(?:conformance|unprepared|chaos|packaging|torture)\.test\.ts$/;
+
+/** Starts the long files first. A long file that starts last would leave the other workers idle. */
+class LongFilesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((one, other) => Number(isLong(other)) - Number(isLong(one)));
+  }
+}
+
+function isLong({ moduleId }: TestSpecification): boolean {
+  return LONG.test(moduleId);
+}
 
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
@@ -29,6 +44,7 @@ const config: ViteUserConfig = defineConfig({
     // many times as long.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongFilesFirst },
     allowOnly: false,
     passWithNoTests: false,
     expect: { requireAssertions: true },
