@@ -52,6 +52,32 @@ describe('the time between polls', () => {
     await waiting;
   });
 
+  it('asks about all idle sessions in one call, whenever each began to wait', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const asked: string[][] = [];
+    const { store } = await open({}, (inner) => ({
+      capabilities: { ...inner.capabilities, poll: { minMs: 16, maxMs: 1_000 } },
+      readHeads: (ids, now) => {
+        asked.push([...ids]);
+        return inner.readHeads(ids, now);
+      },
+    }));
+    const sessions = await Promise.all(Array.from({ length: 10 }, () => store.create()));
+    const waiting: Promise<unknown>[] = [];
+    for (const { events } of sessions) {
+      waiting.push(events.tail().next());
+      await vi.advanceTimersByTimeAsync(137);
+    }
+    await vi.advanceTimersByTimeAsync(10_000);
+    asked.length = 0;
+    await vi.advanceTimersByTimeAsync(10_000);
+
+    expect(asked.map((ids) => ids.length)).toEqual(Array.from({ length: 10 }, () => 10));
+    for (const { events } of sessions) await events.append('s', 1);
+    await Promise.all(waiting);
+  });
+
   it('asks about idle sessions no more often when another one is busy', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
     onTestFinished(() => void vi.useRealTimers());
