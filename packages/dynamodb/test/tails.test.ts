@@ -25,7 +25,8 @@ it(
       await store.close();
       await Promise.allSettled(tails);
     });
-    // When all wait at the longest delay, one request asks about all of them, at most once a second.
+    // When all wait at the longest delay, one request asks about all of them, at most once a
+    // second.
     const isTogether = async (): Promise<boolean> => {
       const polls = await proxy.during(() => wait(2_500));
       const heads = polls.filter((passed) => passed.operation === 'BatchGetItem' && sessionsOf(passed) === 90);

@@ -172,8 +172,8 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
         for (const abort of standalone.splice(0)) abort.abort();
       }
       await client.until(({ params }) => params['data'] === 30);
-      // The client has two streams. What it missed of the one arrives beside what the other sends, so
-      // only the order within a stream is certain.
+      // The client has two streams. What it missed of the one arrives beside what the other sends,
+      // so only the order within a stream is certain.
       const numbers = client.received.map(({ params }) => Number(params['data']));
       expect(numbers.toSorted((one, other) => one - other)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
       await client.close();
