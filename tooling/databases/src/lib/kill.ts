@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
  * Ends a process and its children with SIGKILL, as the kernel does when memory runs out or a
  * container is killed.
  *
- * A PostgreSQL whose main process alone is killed lives on in a backend that is at work, which may
- * even commit, and refuses to start again until that is done.
+ * If only the main process of a PostgreSQL is killed, a backend that runs a statement lives on. It
+ * may even commit, and the server refuses to start again until it has ended.
  */
 export async function killTree(pid: number): Promise<void> {
   // Stopped, it has no more children while they are counted.

@@ -12,10 +12,10 @@ import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './genera
 // one owner at a time over all nodes. The session's record says who it is, and changes by
 // compare-and-set:
 //
-// | state | record                    | claim, same generation | any other claim      | release | evict |
-// | ----- | ------------------------- | ---------------------- | -------------------- | ------- | ----- |
-// | free  | no node, or a dead one    | owned, epoch + 1       | owned, new generation | -       | -     |
-// | owned | a node whose lease runs   | owned, epoch + 1       | refused              | free    | free, epoch + 1 |
+// | state | record                  | claim, same generation | other claim           | release | evict           |
+// | ----- | ----------------------- | ---------------------- | --------------------- | ------- | --------------- |
+// | free  | no node, or a dead one  | owned, epoch + 1       | owned, new generation | -       | -               |
+// | owned | a node whose lease runs | owned, epoch + 1       | refused               | free    | free, epoch + 1 |
 //
 // Only the owner with the newest epoch may release. A claim that takes the stream from another node
 // appends a marker with the new epoch to the stream. The former owner reads it there and closes its
