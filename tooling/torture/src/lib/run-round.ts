@@ -16,7 +16,7 @@ import { type Pools, PRINCIPAL } from './work/sessions.ts';
 import { readCounters } from './work/state.ts';
 
 /**
- * One round: sessions of its own, a crew that works on them, and a look at everything afterwards.
+ * One round: it makes sessions, lets a crew use them, and then checks everything.
  */
 export interface RoundOptions {
   readonly storage: Storage;
