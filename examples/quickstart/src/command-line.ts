@@ -75,10 +75,12 @@ export function readOptions(args: readonly string[]): Options {
     help: { type: 'boolean', default: false },
   });
   checkStoreName(store);
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new Error(`Option --port is "${port}", not a whole number from 0 to 65535`);
-  if (store === 'memory' && data !== undefined)
+  }
+  if (store === 'memory' && data !== undefined) {
     throw new Error('Option --data goes with a store that keeps data, and memory does not: leave one of the two out');
+  }
   const { open, describe } = stores[store];
   return { help, version, port: Number(port), openStore: () => open(data), whereSessionsAre: describe(data) };
 }

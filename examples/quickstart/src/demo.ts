@@ -65,8 +65,9 @@ try {
   const { nodes, store = nodes === '2' ? 'postgres' : 'sqlite', data } = values;
   checkStoreName(store);
   if (nodes !== '1' && nodes !== '2') throw new Error(`Option --nodes is "${nodes}", not 1 or 2`);
-  if (nodes === '2' && store !== 'postgres')
+  if (nodes === '2' && store !== 'postgres') {
     throw new Error(`Option --store is "${store}", but the demo on two nodes runs on postgres alone`);
+  }
   if (values.help) console.log(help);
   else if (values.version) console.log(version());
   else await play(store, data, nodes);

@@ -27,8 +27,9 @@ it('refuses what is no port', async () => {
 
   expect(await ended).toMatchObject({ exitCode: 2 });
   expect(output()).toBe('Option --port is "80a", not a whole number from 0 to 65535\n');
-  for (const port of ['-1', '65536', '1e3', ' 80', ''])
+  for (const port of ['-1', '65536', '1e3', ' 80', '']) {
     expect(() => readOptions([`--port=${port}`])).toThrow(`Option --port is "${port}", not a whole number`);
+  }
   expect(readOptions(['--port=65535'])).toMatchObject({ port: 65_535 });
 });
 

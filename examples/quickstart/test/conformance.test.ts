@@ -23,8 +23,9 @@ async function pass(url: string, scenario: string): Promise<string> {
 
 it('passes the official scenarios of sessions and streams', { timeout: 60_000 }, async () => {
   const { url } = await serve(['--port', '0', '--data', join(temporaryFolder(), 'sessions.db')]);
-  for (const scenario of [...SCENARIOS, 'dns-rebinding-protection'])
+  for (const scenario of [...SCENARIOS, 'dns-rebinding-protection']) {
     expect(await pass(url, scenario)).toMatch(/Passed: [1-9]\d*\/\d+, 0 failed/);
+  }
 });
 
 it('passes them on two nodes that take turns', { timeout: 60_000 }, async () => {
@@ -37,7 +38,8 @@ it('passes them on two nodes that take turns', { timeout: 60_000 }, async () => 
     nodes.map((node) => node.url),
     { signal: abort.signal, onAnswer: (node) => void (answered[node] = (answered[node] ?? 0) + 1) },
   );
-  for (const scenario of SCENARIOS)
+  for (const scenario of SCENARIOS) {
     expect(await pass(`${url}/mcp`, scenario)).toMatch(/Passed: [1-9]\d*\/\d+, 0 failed/);
+  }
   expect(Math.min(...answered)).toBeGreaterThan(5);
 });

@@ -42,9 +42,9 @@ export async function startProxy(nodes: readonly string[], options: ProxyOptions
     to.once('close', () => outgoing.destroy());
     outgoing.once('error', (error: NodeJS.ErrnoException) => {
       if (to.headersSent || to.destroyed) to.destroy();
-      else if (triesLeft > 0 && (error.code === 'ECONNREFUSED' || method === 'GET'))
+      else if (triesLeft > 0 && (error.code === 'ECONNREFUSED' || method === 'GET')) {
         forward(from, body, to, triesLeft - 1);
-      else to.writeHead(502).end();
+      } else to.writeHead(502).end();
     });
     outgoing.end(body);
   };

@@ -60,8 +60,9 @@ const handler = createSessionHandler({
           await session.state.update('pages', add);
           const progressToken = mcpReq._meta?.progressToken;
           const params = { progress: length + 1, total: pages };
-          if (progressToken !== undefined)
+          if (progressToken !== undefined) {
             await mcpReq.notify({ method: 'notifications/progress', params: { ...params, progressToken } });
+          }
           console.log(`Page ${length + 1} of ${pages}`);
           // Nobody needs to hold a connection open all the time: the client comes back, to
           // whichever node.

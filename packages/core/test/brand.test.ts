@@ -18,13 +18,15 @@ describe('errors of another copy of the package', () => {
     const [ofOwn, ofOther] = [made(own)[name], made(other)[name]];
 
     expect(own[name]).not.toBe(other[name]);
-    for (const error of [ofOwn, ofOther])
+    for (const error of [ofOwn, ofOther]) {
       for (const copy of [own, other]) {
         expect(error).toBeInstanceOf(copy[name]);
         expect(error).toBeInstanceOf(copy.SessionError);
-        for (const sibling of CLASSES.filter((each) => each !== name && each !== 'SessionError'))
+        for (const sibling of CLASSES.filter((each) => each !== name && each !== 'SessionError')) {
           expect(error).not.toBeInstanceOf(copy[sibling]);
+        }
       }
+    }
   });
 
   it('are no instances of a subclass that has no brand', () => {

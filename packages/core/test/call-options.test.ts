@@ -38,8 +38,9 @@ describe('the options of a method', () => {
       [session.id, 'a string'],
       [null, 'null'],
       [[session.id], 'an array'],
-    ] as const)
+    ] as const) {
       expect(await errorWith(options)).toEqual(new TypeError(`Options of ${name} are ${kind}, not an object`));
+    }
     expect(await errorWith(Promise.resolve({}))).toEqual(
       new TypeError(`Options of ${name} are a promise, not an object: await it first`),
     );
@@ -68,8 +69,9 @@ describe('the options of a method', () => {
     const { store } = await open();
     const session = await store.create();
 
-    for (const options of [{ kind: null }, { id: null }, { ttlMs: null }, { metadata: null }, { protocol: null }])
+    for (const options of [{ kind: null }, { id: null }, { ttlMs: null }, { metadata: null }, { protocol: null }]) {
       expect(await errorOf(() => store.create(options as never))).toBeInstanceOf(Error);
+    }
     expect(await errorOf(() => store.list({ limit: null } as never))).toEqual(
       new TypeError('Option limit is not a number'),
     );
@@ -97,10 +99,11 @@ describe('the options of a method', () => {
       ['secret\0', 'holds U+0000'],
       ['secret\ud800', 'is not well-formed Unicode'],
       ['secret'.repeat(200), 'is too long'],
-    ] as const)
+    ] as const) {
       expect(await errorOf(() => store.create({ principal: principal as never }))).toMatchObject({
         code: 'INVALID_PRINCIPAL',
         message: `Principal ${fault}; give a text of 1 to 1024 bytes, or null for nobody`,
       });
+    }
   });
 });

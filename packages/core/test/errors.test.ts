@@ -116,8 +116,9 @@ describe('messages', () => {
       () => session.events.append(`${secret} `, 1),
       () => session.state.get(secret),
       () => session.events.replay({ after: secret }).next(),
-    ])
+    ]) {
       expect(((await errorOf(use)) as Error).message.length).toBeLessThan(200);
+    }
   });
 });
 

@@ -19,16 +19,18 @@ const numeric: [string, (value: number) => SessionStoreOptions][] = [
 ];
 
 it.each(numeric)('refuses a value of %s that is no whole number from 1', async (name, option) => {
-  for (const value of [0, -1, 1.5, Number.NaN, Infinity, 2 ** 53])
+  for (const value of [0, -1, 1.5, Number.NaN, Infinity, 2 ** 53]) {
     expect(await errorOf(() => open(option(value)))).toMatchObject({
       name: 'RangeError',
       message: expect.stringContaining(`Option ${name} is ${value}, not a whole number from 1 to `) as string,
     });
-  for (const value of ['5', null, {}, true])
+  }
+  for (const value of ['5', null, {}, true]) {
     expect(await errorOf(() => open(option(value as number)))).toMatchObject({
       name: 'TypeError',
       message: `Option ${name} is not a number`,
     });
+  }
 });
 
 it('refuses values that are too large to work', async () => {

@@ -32,7 +32,7 @@ describe('store.create', () => {
     });
     const found = await store.get('own', { principal: 'iss|alice', kind: 'node' });
 
-    for (const session of [made, found])
+    for (const session of [made, found]) {
       expect(session).toMatchObject({
         id: 'own',
         kind: 'node',
@@ -40,6 +40,7 @@ describe('store.create', () => {
         metadata: { plan: 'free' },
         protocol: { protocolVersion: '2025-11-25' },
       });
+    }
   });
 
   it('accepts the ids that the protocol allows, byte by byte', async () => {
@@ -109,8 +110,9 @@ describe('store.create', () => {
   it('accepts principals of up to 1,024 bytes of any text', async () => {
     const { store } = await open();
 
-    for (const principal of ['a'.repeat(1_024), '€'.repeat(341), ' ', '__proto__', '😀'])
+    for (const principal of ['a'.repeat(1_024), '€'.repeat(341), ' ', '__proto__', '😀']) {
       expect((await store.create({ principal })).principal).toBe(principal);
+    }
   });
 
   it('refuses an id that is taken by a live, an expired or an ended session, and replaces nothing', async () => {
@@ -123,8 +125,9 @@ describe('store.create', () => {
     await live.state.set('renewed', 1);
     clock.now += 1;
 
-    for (const id of ['live', 'expired', 'ended'])
+    for (const id of ['live', 'expired', 'ended']) {
       expect(await codeOf(() => store.create({ id }))).toBe('SESSION_EXISTS');
+    }
     expect((await store.get('live'))?.metadata).toEqual({ first: true });
     expect(await live.state.get('kept')).toBe(1);
     expect(await store.get('expired')).toBeUndefined();

@@ -18,8 +18,9 @@ describe('store.get', () => {
     clock.now += 1_000;
 
     const ids = ['unknown', '', 'a b', 'ü', 'a\n', 'a'.repeat(256), 5, null, undefined, {}, ['x']];
-    for (const id of [...ids, foreign.id, expired.id, ended.id])
+    for (const id of [...ids, foreign.id, expired.id, ended.id]) {
       expect(await store.get(id as string, { principal: 'bob' })).toBeUndefined();
+    }
   });
 
   it('does not find the session of another principal', async () => {
@@ -29,8 +30,9 @@ describe('store.get', () => {
     expect(await store.get(id)).toBeUndefined();
     expect(await store.get(id, {})).toBeUndefined();
     expect(await store.get(id, { principal: null })).toBeUndefined();
-    for (const principal of ['Alice', 'alice ', 'alic', 'alice\u0301'])
+    for (const principal of ['Alice', 'alice ', 'alic', 'alice\u0301']) {
       expect(await store.get(id, { principal })).toBeUndefined();
+    }
   });
 
   it('finds a session of another kind only if asked for that kind', async () => {
@@ -113,11 +115,12 @@ describe('session.end', () => {
       () => session.events.replay().next(),
       () => session.updateMetadata(() => ({})),
     ];
-    for (const use of uses)
+    for (const use of uses) {
       await expect(use()).rejects.toMatchObject({
         code: 'SESSION_NOT_FOUND',
         message: 'Session is unknown, has expired or was ended',
       });
+    }
   });
 
   it('keeps the id taken until the tombstone is swept, and no longer', async () => {

@@ -75,9 +75,11 @@ describe('store.list and store.count', () => {
   it('refuse an invalid limit or cursor', async () => {
     const { store } = await open();
 
-    for (const limit of [0, -1, 1.5, 1_001, Number.NaN])
+    for (const limit of [0, -1, 1.5, 1_001, Number.NaN]) {
       expect(await codeOf(() => store.list({ limit }))).toBe('RangeError');
-    for (const cursor of ['', 'a b', 5])
+    }
+    for (const cursor of ['', 'a b', 5]) {
       expect(await codeOf(() => store.list({ cursor: cursor as string }))).toBe('INVALID_SESSION_ID');
+    }
   });
 });

@@ -62,8 +62,9 @@ describe('store.sweep', () => {
 
     const rests = steps.slice(1).map(({ from }, index) => from - (steps[index]?.to ?? 0));
     // A timer may fire up to a millisecond early.
-    for (const [index, rest] of rests.entries())
+    for (const [index, rest] of rests.entries()) {
       expect(rest).toBeGreaterThanOrEqual(Math.max((steps[index]?.to ?? 0) - (steps[index]?.from ?? 0), 2) - 1);
+    }
   });
 
   it('removes fewer rows per step if a blocking step is slow, and more if it is quick', async () => {

@@ -22,8 +22,9 @@ async function failure(work: () => Promise<unknown>): Promise<Error> {
 }
 
 beforeEach(() => {
-  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_REGION', 'AWS_PROFILE'])
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_REGION', 'AWS_PROFILE']) {
     vi.stubEnv(name, undefined);
+  }
   vi.stubEnv('HOME', '/nonexistent');
   vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
 });
@@ -118,8 +119,9 @@ describe('credentials are in no error', () => {
       () => backend.endSession('s', NOW, NOW),
       () => backend.migrate(),
     ];
-    for (const call of calls(await make(unreachable)))
+    for (const call of calls(await make(unreachable))) {
       expect(inspect(await failure(call), { depth: 10, showHidden: true })).not.toContain(SECRET);
+    }
     for (const [status, name] of [
       [400, 'AccessDeniedException'],
       [400, 'ThrottlingException'],

@@ -23,8 +23,9 @@ const faults: readonly Fault[] = [
 ];
 
 async function create(backend: SessionBackend, ...ids: string[]): Promise<void> {
-  for (const id of ids)
+  for (const id of ids) {
     await backend.createSession({ id, kind: 'session', principal: null, profile: '{}', expiresAt: NOW + HOUR }, NOW);
+  }
 }
 
 function request(sessionId: string, token: string) {

@@ -151,8 +151,9 @@ it('the policies name the indexes', () => {
     policy.Statement.find(({ Sid }) => Sid === 'Indexes')?.Resource,
     Resources.Policy.Properties.PolicyDocument.Statement.find(({ Sid }) => Sid === 'Indexes')?.Resource,
     statement.find(({ sid }) => sid === 'Indexes')?.resources,
-  ])
+  ]) {
     expect(ends(resources)).toEqual(indexes);
+  }
 });
 
 it(
@@ -198,7 +199,7 @@ function actionsOf({
     ConditionCheck: 'ConditionCheckItem',
     Get: 'GetItem',
   };
-  if (operation.startsWith('Transact'))
+  if (operation.startsWith('Transact')) {
     return (body['TransactItems'] as Record<keyof typeof actions, { readonly TableName: string }>[]).flatMap((item) =>
       Object.entries(item).map(([kind, { TableName }]) => ({
         table: TableName,
@@ -206,8 +207,10 @@ function actionsOf({
         index: false,
       })),
     );
-  if (operation.startsWith('Batch'))
+  }
+  if (operation.startsWith('Batch')) {
     return Object.keys(body['RequestItems'] as object).map((table) => ({ table, action: operation, index: false }));
+  }
   return [{ table: String(body['TableName']), action: operation, index: body['IndexName'] !== undefined }];
 }
 

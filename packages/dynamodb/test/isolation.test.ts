@@ -97,8 +97,9 @@ describe.each([1, 2])('with seed %i', (seed) => {
     proxy.intercept = new ReadCommitted(seed, { mostMs: 20, share: 1 }).intercept;
     let trims = 0;
     const trimming = (async () => {
-      for (let throughSeq = 3; throughSeq < 40; throughSeq += 3, trims++)
+      for (let throughSeq = 3; throughSeq < 40; throughSeq += 3, trims++) {
         await trimmer.trimEvents('s', { ...NO_BOUND, throughSeq }, NOW);
+      }
     })();
     while (trims < 12) {
       const page = await reader.readEvents(

@@ -30,8 +30,9 @@ beforeEach(async () => {
     return (await client.send(new QueryCommand({ TableName: `${prefix}${table}`, ...query }))).Items ?? [];
   };
   remove = async (rows) => {
-    for (const { id = { S: '' }, item = { S: '' } } of rows)
+    for (const { id = { S: '' }, item = { S: '' } } of rows) {
       await client.send(new DeleteItemCommand({ TableName: `${prefix}events`, Key: { id, item } }));
+    }
   };
   await backend.createSession({ id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + HOUR }, NOW);
 });

@@ -95,9 +95,10 @@ it(
     expect(rejections).toBe(0);
     expect(Math.min(kills.writers, kills.connections)).toBeGreaterThan(3);
     expect(acknowledged.length).toBeGreaterThan(100);
-    if (process.env['MCP_SESSION_CHAOS_MS'] !== undefined)
+    if (process.env['MCP_SESSION_CHAOS_MS'] !== undefined) {
       process.stdout.write(
         `chaos: ${JSON.stringify({ ...kills, acknowledged: acknowledged.length, events: lastSeq })}\n`,
       );
+    }
   },
 );

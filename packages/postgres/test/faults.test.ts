@@ -104,8 +104,9 @@ describe('a server that hangs', () => {
     );
     expect(performance.now() - began).toBeLessThan(25_000);
     expect(outcomes.map(({ status }) => status)).toEqual(Array.from({ length: 6 }, () => 'rejected'));
-    for (const outcome of outcomes)
+    for (const outcome of outcomes) {
       expect(outcome).toMatchObject({ reason: { name: 'SessionError', retryable: true, code: /UNAVAILABLE|BUSY/ } });
+    }
     expect(outcomes[0]).toMatchObject({ reason: { code: 'STORE_UNAVAILABLE', outcomeUnknown: true } });
     expect(outcomes[1]).toMatchObject({ reason: { outcomeUnknown: false } });
     // There are two connections: the others never left the pool, and must not be written when it is

@@ -90,8 +90,9 @@ it('a forged notification is no hint, and an endlessly repeated one causes few h
   await vi.waitFor(() => expect(hinted).toEqual(['a', 'b']), 5_000);
 
   const startedAt = performance.now();
-  for (let n = 0; n < 20; n++)
+  for (let n = 0; n < 20; n++) {
     await attacker`select pg_notify(${channel}, ${real} || repeat(' ', n)) from generate_series(1, 200) n`;
+  }
   await append(other, 'token', ['s'], 'c');
   await vi.waitFor(() => expect(hinted).toContain('c'), 5_000);
   const again = hinted.filter((id) => id === 'a').length - 1;

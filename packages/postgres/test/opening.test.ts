@@ -124,8 +124,9 @@ describe('clients', () => {
     const { url, schema } = await newSchema();
     const { hostname, port, username, password, pathname } = new URL(url);
     vi.stubEnv('DATABASE_URL', undefined);
-    for (const [name, value] of Object.entries({ HOST: hostname, PORT: port, USER: username, PASSWORD: password }))
+    for (const [name, value] of Object.entries({ HOST: hostname, PORT: port, USER: username, PASSWORD: password })) {
       vi.stubEnv(`PG${name}`, value);
+    }
     vi.stubEnv('PGDATABASE', pathname.slice(1));
     onTestFinished(() => void vi.unstubAllEnvs());
     const store = await createPostgresStore({ schema });

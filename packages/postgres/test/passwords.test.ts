@@ -34,11 +34,12 @@ it('no error shows a password, whatever is unescaped in it', { timeout: 60_000 }
       `${character}hunter2`,
       `hunter2${character}`,
       `hunter2${character}s3cr3t${next}pa55w0rd`,
-    ])
+    ]) {
       for (const at of [closed, `db.invalid:99999`]) {
         const error = await failure(`postgres://app:${password}@${at}/app`);
         expect(error.message).toMatch(/^(Option url is no|Session store cannot be reached)/);
       }
+    }
   }
 });
 
@@ -99,7 +100,8 @@ it.each([
   ['postgres://app:hunter2@db/app', 'Options are a string, not an object'],
   [null, 'Options are null, not an object'],
 ])('options that are none of ours: %o', async (options, message) => {
-  for (const open of [createPostgresStore, migratePostgres])
+  for (const open of [createPostgresStore, migratePostgres]) {
     await expect(open(options as object)).rejects.toThrow(new TypeError(message));
+  }
   await expect(createPostgresBackend({ ttlMs: 1 } as object)).rejects.toThrow('Unknown option ttlMs');
 });

@@ -187,11 +187,14 @@ it.each([
     for (const { name, call } of uses) {
       statements.length = 0;
       await call();
-      if (name === 'endSession')
+      if (name === 'endSession') {
         await look.unsafe(`update mcp_sessions set expires_at = ${FAR} where id = 'session-2'`);
-      for (const statement of name.includes('known') ? statements.slice(1) : statements.map(withNewTokens))
-        for (const mode of ['generic', 'custom'] as const)
+      }
+      for (const statement of name.includes('known') ? statements.slice(1) : statements.map(withNewTokens)) {
+        for (const mode of ['generic', 'custom'] as const) {
           for (const index of (await explain(look, statement, mode)).indexes) used.add(index);
+        }
+      }
     }
     const others = [...used].filter((index) => /^mcp_sessions_(?!id_key|pkey)/.test(index));
     expect(others).toEqual([]);

@@ -20,10 +20,11 @@ it(
       await wait(250 * n);
       return await append(backend, `free-${n}`, ['s'], 'free');
     });
-    for (const outcome of await Promise.allSettled(waiting))
+    for (const outcome of await Promise.allSettled(waiting)) {
       expect(outcome).toMatchObject({
         reason: { code: 'STORE_BUSY', outcomeUnknown: false, cause: { code: '57014' } },
       });
+    }
     expect((await Promise.allSettled(free)).filter(({ status }) => status === 'rejected')).toEqual([]);
     await holder`rollback`;
     holder.release();

@@ -13,8 +13,9 @@ function checkLog(seen: readonly Seen[], writers: number, each: number): void {
   expect(seen.map(({ seq }) => seq)).toEqual(Array.from({ length: writers * each }, (_, index) => index + 1));
   const byWriter = Map.groupBy(seen, ({ writer }) => writer);
   expect(byWriter.size).toBe(writers);
-  for (const events of byWriter.values())
+  for (const events of byWriter.values()) {
     expect(events.map(({ n }) => n)).toEqual(Array.from({ length: each }, (_, index) => index));
+  }
 }
 
 it.each([

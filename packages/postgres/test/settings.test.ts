@@ -143,6 +143,7 @@ it.each(Object.keys(groups))('%s: defaults of a role change nothing', { timeout:
   ]);
   onTestFinished(async () => void (await Promise.all(stores.map((store) => store.close()))));
   await use(stores, () => void (now += 1e9));
-  for (const table of ['sessions', 'events', 'state', 'tokens', 'trims'])
+  for (const table of ['sessions', 'events', 'state', 'tokens', 'trims']) {
     expect([table, await sql.unsafe(`select from ${role}.mcp_${table}`)]).toMatchObject([table, []]);
+  }
 });

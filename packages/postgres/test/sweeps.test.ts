@@ -66,8 +66,9 @@ it.each([
       expect(gone).toHaveLength(200);
       expect(new Set(gone).size).toBe(200);
       expect(await orphans(sql)).toEqual({});
-      for (const table of ['sessions', ...owned])
+      for (const table of ['sessions', ...owned]) {
         expect([table, await sql.unsafe(`select from mcp_${table} limit 1`)]).toMatchObject([table, []]);
+      }
     }
   },
 );

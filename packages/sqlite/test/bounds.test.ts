@@ -92,8 +92,9 @@ it('a sweep leaves nothing behind, and a slow clock never sees half of an expire
   expect(await backend.readSession('a', FAR - 1)).toBeUndefined();
   expect(await append(backend, 'late', ['s'])).toEqual([undefined]);
   expect(await backend.sweep(10, FAR)).toEqual({ ids: ['a'], done: true });
-  for (const table of ['sessions', 'state', 'events', 'tokens', 'trims'])
+  for (const table of ['sessions', 'state', 'events', 'tokens', 'trims']) {
     expect([table, count(database, table)]).toEqual([table, 0]);
+  }
 });
 
 it('the tombstone of an ended session has its id, and no data of its user', async () => {

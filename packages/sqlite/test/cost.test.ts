@@ -15,8 +15,9 @@ async function filled(total: number): Promise<SessionBackend> {
   const filling = await createSqliteBackend({ path, synchronous: 'normal' });
   await filling.migrate();
   for (let n = 0; n < ACTIVE; n++) await fill(filling, `active-${n}`, EVENTS_OF_AN_ACTIVE);
-  for (let left = total - ACTIVE * EVENTS_OF_AN_ACTIVE; left > 0; left -= EVENTS_OF_A_RESTING)
+  for (let left = total - ACTIVE * EVENTS_OF_AN_ACTIVE; left > 0; left -= EVENTS_OF_A_RESTING) {
     await fill(filling, `resting-${left}`, Math.min(left, EVENTS_OF_A_RESTING));
+  }
   await filling.close();
   // Without the flush, behind which a cost that grows could hide.
   const backend = await createSqliteBackend({ path, synchronous: 'normal' });
@@ -68,8 +69,9 @@ function median(samples: readonly number[]): number {
  */
 async function growth(stores: readonly SessionBackend[], operation: (store: SessionBackend) => Promise<void>) {
   const samples = stores.map(() => [] as number[]);
-  for (let round = 0; round < 150; round++)
+  for (let round = 0; round < 150; round++) {
     for (const [index, store] of stores.entries()) samples[index]?.push(await timed(() => operation(store)));
+  }
   const [small = 0, large = 0] = samples.map(median);
   return large / small;
 }

@@ -20,8 +20,9 @@ it(
     onTestFinished(() => backend.close());
     await backend.migrate();
     const sessions = Array.from({ length: WRITERS }, (_, index) => `session-${index}`);
-    for (const id of sessions)
+    for (const id of sessions) {
       await backend.createSession({ id, kind: 'session', principal: null, profile: '', expiresAt: 10 }, 1);
+    }
 
     const acknowledged = await Promise.all(
       sessions.map(async (sessionId) => {

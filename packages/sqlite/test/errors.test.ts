@@ -194,13 +194,14 @@ describe('no room', () => {
     await append(backend, { token: 'small', bytes: 1_000 });
 
     const large = { token: 'large', bytes: 100_000 };
-    for (let attempt = 0; attempt < 2; attempt++)
+    for (let attempt = 0; attempt < 2; attempt++) {
       await expect(append(backend, large)).rejects.toMatchObject({
         code: 'STORE_FULL',
         retryable: false,
         outcomeUnknown: false,
         message: expect.stringContaining('nothing of this call was written'),
       });
+    }
     expect((await reader.readSession('a', 1))?.lastSeq).toBe(2);
     expect(database.inTransaction).toBe(false);
     expect(database.pragma('integrity_check', { simple: true })).toBe('ok');

@@ -39,8 +39,9 @@ async function useEverything(backend: SessionBackend): Promise<void> {
   await append('one');
   await append('two');
   await backend.trimEvents('a', { ...bound, maxEvents: undefined, throughSeq: 1_000, limit: 2_000 }, 1);
-  for (const streamId of [undefined, 's'])
+  for (const streamId of [undefined, 's']) {
     for (const afterSeq of [undefined, 1]) await backend.readEvents({ ...page, streamId, afterSeq }, 1);
+  }
   await backend.endSession('b', 50, 1);
   while (!(await backend.sweep(1_000, 1_000)).done);
 }

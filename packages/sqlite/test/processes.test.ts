@@ -27,8 +27,9 @@ it('16 writers in 4 processes and a live reader: every event once and in order',
   expect(seen.map(({ seq }) => seq)).toEqual(Array.from({ length: total }, (_, index) => index + 1));
   const byWriter = Map.groupBy(seen, ({ writer }) => writer);
   expect(byWriter.size).toBe(processes * writers);
-  for (const events of byWriter.values())
+  for (const events of byWriter.values()) {
     expect(events.map(({ n }) => n)).toEqual(Array.from({ length: each }, (_, index) => index));
+  }
 });
 
 it('a tail in another process receives an event within 100 ms', { timeout: 60_000 }, async () => {
@@ -72,8 +73,9 @@ it(
     const rounds: number[] = [];
     while (rounds.length < 5 && !rounds.some((worst) => worst < 100)) {
       const backlog = await Promise.all(Array.from({ length: 50 }, () => store.create({ ttlMs: 60_000 })));
-      for (const { events } of backlog)
+      for (const { events } of backlog) {
         await Promise.all(Array.from({ length: 1_000 }, () => events.append('s', message)));
+      }
       await Promise.all(backlog.map((each) => each.end({ keepId: false })));
       const sweeper = new Child(new URL('support/sweep-when-told.ts', import.meta.url), [path]);
       expect(await sweeper.line()).toBe('ready');

@@ -46,11 +46,13 @@ if (!values.quick && values.only === undefined) {
   // As `check` wants it.
   await run({ file: 'oxfmt', args: ['docs/benchmarks.md'] });
   console.log(`\nWritten: ${files.map(({ name }) => `docs/${name}`).join(', ')}`);
-  for (const id of notes.keys())
+  for (const id of notes.keys()) {
     if (!sections.some((section) => section.id === id)) console.log(`tooling/bench/notes/${id}.md is of no part`);
+  }
   for (const section of sections) {
     const missed = missedTargets(section);
-    if (missed.length > 0 && !notes.has(section.id))
+    if (missed.length > 0 && !notes.has(section.id)) {
       console.log(`tooling/bench/notes/${section.id}.md does not say why it is missed: ${missed.join('; ')}`);
+    }
   }
 }

@@ -184,8 +184,9 @@ function manifestOf(name?: string): Manifest | undefined {
 function isChecked(block: Block): boolean {
   const { language, flags } = block;
   if (language === 'ts') return flags.every((flag) => flag === 'run' || isFile(flag));
-  if (language === 'text' && flags.includes('output'))
+  if (language === 'text' && flags.includes('output')) {
     return blocks.some(([, before]) => outputAfter(before) === block);
+  }
   return (language === 'json' || language === 'sh') && flags.length === 0;
 }
 

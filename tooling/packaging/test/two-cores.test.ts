@@ -17,9 +17,11 @@ const project = join(folder, 'project');
 beforeAll(async () => {
   await buildAll();
   const packed = new Map<string, Packed>();
-  for (const pkg of workspacePackages())
-    if (['core', 'http', 'sqlite'].includes(pkg.manifest.name.replace('@mcp-session/', '')))
+  for (const pkg of workspacePackages()) {
+    if (['core', 'http', 'sqlite'].includes(pkg.manifest.name.replace('@mcp-session/', ''))) {
       packed.set(pkg.manifest.name, await pack(pkg, folder));
+    }
+  }
   const get = (name: string): Packed => {
     const found = packed.get(name);
     if (!found) throw new Error(`"${name}" was not packed`);

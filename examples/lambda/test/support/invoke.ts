@@ -56,8 +56,9 @@ export function messagesOf({
   body,
   headers,
 }: Answer): readonly { readonly id: string; readonly data: Record<string, unknown> }[] {
-  if (headers['content-type']?.startsWith('application/json') === true)
+  if (headers['content-type']?.startsWith('application/json') === true) {
     return [{ id: '', data: JSON.parse(body) as Record<string, unknown> }];
+  }
   return body.split('\n\n').flatMap((frame) => {
     const field = (name: string) =>
       frame

@@ -19,8 +19,9 @@ export class DemoClient {
     this.#signal = signal;
     const capabilities = confirm === undefined ? {} : { elicitation: {} };
     this.#client = new Client({ name: 'demo', version: '1.0.0' }, { capabilities });
-    if (confirm !== undefined)
+    if (confirm !== undefined) {
       this.#client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { sure: confirm() } }));
+    }
     signal.addEventListener('abort', () => void this.#client.close());
   }
 

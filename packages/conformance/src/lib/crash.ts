@@ -52,8 +52,9 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
     const id = await t.createLive();
     if (!t.capabilities.durable) {
       const other = await t.reopen();
-      if (!t.capabilities.shared)
+      if (!t.capabilities.shared) {
         same(await other.readSession(id, NOW), undefined, 'readSession of a storage that is not durable, opened again');
+      }
       return;
     }
     if (!t.capabilities.shared) await t.backend.close();
@@ -77,11 +78,12 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
         lastSeq !== undefined && lastSeq <= log.length,
         'the newest number is above the number of events in the log',
       );
-      if (t.capabilities.shared)
+      if (t.capabilities.shared) {
         holds(
           seqs(await walkEvents(t.backend, id)).length >= log.length,
           'a handle from before the kill reads fewer events than one from after it',
         );
+      }
       await backend.close();
       events = log.length;
     }

@@ -51,8 +51,9 @@ export function holds(condition: boolean, what: string): asserts condition {
 
 /** Fails if there is no value, for example because a live session was treated as missing. */
 export function present<T>(value: T | undefined, what: string): T {
-  if (value === undefined)
+  if (value === undefined) {
     throw new Finding(`${what}\n  promised: an answer, as for a live session\n  got:      undefined`);
+  }
   return value;
 }
 
@@ -86,12 +87,13 @@ export async function rejects(call: () => Promise<unknown>, code: SessionErrorCo
  * equal.
  */
 export function plain(value: unknown): unknown {
-  if (value instanceof Map)
+  if (value instanceof Map) {
     return new Map(
       [...value]
         .map(([key, item]) => [key, plain(item)] as const)
         .toSorted(([a], [b]) => compareBytes(String(a), String(b))),
     );
+  }
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
   // With a null prototype, `__proto__` is an ordinary member.

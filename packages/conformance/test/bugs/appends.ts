@@ -32,8 +32,9 @@ export const appendBugs: readonly PlantedBug[] = [
     'a call failed that should succeed',
     (right) => ({
       appendEvents: async (batch, now) => {
-        if (batch.some(({ events }) => events.some(({ bytes }) => bytes > 400_000)))
+        if (batch.some(({ events }) => events.some(({ bytes }) => bytes > 400_000))) {
           throw new SessionError('STORE_FAILED', 'Item is too large');
+        }
         return right.appendEvents(batch, now);
       },
     }),

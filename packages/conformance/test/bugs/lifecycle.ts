@@ -170,8 +170,9 @@ export const lifecycleBugs: readonly PlantedBug[] = [
     (right) => ({
       appendEvents: async (batch, now) => {
         const [request] = batch;
-        if (batch.length !== 1 || request === undefined || request.events.length < 2)
+        if (batch.length !== 1 || request === undefined || request.events.length < 2) {
           return right.appendEvents(batch, now);
+        }
         let first: Awaited<ReturnType<SessionBackend['appendEvents']>> | undefined;
         for (const each of request.events) {
           const result = await right.appendEvents([{ ...request, token: randomUUID(), events: [each] }], now);

@@ -96,8 +96,9 @@ export const stateBugs: readonly PlantedBug[] = [
     'a call failed that should succeed',
     (right) => ({
       commitState: async (commit, now) => {
-        if (commit.writes.some((write) => write.bytes > 400_000))
+        if (commit.writes.some((write) => write.bytes > 400_000)) {
           throw new SessionError('STORE_FAILED', 'Item is too large');
+        }
         return right.commitState(commit, now);
       },
     }),

@@ -42,8 +42,9 @@ export const tokenBugs: readonly PlantedBug[] = [
       const known = new Map<string, number>();
       return {
         appendEvents: async ([request, ...rest], now) => {
-          if (request === undefined || known.has(request.token))
+          if (request === undefined || known.has(request.token)) {
             return right.appendEvents(request ? [request, ...rest] : [], now);
+          }
           await gap();
           const results = answersOf(await right.appendEvents([fresh(request), ...rest], now));
           known.set(request.token, results[0]?.firstSeq ?? 0);

@@ -6,9 +6,11 @@ import { test } from 'node:test';
 
 const open: OpenStorage = () => ({ backend: createMemoryBackend(), reopen: () => createMemoryBackend() });
 
-for (const chosen of cases)
-  if (/^(sessions\.create|state\.compare|sweep\.order)/.test(chosen.id))
+for (const chosen of cases) {
+  if (/^(sessions\.create|state\.compare|sweep\.order)/.test(chosen.id)) {
     void test(`${chosen.id}: ${chosen.title}`, () => runCase(chosen, open));
+  }
+}
 
 void test('a broken promise rejects', async () => {
   const chosen = cases.find(({ id }) => id.startsWith('sessions.create'));

@@ -84,8 +84,9 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
       const row = await backend.begun.readSession(id, now, asker);
       // The database has compared already. This check keeps a session from strangers whatever a
       // backend forgets.
-      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== principal))
+      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== principal)) {
         return undefined;
+      }
       const session = new SessionHandle<S>(this.#shared, row);
       return (await session.renewIfDue()) ? session : undefined;
     });

@@ -9,10 +9,12 @@ describe('a failed batch', () => {
     let poison = '';
     const { store } = await open({}, (inner) => ({
       appendEvents(batch, now) {
-        for (const { sessionId, token } of batch)
+        for (const { sessionId, token } of batch) {
           tokens.set(sessionId, (tokens.get(sessionId) ?? new Set()).add(token));
-        if (batch.some(({ sessionId }) => sessionId === poison))
+        }
+        if (batch.some(({ sessionId }) => sessionId === poison)) {
           return Promise.reject(new SessionError('STORE_DENIED', 'Row is denied'));
+        }
         return inner.appendEvents(batch, now);
       },
     }));
@@ -49,8 +51,9 @@ describe('a failed batch', () => {
       async appendEvents(batch, now) {
         seen.push(...batch.map(({ token }) => token));
         const results = await inner.appendEvents(batch, now);
-        if (++calls < 3)
+        if (++calls < 3) {
           throw new SessionError('STORE_UNAVAILABLE', 'Connection lost', { retryable: true, outcomeUnknown: true });
+        }
         return results;
       },
     }));

@@ -41,8 +41,9 @@ describe('a session in trouble', () => {
       (append, troubled) => async (batch, now) => {
         if (maxBatchSessions === 1 && batch[0]?.sessionId === troubled()) await opened;
         const outcomes: AppendOutcome[] = [];
-        for (const request of batch)
+        for (const request of batch) {
           outcomes.push(request.sessionId === troubled() ? throttled() : (await append([request], now))[0]);
+        }
         return outcomes;
       },
       { maxBatchSessions, concurrentBatches: 2 },

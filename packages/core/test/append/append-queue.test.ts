@@ -95,8 +95,8 @@ describe('appends', () => {
     await Promise.all(sessions.flatMap(({ events }) => Array.from({ length: 9 }, (_, n) => events.append('s', n))));
 
     expect(most).toBe(2);
-    for (const { events } of sessions)
-      expect((await collect(events.replay())).map(({ message }) => message)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    const logs = await Promise.all(sessions.map(({ events }) => collect(events.replay())));
+    for (const log of logs) expect(log.map(({ message }) => message)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it('of one session keep their order however many sessions append meanwhile', async () => {
@@ -221,7 +221,7 @@ describe('pending appends', () => {
     const greedy = await Promise.all(Array.from({ length: 5 }, () => store.create()));
     const waiting: Promise<string>[] = [];
     const refused = new Set<number>();
-    for (let round = 0; refused.size < greedy.length; round++)
+    for (let round = 0; refused.size < greedy.length; round++) {
       for (const [index, { events }] of greedy.entries()) {
         const work = events.append('s', filling(MIB));
         work.catch(() => refused.add(index));
@@ -229,6 +229,7 @@ describe('pending appends', () => {
         await Promise.resolve();
         await Promise.resolve();
       }
+    }
     const others = await Promise.all(Array.from({ length: 5 }, () => store.create()));
     const fair = others.map(({ events }) => events.append('s', filling(MIB)));
     goOn();

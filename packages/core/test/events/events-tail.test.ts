@@ -42,8 +42,9 @@ describe('events.tail', () => {
     for (let n = 1; n <= 300; n++) {
       const id = await events.append(n % 2 === 0 ? 'a' : 'b', n);
       if (n % 50 === 0) tails.push(seqs(undefined));
-      if (n % 60 === 0 && n < 300)
+      if (n % 60 === 0 && n < 300) {
         tails.push(seqs(id).then((all) => [...Array.from({ length: n }, (_, at) => at + 1), ...all]));
+      }
     }
 
     for (const all of await Promise.all(tails)) expect(all).toEqual(Array.from({ length: 300 }, (_, at) => at + 1));

@@ -87,8 +87,9 @@ describe('events.trim', () => {
     await events.append('s', 1);
     const expected = typeof value === 'number' ? 'RangeError' : 'TypeError';
 
-    for (const name of ['maxEvents', 'maxBytes', 'maxAgeMs'])
+    for (const name of ['maxEvents', 'maxBytes', 'maxAgeMs']) {
       expect(await codeOf(() => events.trim({ [name]: value }))).toBe(expected);
+    }
     expect(await events.recent(1)).toHaveLength(1);
   });
 });
@@ -221,7 +222,8 @@ describe('retention', () => {
     await events.append('s', 2);
 
     expect(steps).toHaveLength(3);
-    for (const [index, { from }] of steps.slice(1).entries())
+    for (const [index, { from }] of steps.slice(1).entries()) {
       expect(from - (steps[index]?.to ?? 0)).toBeGreaterThanOrEqual(9);
+    }
   });
 });

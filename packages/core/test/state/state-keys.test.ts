@@ -79,8 +79,9 @@ describe('state keys', () => {
       () => state.remove(key),
       () => state.patch([[key, 1]]),
       () => state.patch([[key, REMOVE]]),
-    ])
+    ]) {
       expect(await codeOf(use)).toBe('INVALID_STATE_KEY');
+    }
     expect(await state.keys()).toEqual([]);
   });
 

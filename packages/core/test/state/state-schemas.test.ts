@@ -103,8 +103,9 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
       () => loose.set('old', 1),
       () => loose.update('old', () => 1),
       () => loose.patch({ old: 1, count: 1 }),
-    ])
+    ]) {
       expect(await codeOf(use)).toBe('STATE_KEY_UNDECLARED');
+    }
     expect(await state.keys()).toEqual(['old']);
     expect((await state.entries()).size).toBe(0);
     await loose.patch({ old: REMOVE, count: 1 });
@@ -189,12 +190,14 @@ describe('the option state', () => {
       () => state.compareAndSet('a', 1, 0),
       () => state.update('a', () => 1),
       () => state.patch({ a: 1 }),
-    ])
+    ]) {
       expect(await errorOf(use)).toMatchObject(expected);
+    }
     expect(await state.keys()).toEqual([]);
     await plain.set('a', 1);
-    for (const use of [() => state.get('a'), () => state.getEntry('a'), () => state.entries()])
+    for (const use of [() => state.get('a'), () => state.getEntry('a'), () => state.entries()]) {
       expect(await errorOf(use)).toMatchObject(expected);
+    }
   });
 });
 

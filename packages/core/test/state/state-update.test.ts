@@ -123,11 +123,12 @@ describe('state.update', () => {
     const later = async (): Promise<number> => 1;
     const never = (): Promise<number> => Promise.reject(new Error('later'));
 
-    for (const change of [later, never])
+    for (const change of [later, never]) {
       expect(await errorOf(() => state.update('a', change))).toMatchObject({
         name: 'TypeError',
         message: 'The function passed to update is asynchronous; await its inputs before you call update',
       });
+    }
     expect(await state.keys()).toEqual([]);
   });
 

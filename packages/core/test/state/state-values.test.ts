@@ -94,11 +94,12 @@ describe('state values', () => {
   it('are refused if they are no JSON value', async () => {
     const { set, compareAndSet } = bound(await state());
 
-    for (const use of [() => set('k', undefined), () => compareAndSet('k', undefined, 0)])
+    for (const use of [() => set('k', undefined), () => compareAndSet('k', undefined, 0)]) {
       expect(await errorOf(use)).toMatchObject({
         code: 'NOT_JSON',
         message: 'Value of state key "k" is undefined; give null, or remove the key',
       });
+    }
   });
 
   it('lose properties that are undefined, as with JSON.stringify', async () => {

@@ -84,12 +84,14 @@ it('accepts whole numbers between bounds, and uses the fallback for undefined al
   expect(whole('n', 0, 7, 0)).toBe(0);
   expect(optional('n', undefined)).toBeUndefined();
   expect(optional('n', 5, 5)).toBe(5);
-  for (const value of [0, -1, 1.5, Number.NaN, 11])
+  for (const value of [0, -1, 1.5, Number.NaN, 11]) {
     expect(() => positive('n', value, 7, 10)).toThrow(
       new RangeError(`Option n is ${value}, not a whole number from 1 to 10`),
     );
-  for (const value of ['5', null, {}, 5n])
+  }
+  for (const value of ['5', null, {}, 5n]) {
     expect(() => optional('n', value)).toThrow(new TypeError('Option n is not a number'));
+  }
 });
 
 it('accepts texts and lists of texts, and shows none in a message', () => {

@@ -137,8 +137,9 @@ export function retryKindOf(error: unknown): RetryKind | undefined {
   }
   const known = retryKinds[error.name];
   if (known !== undefined) return known;
-  if ('code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code))
+  if ('code' in error && typeof error.code === 'string' && /^E[A-Z_]+$/.test(error.code)) {
     return UNSENT.has(error.code) ? 'unreachable' : 'unanswered';
+  }
   return statusOf(error) >= 500 ? 'unanswered' : undefined;
 }
 

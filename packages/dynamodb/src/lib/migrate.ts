@@ -32,12 +32,13 @@ async function check(connection: Connection): Promise<void> {
   // Only the first table has the item, but the batch fails if any table is missing.
   const [item] = await connection.batchGet({ sessions: [SCHEMA_KEY], events: [SCHEMA_KEY] });
   const version = item === undefined ? SCHEMA_VERSION : readNumber(item, 'version');
-  if (version !== SCHEMA_VERSION)
+  if (version !== SCHEMA_VERSION) {
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
       `Session store was changed by a newer version of @mcp-session/dynamodb (layout ${version}); nothing was changed, install that version`,
       { store: connection.label },
     );
+  }
 }
 
 /** Several processes may run this at once: one creates, all wait. */
@@ -53,13 +54,14 @@ async function createTables(connection: Connection, options: CreateOptions): Pro
         .catch(unless('ResourceInUseException'));
       await commands.waitUntilTableExists({ client, maxWaitTime: MAX_WAIT_S, minDelay: 1, maxDelay: 5 }, { TableName });
       await enableTimeToLive(sdk, TableName);
-      if (options.pointInTimeRecovery)
+      if (options.pointInTimeRecovery) {
         await client.send(
           new commands.UpdateContinuousBackupsCommand({
             TableName,
             PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
           }),
         );
+      }
     } catch (error) {
       throw connection.retries.failure(error);
     }

@@ -152,8 +152,9 @@ export function resolveOptions(options: DynamoDbBackendOptions, names: OptionNam
     sessions: tableName('sessionsTable', options.sessionsTable, 'mcp-sessions'),
     events: tableName('eventsTable', options.eventsTable, 'mcp-session-events'),
   };
-  if (tables.sessions === tables.events)
+  if (tables.sessions === tables.events) {
     throw new RangeError('Options sessionsTable and eventsTable name the same table');
+  }
   const create = createOptions(options);
   return {
     tables,
@@ -186,29 +187,33 @@ function createOptions(options: DynamoDbBackendOptions): CreateOptions {
 function borrowed({ client, ...options }: DynamoDbBackendOptions): DynamoDbClient | undefined {
   if (client === undefined) return undefined;
   for (const name of ['region', 'endpoint', 'requestTimeoutMs'] as const) {
-    if (options[name] !== undefined)
+    if (options[name] !== undefined) {
       throw new TypeError(`Option ${name} cannot be combined with option client: the client is used as it is set up`);
+    }
   }
-  if (typeof client !== 'object' || client === null || typeof client.send !== 'function')
+  if (typeof client !== 'object' || client === null || typeof client.send !== 'function') {
     throw new TypeError(`Option client is ${kindOf(client)}, not a DynamoDBClient of @aws-sdk/client-dynamodb`);
+  }
   return client;
 }
 
 // docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 function tableName(name: string, value: unknown, fallback: string): string {
   const given = text(name, value, fallback);
-  if (!/^[A-Za-z0-9_.-]{3,255}$/.test(given) && !given.startsWith('arn:'))
+  if (!/^[A-Za-z0-9_.-]{3,255}$/.test(given) && !given.startsWith('arn:')) {
     throw new RangeError(
       `Option ${name} is neither an ARN nor 3 to 255 letters, digits, underscores, hyphens and dots`,
     );
+  }
   return given;
 }
 
 function regionName(name: string, value: unknown): string | undefined {
   const given = text(name, value);
   // An error of the SDK would quote it.
-  if (given !== undefined && !/^[A-Za-z0-9-]+$/.test(given))
+  if (given !== undefined && !/^[A-Za-z0-9-]+$/.test(given)) {
     throw new RangeError(`Option ${name} is no region such as eu-central-1`);
+  }
   return given;
 }
 
@@ -217,9 +222,11 @@ function address(name: string, value: unknown): string | undefined {
   const given = text(name, value);
   if (given === undefined) return undefined;
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol))
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new RangeError(`Option ${name} is no address such as http://localhost:8000`);
-  if (url.username !== '' || url.password !== '')
+  }
+  if (url.username !== '' || url.password !== '') {
     throw new RangeError(`Option ${name} holds credentials; DynamoDB takes them from the environment or from a client`);
+  }
   return given;
 }

@@ -123,18 +123,20 @@ export class Sweeper {
    * its tombstone is due.
    */
   async #remove(head: Head, due: ItemKey, limit: number, now: number) {
-    if (head.endedAt === undefined && !(await this.#end(head, now)))
+    if (head.endedAt === undefined && !(await this.#end(head, now))) {
       return { count: 1, whole: false, gone: false, overtaken: true };
+    }
     const rows = await this.#rows(head, limit);
     let steps = inSteps(rows.found);
     const last = rows.more ? undefined : (steps.at(-1) ?? []);
     if (last !== undefined) steps = steps.slice(0, -1);
     const guard = new Change().when('gen', '=', text(head.gen)).whenPresent('endedAt');
-    for (const step of steps)
+    for (const step of steps) {
       await this.#connection.transactWrite([
         { ConditionCheck: guard.check(this.#connection.tables.sessions, headKey(head.id)) },
         ...step.map(deletion),
       ]);
+    }
     const count = rows.found.length + 1;
     if (last === undefined) return { count, whole: false, gone: false, overtaken: false };
     const gone = head.purgeAt <= now;

@@ -45,12 +45,14 @@ export class TtlMaintenance {
     const known = this.#cache.findLive(sessionId, now);
     if (known === undefined) return;
     const { head, settled } = known;
-    if (ttlIsDue(head))
+    if (ttlIsDue(head)) {
       this.#background.add(`ttl ${sessionId}`, async (signal) => {
         await this.#extendTtl(head, Infinity, (items) => rest(items * REST_MS, signal), signal);
       });
-    if (head.lastSeq - Math.min(settled.through, head.settledSeq) > MAX_UNSETTLED)
+    }
+    if (head.lastSeq - Math.min(settled.through, head.settledSeq) > MAX_UNSETTLED) {
       this.#background.add(`settle ${sessionId}`, () => settle(this.#connection, this.#cache, known));
+    }
   }
 
   /**

@@ -19,11 +19,12 @@ export async function callEverything(backend: SessionBackend): Promise<void> {
     ['b', '2', 2],
     ['a', undefined, 1],
     ['c', undefined, 0],
-  ] as const)
+  ] as const) {
     await backend.commitState(
       { sessionId: 's', writes: [{ key, value, bytes: 1, expectedVersion }], limits, expiresAt: undefined },
       NOW,
     );
+  }
   await backend.readState('s', ['a'], NOW);
   await backend.readState('s', ['a', 'b'], NOW);
   await backend.readState('s', undefined, NOW);
@@ -32,8 +33,9 @@ export async function callEverything(backend: SessionBackend): Promise<void> {
     const events = Array.from({ length: 50 }, () => ({ streamId: 'x', message: '1', bytes: 1 }));
     await backend.appendEvents([{ sessionId: 's', token: `t${n}`, events, expiresAt: undefined }], NOW);
   }
-  for (const streamId of [undefined, 'x'])
+  for (const streamId of [undefined, 'x']) {
     await backend.readEvents({ sessionId: 's', streamId, afterSeq: 1, limit: 5, maxBytes: 100 }, NOW);
+  }
   await backend.trimEvents('s', bound, NOW);
   await backend.readHeads(['s'], NOW);
   for (const principal of [undefined, 'p']) {

@@ -26,8 +26,9 @@ export function units(passed: readonly Passed[]): number {
   let sum = 0;
   for (const { operation, body, answer } of passed) {
     if (operation === 'TransactWriteItems') {
-      for (const { Put } of body['TransactItems'] as TransactItem[])
+      for (const { Put } of body['TransactItems'] as TransactItem[]) {
         sum += 2 * Math.ceil(Put === undefined ? 1 : sizeOf(Put.Item) / 1_024);
+      }
       continue;
     }
     const { ConsumedCapacity } = answer as { readonly ConsumedCapacity?: Consumed | readonly Consumed[] };
@@ -38,7 +39,8 @@ export function units(passed: readonly Passed[]): number {
 
 function sizeOf(item: Record<string, AttributeValue>): number {
   let bytes = 0;
-  for (const [name, { S, N }] of Object.entries(item))
+  for (const [name, { S, N }] of Object.entries(item)) {
     bytes += Buffer.byteLength(name) + Buffer.byteLength(S ?? N ?? '');
+  }
   return bytes;
 }

@@ -10,8 +10,9 @@ export async function rowsOf({ url, prefix }: StorageArgument): Promise<readonly
     const items: { readonly table: string; readonly id: string; readonly item: Record<string, AttributeValue> }[] = [];
     for (const table of ['sessions', 'events']) {
       const pages = paginateScan({ client }, { TableName: `${prefix}${table}`, ConsistentRead: true });
-      for await (const { Items = [] } of pages)
+      for await (const { Items = [] } of pages) {
         for (const item of Items) items.push({ table, id: item['id']?.S ?? '', item });
+      }
     }
     const heads = new Set(items.filter(({ item }) => item['item']?.S === 'head').map(({ id }) => id));
     return (

@@ -165,8 +165,9 @@ describe.each(lines)('slow readers, SDK $name', (line) => {
     // Never read: 40 MB of messages, in a log that keeps them all.
     const data = 'x'.repeat(20_000);
     const before = process.memoryUsage().arrayBuffers;
-    for (let i = 0; i < 2_000; i++)
+    for (let i = 0; i < 2_000; i++) {
       await port?.notify('notifications/message', { level: 'info', data: `${i} ${data}` });
+    }
     await eventually(() => socket.readableLength > 0);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
 

@@ -158,8 +158,9 @@ describe('the unread rest of a body', () => {
         stream.resume().write(body);
         if (end) stream.end();
       });
-    for (let round = 0; round < 5; round++)
+    for (let round = 0; round < 5; round++) {
       expect(await post({ ...JSON_HEADERS, ...ANY_ID }, 'x'.repeat(1_000_000))).toBe(404);
+    }
     expect(await post(JSON_HEADERS, '{"half"', false)).toBe(408);
     expect(await post(JSON_HEADERS, JSON.stringify(initialize()))).toBe(200);
   });

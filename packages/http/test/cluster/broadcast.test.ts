@@ -64,9 +64,11 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
     for (let i = 0; i < count; i++) sessions.push(await memory.create({ protocol: { protocolVersion: '2025-11-25' } }));
     expect(await handler.broadcast(news)).toBe(count - 1);
     expect(ended).toHaveLength(1);
-    for (const session of sessions)
-      if (!ended.includes(session.id))
+    for (const session of sessions) {
+      if (!ended.includes(session.id)) {
         expect((await session.events.recent(2)).map(({ message }) => message)).toEqual([{ jsonrpc: '2.0', ...news }]);
+      }
+    }
   });
 
   it('it keeps no session alive, and counts no ended session', async () => {

@@ -45,8 +45,9 @@ describe.each(
     if (ending === 'DELETE') expect((await clients[3]?.delete())?.status).toBe(204);
     else if (ending === 'expiry') now += TTL_MS;
     else expect(await (await nodes[3]?.store.get(id))?.end()).toBe(true);
-    for (const open of [call, resumed, listening])
+    for (const open of [call, resumed, listening]) {
       expect((await open?.sse.rest())?.filter(({ data }) => data)).toEqual([]);
+    }
     await eventually(() => aborted.length === 2);
     // Each node that has something of it at work finds out by itself.
     await eventually(() => nodes.every(({ handler }) => handler.localSessions === 0));

@@ -86,14 +86,16 @@ describe.each(lines)('options of later calls, SDK $name', (line) => {
       });
       return handler.fetch(request, options as never);
     };
-    for (const mistaken of [{ authinfo: {} }, { auth: {} }, { token: 'x' }, { body: {} }, 'token', 7])
+    for (const mistaken of [{ authinfo: {} }, { auth: {} }, { token: 'x' }, { body: {} }, 'token', 7]) {
       expect((await post(mistaken)).status).toBe(500);
+    }
     expect((await post({ authInfo: Promise.resolve({}) })).status).toBe(500);
     expect(String(errors[0])).toBe('TypeError: Unknown option authinfo of fetch; did you mean authInfo?');
     expect(String(errors.at(-1))).toBe('TypeError: The authInfo of a request is a promise: await it first');
     expect(await sessions.count()).toBe(0);
-    for (const passed of [undefined, null, {}, { params: Promise.resolve({}) }, new Map(), { remoteAddr: {} }])
+    for (const passed of [undefined, null, {}, { params: Promise.resolve({}) }, new Map(), { remoteAddr: {} }]) {
       expect((await post(passed)).status).toBe(200);
+    }
   });
 
   it('close checks its options', async () => {

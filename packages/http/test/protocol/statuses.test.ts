@@ -73,34 +73,39 @@ describe.each(lines)('refusals, SDK $name', (line) => {
       'text/*;q=0, application/json, */*',
       'text/plain, application/json',
       '',
-    ])
+    ]) {
       expect([accept, await status(accept)]).toEqual([accept, 406]);
+    }
     for (const accept of [
       '*/*',
       'application/*, text/*;q=0.1',
       'Application/JSON;q=0.001, TEXT/event-stream',
       '*/*;q=0, application/json, text/event-stream',
-    ])
+    ]) {
       expect([accept, await status(accept)]).toEqual([accept, 200]);
+    }
   });
 
   it('a body in another encoding or charset is a 415', async () => {
     const { raw } = await start(line);
     const status = async (headers: Record<string, string>): Promise<number> =>
       (await raw().post(initialize(), headers)).status;
-    for (const coding of ['gzip', 'br', 'identity, gzip', 'x'])
+    for (const coding of ['gzip', 'br', 'identity, gzip', 'x']) {
       expect([coding, await status({ 'content-encoding': coding })]).toEqual([coding, 415]);
+    }
     expect(await status({ 'content-encoding': 'Identity' })).toBe(200);
-    for (const charset of ['utf-16', 'latin1', '"iso-8859-1"'])
+    for (const charset of ['utf-16', 'latin1', '"iso-8859-1"']) {
       expect([charset, await status({ 'content-type': `application/json; charset=${charset}` })]).toEqual([
         charset,
         415,
       ]);
-    for (const charset of ['utf-8', 'UTF-8', '"utf-8"'])
+    }
+    for (const charset of ['utf-8', 'UTF-8', '"utf-8"']) {
       expect([charset, await status({ 'content-type': `application/json;charset=${charset}` })]).toEqual([
         charset,
         200,
       ]);
+    }
   });
 
   it('no answer may be cached', async () => {

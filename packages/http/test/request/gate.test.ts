@@ -140,12 +140,15 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
     );
     expect(make({ allowedHosts: 'localhost' })).toThrow(TypeError);
     expect(make({ allowedOrigins: [7] })).toThrow(TypeError);
-    for (const entry of [`${APP}/`, 'https://App.example', `${APP}:443`, `${APP}/path`])
+    for (const entry of [`${APP}/`, 'https://App.example', `${APP}:443`, `${APP}/path`]) {
       expect(make({ allowedOrigins: [entry] })).toThrow(`did you mean "${APP}"?`);
-    for (const entry of ['app.example', 'https://*.app.example', '/', 'https://'])
+    }
+    for (const entry of ['app.example', 'https://*.app.example', '/', 'https://']) {
       expect(make({ allowedOrigins: [entry] })).toThrow(RangeError);
-    for (const entry of ['https://mcp.example', 'mcp.example/', 'a b', '*.example', 'a@b', 'x:y'])
+    }
+    for (const entry of ['https://mcp.example', 'mcp.example/', 'a b', '*.example', 'a@b', 'x:y']) {
       expect(make({ allowedHosts: [entry] })).toThrow(RangeError);
+    }
     await store.close();
   });
 });
@@ -162,8 +165,9 @@ it('any host is served on a connection from elsewhere or of unknown origin', asy
     return handler.fetch(request);
   };
   expect((await post()).status).toBe(200);
-  for (const address of ['192.168.1.7', '::ffff:10.0.0.1', 'fe80::1', '2001:db8::1'])
+  for (const address of ['192.168.1.7', '::ffff:10.0.0.1', 'fe80::1', '2001:db8::1']) {
     expect((await post(address)).status).toBe(200);
+  }
   for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
     const refused = await post(address);
     expect(refused.status).toBe(403);
@@ -203,8 +207,9 @@ describe.each(Object.entries(frameworks))('a page of a listed origin, %s', (_, m
         `access-control-allow-headers: ${asks['access-control-request-headers']}`,
         'access-control-expose-headers: Mcp-Session-Id, ',
         'vary: Origin',
-      ])
+      ]) {
         expect(preflight.head).toMatch(new RegExp(`^${header}`, 'im'));
+      }
       const begun = await send('POST', { ...JSON_HEADERS, origin: APP }, JSON.stringify(initialize()));
       expect(begun.status).toBe(200);
       expect(begun.head).toMatch(new RegExp(`^access-control-allow-origin: ${APP}`, 'im'));

@@ -119,8 +119,9 @@ describe.each(lines)('a handler that asks its client without naming the request,
         expect((await sse.message()).message).toMatchObject({ result: { content: [{ text: `{"n":${index}}` }] } });
       }
       const later = await client.callTool('later');
-      if (how === 'cancelled')
+      if (how === 'cancelled') {
         await client.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 4 } });
+      }
       await later.sse.rest();
       // Another call of the same id is not what led to it.
       const listening = await client.get();

@@ -16,10 +16,12 @@ describe.each(lines)('settings and notifications of a client, SDK $name', (line)
     await client.begin();
     const elsewhere = b.raw(client.headers);
     await (await elsewhere.callTool('echo')).sse.rest();
-    for (const changed of [client, elsewhere])
+    for (const changed of [client, elsewhere]) {
       await changed.post({ jsonrpc: '2.0', method: 'notifications/roots/list_changed' });
-    for (let round = 0; round < 2; round++)
+    }
+    for (let round = 0; round < 2; round++) {
       for (const node of [client, elsewhere]) await (await node.callTool('echo')).sse.rest();
+    }
     expect(told.filter((node) => node === 0)).toHaveLength(2);
     expect(told).toHaveLength(4);
     expect([...a.errors, ...b.errors]).toEqual([]);
@@ -45,8 +47,9 @@ describe.each(lines)('settings and notifications of a client, SDK $name', (line)
     await asked;
     expect(heard).toEqual([]);
     const progress = { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 'x', progress: 1 } };
-    for (const stray of [answer, { ...answer, id: 'y'.repeat(1_000) }, progress])
+    for (const stray of [answer, { ...answer, id: 'y'.repeat(1_000) }, progress]) {
       expect((await client.post(stray)).status).toBe(202);
+    }
     expect(heard).toEqual([
       `Received a response for an unknown message ID: "${String(message['id'])}"`,
       expect.stringMatching(/^Received a response for an unknown message ID: "y{99}$/),
@@ -73,8 +76,9 @@ describe.each(lines)('settings and notifications of a client, SDK $name', (line)
     expect(tooLong).toMatch(/-32602.*2048 bytes/);
     expect(subscribed).toBe(0);
     // So large that the bytes are too many before their number is.
-    for (let batch = 0; batch < 2; batch++)
+    for (let batch = 0; batch < 2; batch++) {
       await answersTo(Array.from({ length: 16 }, (_, i) => `a:${String(batch * 16 + i).padStart(2_046, '0')}`));
+    }
     expect(subscribed).toBe(32);
     expect((await answersTo(['a:b']))[0]).toMatch(/-32602.*65536 bytes/);
     expect(subscribed).toBe(32);

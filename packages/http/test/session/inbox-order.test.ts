@@ -36,8 +36,9 @@ describe.each(lines)("the order of a client's messages, SDK $name", (line) => {
         const node = nodes[way[index] ?? 0];
         expect((await node?.raw(client.headers).post({ jsonrpc: '2.0', ...posting }))?.status).toBe(202);
       };
-      for (let progress = 1; progress <= 3; progress++)
+      for (let progress = 1; progress <= 3; progress++) {
         await post(progress - 1, { method: 'notifications/progress', params: { progressToken, progress } });
+      }
       await post(3, { id: message['id'], result: { roots: [] } });
       await asked;
       expect({ way, heard }).toEqual({ way, heard: [1, 2, 3] });

@@ -98,8 +98,9 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
       onRestore: () => (hangs === 'onRestore' ? forever : undefined),
     });
     for (hangs of ['createServer', 'onRestore', 'subscribe'] as const) {
-      for (const response of await Promise.all([client.callTool('echo'), client.get(), client.callTool('echo')]))
+      for (const response of await Promise.all([client.callTool('echo'), client.get(), client.callTool('echo')])) {
         expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
+      }
       expect(restoring.localSessions).toBe(0);
       expect(new Set(errors.splice(0).map(String))).toEqual(
         new Set(['Error: Server of a session was not ready within setupTimeoutMs, 100 ms']),

@@ -36,8 +36,9 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
       await client.get(),
       await client.get({ 'last-event-id': '1.aaaaaaaa._GET_stream' }),
       await client.delete(),
-    ])
+    ]) {
       expect([response.status, response.headers.get('retry-after')]).toEqual([503, '2']);
+    }
     expect((await client.callTool('echo')).status).toBe(200);
     another();
     expect((await client.callTool('echo')).status).toBe(503);
@@ -199,8 +200,9 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
       flood: async (_, { notify }) => {
         let refused = 0;
         const data = 'x'.repeat(20_000);
-        for (let n = 0; n < 500; n++)
+        for (let n = 0; n < 500; n++) {
           await notify('notifications/message', { level: 'info', data }).catch(() => refused++);
+        }
         flood.open(refused);
         return 'x';
       },

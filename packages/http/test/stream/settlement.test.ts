@@ -86,8 +86,9 @@ describe.each(
         expect([answers(whole), said(whole)]).toEqual([[outcome], 1 + late]);
         const rest = (await resumed(client, begun.id)) as Frame[];
         expect([answers(rest), said(rest)]).toEqual([[outcome], late]);
-        for (const event of (await session?.events.recent(3, streamId)) ?? [])
+        for (const event of (await session?.events.recent(3, streamId)) ?? []) {
           expect([order, await resumed(client, event.id)]).toEqual([order, 204]);
+        }
       }
       expect([...a.errors, ...b.errors]).toEqual([]);
     }
@@ -157,11 +158,13 @@ describe.each(
       const begun = await session?.events.append(streamId, { jsonrpc: '2.0', method: 'notifications/message' });
       if (trimmed) await session?.events.trim({ through: opened ?? '' });
       const got = await Promise.all(clients.map((client) => resumed(client, begun)));
-      for (const frames of got)
+      for (const frames of got) {
         expect([trimmed, answers(frames as Frame[])]).toEqual([trimmed, trimmed ? [] : ['1 failed', '2 failed']]);
+      }
       const again = await Promise.all(clients.map((client) => resumed(client, begun)));
-      for (const frames of again)
+      for (const frames of again) {
         expect([trimmed, answers(frames as Frame[])]).toEqual([trimmed, trimmed ? [] : ['1 failed', '2 failed']]);
+      }
     }
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });

@@ -6,8 +6,9 @@ import { lines } from '../support/lines.ts';
 /** A tool that says `text` as a log message, `times` times, and answers when it is let. */
 function talker(go?: Promise<void>): Tool {
   return async ({ text = 'tick', times = 1 }, { notify }) => {
-    for (let i = 1; i <= Number(times); i++)
+    for (let i = 1; i <= Number(times); i++) {
       await notify('notifications/message', { level: 'info', data: `${String(text)} ${i}` });
+    }
     await go;
     return 'done';
   };

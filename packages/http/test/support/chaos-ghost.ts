@@ -35,8 +35,9 @@ export async function haunt(url: URL, over: () => boolean, violations: string[])
         heard = (message['params'] as Json | undefined)?.['data'];
       }
       await said;
-      if ((await late).some(({ data }) => data?.includes(`"${what}"`)))
+      if ((await late).some(({ data }) => data?.includes(`"${what}"`))) {
         violations.push(`${what} came on a former stream`);
+      }
       rounds++;
     } catch (error) {
       if (error instanceof Overdue) violations.push(error.message);

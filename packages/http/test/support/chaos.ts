@@ -176,11 +176,13 @@ class Player {
     this.#report.notifications += all.length;
     for (const what of this.#said) if (!all.includes(what)) this.#violation(`was not told ${what}`);
     for (const what of all) if (!what.startsWith(`${this.#tag} `)) this.#violation(`got ${what}`);
-    if (new Set(all).size < all.length)
+    if (new Set(all).size < all.length) {
       this.#violation(`got twice ${all.filter((what, i) => all.indexOf(what) < i).join(', ')}`);
+    }
     const notes = JSON.parse((await this.#call('add', { note: 'last' })) ?? '[]') as string[];
-    for (const note of this.#added)
+    for (const note of this.#added) {
       if (notes.filter((each) => each === note).length !== 1) this.#violation(`has not once ${note}`);
+    }
     await this.#client.close();
   }
 
@@ -201,8 +203,9 @@ class Player {
     const seen: number[] = [];
     const answer = await this.#call('count', { to }, (n) => seen.push(n));
     const whole = answer === undefined ? seen.length : to;
-    if (seen.length !== whole || seen.some((n, index) => n !== index + 1))
+    if (seen.length !== whole || seen.some((n, index) => n !== index + 1)) {
       this.#violation(`progress was ${seen.join(' ')}`);
+    }
   }
 
   async #cancel(): Promise<void> {
@@ -225,8 +228,9 @@ class Player {
       return await this.#client.call(tool, args, onProgress === undefined ? {} : { onProgress });
     } catch (error) {
       this.#report.interrupted++;
-      if (!this.#kills.some(({ from, to }) => to >= begun && from <= performance.now()))
+      if (!this.#kills.some(({ from, to }) => to >= begun && from <= performance.now())) {
         this.#violation(`${tool} failed without a kill: ${String(error)}`);
+      }
       return undefined;
     }
   }

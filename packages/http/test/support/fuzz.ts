@@ -46,20 +46,24 @@ export interface Shot {
 const TOOLS = ['echo', 'ask', 'note', 'none'];
 
 function message(dice: Dice): string {
-  if (dice.chance(0.06))
+  if (dice.chance(0.06)) {
     return JSON.stringify({ ...initialize(dice.one(REVISIONS)), ...(dice.chance(0.3) && { params: {} }) });
-  if (dice.chance(0.5))
+  }
+  if (dice.chance(0.5)) {
     return `{"jsonrpc":"2.0","id":${Math.floor(dice.roll() * 20)},"method":"tools/call","params":{"name":"${dice.one(TOOLS)}","arguments":{}}}`;
+  }
   const fields = ['"jsonrpc":"2.0"'];
-  if (dice.chance(0.75))
+  if (dice.chance(0.75)) {
     fields.push(`"id":${dice.chance(0.6) ? String(Math.floor(dice.roll() * 20)) : dice.one(VALUES)}`);
+  }
   if (dice.chance(0.85)) fields.push(`"method":${JSON.stringify(dice.one(JSON_RPC))}`);
-  else
+  else {
     fields.push(
       dice.chance(0.5)
         ? `"result":${dice.one(VALUES)}`
         : `"error":{"code":${dice.one(VALUES)},"message":${dice.one(VALUES)}}`,
     );
+  }
   if (dice.chance(0.85)) fields.push(`"params":${dice.chance(0.8) ? params(dice) : dice.one(VALUES)}`);
   if (dice.chance(0.05)) fields.push(`"__proto__":${dice.one(VALUES)}`);
   return `{${fields.join(',')}}`;
@@ -106,35 +110,40 @@ export function shoot(dice: Dice, { own, foreign }: Targets, token: string): Sho
     ['Host', dice.chance(0.97) ? 'localhost' : dice.one(['', 'evil.example', 'a b', '[::1]', 'x:99999'])],
   ]);
   if (dice.chance(0.97)) headers.set('Authorization', `Bearer ${token}`);
-  if (dice.chance(0.98))
+  if (dice.chance(0.98)) {
     headers.set(
       'Accept',
       dice.chance(0.9)
         ? 'application/json, text/event-stream'
         : dice.one(['*/*', 'text/html', '*/*;q=0', '', 'application/json']),
     );
-  if (dice.chance(0.95))
+  }
+  if (dice.chance(0.95)) {
     headers.set(
       'Content-Type',
       dice.chance(0.93)
         ? 'application/json'
         : dice.one(['text/plain', 'application/json; charset=utf-16', 'APPLICATION/JSON', '', 'multipart/form-data']),
     );
-  if (dice.chance(0.97))
+  }
+  if (dice.chance(0.97)) {
     headers.set(
       'Mcp-Session-Id',
       dice.chance(0.85) ? dice.one(own.ids) : dice.one([dice.one(foreign.ids), dice.one(IDS)]),
     );
+  }
   if (dice.chance(0.6)) headers.set('Mcp-Protocol-Version', dice.chance(0.8) ? '2025-11-25' : dice.one(REVISIONS));
-  if (dice.chance(0.3))
+  if (dice.chance(0.3)) {
     headers.set('Last-Event-ID', dice.one([dice.one(own.cursors), dice.one(foreign.cursors), dice.one(CURSORS)]));
+  }
   if (dice.chance(0.05)) headers.set('Origin', dice.one(['http://localhost', 'null', 'https://evil.example', '']));
   if (dice.chance(0.03)) headers.set('Content-Encoding', dice.one(['gzip', 'identity', 'br']));
-  if (dice.chance(0.03))
+  if (dice.chance(0.03)) {
     headers.set(
       dice.one(['Mcp-Session-Id ', 'X-A', 'Cookie', 'Sec-Fetch-Site', 'Transfer-Encoding', 'Upgrade']),
       dice.one(['x', 'a\tb', '\u00ff', 'cross-site', 'chunked, chunked', 'websocket']),
     );
+  }
   if (theirs) {
     headers.set('Mcp-Session-Id', dice.one(foreign.ids));
     if (dice.chance(0.7)) headers.set('Last-Event-ID', dice.one(foreign.cursors));

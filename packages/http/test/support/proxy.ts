@@ -41,11 +41,11 @@ export async function startProxy(ports: () => readonly number[]): Promise<Proxy>
     });
     sending.set(to, outgoing);
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' && tries > 0)
+      if (error.code === 'ECONNREFUSED' && tries > 0) {
         setTimeout(() => {
           if (!to.destroyed) forward(from, body, to, tries - 1);
         }, 10);
-      else to.destroy();
+      } else to.destroy();
     });
     outgoing.end(body);
   };

@@ -56,8 +56,9 @@ function makeServer({
         notify: (method, args) => extra.sendNotification({ method, params: args }),
         progress: async (progress) => {
           const progressToken = extra._meta?.progressToken;
-          if (progressToken !== undefined)
+          if (progressToken !== undefined) {
             await extra.sendNotification({ method: 'notifications/progress', params: { progressToken, progress } });
+          }
         },
         elicit: async (message, timeout = 60_000) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
@@ -90,8 +91,9 @@ function makeServer({
     });
   }
   if (onError !== undefined) server.onerror = onError;
-  if (onRootsChanged !== undefined)
+  if (onRootsChanged !== undefined) {
     server.setNotificationHandler(RootsListChangedNotificationSchema, () => onRootsChanged());
+  }
   server.oninitialized = () => onInitialized?.(port);
   onCreated?.(port);
   return mcp;

@@ -47,8 +47,9 @@ function makeServer({
         notify: (method, args) => mcpReq.notify({ method, params: args }),
         progress: async (progress) => {
           const progressToken = mcpReq._meta?.progressToken;
-          if (progressToken !== undefined)
+          if (progressToken !== undefined) {
             await mcpReq.notify({ method: 'notifications/progress', params: { progressToken, progress } });
+          }
         },
         elicit: async (message, timeout = 60_000) => {
           const requestedSchema = { type: 'object' as const, properties: {} };
@@ -81,8 +82,9 @@ function makeServer({
     });
   }
   if (onError !== undefined) server.onerror = onError;
-  if (onRootsChanged !== undefined)
+  if (onRootsChanged !== undefined) {
     server.setNotificationHandler('notifications/roots/list_changed', () => onRootsChanged());
+  }
   server.oninitialized = () => onInitialized?.(port);
   onCreated?.(port);
   return mcp;

@@ -74,8 +74,9 @@ it.each(cases)(
     const bearer = (sub: string) => ({ authorization: `Bearer https://issuer|${sub}` });
     const foreign = await targetsOf(raw(bearer('owner')), store, 'https://issuer|owner', MARKER);
     const mine = [];
-    for (let n = 0; n < 20; n++)
+    for (let n = 0; n < 20; n++) {
       mine.push(await targetsOf(raw(bearer('mallory')), store, 'https://issuer|mallory', 'mine'));
+    }
     const targets: Targets = {
       own: { ids: mine.flatMap(({ ids }) => ids), cursors: mine.flatMap(({ cursors }) => cursors) },
       foreign,
@@ -94,8 +95,9 @@ it.each(cases)(
         if (last) connection.socket.end();
         const before = performance.now();
         const answer = await connection.answer(PATIENCE_MS, method).catch(() => undefined);
-        if (answer === undefined && !connection.socket.destroyed && performance.now() - before > PATIENCE_MS - 50)
+        if (answer === undefined && !connection.socket.destroyed && performance.now() - before > PATIENCE_MS - 50) {
           throw new Error(`Hangs: ${JSON.stringify(bytes.slice(0, 2_000))}`);
+        }
         const status = answer?.status ?? 0;
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         // One that was ended is followed by another, or soon each answer would be 404.
@@ -105,8 +107,9 @@ it.each(cases)(
         // A session that another worker ended in the middle of a call is said to move; the next
         // request finds it gone.
         const moves = status === 503 && answer?.body.includes('Session is being moved') === true;
-        if (status >= 500 && status !== 505 && !moves)
+        if (status >= 500 && status !== 505 && !moves) {
           throw new Error(`${status} ${answer?.body}: ${JSON.stringify(bytes.slice(0, 2_000))}`);
+        }
         const streams = answer !== undefined && /text\/event-stream/i.test(answer.head);
         if (streams) await connection.until(() => undefined, dice.roll() * 20);
         if (connection.received.includes(MARKER)) throw new Error(`Leaks: ${JSON.stringify(bytes.slice(0, 2_000))}`);

@@ -159,8 +159,9 @@ export class Connection {
     if (isRefusedParameter(error) && lane?.omitSettings() === true) return 0;
     // The statement is fine and nothing was written. Under a stricter isolation level, which a
     // borrowed client may have, any two statements on one session can conflict.
-    if (isConflict(error) && attempts < CONFLICT_ATTEMPTS)
+    if (isConflict(error) && attempts < CONFLICT_ATTEMPTS) {
       return Math.random() * Math.min(2 ** attempts, CONFLICT_PAUSE_MS);
+    }
     return undefined;
   }
 }

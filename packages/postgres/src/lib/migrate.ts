@@ -47,20 +47,22 @@ async function inspect(connection: Connection): Promise<Server> {
       to_regclass(${literal(placeOf(connection, 'migrations'))}) is not null as has_table`);
   const server = row as Server;
   const version = Math.floor(Number(server.version) / 10_000);
-  if (version < MIN_SERVER_VERSION)
+  if (version < MIN_SERVER_VERSION) {
     throw new SessionError(
       'STORE_UNAVAILABLE',
       `Session store is on PostgreSQL ${version}; @mcp-session/postgres needs ${MIN_SERVER_VERSION} or newer`,
       { store: label },
     );
+  }
   // A database in SQL_ASCII stores any bytes unchanged
   // (postgresql.org/docs/current/multibyte.html).
-  if (server.encoding !== 'UTF8' && server.encoding !== 'SQL_ASCII')
+  if (server.encoding !== 'UTF8' && server.encoding !== 'SQL_ASCII') {
     throw new SessionError(
       'STORE_UNAVAILABLE',
       `Session store is in a database with the encoding ${server.encoding}, not UTF8`,
       { store: label },
     );
+  }
   return server;
 }
 
@@ -69,12 +71,13 @@ async function countDone(connection: Connection): Promise<number> {
   const unknown = rows
     .map((row) => (row as { readonly name: string }).name)
     .find((name) => !Object.hasOwn(migrations, name));
-  if (unknown !== undefined)
+  if (unknown !== undefined) {
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
       `Session store was migrated by a newer version of @mcp-session/postgres (${JSON.stringify(unknown)}); nothing was changed, install that version`,
       { store: connection.label },
     );
+  }
   return rows.length;
 }
 

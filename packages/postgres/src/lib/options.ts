@@ -120,13 +120,15 @@ export const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOpt
 export function resolveOptions(options: PostgresBackendOptions, names: OptionNames): ResolvedOptions {
   checkOptions(options, names);
   const schema = text('schema', options.schema, 'public');
-  if (schema.includes('\0') || Buffer.byteLength(schema) > 63)
+  if (schema.includes('\0') || Buffer.byteLength(schema) > 63) {
     throw new RangeError(`Option schema is ${JSON.stringify(schema)}, not 1 to 63 bytes`);
+  }
   const tablePrefix = text('tablePrefix', options.tablePrefix, 'mcp_');
-  if (!/^[a-z_][a-z0-9_]*$/.test(tablePrefix) || tablePrefix.length > MAX_PREFIX)
+  if (!/^[a-z_][a-z0-9_]*$/.test(tablePrefix) || tablePrefix.length > MAX_PREFIX) {
     throw new RangeError(
       `Option tablePrefix is ${JSON.stringify(tablePrefix)}, not 1 to ${MAX_PREFIX} lower-case letters, digits and underscores without a digit first`,
     );
+  }
   const notifications = oneOf('notifications', options.notifications, ['auto', 'on', 'off'], 'auto');
   return { schema, tablePrefix, notifications, client: clientOf(options) };
 }
@@ -147,14 +149,17 @@ function clientOf(options: PostgresBackendOptions): PostgresClient | PoolOptions
 
 function borrowed(client: PostgresClient, options: PostgresBackendOptions): PostgresClient {
   for (const name of ['url', 'maxConnections', 'statementTimeoutMs', 'prepare'] as const) {
-    if (options[name] !== undefined)
+    if (options[name] !== undefined) {
       throw new TypeError(`Option ${name} cannot be combined with option sql: the client is used as it is set up`);
+    }
   }
   const { unsafe, listen } = (client ?? {}) as Partial<PostgresClient>;
-  if (typeof unsafe !== 'function' || typeof listen !== 'function')
+  if (typeof unsafe !== 'function' || typeof listen !== 'function') {
     throw new TypeError('Option sql is not a postgres.js client');
+  }
   const { transform } = client.options as { readonly transform?: Record<string, { readonly from?: unknown }> };
-  if ([transform?.['column'], transform?.['value'], transform?.['row']].some((part) => part?.from !== undefined))
+  if ([transform?.['column'], transform?.['value'], transform?.['row']].some((part) => part?.from !== undefined)) {
     throw new TypeError('Option sql is a client with a transform: give one without, it would rename our columns');
+  }
   return client;
 }

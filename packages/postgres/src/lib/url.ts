@@ -11,10 +11,12 @@
  * @throws TypeError
  */
 export function checkUrl(whose: string, url: unknown): string {
-  if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url))
+  if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)) {
     throw new TypeError(`${whose} is not a URL that begins with postgres://`);
-  if (!isUrl(url))
+  }
+  if (!isUrl(url)) {
     throw new TypeError(`${whose} is no URL of a database; is its password percent-encoded, as by encodeURIComponent?`);
+  }
   return url;
 }
 

@@ -7,12 +7,13 @@ const store = await createPostgresStore({ ...options, sweep: false });
 const sessions = await Promise.all(sessionIds.split(',').map((id) => store.get(id)));
 await Promise.all(
   Array.from({ length: Number(writers) }, async (_, writer) => {
-    for (let n = 0; n < Number(each); n++)
+    for (let n = 0; n < Number(each); n++) {
       await Promise.all(
         sessions.map(async (session) =>
           session?.events.append(`stream-${writer}`, { writer: `${process.pid}-${writer}`, n }),
         ),
       );
+    }
   }),
 );
 await store.close();

@@ -58,8 +58,9 @@ async function open({ tablePrefix, path: given, busyTimeoutMs, synchronous }: Ow
  * @throws SessionError `STORE_UNAVAILABLE`
  */
 export function checkRuntime({ node, napi }: Readonly<Record<string, string | undefined>>): void {
-  if (Number(napi) < 10)
+  if (Number(napi) < 10) {
     throw new SessionError('STORE_UNAVAILABLE', `better-sqlite3 crashes on Node ${node}; use Node 22.14 or newer`);
+  }
 }
 
 /** Loads the driver, a peer dependency that callers with a handle of their own do not need. */
@@ -79,12 +80,13 @@ function switchToWal({ handle, store }: Connection): void {
   for (let attempt = 1; handle.pragma('journal_mode', { simple: true }) !== 'wal'; attempt++) {
     try {
       const mode = handle.pragma('journal_mode = wal', { simple: true });
-      if (mode !== 'wal')
+      if (mode !== 'wal') {
         throw new SessionError(
           'STORE_UNAVAILABLE',
           'Session store is on a file system without the shared memory that WAL needs; put its file on a local disk',
           { store },
         );
+      }
     } catch (error) {
       // Unlike other statements, the switch does not wait for its lock: of several processes that
       // open a new file at once, all but one can fail. An exclusive transaction does wait, and

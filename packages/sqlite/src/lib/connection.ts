@@ -98,12 +98,13 @@ export class Connection {
   }
 
   #transaction<T>(begin: 'begin' | 'beginImmediate', operation: () => T): T {
-    if (this.handle.inTransaction)
+    if (this.handle.inTransaction) {
       throw new SessionError(
         'STORE_BUSY',
         'Session store is inside a transaction of the owner of its handle; do not keep one open across an await',
         { retryable: true, store: this.store },
       );
+    }
     this.#transactions ??= {
       begin: this.handle.prepare('begin'),
       beginImmediate: this.handle.prepare('begin immediate'),

@@ -66,11 +66,12 @@ export function countDone({ handle, store, tablePrefix }: Connection): number {
   if (exists === undefined) return 0;
   const done = handle.prepare<[], string>(`select name from "${table}"`).pluck().all();
   const unknown = done.find((name) => !Object.hasOwn(migrations, name));
-  if (unknown !== undefined)
+  if (unknown !== undefined) {
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
       `Session store was migrated by a newer version of @mcp-session/sqlite (${JSON.stringify(unknown)}); nothing was changed, install that version`,
       { store },
     );
+  }
   return done.length;
 }

@@ -94,20 +94,23 @@ export const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOpt
 export function resolveOptions(options: SqliteBackendOptions, names: OptionNames): ResolvedOptions {
   checkOptions(options, names);
   const tablePrefix = text('tablePrefix', options.tablePrefix, 'mcp_');
-  if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(tablePrefix))
+  if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(tablePrefix)) {
     throw new RangeError(
       `Option tablePrefix is ${JSON.stringify(tablePrefix)}, not 1 to 63 letters, digits and underscores without a digit first`,
     );
-  if (/^sqlite_/i.test(tablePrefix))
+  }
+  if (/^sqlite_/i.test(tablePrefix)) {
     throw new RangeError(
       `Option tablePrefix is ${JSON.stringify(tablePrefix)}: SQLite keeps names with sqlite_ to itself`,
     );
+  }
   if (options.database !== undefined) return { tablePrefix, database: borrowed(options.database, options) };
 
   const path = text('path', options.path, 'mcp-sessions.db');
   // better-sqlite3 trims spaces around a path.
-  if (path.trim() !== path || path.includes('\0'))
+  if (path.trim() !== path || path.includes('\0')) {
     throw new RangeError(`Option path is ${JSON.stringify(path)}, not the path of a file`);
+  }
   return {
     tablePrefix,
     path,
@@ -118,15 +121,17 @@ export function resolveOptions(options: SqliteBackendOptions, names: OptionNames
 
 function borrowed(database: SqliteDatabase, options: SqliteBackendOptions): SqliteDatabase {
   for (const name of ['path', 'synchronous', 'busyTimeoutMs'] as const) {
-    if (options[name] !== undefined)
+    if (options[name] !== undefined) {
       throw new TypeError(`Option ${name} cannot be combined with option database: the handle is used as it is set up`);
+    }
   }
   if (
     typeof database !== 'object' ||
     database === null ||
     typeof database.prepare !== 'function' ||
     !('open' in database)
-  )
+  ) {
     throw new TypeError('Option database is not a better-sqlite3 database');
+  }
   return database;
 }

@@ -7,8 +7,9 @@ const session = await store.get(id);
 if (session === undefined) throw new Error('The session is not there');
 await Promise.all(
   Array.from({ length: Number(writers) }, async (_, writer) => {
-    for (let n = 0; n < Number(each); n++)
+    for (let n = 0; n < Number(each); n++) {
       await session.events.append(`stream-${writer}`, { writer: `${process.pid}/${writer}`, n });
+    }
   }),
 );
 await store.close();

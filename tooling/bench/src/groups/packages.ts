@@ -129,8 +129,9 @@ function dependencies(manifest: Manifest, from: string, seen: Set<string>): numb
 }
 
 function folderOf(name: string, from: string): string {
-  for (const folder of createRequire(join(from, 'package.json')).resolve.paths(name) ?? [])
+  for (const folder of createRequire(join(from, 'package.json')).resolve.paths(name) ?? []) {
     if (existsSync(join(folder, name))) return realpathSync(join(folder, name));
+  }
   throw new Error(`Package ${name} is not installed`);
 }
 

@@ -33,8 +33,9 @@ export async function postgresScale(scale: Scale): Promise<Section> {
       await sql`
         update ${sql(schema)}.mcp_sessions set state_version = 1, state_keys = 1, state_bytes = ${KEY.length + value.length}`;
       await sql`update ${sql(schema)}.mcp_sessions set last_seq = ${EVENTS_OF_EACH}, log_bytes = ${EVENTS_OF_EACH * text.length}`;
-      for (const table of ['sessions', 'events', 'tokens', 'state'])
+      for (const table of ['sessions', 'events', 'tokens', 'state']) {
         await sql`vacuum analyze ${sql(schema)}.${sql(`mcp_${table}`)}`;
+      }
     });
   };
   const { small, large } = sizes(scale);

@@ -80,9 +80,9 @@ export class Meter {
     // item, and the least of a query.
     if (command === 'BatchGetItemCommand') this.#read += all + missing(input as BatchGetItemCommandInput, Responses);
     else if (command === 'GetItemCommand') this.#read += Math.max(all, 1);
-    else if (command === 'QueryCommand')
+    else if (command === 'QueryCommand') {
       this.#read += Math.max(all, (input as QueryCommandInput).ConsistentRead === true ? 1 : 0.5);
-    else this.#write += units.reduce((sum, each) => sum + each.table, 0);
+    } else this.#write += units.reduce((sum, each) => sum + each.table, 0);
   }
 
   /** Bytes of the items of a transaction as they are now. */
@@ -93,8 +93,9 @@ export class Meter {
     // A transaction holds as many items as one such request.
     for (const { table, key } of keys) (request[table] ??= { Keys: [], ConsistentRead: true }).Keys.push(key);
     const { Responses = {} } = await this.#other.send(new BatchGetItemCommand({ RequestItems: request }));
-    for (const [table, found] of Object.entries(Responses))
+    for (const [table, found] of Object.entries(Responses)) {
       for (const item of found) sizes.set(nameOf(table, item), sizeOf(item));
+    }
     return keys.map(({ table, key }) => sizes.get(nameOf(table, key)) ?? 0);
   }
 }
@@ -139,7 +140,8 @@ function nameOf(table: string, item: Item): string {
  */
 function sizeOf(item: Item): number {
   let bytes = 0;
-  for (const [name, { S, N }] of Object.entries(item))
+  for (const [name, { S, N }] of Object.entries(item)) {
     bytes += Buffer.byteLength(name) + (N === undefined ? Buffer.byteLength(S ?? ' ') : Math.ceil(N.length / 2) + 1);
+  }
   return bytes;
 }

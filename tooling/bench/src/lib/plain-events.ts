@@ -30,9 +30,11 @@ export function plainEvents(count: number): PlainEvents {
     replayEventsAfter: async (lastEventId, { send }) => {
       const end = lastEventId.lastIndexOf('_');
       const streamId = lastEventId.slice(0, end);
-      for (const [index, event] of events.entries())
-        if (index > Number(lastEventId.slice(end + 1)) && event.streamId === streamId)
+      for (const [index, event] of events.entries()) {
+        if (index > Number(lastEventId.slice(end + 1)) && event.streamId === streamId) {
           await send(`${streamId}_${index}`, event.message as never);
+        }
+      }
       return streamId;
     },
   };

@@ -110,8 +110,9 @@ export async function measureStore(
 
   const full = async (subjects: Subjects) => {
     const subject = await subjects.create();
-    for (let left = REPLAYED; left > 0; left -= 100)
+    for (let left = REPLAYED; left > 0; left -= 100) {
       await Promise.all(Array.from({ length: 100 }, () => subject.append(message())));
+    }
     return subject;
   };
   const [ourLog, rawLog] = [await full(ours), await full(raw)];

@@ -97,8 +97,9 @@ export function rawMemory(): Subjects {
       const stream = session.streams.get(STREAM);
       if (stream === undefined) session.streams.set(STREAM, [event]);
       else stream.push(event);
-      if (events.length > MAX_EVENTS * 1.1 || session.logBytes > MAX_LOG_BYTES * 1.1)
+      if (events.length > MAX_EVENTS * 1.1 || session.logBytes > MAX_LOG_BYTES * 1.1) {
         throw new Error('A log of this benchmark never grows so long');
+      }
       return `${session.seq}.${STREAM}`;
     },
     get: async () => take(use(id)),

@@ -82,8 +82,9 @@ export function rawSqlite(path: string, synchronous: 'full' | 'normal'): RawSqli
       update: () => transactions.update.immediate(id),
       replay: () => {
         let count = 0;
-        for (const { message } of statements.replay.all(live(id, Date.now()).pk, STREAM))
+        for (const { message } of statements.replay.all(live(id, Date.now()).pk, STREAM)) {
           if (JSON.parse(message) !== undefined) count++;
+        }
         return count;
       },
     };

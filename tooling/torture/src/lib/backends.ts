@@ -47,13 +47,14 @@ export async function openStore(
       ...options,
     });
   // A process can start while the database is down. Its supervisor starts it again.
-  for (const giveUpAt = performance.now() + START_MS; ;)
+  for (const giveUpAt = performance.now() + START_MS; ;) {
     try {
       return await open();
     } catch (error) {
       if (!(error instanceof SessionError && error.retryable) || performance.now() > giveUpAt) throw error;
       await pause(100);
     }
+  }
 }
 
 async function openBackend(address: Address, about: Trouble | undefined): Promise<SessionBackend> {

@@ -53,11 +53,12 @@ const bugs = {
     const double = each(40);
     return {
       appendEvents: async (batch, now) => {
-        if (double())
+        if (double()) {
           await right.appendEvents(
             batch.map((request) => ({ ...request, token: `again-${request.token}`.slice(0, 22) })),
             now,
           );
+        }
         return right.appendEvents(batch, now);
       },
     };

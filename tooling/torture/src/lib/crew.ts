@@ -125,10 +125,11 @@ export class Crew {
     ]);
     // What it wrote while it died of our SIGKILL is no news.
     if (first === 'over') this.#problems.push(`worker ${name} did not start: ${stderr.slice(0, 2_000)}`);
-    else
+    else {
       child.once(
         'exit',
         (code) => code !== null && code !== 0 && this.#problems.push(`worker ${name}: ${stderr.slice(0, 2_000)}`),
       );
+    }
   }
 }

@@ -99,18 +99,19 @@ export function readHistory(paths: readonly string[]): Operation[] {
   const begun = new Map<string, Begun>();
   const ended = new Map<string, Ended>();
   const delivered = new Map<string, Delivered[]>();
-  for (const path of paths)
+  for (const path of paths) {
     for (const line of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
       const entry = JSON.parse(line) as Begun | Ended | readonly Delivered[];
-      if (isDelivered(entry))
+      if (isDelivered(entry)) {
         for (const each of entry) {
           const list = delivered.get(each.to);
           if (list === undefined) delivered.set(each.to, [each]);
           else list.push(each);
         }
-      else if ('of' in entry) ended.set(entry.of, entry);
+      } else if ('of' in entry) ended.set(entry.of, entry);
       else begun.set(entry.id, entry);
     }
+  }
   return [...begun.values()]
     .map((each) => operation(each, ended.get(each.id), delivered.get(each.id) ?? []))
     .toSorted((a, b) => a.at - b.at);

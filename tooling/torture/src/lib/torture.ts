@@ -58,8 +58,9 @@ export async function torture(options: TortureOptions): Promise<TortureReport> {
 
 function together(reports: readonly RoundReport[]): RoundReport {
   const faults: Record<string, number> = {};
-  for (const report of reports)
+  for (const report of reports) {
     for (const [name, count] of Object.entries(report.faults)) faults[name] = (faults[name] ?? 0) + count;
+  }
   const sum = (name: 'operations' | 'acknowledged' | 'tails' | 'delivered'): number =>
     reports.reduce((total, report) => total + report[name], 0);
   return {

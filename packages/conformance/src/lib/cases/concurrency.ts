@@ -81,8 +81,9 @@ export const concurrencyCases: readonly Case[] = [
       );
     };
     await Promise.all(range(1, 20).map(call));
-    for (const id of ids)
+    for (const id of ids) {
       same(seqs(await walkEvents(t.backend, id)), range(1, 40), 'numbers after 20 calls at the same time');
+    }
   }),
 
   sharedCase('events.append.visible', 'a reader that follows 16 writers', async (t) => {

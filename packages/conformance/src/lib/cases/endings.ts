@@ -36,8 +36,9 @@ export const endingCases: readonly Case[] = [
     await append(t.backend, id, 's', ['1']);
     await t.backend.endSession(id, NOW + HOUR, NOW);
     for (const backend of await t.handles(2)) {
-      for (const { method, absent, call } of reads)
+      for (const { method, absent, call } of reads) {
         same(await call(backend, id, NOW), absent, `${method} of an ended session`);
+      }
     }
     const [peer] = await t.peers(1);
     same(await peer?.call('readSession', id, NOW), undefined, 'readSession of an ended session by another process');
@@ -52,8 +53,9 @@ export const endingCases: readonly Case[] = [
     const id = await t.createLive();
     await t.backend.endSession(id, NOW + HOUR, NOW);
     for (const backend of await t.handles(2)) {
-      for (const { method, absent, call } of writes)
+      for (const { method, absent, call } of writes) {
         same(await call(backend, id, NOW), absent, `${method} of an ended session`);
+      }
     }
     const [peer] = await t.peers(1);
     const late = await peer?.call('appendEvents', [request(id, [event('s', '1')])], NOW);

@@ -58,8 +58,9 @@ export const lifecycleCases: readonly Case[] = [
     const { shared, durable, blocksThread, maxEventBytes, maxValueBytes, maxBatchEvents, concurrentBatches, poll } =
       backend.capabilities;
     holds(typeof backend.name === 'string' && backend.name !== '', 'the backend has no name');
-    for (const [name, value] of Object.entries({ shared, durable, blocksThread }))
+    for (const [name, value] of Object.entries({ shared, durable, blocksThread })) {
       holds(typeof value === 'boolean', `${name} is not a boolean`);
+    }
     for (const [name, value, least] of [
       ['maxEventBytes', maxEventBytes, MIB],
       ['maxValueBytes', maxValueBytes, MIB],
@@ -126,12 +127,13 @@ export const lifecycleCases: readonly Case[] = [
     const backend = await t.reopen();
     if (!t.capabilities.durable) {
       // A server may share data that it keeps only in memory. Data of this process alone is gone.
-      if (!t.capabilities.shared)
+      if (!t.capabilities.shared) {
         same(
           await backend.readSession(id, NOW),
           undefined,
           'readSession after reopening a storage that is not durable',
         );
+      }
       return;
     }
     same(await everything(backend, id, ended), before, 'session, state, events and horizons after reopening');
@@ -168,8 +170,9 @@ export const lifecycleCases: readonly Case[] = [
       [1, 2],
       'numbers that a second process got',
     );
-    if (t.capabilities.shared)
+    if (t.capabilities.shared) {
       same(seqs(await walkEvents(t.backend, id)), [1, 2], 'numbers that a second process appended');
+    }
   }),
 
   isolatedCase('lifecycle.migrate.repeat', 'again on a storage in use', async (t) => {
@@ -184,10 +187,12 @@ export const lifecycleCases: readonly Case[] = [
     const [handles, peers] = [await t.handles(3), await t.peers(2)];
     await Promise.all([...handles.map((backend) => backend.migrate()), ...peers.map((peer) => peer.call('migrate'))]);
     const { id } = await furnish(t);
-    for (const backend of handles)
+    for (const backend of handles) {
       same((await readAll(backend, id)).size, 2, 'keys that a handle reads after all migrated at once');
-    for (const peer of peers)
+    }
+    for (const peer of peers) {
       same((await peer.call('readSession', id, NOW))?.id, id, 'readSession of a process after all migrated at once');
+    }
   }),
 
   sharedCase('lifecycle.ping', 'one round trip', async (t) => {

@@ -26,8 +26,9 @@ export const readingCases: readonly Case[] = [
       return seqs(page.events);
     };
     same(await newest(3, undefined), [], 'newest 3 of an empty log');
-    for (let index = 0; index < 10; index += 1)
+    for (let index = 0; index < 10; index += 1) {
       await append(t.backend, id, index % 2 === 0 ? 'even' : 'odd', ['12345']);
+    }
     same(await newest(3, undefined), [8, 9, 10], 'newest 3 of 10');
     same(await newest(20, undefined), range(1, 10), 'newest 20 of 10');
     same(await newest(2, 'even'), [7, 9], 'newest 2 of a stream');
@@ -134,8 +135,9 @@ export const readingCases: readonly Case[] = [
       'a'.repeat(255),
       '_GET_stream',
     ];
-    for (let round = 0; round < 3; round += 1)
+    for (let round = 0; round < 3; round += 1) {
       for (const stream of streams) await append(t.backend, id, stream, [`"${round}"`]);
+    }
     for (const [index, streamId] of streams.entries()) {
       const promised = range(0, 2).map((round) => round * streams.length + index + 1);
       same(seqs(await walkEvents(t.backend, id, { streamId })), promised, `numbers of the stream ${streamId}`);

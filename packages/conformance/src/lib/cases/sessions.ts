@@ -74,8 +74,9 @@ export const sessionCases: readonly Case[] = [
     const long = `${stem}${visible}`.padEnd(254, '~');
     const ids = ['a', 'A', 'a%', 'a_', '%', "a'", 'a"', 'a\\', 'a/', 'a#', 'a:b', 'a.b', '01', '1', '1.0', 'null'];
     const all = [...ids.map((id) => `${stem}${id}`), stem, `${long}x`, `${long}y`];
-    for (const id of all)
+    for (const id of all) {
       same(await t.backend.createSession(newSession(id, { principal: id }), NOW), true, `createSession ${id}`);
+    }
     for (const id of all) same((await t.backend.readSession(id, NOW))?.principal, id, `principal of the session ${id}`);
     same(await t.backend.readSession(long, NOW), undefined, 'readSession of an id that is the beginning of others');
     same(await t.backend.endSession(`${stem}A`, NOW + HOUR, NOW), true, 'endSession of an id in capitals');

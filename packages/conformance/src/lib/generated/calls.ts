@@ -122,8 +122,9 @@ export async function answer(world: World, call: Call): Promise<unknown> {
     return { value: await method.run(world, session, ...call.arguments.map(({ make }) => make(world) as Any)) };
   } catch (error) {
     if (error instanceof SessionError) return { refused: error.code };
-    if (error instanceof TypeError || error instanceof RangeError || error instanceof Own)
+    if (error instanceof TypeError || error instanceof RangeError || error instanceof Own) {
       return { refused: error.name };
+    }
     throw error;
   }
 }

@@ -25,7 +25,7 @@ export const misuseCases: readonly Case[] = [
     const most = Number(process.env[CALLS_VARIABLE] ?? 0);
     const until = performance.now() + TIME_MS;
     let [run, made] = [0, 0];
-    for (let turn = 0; most > 0 ? made < most : performance.now() < until; turn++)
+    for (let turn = 0; most > 0 ? made < most : performance.now() < until; turn++) {
       await check({
         calls,
         compare: async (chosen) => {
@@ -40,6 +40,7 @@ export const misuseCases: readonly Case[] = [
         runs: RUNS_A_TURN,
         turn,
       });
+    }
   }),
 ];
 
@@ -55,8 +56,9 @@ async function storeOn(backend: SessionBackend, clock: { readonly now: number })
 async function worldOf(t: CaseContext, store: SessionStore, run: number): Promise<World> {
   const kind = `${t.kind}-m${run}`;
   const sessions = [];
-  for (const [index, principal] of PRINCIPALS.entries())
+  for (const [index, principal] of PRINCIPALS.entries()) {
     sessions.push(await store.create({ id: t.id(`m${run}-${index}`), kind, principal }));
+  }
   return { store, sessions, cursors: [] };
 }
 

@@ -34,7 +34,8 @@ export interface TransportSession {
  */
 export function transportOf(session: { readonly protocol: ProtocolFacts }): TransportSession {
   const handle = session as Partial<TransportSession>;
-  if (typeof handle.updateTransport !== 'function')
+  if (typeof handle.updateTransport !== 'function') {
     throw new TypeError('Session was not made by a session store of @mcp-session/core');
+  }
   return handle as TransportSession;
 }

@@ -82,7 +82,8 @@ export function takeBatch(
 
 function latest(pending: readonly PendingAppend[]): number | undefined {
   let time: number | undefined;
-  for (const { expiresAt } of pending)
+  for (const { expiresAt } of pending) {
     if (expiresAt !== undefined && (time === undefined || expiresAt > time)) time = expiresAt;
+  }
   return time;
 }

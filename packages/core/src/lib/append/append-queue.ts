@@ -85,8 +85,9 @@ export class AppendQueue {
   #newQueue(sessionId: string): SessionQueue {
     const queues = this.#queues;
     if (queues.size >= this.#tidyAt) {
-      for (const { sessionId: id, pending, busy } of queues.values())
+      for (const { sessionId: id, pending, busy } of queues.values()) {
         if (!busy && pending.length === 0) queues.delete(id);
+      }
       this.#tidyAt = 2 * queues.size + IDLE_QUEUES;
     }
     const queue = { sessionId, pending: [], busy: false, bytes: 0, alone: false };
@@ -173,9 +174,9 @@ export class AppendQueue {
     const { sessionId } = entry.request;
     this.#wakeUps.appended(sessionId, seq - 1);
     // The next batch of this session waits for the trim; those of others do not.
-    if (this.#retention.mayBeDue(result))
+    if (this.#retention.mayBeDue(result)) {
       this.#continueWith(this.#retention.enforce(sessionId, result).then(() => this.#release(entry)));
-    else this.#release(entry);
+    } else this.#release(entry);
   }
 
   #reject(entry: BatchEntry, error: unknown): void {

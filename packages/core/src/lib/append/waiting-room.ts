@@ -19,11 +19,12 @@ export class WaitingRoom {
    * still get in. If the database itself is down, the calls in progress report it.
    */
   enter(held: number, bytes: number): void {
-    if (this.#bytes > 0 && held + bytes > MAX_WAITING_BYTES - this.#bytes)
+    if (this.#bytes > 0 && held + bytes > MAX_WAITING_BYTES - this.#bytes) {
       throw new SessionError('STORE_BUSY', 'Too much of this session waits for the database already: try again later', {
         retryable: true,
         scope: 'session',
       });
+    }
     this.#bytes += bytes;
   }
 

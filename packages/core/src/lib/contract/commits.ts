@@ -31,8 +31,9 @@ export function judgeCommit(
   let addedBytes = 0;
   for (const [index, { key, value, bytes, expectedVersion }] of writes.entries()) {
     const current = before[index];
-    if (expectedVersion !== undefined && expectedVersion !== (current?.version ?? 0))
+    if (expectedVersion !== undefined && expectedVersion !== (current?.version ?? 0)) {
       return { status: 'conflict', key };
+    }
     addedKeys += Number(value !== undefined) - Number(current !== undefined);
     addedBytes += bytes - (current?.bytes ?? 0);
   }

@@ -36,11 +36,12 @@ export class EventsHandle implements SessionEvents {
     const bytes = utf8Bytes(text);
     const { backend, appends } = this.#session.shared;
     const { maxEventBytes } = backend.capabilities;
-    if (bytes > maxEventBytes)
+    if (bytes > maxEventBytes) {
       throw new SessionError(
         'EVENT_TOO_LARGE',
         `Event of ${bytes} bytes exceeds the ${maxEventBytes} bytes that ${backend.name} accepts`,
       );
+    }
     const { id, now } = this.#session;
     const expiresAt = renew ? this.#session.expiryAt(now) : undefined;
     const seq = await appends.append(id, { streamId, message: text, bytes }, expiresAt);

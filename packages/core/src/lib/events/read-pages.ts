@@ -41,8 +41,9 @@ export async function* readPages(
   for (;;) {
     const query = { sessionId: session.id, streamId, afterSeq, limit: PAGE_EVENTS, maxBytes: PAGE_BYTES };
     const page = session.alive(await session.callAndTouch((backend, now) => backend.readEvents(query, now)));
-    if (!isFirst && page.trimmedSeq > Math.max(afterSeq, unpromisedSeq))
+    if (!isFirst && page.trimmedSeq > Math.max(afterSeq, unpromisedSeq)) {
       throw new EventsTrimmedError(afterSeq, page.trimmedSeq);
+    }
     if (isFirst && cursor !== undefined) verify(page, cursor, after);
     if (isFirst && cursor === undefined) unpromisedSeq = follow ? page.lastSeq : Infinity;
     isFirst = false;
@@ -79,8 +80,9 @@ export async function checkIssued(
 /** Refuses a cursor that was never issued, and a replay with a gap. */
 function verify(page: EventPage, cursor: EventPosition, id: string | undefined): void {
   if (!wasIssued(page, cursor)) throw invalidCursor(id);
-  if (page.afterStreamId === undefined && page.trimmedSeq > cursor.seq)
+  if (page.afterStreamId === undefined && page.trimmedSeq > cursor.seq) {
     throw new EventsTrimmedError(cursor.seq, page.trimmedSeq);
+  }
 }
 
 function wasIssued(page: EventPage, { seq, streamId }: EventPosition): boolean {

@@ -74,12 +74,13 @@ export class Records {
    */
   reserveSession(now: number): void {
     if (this.sessions.size >= this.#maxSessions) this.#makeRoom(now);
-    if (this.sessions.size >= this.#maxSessions)
+    if (this.sessions.size >= this.#maxSessions) {
       throw new SessionError(
         'STORE_FULL',
         `In-memory store holds ${this.sessions.size} sessions; its option maxSessions sets the limit`,
         { retryable: true },
       );
+    }
   }
 
   /**

@@ -122,8 +122,14 @@ function remove(records: Records, { row }: MemorySession): void {
 function matching(records: Records, { kind, principal }: SessionQuery, now: number): SessionRow[] {
   const rows: SessionRow[] = [];
   for (const { row, closed } of records.sessions.values()) {
-    if (!closed && row.expiresAt > now && row.kind === kind && (principal === undefined || row.principal === principal))
+    if (
+      !closed &&
+      row.expiresAt > now &&
+      row.kind === kind &&
+      (principal === undefined || row.principal === principal)
+    ) {
       rows.push(row);
+    }
   }
   return rows;
 }

@@ -54,8 +54,9 @@ function evictOwnEvents(records: Records, needs: readonly Need[], missing: numbe
     if (count > 0) given.push({ session, count });
   }
   if (left > 0) return;
-  for (const { session, count } of given)
+  for (const { session, count } of given) {
     removeOldest(records, session, Math.max(count, Math.floor(session.events.length * GIVEN_PART)));
+  }
 }
 
 /** A lower bound: remembering the trim of its stream takes some room once. */

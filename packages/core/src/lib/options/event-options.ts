@@ -69,8 +69,9 @@ export function checkReplay(options: ReplayOptions): ReplayOptions {
 export function checkTail(options: TailOptions): TailOptions {
   checkOptions(options, TAIL, 'tail');
   const { signal } = options;
-  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function')
+  if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.addEventListener !== 'function') {
     throw new TypeError(`Option signal is ${kindOf(signal)}, not an AbortSignal`);
+  }
   callable('onCaughtUp', options.onCaughtUp);
   return options;
 }

@@ -95,8 +95,9 @@ export function checkAsked(
   checkOptions(options, KNOWN[method], method);
   const { kind = DEFAULT_KIND, principal } = options;
   // Often a lookup that found nobody. Treated as left out, it would mean everybody or nobody.
-  if (principal === undefined && 'principal' in options)
+  if (principal === undefined && 'principal' in options) {
     throw new TypeError(`Option principal of ${method} is undefined; give null for nobody, or leave it out`);
+  }
   checkKind(kind);
   if (principal !== undefined && principal !== null) checkPrincipal(principal);
   return { kind, principal };

@@ -196,19 +196,23 @@ export function defaultTouchIntervalMs(ttlMs: number): number {
 }
 
 function schemas(state: StateSchemas | undefined): StateSchemas | undefined {
-  if (state !== undefined && !isPlainObject(state))
+  if (state !== undefined && !isPlainObject(state)) {
     throw new TypeError(`Option state is ${kindOf(state)}, not an object of schemas by key`);
-  for (const [key, schema] of Object.entries(state ?? {}))
-    if (typeof (schema as Partial<StandardSchema> | undefined)?.['~standard']?.validate !== 'function')
+  }
+  for (const [key, schema] of Object.entries(state ?? {})) {
+    if (typeof (schema as Partial<StandardSchema> | undefined)?.['~standard']?.validate !== 'function') {
       throw new TypeError(`Option state.${key} is not a Standard Schema`);
+    }
+  }
   return state;
 }
 
 function checkedClock(clock: () => number): () => number {
   return () => {
     const now = clock();
-    if (!Number.isSafeInteger(now) || now < 0)
+    if (!Number.isSafeInteger(now) || now < 0) {
       throw new RangeError(`The clock says ${now}, not a whole number of milliseconds`);
+    }
     return now;
   };
 }

@@ -34,8 +34,9 @@ export class ObservedBackend implements SessionBackend {
     this.#budget = budget ?? new EventLoopBudget();
     this.begun = budget === undefined ? new ObservedBackend(backend, gate, observer, this.#budget) : this;
     if (backend.readChangeMarker !== undefined) this.readChangeMarker = () => this.#readChangeMarker();
-    if (backend.watch !== undefined)
+    if (backend.watch !== undefined) {
       this.watch = (onHint) => this.#call('watch', async () => (await backend.watch?.(onHint)) ?? stopNothing);
+    }
   }
 
   createSession(session: rows.NewSession, now: number): Promise<boolean> {

@@ -27,11 +27,12 @@ export function encodeProfile(profile: Profile): string {
 
 function checkSize(text: string): void {
   const bytes = utf8Bytes(text);
-  if (bytes > MAX_PROFILE_BYTES)
+  if (bytes > MAX_PROFILE_BYTES) {
     throw new SessionError(
       'PROFILE_TOO_LARGE',
       `Metadata and protocol facts of ${bytes} bytes exceed ${MAX_PROFILE_BYTES} bytes; store large values in the state`,
     );
+  }
 }
 
 export function decodeProfile(text: string): Profile {

@@ -34,8 +34,9 @@ export class StateCodec {
   /** Checks and encodes a write, all but the key's schema: see {@link validate}. */
   encode(key: string, value: unknown, expectedVersion: number | undefined): StateWrite {
     this.checkDeclared(key);
-    if (value === undefined)
+    if (value === undefined) {
       throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined; give null, or remove the key`);
+    }
     const text = encodeExact(
       value,
       () => `Value of state key ${quote(key)}`,
@@ -72,11 +73,12 @@ export class StateCodec {
 
   #checkSize(key: string, text: string): void {
     const bytes = utf8Bytes(text);
-    if (bytes > this.#maxValueBytes)
+    if (bytes > this.#maxValueBytes) {
       throw new SessionError(
         'STATE_VALUE_TOO_LARGE',
         `Value of ${bytes} bytes of state key ${quote(key)} exceeds the ${this.#maxValueBytes} bytes of the option stateLimits.maxValueBytes`,
       );
+    }
   }
 }
 

@@ -17,21 +17,24 @@ const MAX_PATCH_BYTES = 2_097_152;
  */
 export function changesOf(changes: object): ReadonlyMap<string, unknown> {
   const pairs = new Map(pairsOf(changes));
-  if (pairs.size > MAX_COMMIT_WRITES)
+  if (pairs.size > MAX_COMMIT_WRITES) {
     throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_COMMIT_WRITES} keys`);
+  }
   return pairs;
 }
 
 /** @throws SessionError `STATE_LIMIT_EXCEEDED` */
 export function checkPatchBytes(writes: readonly StateWrite[]): void {
   const bytes = writes.reduce((sum, write) => sum + write.bytes, 0);
-  if (writes.length > 1 && bytes > MAX_PATCH_BYTES)
+  if (writes.length > 1 && bytes > MAX_PATCH_BYTES) {
     throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${bytes} bytes exceeds ${MAX_PATCH_BYTES} bytes`);
+  }
 }
 
 function pairsOf(changes: unknown): Iterable<readonly [string, unknown]> {
-  if (typeof changes === 'object' && changes !== null && Symbol.iterator in changes)
+  if (typeof changes === 'object' && changes !== null && Symbol.iterator in changes) {
     return changes as Iterable<readonly [string, unknown]>;
+  }
   if (isPlainObject(changes)) return Object.entries(changes);
   throw new TypeError(`Changes of a patch are ${kindOf(changes)}, not an object or a list of pairs`);
 }

@@ -122,18 +122,21 @@ export class StateHandle<S> implements SessionState<S> {
     for (let attempt = 1; ; attempt++) {
       const current = row && (await this.#codec.parse(row));
       const next = synchronous(change(current), 'update');
-      if (next === undefined)
+      if (next === undefined) {
         throw new TypeError(
           'The function passed to update returned undefined; return the new value, even if you changed it in place, or REMOVE to remove the key',
         );
+      }
       const write = this.#codec.encodeChange(key, next, row?.version ?? 0);
       if (this.#codec.hasSchemas) await this.#codec.validate([write]);
       const { now } = this.#session;
       const result = this.#outcome(await this.#send([write], now, begun), now);
-      if (result.status === 'committed')
+      if (result.status === 'committed') {
         return write.value === undefined ? undefined : this.#codec.parse({ key, value: write.value });
-      if (attempt === MAX_UPDATE_ATTEMPTS)
+      }
+      if (attempt === MAX_UPDATE_ATTEMPTS) {
         throw new StateConflictError(key, write.expectedVersion ?? 0, result.current?.version ?? 0);
+      }
       row = result.current;
       if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
     }

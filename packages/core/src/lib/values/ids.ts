@@ -58,25 +58,28 @@ export function isStreamId(streamId: unknown): boolean {
 }
 
 export function checkSessionId(id: string): string {
-  if (!isSessionId(id))
+  if (!isSessionId(id)) {
     throw new SessionError('INVALID_SESSION_ID', `Session id ${quote(id)} is not 1 to 255 visible ASCII characters`);
+  }
   return id;
 }
 
 export function checkKind(kind: string): string {
-  if (typeof kind !== 'string' || !KIND.test(kind))
+  if (typeof kind !== 'string' || !KIND.test(kind)) {
     throw new SessionError('INVALID_KIND', `Kind ${quote(kind)} does not match ${KIND.source}`);
+  }
   return kind;
 }
 
 export function checkPrincipal(principal: string): string {
   const fault = faultOfPrincipal(principal);
   // The message does not show the principal: it identifies a person.
-  if (fault !== undefined)
+  if (fault !== undefined) {
     throw new SessionError(
       'INVALID_PRINCIPAL',
       `Principal ${fault}; give a text of 1 to ${MAX_PRINCIPAL_BYTES} bytes, or null for nobody`,
     );
+  }
   return principal;
 }
 
@@ -89,11 +92,12 @@ function faultOfPrincipal(principal: unknown): string | undefined {
 }
 
 export function checkStreamId(streamId: string): string {
-  if (!isStreamId(streamId))
+  if (!isStreamId(streamId)) {
     throw new SessionError(
       'INVALID_STREAM_ID',
       `Stream id ${quote(streamId)} is not 1 to 255 visible ASCII characters`,
     );
+  }
   return streamId;
 }
 

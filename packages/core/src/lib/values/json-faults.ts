@@ -57,15 +57,17 @@ function faultOf(value: object): JsonFault | undefined {
   if (Array.isArray(value)) {
     const last = Object.keys(value).at(-1);
     // Indexes come first, so any other name would be last.
-    if (last !== undefined && !(/^\d+$/.test(last) && Number(last) < value.length))
+    if (last !== undefined && !(/^\d+$/.test(last) && Number(last) < value.length)) {
       return fault('an array with properties', 'give a plain object');
+    }
   } else {
     if (!isPlainObject(value)) {
       const name = nameOfClass(value);
       return fault(`an object of class ${name}`, REMEDIES[name] ?? 'give a plain object');
     }
-    if (Object.getOwnPropertySymbols(value).length > 0)
+    if (Object.getOwnPropertySymbols(value).length > 0) {
       return fault('a property whose name is a symbol', 'name it by a text');
+    }
   }
   // JSON would write its result instead of the value, also for arrays and for hidden or inherited
   // methods.

@@ -44,8 +44,9 @@ export function encodeMessage(message: unknown): string {
       { cause },
     );
   }
-  if (text === undefined)
+  if (text === undefined) {
     throw new SessionError('NOT_JSON', `Message of type ${typeof message} cannot be written as JSON`);
+  }
   return text;
 }
 

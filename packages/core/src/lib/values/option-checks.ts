@@ -19,8 +19,9 @@ export type OptionNames<Options = Readonly<Record<string, unknown>>> = {
  */
 export function checkOptions(options: unknown, known: OptionNames, where?: string): void {
   const whose = where === undefined ? '' : ` of ${where}`;
-  if (!isPlainObject(options))
+  if (!isPlainObject(options)) {
     throw new TypeError(`Options${whose} are ${kindOf(options)}, not an object${hint(options)}`);
+  }
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue;
     const meant = suggestion(name, known);
@@ -44,8 +45,9 @@ export function whole(
 ): number {
   const given = value === undefined ? fallback : value;
   if (typeof given !== 'number') throw new TypeError(`Option ${name} is not a number`);
-  if (!Number.isInteger(given) || given < min || given > max)
+  if (!Number.isInteger(given) || given < min || given > max) {
     throw new RangeError(`Option ${name} is ${given}, not a whole number from ${min} to ${max}`);
+  }
   return given;
 }
 
@@ -112,10 +114,11 @@ export function oneOf<Choice extends string>(
 ): Choice {
   const given = text(name, value, fallback);
   const choice = choices.find((each) => each === given);
-  if (choice === undefined)
+  if (choice === undefined) {
     throw new RangeError(
       `Option ${name} is ${JSON.stringify(given)}, not ${choices.map((each) => `'${each}'`).join(' or ')}`,
     );
+  }
   return choice;
 }
 

@@ -113,8 +113,9 @@ export class EventReader {
   async #readSettled({ settled: { through } }: Known, query: EventQuery) {
     const { streamId, afterSeq } = query;
     // A few events are read from the log itself, which shows for certain if none is of the stream.
-    if (afterSeq !== undefined && (streamId === undefined || through - afterSeq <= FEW_EVENTS))
+    if (afterSeq !== undefined && (streamId === undefined || through - afterSeq <= FEW_EVENTS)) {
       return { settled: NOTHING, from: afterSeq };
+    }
     return { settled: await this.#fetchSettled(query, through), from: through };
   }
 
@@ -133,8 +134,9 @@ export class EventReader {
     let found = await fetchEvents(this.#connection, stretch);
     // While a transaction is in progress, a query can wrongly find nothing, and nothing proves that
     // a stream has no events.
-    for (let repeats = 0; found.events.length === 0 && repeats < EMPTY_REPEATS; repeats++)
+    for (let repeats = 0; found.events.length === 0 && repeats < EMPTY_REPEATS; repeats++) {
       found = await fetchEvents(this.#connection, stretch);
+    }
     return found;
   }
 

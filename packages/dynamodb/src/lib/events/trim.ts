@@ -51,8 +51,9 @@ export class EventTrimmer {
         const trimmed = await this.#trimFrom(before, bound, bound.limit - removed, now);
         removed += trimmed.count;
         const after = trimmed.head;
-        if (passes(FORGET_EVERY, before.trimmedSeq, after.trimmedSeq))
+        if (passes(FORGET_EVERY, before.trimmedSeq, after.trimmedSeq)) {
           this.#background.add(`forget ${sessionId}`, () => this.#forget(after, now));
+        }
         return trimmed.whole ? removed : CONFLICT;
       }),
     );
@@ -67,8 +68,9 @@ export class EventTrimmer {
       for (const event of page) {
         const isEnough = event.seq >= next && (count + step.count === limit || !exceeds(bound, event, step.left));
         if (isEnough) return this.#finish(step, count, true, now);
-        if (event.seq > next && !(await isGone(this.#connection, head, event.seq - 1)))
+        if (event.seq > next && !(await isGone(this.#connection, head, event.seq - 1))) {
           return this.#finish(step, count, false, now);
+        }
         if (!step.hasRoomFor(event)) {
           if (!(await this.#commit(step, now))) return { head: step.before, count, whole: false };
           count += step.count;
@@ -217,8 +219,9 @@ class Step {
 
   add({ seq, streamId, bytes, partCount }: EventFacts): void {
     const { id, gen, dataTtl: ttl, logBytes } = this.before;
-    for (let part = 0; part < partCount; part++)
+    for (let part = 0; part < partCount; part++) {
       this.deletes.push({ Delete: new Change().delete(this.#table, eventKey(id, seq, part)) });
+    }
     this.#bytes += bytes;
     // Trimmed before, by a process that died before it removed the event.
     if (seq <= this.before.trimmedSeq) return;

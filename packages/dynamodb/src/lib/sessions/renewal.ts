@@ -25,13 +25,15 @@ export function whileLive(known: Head | undefined, now: number): Change {
  */
 export function renew(change: Change, known: Head | undefined, expiresAt: number | undefined, now: number): void {
   if (expiresAt === undefined) return;
-  if (known === undefined || known.expiresAt < expiresAt)
+  if (known === undefined || known.expiresAt < expiresAt) {
     change
       .set('expiresAt', number(expiresAt))
       .set('ttl', number(headTtl(expiresAt)))
       .when('expiresAt', '<=', number(expiresAt));
-  if (known === undefined || known.touchedAt < now)
+  }
+  if (known === undefined || known.touchedAt < now) {
     change.set('touchedAt', number(now)).when('touchedAt', '<=', number(now));
+  }
 }
 
 /** The head after a write that renewed it and made other changes. */

@@ -141,8 +141,9 @@ export class StateWriter {
       const present = this.#cache.get(sessionId);
       for (const [index, { key }] of writes.entries()) {
         const reason = onKeys[index];
-        if (present !== undefined && conditionFailed(reason))
+        if (present !== undefined && conditionFailed(reason)) {
           this.#cache.learnKey(present, key, toKnownKey(present.head, reason.Item));
+        }
       }
       return CONFLICT;
     }

@@ -62,8 +62,9 @@ export function firstItem(facts: CommitFacts, { write, before, parts }: KeyWrite
     change.when('version', '=', number(before.version)).when('gen', '=', text(head.gen)).when('epoch', '=', epoch);
   }
   const [value] = parts;
-  if (value === undefined)
+  if (value === undefined) {
     return before === undefined ? { ConditionCheck: change.check(table, key) } : { Delete: change.delete(table, key) };
+  }
   const sizes = { bytes: number(write.bytes), parts: number(parts.length) };
   return { Put: change.put(table, { ...partItem(facts, write.key, 0, value), ...sizes }) };
 }
@@ -78,8 +79,9 @@ export function otherParts(facts: CommitFacts, { write, parts }: KeyWrite): Tran
 /** Deletes the parts of the old value that the new one does not replace. */
 export function oldParts({ table, head }: CommitFacts, { write, before, parts }: KeyWrite): TransactWriteItem[] {
   const deletes: TransactWriteItem[] = [];
-  for (let part = Math.max(parts.length, 1); part < (before?.partCount ?? 0); part++)
+  for (let part = Math.max(parts.length, 1); part < (before?.partCount ?? 0); part++) {
     deletes.push({ Delete: new Change().delete(table, stateKey(head.id, write.key, part)) });
+  }
   return deletes;
 }
 

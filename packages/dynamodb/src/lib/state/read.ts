@@ -74,8 +74,9 @@ export class StateReader {
       const head = items.find((item) => keyOf(item).item === HEAD);
       const item = items.find((each) => each !== head);
       // The key was written after a clear that the head does not show yet. The next read shows it.
-      if (head !== undefined && item !== undefined && (readNumber(item, 'epoch') ?? 0) > toHead(head).epoch)
+      if (head !== undefined && item !== undefined && (readNumber(item, 'epoch') ?? 0) > toHead(head).epoch) {
         return CONFLICT;
+      }
       return this.#toSnapshot(head, keys, [item], now);
     });
   }
@@ -98,8 +99,9 @@ export class StateReader {
       if (addsUp(head, rows)) return [...rows.values()];
       for (const key of torn) busy.add(key);
       for (const [key, { version }] of rows) if (version > head.stateVersion) busy.add(key);
-      for (const key of new Set(before === undefined ? [] : [...before.keys(), ...rows.keys()]))
+      for (const key of new Set(before === undefined ? [] : [...before.keys(), ...rows.keys()])) {
         if (before?.get(key)?.version !== rows.get(key)?.version) busy.add(key);
+      }
       before = rows;
       if (busy.size === 0 || busy.size > MAX_KEYS || weightOf(busy, rows) > MAX_BYTES) continue;
       const snapshot = await this.snapshot(sessionId, [...busy], now);
@@ -133,8 +135,9 @@ export class StateReader {
       } while (start !== undefined);
       const [first, ...others] = items;
       // The session does not exist, or only a part of a transaction was visible.
-      if (first === undefined || keyOf(first).item !== HEAD)
+      if (first === undefined || keyOf(first).item !== HEAD) {
         return (await this.#connection.get(this.#connection.tables.sessions, headKey(sessionId))) && CONFLICT;
+      }
       const head = toHead(first);
       const { rows, torn } = assemble(head, others);
       return { head, rows: new Map(rows.map((row) => [row.key, row])), torn };

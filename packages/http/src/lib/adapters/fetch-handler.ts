@@ -35,6 +35,7 @@ export async function respondOr500(handle: () => Promise<Response>): Promise<Res
 /** @throws TypeError if the value is no handler. */
 export function checkHandler(handler: unknown): void {
   const { fetch } = (handler ?? {}) as { readonly fetch?: unknown };
-  if (typeof fetch !== 'function')
+  if (typeof fetch !== 'function') {
     throw new TypeError(`Handler is ${kindOf(handler)}, not what createSessionHandler or createDualEraHandler gives`);
+  }
 }

@@ -103,9 +103,9 @@ export class IncomingBody {
         const chunk = request.read() as Buffer | null;
         if (chunk !== null) resolve(chunk);
         else if (request.readableEnded) resolve(undefined);
-        else if (this.#late)
+        else if (this.#late) {
           reject(new HttpError(408, `Request Timeout: body did not come within ${this.#timeoutMs} ms`));
-        else if (request.destroyed) reject(new HttpError(400, 'Bad Request: body was broken off'));
+        } else if (request.destroyed) reject(new HttpError(400, 'Bad Request: body was broken off'));
         else return;
         request.off('readable', settle).off('end', settle).off('close', settle);
       };

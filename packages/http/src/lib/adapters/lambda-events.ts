@@ -59,8 +59,9 @@ function pathOf(event: LambdaEvent): string {
     return rawQueryString === '' ? rawPath : `${rawPath}?${rawQueryString}`;
   }
   const query = new URLSearchParams();
-  for (const [name, values = []] of Object.entries(event.multiValueQueryStringParameters ?? {}))
+  for (const [name, values = []] of Object.entries(event.multiValueQueryStringParameters ?? {})) {
     for (const value of values) query.append(name, value);
+  }
   return query.size === 0 ? event.path : `${event.path}?${query.toString()}`;
 }
 

@@ -106,8 +106,9 @@ export function toLambdaStreamHandler<AuthInfo, Event extends LambdaEvent = Lamb
 ): LambdaStreamHandler<Event> {
   const maxStreamMs = checked(handler, options, Number.POSITIVE_INFINITY);
   const awslambda = (globalThis as { readonly awslambda?: unknown }).awslambda as Runtime<Event> | undefined;
-  if (awslambda === undefined)
+  if (awslambda === undefined) {
     throw new TypeError('Global awslambda is missing: only the Node.js runtime of AWS Lambda has it');
+  }
   return awslambda.streamifyResponse((event, output, context) =>
     inTime(maxStreamMs, context, async (deadline) => {
       const { status, headers, body } = await respond(handler, event, options.authenticate);

@@ -39,8 +39,9 @@ export async function broadcast(
 ): Promise<number> {
   checkOptions(options, OPTIONS, 'broadcast');
   // This is often a failed lookup. It must not reach everybody.
-  if ('principal' in options && options.principal === undefined)
+  if ('principal' in options && options.principal === undefined) {
     throw new TypeError('Option principal of broadcast is undefined; give null for nobody, or leave it out for all');
+  }
   if (typeof method !== 'string') throw new TypeError('Method of a broadcast notification is not a text');
   const notification: JsonRpcNotification = { jsonrpc: '2.0', method, ...(params !== undefined && { params }) };
   let reached = 0;

@@ -112,8 +112,9 @@ export class Handler implements SessionHandler<AuthFacts> {
     if (this.#closing !== undefined && posted.messages.some(isRequest)) throw closing();
     const initialize = findInitialize(posted);
     if (found === undefined) return this.#initialize(initialize, caller);
-    if (initialize !== undefined)
+    if (initialize !== undefined) {
       throw new HttpError(400, 'Invalid Request: Server already initialized', INVALID_REQUEST);
+    }
     return this.#handlePosted(found, posted, caller);
   }
 
@@ -202,11 +203,12 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   async #close(drainMs: number): Promise<void> {
     const locals = this.#locals.all();
-    if (drainMs > 0)
+    if (drainMs > 0) {
       await Promise.race([
         Promise.all(locals.map(({ transport }) => transport.answered())),
         pause(drainMs, undefined, { ref: false }),
       ]);
+    }
     this.#stopped = true;
     this.#locals.stop();
     await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));

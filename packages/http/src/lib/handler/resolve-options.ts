@@ -61,12 +61,14 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
 ): ResolvedOptions {
   checkOptions(options, SESSION_HANDLER_NAMES);
   checkStore(options.store);
-  if (typeof options.createServer !== 'function')
+  if (typeof options.createServer !== 'function') {
     throw new TypeError(
       `Option createServer is ${kindOf(options.createServer)}, not a function that makes the server of a session`,
     );
-  for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError'] as const)
+  }
+  for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError'] as const) {
     callable(name, options[name]);
+  }
   const degrades = oneOf('onStoreError', options.onStoreError, ['fail', 'degrade'], 'fail') === 'degrade';
   const onError = errorListener(options.onError);
   const health = new StoreHealth(degrades, safeCallback('onStoreStatus', options.onStoreStatus), onError);

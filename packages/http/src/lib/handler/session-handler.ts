@@ -64,8 +64,9 @@ const MISTAKEN = new Map([
  */
 export function fetchOptionsOf<AuthInfo>(options: FetchOptions<AuthInfo> | null): FetchOptions<AuthInfo> {
   if (options === null) return {};
-  if (typeof options !== 'object')
+  if (typeof options !== 'object') {
     throw new TypeError(`Options of fetch are ${kindOf(options)}, not an object such as { authInfo }`);
+  }
   for (const name of Object.keys(options)) {
     const meant = MISTAKEN.get(name);
     if (meant !== undefined) throw new TypeError(`Unknown option ${name} of fetch; did you mean ${meant}?`);

@@ -26,8 +26,9 @@ export async function readMessages(
   const isBatch = Array.isArray(body);
   const values: readonly unknown[] = isBatch ? body : [body];
   if (values.length === 0) throw new HttpError(400, 'Invalid Request: Batch is empty', INVALID_REQUEST);
-  if (values.length > MAX_BATCH)
+  if (values.length > MAX_BATCH) {
     throw new HttpError(400, `Invalid Request: Batch must not exceed ${MAX_BATCH} messages`, INVALID_REQUEST);
+  }
   try {
     return { messages: values.map(parse), isBatch };
   } catch {
@@ -41,18 +42,21 @@ function checkContent({ headers }: Request, parsed: boolean): void {
   const [mediaType, ...parameters] = (headers.get('content-type') ?? '')
     .split(';')
     .map((part) => part.trim().toLowerCase());
-  if (mediaType !== 'application/json')
+  if (mediaType !== 'application/json') {
     throw new HttpError(415, 'Unsupported Media Type: Content-Type must be application/json');
+  }
   // A framework that has parsed the body has also decoded it.
   if (parsed) return;
   const charset = parameters.find((parameter) => parameter.startsWith('charset='));
-  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset))
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
     throw new HttpError(415, 'Unsupported Media Type: JSON must be in UTF-8');
+  }
   const coding = headers.get('content-encoding')?.trim().toLowerCase();
-  if (coding !== undefined && coding !== '' && coding !== 'identity')
+  if (coding !== undefined && coding !== '' && coding !== 'identity') {
     throw new HttpError(415, 'Unsupported Media Type: Content-Encoding must be identity', undefined, {
       'accept-encoding': 'identity',
     });
+  }
 }
 
 async function readText(request: Request, maxBytes: number): Promise<string> {

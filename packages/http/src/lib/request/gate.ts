@@ -43,19 +43,22 @@ export class Gate {
       throw new HttpError(403, `Invalid Host header: ${host}${hint}`);
     }
     const origin = request.headers.get('origin');
-    if (origin !== null && !this.#isOriginAllowed(origin, host))
+    if (origin !== null && !this.#isOriginAllowed(origin, host)) {
       throw new HttpError(403, `Invalid Origin header: ${origin}`);
+    }
     // Browsers send no Origin with a GET of the same origin, a link or an image. Sec-Fetch-Site
     // says where it comes from.
     const site = request.headers.get('sec-fetch-site');
-    if (origin === null && (site === 'cross-site' || site === 'same-site') && !this.#origins?.includes(ANY))
+    if (origin === null && (site === 'cross-site' || site === 'same-site') && !this.#origins?.includes(ANY)) {
       throw new HttpError(403, `Invalid Sec-Fetch-Site header: ${site}, without Origin`);
+    }
   }
 
   /** The response to a preflight; `undefined`: the request is none. Call it after `check`. */
   preflight({ method, headers }: Request): Response | undefined {
-    if (method !== 'OPTIONS' || !headers.has('origin') || !headers.has('access-control-request-method'))
+    if (method !== 'OPTIONS' || !headers.has('origin') || !headers.has('access-control-request-method')) {
       return undefined;
+    }
     const answer = emptyOf(204);
     answer.headers.set('access-control-allow-methods', METHODS);
     // All requested headers: the page is trusted, and its client may send any header.

@@ -103,8 +103,9 @@ export class PostHandler {
   async interrupt(local: LocalSession): Promise<void> {
     const open = local.transport.open.ofClient();
     await local.close(true, async () => {
-      for (const { id, stream } of open)
+      for (const { id, stream } of open) {
         await tryAppend(stream, errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'));
+      }
     });
   }
 
@@ -122,8 +123,9 @@ export class PostHandler {
     const { retryIntervalMs } = this.#context;
     const { streamId, complete } = stream;
     const opening = polls && cursor !== undefined ? cursorFrame(cursor, true) + retryFrame(retryIntervalMs) : '';
-    if (complete !== undefined)
+    if (complete !== undefined) {
       return responseWithBody(complete === 'nothing' ? opening : opening + messageFrame(complete), SSE_HEADERS);
+    }
     const closing = stream.closingFrames ?? (local.closed ? retryFrame(retryIntervalMs) : undefined);
     if (closing !== undefined) return responseWithBody(opening + closing, SSE_HEADERS);
     const { response } = local.connections.open({
@@ -149,8 +151,9 @@ export class PostHandler {
       return await stream.begun;
     } catch (error) {
       // No client will ever get the responses.
-      for (const { id } of responding.requests)
+      for (const { id } of responding.requests) {
         local.transport.cancel(cancellation(id, 'Session store failed'), id, responding.extra, undefined, stream);
+      }
       if (!isOutage(error)) throw error;
       this.#context.onError(error);
       throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);

@@ -11,11 +11,12 @@ export function checkAccept(request: Request, ...types: readonly string[]): void
     // The most specific range counts, and a weight of 0 refuses (RFC 9110, sections 12.4.2 and
     // 12.5.1).
     const range = [type, group, '*/*'].find((name) => ranges.some((each) => each.name === name));
-    if (!ranges.some(({ name, refused }) => name === range && !refused))
+    if (!ranges.some(({ name, refused }) => name === range && !refused)) {
       throw new HttpError(
         406,
         `Not Acceptable: Client must accept ${types.length > 1 ? 'both ' : ''}${types.join(' and ')}`,
       );
+    }
   }
 }
 
@@ -30,10 +31,12 @@ function mediaRange(text: string): { readonly name: string; readonly refused: bo
  */
 export function checkBatch({ messages, isBatch }: Posted, protocolVersion: string): void {
   const ids = messages.filter(isRequest).map(({ id }) => id);
-  if (new Set(ids).size < ids.length)
+  if (new Set(ids).size < ids.length) {
     throw new HttpError(400, 'Invalid Request: two requests of a batch have the same id', INVALID_REQUEST);
-  if (isBatch && protocolVersion > LAST_BATCH_REVISION)
+  }
+  if (isBatch && protocolVersion > LAST_BATCH_REVISION) {
     throw new HttpError(400, `Invalid Request: protocol version ${protocolVersion} has no batches`, INVALID_REQUEST);
+  }
 }
 
 /**
@@ -43,7 +46,8 @@ export function checkBatch({ messages, isBatch }: Posted, protocolVersion: strin
  */
 export function findInitialize({ messages }: Posted): JsonRpcRequest | undefined {
   const found = messages.filter(isRequest).find(({ method }) => method === 'initialize');
-  if (found !== undefined && messages.length > 1)
+  if (found !== undefined && messages.length > 1) {
     throw new HttpError(400, 'Invalid Request: Only one initialization request is allowed', INVALID_REQUEST);
+  }
   return found;
 }

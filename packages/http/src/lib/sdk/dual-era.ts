@@ -59,12 +59,7 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
 ): DualEraHandler {
   checkOptions(options, DUAL_NAMES);
   const { createStatelessServer, stateless = {}, ...ofSessions } = options;
-  if (typeof createStatelessServer !== 'function')
-    throw new TypeError(
-      `Option createStatelessServer is ${kindOf(createStatelessServer)}, not a function that makes the server of one request of revision ${FIRST_STATELESS_REVISION}`,
-    );
-  if (kindOf(stateless) !== 'an object')
-    throw new TypeError(`Option stateless is ${kindOf(stateless)}, not an object with options of createMcpHandler`);
+  checkStateless(createStatelessServer, stateless);
   const sessions = createSessionHandler(ofSessions);
   const gate = new Gate(options);
   const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
@@ -90,16 +85,18 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
         const { authInfo, parsedBody } = fetchOptionsOf(fetchOptions);
         gate.check(request);
         const revision = request.headers.get('mcp-protocol-version') ?? '';
-        if (request.method !== 'POST' && revision >= FIRST_STATELESS_REVISION)
+        if (request.method !== 'POST' && revision >= FIRST_STATELESS_REVISION) {
           throw new HttpError(
             405,
             `Method not allowed. Revision ${FIRST_STATELESS_REVISION} has no streams and no sessions`,
             undefined,
             { allow: 'POST' },
           );
+        }
         // The eras have opposite rules for a lost connection, so decide this first.
-        if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize }))
+        if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize })) {
           return await sessions.fetch(request, { authInfo, parsedBody });
+        }
         const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
         // To a client, the beginning of its stream promises every change from then on.
         if (bus instanceof StoreEventBus && isStream(response)) await bus.ready();
@@ -110,6 +107,17 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
       }
     },
   };
+}
+
+function checkStateless(createStatelessServer: unknown, stateless: unknown): void {
+  if (typeof createStatelessServer !== 'function') {
+    throw new TypeError(
+      `Option createStatelessServer is ${kindOf(createStatelessServer)}, not a function that makes the server of one request of revision ${FIRST_STATELESS_REVISION}`,
+    );
+  }
+  if (kindOf(stateless) !== 'an object') {
+    throw new TypeError(`Option stateless is ${kindOf(stateless)}, not an object with options of createMcpHandler`);
+  }
 }
 
 /**

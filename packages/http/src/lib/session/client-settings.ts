@@ -72,15 +72,18 @@ export function changeByNotifications(
 
 function withSubscription(others: readonly string[], uri: string): string[] {
   const subscriptions = [...others, uri];
-  if (Buffer.byteLength(uri) > MAX_URI_BYTES)
+  if (Buffer.byteLength(uri) > MAX_URI_BYTES) {
     throw new SettingsLimitError(`The URI of a subscription can have at most ${MAX_URI_BYTES} bytes`);
-  if (subscriptions.length > MAX_SUBSCRIPTIONS)
+  }
+  if (subscriptions.length > MAX_SUBSCRIPTIONS) {
     throw new SettingsLimitError(
       `A session can have ${MAX_SUBSCRIPTIONS} subscriptions; unsubscribe from others first`,
     );
-  if (Buffer.byteLength(subscriptions.join('')) > MAX_SUBSCRIPTIONS_BYTES)
+  }
+  if (Buffer.byteLength(subscriptions.join('')) > MAX_SUBSCRIPTIONS_BYTES) {
     throw new SettingsLimitError(
       `The URIs of a session's subscriptions can have ${MAX_SUBSCRIPTIONS_BYTES} bytes; unsubscribe from others first`,
     );
+  }
   return subscriptions;
 }

@@ -148,9 +148,9 @@ export class Inbox {
         onError(error);
         // The trimmed messages are old. The remaining ones may be for this node.
         if (error instanceof EventsTrimmedError) this.#after = undefined;
-        else if (error instanceof SessionError && error.retryable)
+        else if (error instanceof SessionError && error.retryable) {
           await pause(READ_AGAIN_MS, undefined, { signal, ref: false }).catch(() => undefined);
-        else return;
+        } else return;
       }
     }
   }
@@ -158,11 +158,12 @@ export class Inbox {
   /** Hands over everything that was forwarded before a request came. */
   async #readThrough(lastSeq: number): Promise<void> {
     const { health, onError } = this.#options;
-    if (!this.#known.covers(lastSeq))
+    if (!this.#known.covers(lastSeq)) {
       await health.read(async () => {
         await this.#readStored();
         this.#known.readThrough(lastSeq);
       }, onError);
+    }
     await this.#delivered;
   }
 

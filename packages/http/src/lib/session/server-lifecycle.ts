@@ -102,8 +102,9 @@ export class ServerLifecycle {
       await limit.within(local.transport.replayFilter.during(() => local.settings.replay(this.#extra(caller))));
       await limit.within(this.#context.servers.restored(session, server));
       // Another restore would end in the same way.
-      if (local.transport.closed)
+      if (local.transport.closed) {
         throw new HttpError(500, 'Server closed itself while it was restored', INTERNAL_ERROR);
+      }
       return local;
     } catch (error) {
       this.#letGo(connecting);
@@ -134,10 +135,12 @@ export class ServerLifecycle {
    */
   #checkServer(server: unknown): asserts server is ServerLike {
     const { connect } = (server ?? {}) as { readonly connect?: unknown };
-    if (typeof connect !== 'function')
+    if (typeof connect !== 'function') {
       throw new TypeError(`Option createServer returned ${kindOf(server)}; return the McpServer of the session`);
-    if (this.#servers.has(server as ServerLike))
+    }
+    if (this.#servers.has(server as ServerLike)) {
       throw new TypeError('Option createServer returned the same server again; make a new one each time it is called');
+    }
     this.#servers.add(server as ServerLike);
   }
 
@@ -193,8 +196,9 @@ export class ServerLifecycle {
 function asJson(value: object, maxBytes = Number.POSITIVE_INFINITY): JsonValue {
   try {
     const text = JSON.stringify(value);
-    if (Buffer.byteLength(text) > maxBytes)
+    if (Buffer.byteLength(text) > maxBytes) {
       throw new SessionError('PROFILE_TOO_LARGE', `Parameters of initialize exceed ${maxBytes} bytes`);
+    }
     return JSON.parse(text) as JsonValue;
   } catch (error) {
     if (error instanceof SessionError) throw error;

@@ -132,10 +132,12 @@ export class SettingsSync {
 
   async #apply(known: ClientSettings, latest: ClientSettings, extra: unknown): Promise<void> {
     const transport = this.#transport;
-    if (latest.initialized && !known.initialized)
+    if (latest.initialized && !known.initialized) {
       transport.notify({ jsonrpc: '2.0', method: 'notifications/initialized' }, extra);
-    if (latest.rootsVersion !== known.rootsVersion)
+    }
+    if (latest.rootsVersion !== known.rootsVersion) {
       transport.notify({ jsonrpc: '2.0', method: 'notifications/roots/list_changed' }, extra);
+    }
     const { logLevel: level } = latest;
     const answers = await Promise.all([
       ...(level === undefined || level === known.logLevel
@@ -144,9 +146,11 @@ export class SettingsSync {
       ...without(known, latest).map((uri) => transport.call(replayed('resources/unsubscribe', { uri }), extra)),
       ...without(latest, known).map((uri) => transport.call(replayed('resources/subscribe', { uri }), extra)),
     ]);
-    for (const { error } of answers)
-      if (error !== undefined && !transport.closed)
+    for (const { error } of answers) {
+      if (error !== undefined && !transport.closed) {
         this.#onError(new Error(`Restored server refused what it had accepted: ${error.message}`));
+      }
+    }
     // What the server sends at once after `initialized` was sent before, and belongs to the replay.
     await new Promise(setImmediate);
   }

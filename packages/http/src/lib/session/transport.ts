@@ -17,6 +17,8 @@ import { ReplayFilter } from './replay-filter.ts';
 import type { TransportLike } from './sdk-adapter.ts';
 import type { ServerRequestIds } from './server-request-ids.ts';
 
+const notAnswered = (id: RequestId, why: string) => errorResponse(id, SERVER_ERROR, why);
+
 /** The reason that both sides get for a server request whose client request was cancelled. */
 const CALL_CANCELLED = 'Request for which it was asked was cancelled';
 
@@ -84,8 +86,7 @@ export class SessionTransport implements TransportLike {
       // The application's own listener may throw. The session must be released all the same.
       this.#events.onClosed();
     }
-    for (const { request, answer } of calls)
-      await answer(errorResponse(request.id, SERVER_ERROR, 'Transport is closed'));
+    for (const { request, answer } of calls) await answer(notAnswered(request.id, 'Transport is closed'));
   }
 
   /** Called by SDK v2 while it connects. */
@@ -104,11 +105,11 @@ export class SessionTransport implements TransportLike {
     const related = this.open.get(relatedId);
     // A server request can outlive the client request for which it was made. Its cancellation must
     // still be sent.
-    if (relatedId !== undefined && related === undefined && !isCancellation(message))
+    if (relatedId !== undefined && related === undefined && !isCancellation(message)) {
       throw new Error(`Request ${JSON.stringify(relatedId)} is not being answered any more`);
+    }
     if (related?.stream === undefined && this.replayFilter.suppresses(message)) {
-      if (isRequest(message))
-        queueMicrotask(() => this.onmessage?.(errorResponse(message.id, SERVER_ERROR, NOT_SENT), undefined));
+      if (isRequest(message)) queueMicrotask(() => this.onmessage?.(notAnswered(message.id, NOT_SENT), undefined));
       return;
     }
     const outgoing = this.ids.outgoing(message, relatedId);
@@ -239,7 +240,7 @@ export class SessionTransport implements TransportLike {
    */
   #cancelServerRequests(callId: RequestId, stream: RequestOutput): void {
     for (const { ownId, wireId } of this.ids.forgetAskedFor(callId)) {
-      this.onmessage?.(errorResponse(ownId, SERVER_ERROR, CALL_CANCELLED), undefined);
+      this.onmessage?.(notAnswered(ownId, CALL_CANCELLED), undefined);
       // If it cannot be stored, the end of the stream cannot be stored either, and that call
       // reports why.
       stream.append(cancellation(wireId, CALL_CANCELLED)).catch(() => undefined);

@@ -149,8 +149,9 @@ export class StandaloneStream {
     const { claim, after } = claimed;
     const done = this.#context.lease.begin();
     try {
-      if (position !== undefined && after === position.cursor.id)
+      if (position !== undefined && after === position.cursor.id) {
         return this.#openOwned(get, claim, { after, reader: position.reader }, done);
+      }
       const start = await this.#start(after);
       position?.reader.close();
       return this.#openOwned(get, claim, start, done);

@@ -6,6 +6,7 @@ export function checkStore(store: unknown): asserts store is SessionStore {
   const kind = kindOf(store);
   if (kind === 'a promise') throw new TypeError('Option store is a promise; await the store first');
   const { create, get } = (store ?? {}) as { readonly create?: unknown; readonly get?: unknown };
-  if (typeof create !== 'function' || typeof get !== 'function')
+  if (typeof create !== 'function' || typeof get !== 'function') {
     throw new TypeError(`Option store is ${kind}, not a session store, such as createMemoryStore gives`);
+  }
 }

@@ -34,8 +34,9 @@ export class Bounds {
    */
   checkRequests(running: number, more: number): void {
     const { maxOpenRequests } = this.#options;
-    if (running + more > maxOpenRequests)
+    if (running + more > maxOpenRequests) {
       throw refusal(429, `Too Many Requests: session has more than ${maxOpenRequests} unanswered requests`);
+    }
   }
 
   /**
@@ -47,8 +48,9 @@ export class Bounds {
     const { maxOpenStreams, maxOpenStreamsPerPrincipal } = this.#options;
     if (this.#open >= maxOpenStreams) throw refusal(503, 'Too many streams are open');
     // Anonymous clients are not one user.
-    if (principal !== null && (this.#streams.get(principal) ?? 0) >= maxOpenStreamsPerPrincipal)
+    if (principal !== null && (this.#streams.get(principal) ?? 0) >= maxOpenStreamsPerPrincipal) {
       throw refusal(429, `Too Many Requests: user has ${maxOpenStreamsPerPrincipal} open streams`);
+    }
   }
 
   /** Counts a stream. @returns A function to call once, when it is closed. */

@@ -104,11 +104,12 @@ export class PostResponse {
     if (this.#state === 'stored') return this.#store(message, retry);
     if (this.#state === 'unstored') return this.#sendUnstored(message, this.#failure);
     if (this.#state === 'failed') throw this.#failure;
-    if (this.#pending.length >= MAX_PENDING)
+    if (this.#pending.length >= MAX_PENDING) {
       throw new SessionError('STORE_BUSY', `${MAX_PENDING} messages of the request wait for the database already`, {
         retryable: true,
         scope: 'session',
       });
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#pending.push({ message, retry, resolve, reject });
     this.open();
@@ -239,7 +240,8 @@ export class PostResponse {
     const settled = settledBy(message);
     if (settled !== undefined) this.settleLater(isMessage(message) ? notStored(settled) : message);
     if (this.#connections === undefined && this.#unsent.length < MAX_PENDING) this.#unsent.push(message);
-    else if (this.#connections?.push(this.streamId, message, settled !== undefined) !== true && isMessage(message))
+    else if (this.#connections?.push(this.streamId, message, settled !== undefined) !== true && isMessage(message)) {
       throw error;
+    }
   }
 }

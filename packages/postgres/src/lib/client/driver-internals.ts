@@ -54,8 +54,9 @@ export function parsedOptions(sql: Sql): ParsedOptions {
     (path !== false && typeof path !== 'string') ||
     typeof database !== 'string' ||
     typeof max !== 'number'
-  )
+  ) {
     throw unknownDriver();
+  }
   return { host: host as readonly string[], port: port as readonly number[], path, database, max };
 }
 

@@ -21,11 +21,12 @@ export async function loadDriver(): Promise<Driver> {
     throw new SessionError('STORE_UNAVAILABLE', `The driver postgres could not be loaded; run ${HINT}`, { cause });
   });
   const version = await readVersion();
-  if (version !== undefined && isOld(version))
+  if (version !== undefined && isOld(version)) {
     throw new SessionError(
       'STORE_UNAVAILABLE',
       `The driver postgres is of version ${version}, which is too old; run ${HINT}`,
     );
+  }
   return driver;
 }
 

@@ -59,8 +59,9 @@ export class EventAppender {
   #send(batch: readonly AppendRequest[], now: number): Promise<readonly AppendedRow[]> {
     const [request] = batch;
     const event = request?.events[0];
-    if (request === undefined || event === undefined || batch.length > 1 || request.events.length > 1)
+    if (request === undefined || event === undefined || batch.length > 1 || request.events.length > 1) {
       return this.#statements.many({ ...toArrays(batch), now });
+    }
     const { sessionId, token, expiresAt } = request;
     const { streamId, message, bytes } = event;
     return this.#statements.one({ sessionId, token, expiresAt, streamId, message, bytes, now });

@@ -40,12 +40,14 @@ export class EventAppender {
     const firstSeq = last_seq + 1;
     const lastSeq = last_seq + events.length;
     const bytes = events.reduce((sum, event) => sum + event.bytes, log_bytes);
-    for (const [index, event] of events.entries())
+    for (const [index, event] of events.entries()) {
       this.#statements.insert.run({ ...event, pk, seq: firstSeq + index, now });
+    }
     this.#statements.setHead.run({ pk, lastSeq, bytes, expiresAt: expiresAt ?? null, now });
     this.#statements.rememberToken.run({ pk, token, firstSeq, lastSeq });
-    if (passes(FORGET_EVERY, last_seq, lastSeq))
+    if (passes(FORGET_EVERY, last_seq, lastSeq)) {
       this.#statements.forgetTokens.run({ pk, seq: lastSeq - REMEMBERED_TOKENS });
+    }
     return { firstSeq, retainedEvents: lastSeq - trimmed_seq, retainedBytes: bytes };
   }
 }

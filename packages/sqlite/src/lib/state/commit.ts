@@ -22,14 +22,16 @@ export class StateWriter {
       const { pk } = session;
       const before = writes.map(({ key }) => this.#statements.measure.get({ pk, key }));
       const verdict = judgeCommit(commit, before, { keys: session.state_keys, bytes: session.state_bytes });
-      if (verdict.status === 'conflict')
+      if (verdict.status === 'conflict') {
         return { ...verdict, current: this.#statements.read.get({ pk, key: verdict.key }) };
+      }
       if (verdict.status === 'limit') return verdict;
 
       const version = session.state_version + 1;
-      for (const { key, value, bytes } of writes)
+      for (const { key, value, bytes } of writes) {
         if (value === undefined) this.#statements.remove.run({ pk, key });
         else this.#statements.put.run({ pk, key, value, version, bytes });
+      }
       this.#statements.setTotals.run({ pk, version, ...verdict.totals, expiresAt: expiresAt ?? null, now });
       return { status: 'committed', version, existed: before.map((row) => row !== undefined) };
     });

@@ -17,9 +17,11 @@ function ends({ operations }: Round): string[] {
     if (winners.length > 1) problems.push(`${session} was ended by ${winners.map(({ id }) => id).join(' and ')}`);
     // The session was over before the first of these calls returned, whichever of them ended it.
     const over = Math.min(...done.map(({ endedAt }) => endedAt));
-    for (const each of operations)
-      if (each.session === session && each.at > over && succeeded(each))
+    for (const each of operations) {
+      if (each.session === session && each.at > over && succeeded(each)) {
         problems.push(`${each.name} ${each.id} began after the end of ${session} and succeeded`);
+      }
+    }
     return problems;
   });
 }
@@ -53,8 +55,9 @@ function strangers({ operations }: Round): string[] {
 function errors({ operations, pools, faults }: Round): string[] {
   const lasting = new Set([...pools.steady, ...pools.trimmed]);
   return operations.flatMap(({ id, name, session, error, retryable, got, outcome }) => {
-    if (name === 'get' && outcome === 'done' && got === false && lasting.has(session))
+    if (name === 'get' && outcome === 'done' && got === false && lasting.has(session)) {
       return [`${id} did not find ${session}, which nobody has ended`];
+    }
     if (error === undefined || ANSWERS.has(error)) return [];
     if (error === 'SESSION_NOT_FOUND' && !lasting.has(session)) return [];
     // A store that is in trouble says so, and that it will be over.

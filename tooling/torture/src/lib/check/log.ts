@@ -54,8 +54,9 @@ function numbers(session: string, appends: readonly Operation[], seen: readonly 
     const append = known.get(by);
     if (append === undefined) say(`${by} was appended by nobody`);
     else if (append.outcome === 'refused') say(`${by} is there although its append was refused with ${append.error}`);
-    else if (append.given['stream'] !== stream)
+    else if (append.given['stream'] !== stream) {
       say(`${by} is on stream ${stream}, not ${String(append.given['stream'])}`);
+    }
   }
   return problems;
 }
@@ -79,11 +80,14 @@ function ending(session: string, appends: readonly Operation[], final: FinalSess
   const first = log[0]?.seq ?? lastSeq + 1;
   const hole = log.find(({ seq }, index) => seq !== first + index);
   if (hole !== undefined) problems.push(`log of ${session}: there is a hole before number ${hole.seq}`);
-  if ((log.at(-1)?.seq ?? lastSeq) !== lastSeq)
+  if ((log.at(-1)?.seq ?? lastSeq) !== lastSeq) {
     problems.push(`log of ${session}: it ends with ${log.at(-1)?.seq}, and its newest number is ${lastSeq}`);
+  }
   const there = new Set(log.map(({ by }) => by));
-  for (const { id, outcome, got } of appends)
-    if (outcome === 'done' && Number(got) >= first && !there.has(id))
+  for (const { id, outcome, got } of appends) {
+    if (outcome === 'done' && Number(got) >= first && !there.has(id)) {
       problems.push(`log of ${session}: ${id} was acknowledged as number ${String(got)} and is not there`);
+    }
+  }
   return problems;
 }

@@ -18,15 +18,18 @@ function look(reader: Operation, { pools, final }: Round): string[] {
   if (backwards !== undefined) problems.push(`number ${backwards.seq} came twice or too late`);
   const stray = delivered.find((event) => stream !== null && event.stream !== stream);
   if (stray !== undefined) problems.push(`number ${stray.seq} is of stream ${stray.stream}`);
-  if (after !== null && (delivered[0]?.seq ?? Number.POSITIVE_INFINITY) <= after)
+  if (after !== null && (delivered[0]?.seq ?? Number.POSITIVE_INFINITY) <= after) {
     problems.push(`number ${delivered[0]?.seq} is not after ${after}`);
+  }
   const isTrimmed = pools.trimmed.includes(reader.session);
   if (stream === null) problems.push(...wholeLog(delivered, after, isTrimmed));
   else problems.push(...oneStream(delivered, stream, after, isTrimmed, final.get(reader.session)));
-  if ((got as { late?: boolean } | null)?.late === true)
+  if ((got as { late?: boolean } | null)?.late === true) {
     problems.push(`it had come to ${(got as { reached: number }).reached} when all was to be delivered`);
-  if (outcome === 'refused' && reader.error === 'EVENTS_TRIMMED' && !isTrimmed)
+  }
+  if (outcome === 'refused' && reader.error === 'EVENTS_TRIMMED' && !isTrimmed) {
     problems.push('it got the error of a trim, and nothing was trimmed');
+  }
   return problems;
 }
 

@@ -19,12 +19,14 @@ function counters(round: Round, name: 'update' | 'updateMetadata', what: string)
     if (twice !== undefined) problems.push(`two calls got the value ${twice}`);
     for (const { before, after } of disorder(
       done.map(({ id, at, endedAt, got }) => ({ id, at, endedAt, value: Number(got) })),
-    ))
+    )) {
       problems.push(`${after} came after ${before} and made it no greater`);
+    }
     const final = round.final.get(session)?.[name === 'update' ? 'update' : 'metadata'];
     const unknown = calls.filter(({ outcome }) => outcome === 'unknown').length;
-    if (final !== undefined && (final < done.length || final > done.length + unknown))
+    if (final !== undefined && (final < done.length || final > done.length + unknown)) {
       problems.push(`it is ${final} after ${done.length} updates and ${unknown} that may have happened`);
+    }
     return problems.map((problem) => `${what} of ${session}: ${problem}`);
   });
 }
@@ -33,12 +35,16 @@ function comparisons({ operations }: Round): string[] {
   return [...bySession(operations, 'compareAndSet')].flatMap(([session, calls]) => {
     const done = calls.filter(({ outcome }) => outcome === 'done');
     const problems: string[] = [];
-    for (const [expected, winners] of Map.groupBy(done, ({ given }) => given['expected']))
-      if (winners.length > 1)
+    for (const [expected, winners] of Map.groupBy(done, ({ given }) => given['expected'])) {
+      if (winners.length > 1) {
         problems.push(`${winners.map(({ id }) => id).join(' and ')} both replaced version ${String(expected)}`);
-    for (const { id, given, got } of done)
-      if (Number(got) <= Number(given['expected']))
+      }
+    }
+    for (const { id, given, got } of done) {
+      if (Number(got) <= Number(given['expected'])) {
         problems.push(`${id} replaced version ${String(given['expected'])} by ${String(got)}`);
+      }
+    }
     return problems.map((problem) => `compare-and-set in ${session}: ${problem}`);
   });
 }

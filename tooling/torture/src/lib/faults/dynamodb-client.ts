@@ -16,11 +16,13 @@ export function trouble(client: DynamoDBClient, about: Trouble | undefined): Dyn
   client.middlewareStack.add(
     (next) => async (args) => {
       const text = JSON.stringify(args.input);
-      if (about.throttledSessions.some((id) => text.includes(id)) && Math.random() < about.throttled)
+      if (about.throttledSessions.some((id) => text.includes(id)) && Math.random() < about.throttled) {
         throw new ThrottlingException({ message: 'Rate exceeded', $metadata: {} });
+      }
       const answer = await next(args);
-      if (Math.random() < about.unanswered)
+      if (Math.random() < about.unanswered) {
         throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError', code: 'ECONNRESET' });
+      }
       return answer;
     },
     { step: 'initialize', name: 'trouble' },
