@@ -6,33 +6,22 @@
 //   main.ts test <folder>...  the tests of some packages alone, such as packages/core
 import { wrapFiles } from './comments.ts';
 import { home, releaseProblems, writeMetadata } from './metadata.ts';
-import { summary, type StepResult } from './report.ts';
+import { summary } from './report.ts';
+import { runPhases } from './run-steps.ts';
 import { build, checks, tests, type Step } from './steps.ts';
 
-function stepsOf(command: string | undefined, folders: readonly string[]): Step[] {
+/** The steps of a command, in phases: a phase begins when the one before it has ended. */
+function phasesOf(command: string | undefined, folders: readonly string[]): Step[][] {
   switch (command) {
     case 'check':
-      return [...checks(), ...tests(['tooling/workspace'])];
+      return [[...checks(), ...tests(['tooling/workspace'])]];
     case 'build':
-      return [build()];
+      return [[build()]];
     case 'test':
-      return folders.length > 0 ? tests(folders) : [...checks(), build(), ...tests([])];
+      return folders.length > 0 ? [tests(folders)] : [checks(), [build()], tests([])];
     default:
       throw new RangeError(`Command "${command}" is not "build", "check" or "test"`);
   }
-}
-
-async function runAll(steps: readonly Step[]): Promise<StepResult[]> {
-  const results: StepResult[] = [];
-  for (const step of steps) {
-    const startedAt = performance.now();
-    console.log(`\n== ${step.name}`);
-    const result = await step.run();
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-    console.log(`   ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
-    results.push(result);
-  }
-  return results;
 }
 
 function done(lines: readonly string[], exitCode = 0): never {
@@ -48,7 +37,7 @@ if (command === 'check-release') {
   done(problems, problems.length > 0 ? 1 : 0);
 }
 try {
-  const results = await runAll(stepsOf(command, folders));
+  const results = await runPhases(phasesOf(command, folders));
   console.log(summary(results));
   process.exitCode = results.some(({ failed }) => failed > 0) ? 1 : 0;
 } catch (error) {

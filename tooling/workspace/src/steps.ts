@@ -11,8 +11,22 @@ import { countCheck, countTests, type StepResult, type VitestReport } from './re
 /** A step of a run: its name as the output shows it, and what it does. */
 export interface Step {
   readonly name: string;
-  readonly run: () => Promise<StepResult>;
+  /** @param live Whether it may write while it runs; otherwise everything is in its output. */
+  readonly run: (live: boolean) => Promise<StepResult & { readonly output: string }>;
 }
+
+/** For a run that hangs. A machine that is busy takes several times as long as an idle one. */
+const VITEST_TIMEOUT_MS = 1_500_000;
+
+/** The packages whose tests take longest. They start first, so that none of them ends alone. */
+const LONGEST = [
+  'packages/dynamodb',
+  'packages/http',
+  'packages/postgres',
+  'tooling/torture',
+  'examples/quickstart',
+  'tooling/packaging',
+];
 
 /** Everything that can be said of the code without running it. */
 export function checks(): Step[] {
@@ -42,9 +56,11 @@ export function tests(folders: readonly string[]): Step[] {
   const packages = workspacePackages();
   const unknown = folders.filter((folder) => !packages.some((pkg) => pkg.folder === folder));
   if (unknown.length > 0) throw new RangeError(`No package in ${unknown.map((folder) => `"${folder}"`).join(', ')}`);
+  const place = ({ folder }: WorkspacePackage) => (LONGEST.includes(folder) ? LONGEST.indexOf(folder) : LONGEST.length);
   return packages
     .filter((pkg) => (folders.length > 0 ? folders.includes(pkg.folder) : hasTests(pkg)))
-    .map((pkg) => ({ name: `tests of ${pkg.folder}`, run: () => vitest(pkg) }));
+    .toSorted((one, other) => place(one) - place(other))
+    .map((pkg) => ({ name: `tests of ${pkg.folder}`, run: (live) => vitest(pkg, live) }));
 }
 
 // What is published has tests, whatever its manifest says; the run fails where there are none.
@@ -57,8 +73,7 @@ function check(name: string, file: string, args: readonly string[]): Step {
     name,
     run: async () => {
       const { ok, output } = await run({ file, args });
-      if (!ok) process.stdout.write(output);
-      return countCheck(name, ok);
+      return { ...countCheck(name, ok), output: ok ? '' : output };
     },
   };
 }
@@ -69,26 +84,27 @@ function finding(name: string, advice: string, find: () => readonly string[]): S
     name,
     run: () => {
       const found = find();
-      if (found.length > 0) console.log(`${advice}\n${found.join('\n')}`);
-      return Promise.resolve(countCheck(name, found.length === 0));
+      const output = found.length > 0 ? `${advice}\n${found.join('\n')}` : '';
+      return Promise.resolve({ ...countCheck(name, found.length === 0), output });
     },
   };
 }
 
-async function vitest({ folder, path }: WorkspacePackage): Promise<StepResult> {
+async function vitest({ folder, path }: WorkspacePackage, live: boolean): Promise<StepResult & { output: string }> {
   const folderOfReport = mkdtempSync(join(tmpdir(), 'mcp-session-report-'));
   const file = join(folderOfReport, 'vitest.json');
   const entry = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
   try {
     // Not the `vitest` command: its script would run on the Node that is first on the path, not on
     // ours.
-    const { ok } = await run({
+    const { ok, output } = await run({
       file: process.execPath,
       args: [entry, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
       cwd: path,
-      passThrough: true,
+      passThrough: live,
+      timeoutMs: VITEST_TIMEOUT_MS,
     });
-    return countTests(`tests of ${folder}`, ok, readReport(file));
+    return { ...countTests(`tests of ${folder}`, ok, readReport(file)), output };
   } finally {
     rmSync(folderOfReport, { recursive: true, force: true });
   }
