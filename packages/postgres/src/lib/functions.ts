@@ -6,7 +6,7 @@ import { table } from './schema.ts';
 
 /**
  * The functions that append and write state where one plain statement is not enough. The migrations
- * create them (docs/decisions/027).
+ * create them (docs/decisions/019-one-statement-on-postgresql.md).
  *
  * A statement sees all tables as of its start, except for rows that it locks. If it waits for the
  * lock of a session, it would look for tokens, compare versions and count keys as of before the

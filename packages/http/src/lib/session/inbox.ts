@@ -55,7 +55,7 @@ export interface InboxOptions {
  * A client's messages about one request reach its server in the order of their acknowledgement. So
  * a message that arrives at this node waits until everything that was forwarded before it has been
  * read, unless no other node can have forwarded anything
- * (docs/decisions/031-in-the-order-of-acknowledgement.md).
+ * (docs/decisions/023-nodes-talk-through-the-log.md).
  */
 export class Inbox {
   readonly #options: InboxOptions;

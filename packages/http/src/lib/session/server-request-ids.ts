@@ -98,8 +98,8 @@ export class ServerRequestIds {
 
   /**
    * The client request to which a message belongs that does not name one
-   * (docs/decisions/035-where-a-handler-asks.md): a server request belongs to the request whose
-   * handler sends it, and its cancellation belongs to the same one.
+   * (docs/decisions/032-what-a-restored-server-says.md): a server request belongs to the request
+   * whose handler sends it, and its cancellation belongs to the same one.
    *
    * @param handled The client request whose handler sends the message.
    */

@@ -37,7 +37,7 @@ interface PendingAppend {
 }
 
 /**
- * The stream of one POST, where its requests run (docs/decisions/025-a-call-is-one-commit.md).
+ * The stream of one POST, where its requests run (docs/decisions/013-every-get-from-the-log.md).
  *
  * The stream begins in the log together with its first message, in one commit, or after 10 ms
  * without a message. Nothing of the HTTP response is sent before. If the store fails and requests

@@ -10,7 +10,10 @@ const AGAIN_MS = 86_400_000;
 
 const owned: readonly OwnedTable[] = ['events', 'state', 'tokens', 'trims'];
 
-/** Names of the tasks that a migration leaves to the sweeps (docs/decisions/039). */
+/**
+ * Names of the tasks that a migration leaves to the sweeps
+ * (docs/decisions/019-one-statement-on-postgresql.md).
+ */
 export const tasks: readonly string[] = [...owned.map(orphansOf), 'tombstones'];
 
 /** Repairs what older versions have left in the tables, in bounded steps. */
