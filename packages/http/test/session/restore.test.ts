@@ -183,7 +183,8 @@ describe.each(lines)('restoring, SDK $name', (line) => {
   });
 
   it('without a cursor, a client gets again what a young connection got, and not what an older one got', async () => {
-    const { raw, store, another } = await start(line, { keepAliveMs: 100 });
+    // The young connection must end before this time, on a busy machine as well.
+    const { raw, store, another } = await start(line, { keepAliveMs: 600 });
     const client = raw();
     const session = await store.get(await client.begin());
     const young = await client.get();
