@@ -17,7 +17,16 @@ describe('the lease of running requests', () => {
       const health = new StoreHealth(false, quiet, quiet);
       const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
       const bounds = new Bounds({ maxOpenRequests: 9, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 9 });
-      const context = { nodeId: 'test', lease, keepAliveMs: 0, retryIntervalMs: 1, health, bounds };
+      const context = {
+        nodeId: 'test',
+        startedAt: 0,
+        revision: undefined,
+        lease,
+        keepAliveMs: 0,
+        retryIntervalMs: 1,
+        health,
+        bounds,
+      };
       const server = { connect: async () => undefined, close: (): Promise<void> => transport.close() };
       const local = new LocalSession(session, server, { ...context, onClosed: quiet, onError: quiet });
       const { transport } = local;

@@ -35,6 +35,8 @@ export interface ServerPort {
 export type Tool = (args: Json, context: ToolContext, server: ServerPort) => Promise<string> | string;
 
 export interface TestServer {
+  /** Of its `serverInfo`. Default: `1.0.0`. */
+  readonly version?: string;
   readonly tools: Readonly<Record<string, Tool>>;
   readonly onInitialized?: (server: ServerPort) => void;
   readonly onCreated?: (server: ServerPort) => void;
@@ -57,6 +59,7 @@ type Shared = Pick<
   | 'maxOpenStreams'
   | 'maxOpenStreamsPerPrincipal'
   | 'generateSessionId'
+  | 'revision'
   | 'allowedHosts'
   | 'allowedOrigins'
   | 'onError'
@@ -105,6 +108,8 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch;
   readonly headers?: Record<string, string>;
   readonly maxRetries?: number;
+  /** Is called with the names of the tools whenever the client has fetched them again. */
+  readonly onTools?: (names: readonly string[]) => void;
 }
 
 /** One line of the official SDK: what differs between the two is in `v1.ts` and `v2.ts`. */

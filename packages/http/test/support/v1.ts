@@ -7,6 +7,7 @@ import {
   ElicitRequestSchema,
   ListRootsRequestSchema,
   ListRootsResultSchema,
+  ListToolsRequestSchema,
   RootsListChangedNotificationSchema,
   SetLevelRequestSchema,
   SubscribeRequestSchema,
@@ -16,6 +17,7 @@ import { createSessionHandler } from '../../src/v1.ts';
 import { Inbox, type Json, type Line, passedOn, type ServerPort, type TestServer } from './line.ts';
 
 function makeServer({
+  version = '1.0.0',
   tools,
   onInitialized,
   onCreated,
@@ -24,8 +26,8 @@ function makeServer({
   onRootsChanged,
   onError,
 }: TestServer): McpServer {
-  const capabilities = { tools: {}, logging: {}, resources: { subscribe: true } };
-  const mcp = new McpServer({ name: 'test', version: '1.0.0' }, { capabilities });
+  const capabilities = { tools: { listChanged: true }, logging: {}, resources: { subscribe: true } };
+  const mcp = new McpServer({ name: 'test', version }, { capabilities });
   const { server } = mcp;
   const port: ServerPort = {
     close: () => mcp.close(),
@@ -45,6 +47,9 @@ function makeServer({
         ...(signal !== undefined && { signal }),
       }),
   };
+  server.setRequestHandler(ListToolsRequestSchema, () => ({
+    tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' as const } })),
+  }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = tools[params.name];
     if (tool === undefined) throw new Error(`No tool ${params.name}`);
@@ -108,7 +113,7 @@ export const v1: Line = {
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),
-  connect: async (url, { onElicit, onSample, fetch, headers = {}, maxRetries = 50 } = {}) => {
+  connect: async (url, { onElicit, onSample, fetch, headers = {}, maxRetries = 50, onTools } = {}) => {
     const inbox = new Inbox();
     const transport = new StreamableHTTPClientTransport(url, {
       requestInit: { headers },
@@ -122,7 +127,12 @@ export const v1: Line = {
     });
     const client = new Client(
       { name: 'test', version: '1.0.0' },
-      { capabilities: { elicitation: {}, roots: {}, sampling: {} } },
+      {
+        capabilities: { elicitation: {}, roots: {}, sampling: {} },
+        ...(onTools !== undefined && {
+          listChanged: { tools: { onChanged: (_, listed) => onTools((listed ?? []).map(({ name }) => name)) } },
+        }),
+      },
     );
     client.onerror = (error) => void inbox.errors.push(error);
     client.fallbackNotificationHandler = async ({ method, params }) => inbox.add({ method, params: params ?? {} });

@@ -4,6 +4,7 @@ import { createSessionHandler } from '../../src/v2.ts';
 import { Inbox, type Line, passedOn, type ServerPort, type TestServer } from './line.ts';
 
 function makeServer({
+  version = '1.0.0',
   tools,
   onInitialized,
   onCreated,
@@ -12,9 +13,9 @@ function makeServer({
   onRootsChanged,
   onError,
 }: TestServer): McpServer {
-  const mcp = new McpServer({ name: 'test', version: '1.0.0' });
+  const mcp = new McpServer({ name: 'test', version });
   const { server } = mcp;
-  server.registerCapabilities({ tools: {}, logging: {}, resources: { subscribe: true } });
+  server.registerCapabilities({ tools: { listChanged: true }, logging: {}, resources: { subscribe: true } });
   const port: ServerPort = {
     close: () => mcp.close(),
     notify: (method, params) => server.notification({ method, params }),
@@ -36,6 +37,9 @@ function makeServer({
         },
       ),
   };
+  server.setRequestHandler('tools/list', () => ({
+    tools: Object.keys(tools).map((name) => ({ name, inputSchema: { type: 'object' as const } })),
+  }));
   server.setRequestHandler('tools/call', async ({ params }, { mcpReq, http }) => {
     const tool = tools[params.name];
     if (tool === undefined) throw new Error(`No tool ${params.name}`);
@@ -99,7 +103,7 @@ export const v2: Line = {
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),
-  connect: async (url, { onElicit, onSample, fetch, headers = {}, maxRetries = 50 } = {}) => {
+  connect: async (url, { onElicit, onSample, fetch, headers = {}, maxRetries = 50, onTools } = {}) => {
     const inbox = new Inbox();
     const transport = new StreamableHTTPClientTransport(url, {
       requestInit: { headers },
@@ -113,7 +117,12 @@ export const v2: Line = {
     });
     const client = new Client(
       { name: 'test', version: '1.0.0' },
-      { capabilities: { elicitation: {}, roots: {}, sampling: {} } },
+      {
+        capabilities: { elicitation: {}, roots: {}, sampling: {} },
+        ...(onTools !== undefined && {
+          listChanged: { tools: { onChanged: (_, listed) => onTools((listed ?? []).map(({ name }) => name)) } },
+        }),
+      },
     );
     client.onerror = (error) => void inbox.errors.push(error);
     client.fallbackNotificationHandler = async ({ method, params }) => inbox.add({ method, params: params ?? {} });

@@ -48,7 +48,15 @@ export class Handler implements SessionHandler<AuthFacts> {
     const nodeId = newNodeId();
     const locals = new LocalSessions(options);
     const lease = new NodeLease(store, nodeId, leaseMs, onError);
-    const context = { ...options, nodeId, lease, locals, onClosed: (local: LocalSession) => locals.remove(local) };
+    const startedAt = Date.now();
+    const context = {
+      ...options,
+      nodeId,
+      startedAt,
+      lease,
+      locals,
+      onClosed: (local: LocalSession) => locals.remove(local),
+    };
     this.#sdk = sdk;
     this.#nodeId = nodeId;
     this.#options = options;
@@ -193,7 +201,9 @@ export class Handler implements SessionHandler<AuthFacts> {
       if (local.closed) continue;
       const release = local.pin();
       try {
-        await this.#lifecycle.applySettings(local, factsOf(session), caller);
+        const facts = factsOf(session);
+        await this.#lifecycle.applySettings(local, facts, caller);
+        await local.lists.sync(facts);
         return await work(local);
       } finally {
         release();

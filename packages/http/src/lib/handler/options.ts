@@ -120,6 +120,16 @@ export interface SessionHandlerOptions<
    */
   readonly generateSessionId?: () => string;
   /**
+   * Names the version of what `createServer` makes, such as a build number. When a session gets a
+   * server of another version, its client is notified once that the lists of tools, prompts and
+   * resources have changed (`notifications/…/list_changed`).
+   *
+   * Default: the version is what the server presents to `initialize`: its name, version,
+   * capabilities and instructions. Set it if lists can change while those stay the same, or if
+   * those depend on the request.
+   */
+  readonly revision?: string;
+  /**
    * Is awaited after a session was restored and before its request is handled. If it throws, the
    * request fails.
    */

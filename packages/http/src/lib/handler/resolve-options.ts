@@ -1,5 +1,14 @@
 import type { Session, StateSchemas } from '@mcp-session/core';
-import { callable, checkOptions, kindOf, oneOf, type OptionNames, positive, whole } from '@mcp-session/core/backend';
+import {
+  callable,
+  checkOptions,
+  kindOf,
+  oneOf,
+  type OptionNames,
+  positive,
+  text,
+  whole,
+} from '@mcp-session/core/backend';
 import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
@@ -18,6 +27,7 @@ export interface ResolvedOptions {
   readonly servers: ServerFactory;
   readonly principalOf: (caller: Caller) => Promise<string | null>;
   readonly generateSessionId: (() => string) | undefined;
+  readonly revision: string | undefined;
   readonly maxLocalSessions: number;
   readonly localIdleMs: number;
   readonly retryIntervalMs: number;
@@ -47,6 +57,7 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   maxOpenStreams: ['maxStreams', 'maxConnections'],
   maxOpenStreamsPerPrincipal: ['maxStreamsPerPrincipal', 'maxStreamsPerUser'],
   generateSessionId: ['sessionIdGenerator', 'generateId', 'genid'],
+  revision: ['version', 'serverVersion', 'build'],
   onRestore: ['onRestored'],
   onStoreError: [],
   onStoreStatus: [],
@@ -82,6 +93,7 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     },
     principalOf: ({ request, authInfo }) => principalOf(authInfo as AuthInfo | undefined, request, options.principal),
     generateSessionId: options.generateSessionId,
+    revision: text('revision', options.revision),
     maxLocalSessions: positive('maxLocalSessions', options.maxLocalSessions, 1_000),
     localIdleMs: positive('localIdleMs', options.localIdleMs, 300_000, MAX_TIMER_MS),
     retryIntervalMs: whole('retryIntervalMs', options.retryIntervalMs, 1_000, 0, MAX_TIMER_MS),

@@ -163,6 +163,7 @@ export class PostHandler {
   async #answer(local: LocalSession, { stream, request }: Running, answer: JsonRpcResponse): Promise<void> {
     try {
       const refusal = answer.error === undefined ? await local.settings.store(request) : undefined;
+      await local.lists.answered(request, answer);
       await stream.append(refusal ?? answer, true);
     } catch (error) {
       // The answer to the POST reports this failure.

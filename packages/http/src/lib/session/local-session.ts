@@ -5,13 +5,14 @@ import type { AnySession } from '../store/session-handle.ts';
 import { Connections } from '../stream/connections.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import { Inbox } from './inbox.ts';
+import { ListsSync, type ListsSyncContext } from './lists-sync.ts';
 import type { NodeContext } from './node-context.ts';
 import type { ServerLike } from './sdk-adapter.ts';
 import { ServerRequestIds } from './server-request-ids.ts';
 import { SettingsSync } from './settings-sync.ts';
 import { SessionTransport } from './transport.ts';
 
-export interface LocalSessionContext extends NodeContext {
+export interface LocalSessionContext extends NodeContext, ListsSyncContext {
   /** Called once for each session, when it is closed on this node. */
   readonly onClosed: (local: LocalSession) => void;
 }
@@ -30,6 +31,7 @@ export class LocalSession {
   readonly connections: Connections;
   readonly standalone: StandaloneStream;
   readonly settings: SettingsSync;
+  readonly lists: ListsSync;
   readonly #server: ServerLike;
   readonly #context: LocalSessionContext;
   #pins = 0;
@@ -61,6 +63,7 @@ export class LocalSession {
       onSessionEnded: () => void this.close(false),
     });
     this.settings = new SettingsSync(session, this.transport, context.onError);
+    this.lists = new ListsSync(session, context, context.onError, (eventId) => this.inbox.appended(eventId));
   }
 
   get closed(): boolean {

@@ -8,6 +8,7 @@ import { type SessionFacts, updateFacts } from '../store/session-record.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import { LocalSession, type LocalSessionContext } from './local-session.ts';
 import type { Caller, SdkAdapter, ServerLike } from './sdk-adapter.ts';
+import { UnsupportedVersionError } from './settings-sync.ts';
 
 /**
  * Largest parameters of `initialize`, in bytes: half of what a session's profile may have, so that
@@ -43,6 +44,8 @@ export class ServerLifecycle {
   readonly #context: LifecycleContext;
   /** The servers that were connected. */
   readonly #servers = new WeakSet<ServerLike>();
+  /** The protocol versions of sessions that the application's server does not speak. */
+  readonly #unspoken = new Set<string>();
 
   constructor(sdk: SdkAdapter, context: LifecycleContext) {
     this.#sdk = sdk;
@@ -79,9 +82,10 @@ export class ServerLifecycle {
       }
       const { protocolVersion } = result;
       const serverCapabilities = asJson(result.capabilities ?? {});
+      const server = local.lists.present(result);
       await updateFacts(session, ({ protocol, record }) => ({
         protocol: { ...protocol, protocolVersion, serverCapabilities },
-        record: { ...record, standalone: { ...record.standalone, delivered: first } },
+        record: { ...record, server, standalone: { ...record.standalone, delivered: first } },
       }));
       return { response, local };
     } catch (error) {
@@ -99,7 +103,11 @@ export class ServerLifecycle {
     try {
       const { local, server } = await limit.within(connecting);
       await limit.within(local.inbox.startAfterLatest());
-      await limit.within(local.transport.replayFilter.during(() => local.settings.replay(this.#extra(caller))));
+      await limit.within(
+        local.transport.replayFilter.during(async () => {
+          local.lists.present(await local.settings.replay(this.#extra(caller)));
+        }),
+      );
       await limit.within(this.#context.servers.restored(session, server));
       // Another restore would end in the same way.
       if (local.transport.closed) {
@@ -108,10 +116,18 @@ export class ServerLifecycle {
       return local;
     } catch (error) {
       this.#letGo(connecting);
+      this.#reportVersion(error);
       throw error;
     } finally {
       limit.end();
     }
+  }
+
+  /** Reports once for each version that this server has sessions of and does not speak. */
+  #reportVersion(error: unknown): void {
+    if (!(error instanceof UnsupportedVersionError) || this.#unspoken.has(error.agreed)) return;
+    this.#unspoken.add(error.agreed);
+    this.#context.onError(error);
   }
 
   async #create(initialize: JsonRpcRequest, principal: string | null): Promise<AnySession> {

@@ -22,6 +22,23 @@ import {
 import type { SessionTransport } from './transport.ts';
 
 /**
+ * A session's server was replaced by one that does not speak the session's protocol version. The
+ * status is the one for a version that is not supported (MCP 2025-11-25, basic/transports, Protocol
+ * Version Header).
+ */
+export class UnsupportedVersionError extends HttpError {
+  readonly agreed: string;
+
+  constructor(agreed: string, spoken: string) {
+    super(
+      400,
+      `Bad Request: Unsupported protocol version: ${agreed}. The server was replaced by one that speaks ${spoken}; start a new session`,
+    );
+    this.agreed = agreed;
+  }
+}
+
+/**
  * Keeps a client's settings in two places: in the session, where all nodes find them, and in this
  * node's server, to which it replays what the client told servers on other nodes.
  */
@@ -87,16 +104,22 @@ export class SettingsSync {
   /**
    * Initializes a restored server and replays the settings to it.
    *
-   * @throws HttpError 500 if it refuses.
+   * @returns The result of its `initialize`.
+   * @throws HttpError 500 if it refuses. UnsupportedVersionError if it does not speak the session's
+   * protocol version.
    */
-  async replay(extra: unknown): Promise<void> {
+  async replay(extra: unknown): Promise<unknown> {
     const facts = factsOf(this.#session);
     const params = facts.protocol.initializeParams as Readonly<Record<string, unknown>>;
-    const { error } = await this.#transport.call(replayed('initialize', params), extra);
+    const { error, result } = await this.#transport.call(replayed('initialize', params), extra);
     if (error !== undefined) throw new HttpError(500, 'Server refused to restore the session', INTERNAL_ERROR);
+    const { protocolVersion: spoken } = (result ?? {}) as { readonly protocolVersion?: unknown };
+    const { protocolVersion: agreed = spoken } = facts.protocol;
+    if (spoken !== agreed) throw new UnsupportedVersionError(String(agreed), String(spoken));
     this.#applied = settingsOf(facts);
     // A new server has not asked for the roots yet.
     await this.#apply({ ...NO_SETTINGS, rootsVersion: this.#applied.rootsVersion }, this.#applied, extra);
+    return result;
   }
 
   /**

@@ -33,6 +33,18 @@ export interface StandaloneRecord {
   readonly generations: readonly GenerationStart[];
 }
 
+/** The server whose lists a session's client is to have. */
+export interface KnownServer {
+  /** Equal for two servers that present themselves equally to the client. */
+  readonly fingerprint: string;
+  /** When the newest handler started that recorded a server, in Unix milliseconds. */
+  readonly startedAt: number;
+  /** When this server was recorded, in Unix milliseconds. */
+  readonly recordedAt: number;
+  /** Whether the client may have got a list from another server since then. */
+  readonly isListStale: boolean;
+}
+
 /** What this package keeps with a session and the application does not see. */
 export interface SessionRecord {
   /** How often the client's settings were changed. */
@@ -40,6 +52,8 @@ export interface SessionRecord {
   /** How often the client reported that its roots changed. */
   readonly rootsVersion: number;
   readonly standalone: StandaloneRecord;
+  /** `undefined`: the session was begun by a version of this package that did not record it. */
+  readonly server: KnownServer | undefined;
 }
 
 /** Everything that a node has to know of a session to serve it. */
@@ -60,6 +74,7 @@ const NEW_RECORD: SessionRecord = {
     delivered: undefined,
     generations: [],
   },
+  server: undefined,
 };
 
 /** The facts of a session, as its handle last saw them. */
