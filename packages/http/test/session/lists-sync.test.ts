@@ -7,7 +7,7 @@ import { openStore } from '../support/chaos-store.ts';
 import { eventually, start } from '../support/harness.ts';
 import type { TestServer } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
-import { startNodes } from '../support/nodes.ts';
+import { type Node, startNodes } from '../support/nodes.ts';
 import type { RawClient } from '../support/raw.ts';
 
 const a = (): TestServer => ({ version: '1.0.0', tools: { one: () => '1' } });
@@ -28,7 +28,8 @@ async function knownServer(store: SessionStore, id: string): Promise<KnownServer
 
 async function list(client: RawClient): Promise<number> {
   const answer = await client.post({ jsonrpc: '2.0', id: crypto.randomUUID(), method: 'tools/list' });
-  return JSON.parse((await answer.sse.rest()).at(-1)?.data ?? '').result.tools.length as number;
+  const { result } = JSON.parse((await answer.sse.rest()).at(-1)?.data ?? '') as { result: { tools: unknown[] } };
+  return result.tools.length;
 }
 
 async function call(client: RawClient): Promise<void> {
@@ -153,19 +154,18 @@ describe.each(
 
   it('rule 23: notify a client once over all nodes', async () => {
     const nodes = await startNodes(line, 4, { newAddress, serve });
-    const [old, ...others] = nodes.map((node) => node.raw());
-    const id = (await old?.begin()) ?? '';
-    for (const other of others) Object.assign(other.headers, old?.headers);
+    const [first] = nodes as [Node];
+    const old = first.raw();
+    const id = await old.begin();
+    const [, ...others] = nodes.map((node) => node.raw(old.headers));
     await Promise.all(others.flatMap((client) => [call(client), call(client)]));
-    await Promise.all([old, ...others].map((client) => client && call(client)));
-    const [first] = nodes;
-    expect(first && (await sent(first.store, id))).toEqual(ALL);
+    await Promise.all([old, ...others].map((client) => call(client)));
+    expect(await sent(first.store, id)).toEqual(ALL);
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });
 
   it('do not take turns; a list from the old version is fetched again from the new one', async () => {
-    const [one, two] = await startNodes(line, 2, { newAddress, serve });
-    if (one === undefined || two === undefined) throw new Error('No nodes');
+    const [one, two] = (await startNodes(line, 2, { newAddress, serve })) as [Node, Node];
     const old = one.raw();
     const id = await old.begin();
     const current = two.raw(old.headers);
@@ -187,8 +187,7 @@ describe.each(
   });
 
   it('let the older version take over after ten minutes, at most once in this time', async () => {
-    const [one, two] = await startNodes(line, 2, { newAddress, serve });
-    if (one === undefined || two === undefined) throw new Error('No nodes');
+    const [one, two] = (await startNodes(line, 2, { newAddress, serve })) as [Node, Node];
     const old = one.raw();
     const id = await old.begin();
     const current = two.raw(old.headers);
