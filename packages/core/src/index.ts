@@ -34,6 +34,7 @@ export type {
 export type {
   CountSessionsOptions,
   CreateSessionOptions,
+  EndAllSessionsOptions,
   EndSessionOptions,
   GetSessionOptions,
   ListSessionsOptions,

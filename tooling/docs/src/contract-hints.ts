@@ -121,6 +121,8 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'store.tail.elsewhere': 'Keep `poll.maxMs` honest.',
   'store.tail.end': 'Leave ended sessions out of heads.',
   'store.principal': 'Return `principal` as it was given.',
+  'store.inspect': 'Renew in no read.',
+  'store.end-all': 'See `sessions.list.filter` and `sessions.end.once`.',
   'store.values': 'Store text unparsed.',
   'store.event-store': 'Nothing beyond the above.',
 };

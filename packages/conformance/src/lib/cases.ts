@@ -1,4 +1,5 @@
 import type { Case } from './case.ts';
+import { administrationCases } from './cases/administration.ts';
 import { appendCases } from './cases/appends.ts';
 import { commitCases } from './cases/commits.ts';
 import { concurrencyCases } from './cases/concurrency.ts';
@@ -46,6 +47,7 @@ export const cases: readonly Case[] = [
   ...leftoverCases,
   ...hintCases,
   ...storeCases,
+  ...administrationCases,
   ...tailCases,
   crashCase(4),
   ...generatedCases,

@@ -81,6 +81,38 @@ export const storeBugs: readonly PlantedBug[] = [
     },
   })),
 
+  inMemory('store.inspect', 'renews a session that is read', 'row of a session that was looked at', (right) => ({
+    readState: async (id, keys, now) => {
+      await right.touchSession(id, now + 3_600_000, now);
+      return right.readState(id, keys, now);
+    },
+  })),
+
+  inMemory('store.inspect', 'renews the sessions of a listing', 'row of a session that was looked at', (right) => ({
+    listSessions: async (query, now) => {
+      const page = await right.listSessions(query, now);
+      for (const { id } of page.rows) await right.touchSession(id, now + 3_600_000, now);
+      return page;
+    },
+  })),
+
+  inMemory(
+    'store.end-all',
+    'ends the first page of a listing alone',
+    'number of sessions that endAll has ended',
+    (right) => ({
+      listSessions: async (query, now) => ({
+        ...(await right.listSessions(query, now)),
+        more: false,
+        nextAfterId: undefined,
+      }),
+    }),
+  ),
+
+  inMemory('store.end-all', 'lists the sessions of anyone', 'got:      103', (right) => ({
+    listSessions: (query, now) => right.listSessions({ ...query, principal: undefined }, now),
+  })),
+
   inMemory('store.values', 'drops U+0000 from what it stores', 'a value of state', (right) => ({
     commitState: (commit, now) => {
       const writes = commit.writes.map((write) => ({ ...write, value: write.value?.replaceAll('\\u0000', '') }));

@@ -10,6 +10,9 @@ import { isPlainObject } from './values/plain.ts';
 import type { Metadata, ProtocolFacts } from './values/facts.ts';
 import type { SessionRow } from './contract/rows.ts';
 import { SessionContext, type StoreInternals } from './session/context.ts';
+import { endSession } from './session/ending.ts';
+import { summaryOf, type SessionSummary } from './session/summary.ts';
+import { printAsJson } from './values/inspect.ts';
 import { StateHandle } from './state/state.ts';
 import { checkEnding, type EndSessionOptions } from './options/session-options.ts';
 import { synchronous } from './runtime/synchronous.ts';
@@ -19,6 +22,10 @@ const MAX_PROFILE_ATTEMPTS = 50;
 
 /** One session, as its users see it. */
 export class SessionHandle<S> implements Session<S>, TransportSession {
+  static {
+    printAsJson(this, 'Session');
+  }
+
   readonly id: string;
   readonly kind: string;
   readonly principal: string | null;
@@ -33,7 +40,8 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
   #profileText: string;
   #version: number;
 
-  constructor(shared: StoreInternals, row: SessionRow) {
+  /** @param renews Whether a use of this handle renews the session. */
+  constructor(shared: StoreInternals, row: SessionRow, renews: boolean) {
     this.id = row.id;
     this.kind = row.kind;
     this.principal = row.principal;
@@ -44,7 +52,7 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
     this.#profileText = row.profile;
     this.#version = row.version;
     const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#profile;
-    this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs });
+    this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs }, renews);
     this.state = new StateHandle(this.#context);
     this.events = new EventsHandle(this.#context);
   }
@@ -103,13 +111,11 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
   }
 
   async end(ending: EndSessionOptions = {}): Promise<boolean> {
-    const keepId = checkEnding(ending);
-    const { backend, options, wakeUps } = this.#shared;
-    const { now } = this.#context;
-    const purgeAt = keepId ? Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER) : now;
-    const ended = await backend.endSession(this.id, purgeAt, now);
-    wakeUps.ended(this.id);
-    return ended;
+    return endSession(this.#shared, this.id, checkEnding(ending));
+  }
+
+  toJSON(): SessionSummary {
+    return summaryOf(this);
   }
 
   async #updateProfile(change: (profile: Profile) => Profile): Promise<Profile> {
@@ -136,12 +142,12 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
     const profile = encodeProfile(next);
     const expectedVersion = this.#version;
     const { now } = this.#context;
-    const expiresAt = this.#context.expiryAt(now);
+    const expiresAt = this.#context.renewalAt(now);
     const result = this.#context.alive(
       await this.#shared.backend.begun.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
     );
     const updated = result.status === 'updated';
-    if (updated) this.#context.noteRenewal(now);
+    if (updated) this.#context.noteWrite(now);
     this.#profileText = updated ? profile : result.current.profile;
     this.#profile = decodeProfile(this.#profileText);
     this.#version = updated ? result.version : result.current.version;

@@ -15,20 +15,34 @@ import { Retention } from './append/retention.ts';
 import type { SessionRow } from './contract/rows.ts';
 import { KeyedLock } from './runtime/keyed-lock.ts';
 import { expiryOf, type StoreInternals } from './session/context.ts';
+import { endSessions } from './session/ending.ts';
 import { SessionHandle } from './session.ts';
+import { printAsJson } from './values/inspect.ts';
 import type { StateSchemas } from './values/standard-schema.ts';
 import {
   checkAsked,
+  checkEndAll,
   type CountSessionsOptions,
   type CreateSessionOptions,
+  type EndAllSessionsOptions,
   type GetSessionOptions,
   type ListSessionsOptions,
 } from './options/session-options.ts';
 import { LEAST_ROWS, nextRows, Sweeper } from './runtime/sweeper.ts';
 import { WakeUps } from './wake-ups/wake-ups.ts';
 
+/** What may be printed of a store. */
+interface StoreSummary extends Pick<ResolvedOptions, 'ttlMs' | 'maxLifetimeMs' | 'sweep'> {
+  readonly backend: string;
+  readonly closed: boolean;
+}
+
 /** A store, as its users see it. */
 class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
+  static {
+    printAsJson(this, 'SessionStore');
+  }
+
   readonly #shared: StoreInternals;
   readonly #sweeper: Sweeper | undefined;
   #closing: Promise<void> | undefined;
@@ -71,7 +85,11 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     };
     const created = await this.#shared.backend.createSession(session, now);
     if (!created) throw new SessionError('SESSION_EXISTS', 'Session id is taken');
-    return new SessionHandle<S>(this.#shared, { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 });
+    return new SessionHandle<S>(
+      this.#shared,
+      { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 },
+      true,
+    );
   }
 
   async get(id: string, asking: GetSessionOptions = {}): Promise<Session<S> | undefined> {
@@ -87,8 +105,17 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
       if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== principal)) {
         return undefined;
       }
-      const session = new SessionHandle<S>(this.#shared, row);
+      const session = new SessionHandle<S>(this.#shared, row, true);
       return (await session.renewIfDue()) ? session : undefined;
+    });
+  }
+
+  async inspect(id: string): Promise<Session<S> | undefined> {
+    const { backend, gate, options } = this.#shared;
+    return gate.run(async () => {
+      if (!isSessionId(id)) return undefined;
+      const row = await backend.begun.readSession(id, options.clock());
+      return row && new SessionHandle<S>(this.#shared, row, false);
     });
   }
 
@@ -104,7 +131,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     const now = options.clock();
     const page = await backend.listSessions(query, now);
     return {
-      sessions: page.rows.map((row: SessionRow) => new SessionHandle<S>(this.#shared, row)),
+      sessions: page.rows.map((row: SessionRow) => new SessionHandle<S>(this.#shared, row, false)),
       nextCursor: page.nextAfterId,
     };
   }
@@ -112,6 +139,11 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
   async count(asking: CountSessionsOptions = {}): Promise<number> {
     const { backend, options } = this.#shared;
     return backend.countSessions(checkAsked(asking, 'count'), options.clock());
+  }
+
+  async endAll(asking: EndAllSessionsOptions): Promise<number> {
+    const { query, keepId } = checkEndAll(asking);
+    return endSessions(this.#shared, query, keepId);
   }
 
   sweep(): Promise<number> {
@@ -138,6 +170,12 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
 
   async ping(): Promise<void> {
     await this.#shared.backend.ping();
+  }
+
+  toJSON(): StoreSummary {
+    const { backend, gate, options } = this.#shared;
+    const { ttlMs, maxLifetimeMs, sweep } = options;
+    return { backend: backend.name, closed: gate.closed, ttlMs, maxLifetimeMs, sweep };
   }
 
   close(): Promise<void> {

@@ -1,9 +1,8 @@
 import type { SessionQuery, SessionRow } from '@mcp-session/core/backend';
-import { performance } from 'node:perf_hooks';
-import { setTimeout as wait } from 'node:timers/promises';
 import { append, HOUR, newSession, NOW } from '../actions.ts';
 import { sharedCase, type Case, type CaseContext } from '../case.ts';
 import { same } from '../findings.ts';
+import { settled } from '../settled.ts';
 import { walkSessions } from '../walks.ts';
 import { sessionRow } from './rows.ts';
 
@@ -18,23 +17,10 @@ async function listed(
   what: string,
   options: Parameters<typeof walkSessions>[2] = {},
 ): Promise<void> {
-  await settled(t, promised, what, async () => {
+  await settled(t.listLagMs, promised, what, async () => {
     const rows = await walkSessions(t.backend, { kind: t.kind, ...query }, options);
     return rows.map((row) => row.id);
   });
-}
-
-async function settled(t: CaseContext, promised: unknown, what: string, read: () => Promise<unknown>): Promise<void> {
-  const deadline = performance.now() + t.listLagMs;
-  for (;;) {
-    try {
-      same(await read(), promised, what);
-      return;
-    } catch (error) {
-      if (performance.now() >= deadline) throw error;
-      await wait(20);
-    }
-  }
 }
 
 /** Creates sessions of the case's kind, many at a time. @returns Their ids in byte order. */
@@ -82,7 +68,7 @@ export const listingCases: readonly Case[] = [
     await append(t.backend, id, 's', ['1', '2']);
     await t.backend.touchSession(id, NOW + 2 * HOUR, NOW + 10);
     const row = sessionRow(await t.backend.readSession(id, NOW));
-    await settled(t, [row], 'row of a listing', async () => {
+    await settled(t.listLagMs, [row], 'row of a listing', async () => {
       const rows = await walkSessions(t.backend, { kind: t.kind, principal: 'alice' });
       return rows.map(sessionRow);
     });
@@ -149,7 +135,7 @@ export const listingCases: readonly Case[] = [
   sharedCase('sessions.count.exact', 'more rows than a page of the database holds', async (t) => {
     await populate(t, 300, () => ({ profile: JSON.stringify('x'.repeat(5_000)) }));
     const query = { kind: t.kind, principal: undefined };
-    await settled(t, 300, 'countSessions of 300', () => t.backend.countSessions(query, NOW));
+    await settled(t.listLagMs, 300, 'countSessions of 300', () => t.backend.countSessions(query, NOW));
   }),
 
   sharedCase('sessions.count.exact', 'the live ones of the kind and principal', async (t) => {
@@ -161,7 +147,7 @@ export const listingCases: readonly Case[] = [
     await t.createLive({ kind: `${t.kind}2` });
     const count = async (principal: string | null | undefined, now: number, promised: number) => {
       const what = `countSessions of ${principal === undefined ? 'any principal' : JSON.stringify(principal)}`;
-      await settled(t, promised, what, () => t.backend.countSessions({ kind: t.kind, principal }, now));
+      await settled(t.listLagMs, promised, what, () => t.backend.countSessions({ kind: t.kind, principal }, now));
     };
     await count(undefined, NOW, 29);
     await count(null, NOW, 10);

@@ -37,6 +37,7 @@ const methods: Readonly<Record<string, Method>> = {
   patch: { takes: [hostile.patches], run: (_, { state }, changes) => state.patch(changes) },
   keys: { takes: [], run: (_, { state }) => state.keys() },
   entries: { takes: [], run: (_, { state }) => state.entries() },
+  snapshot: { takes: [], run: (_, { state }) => state.snapshot() },
   clear: { takes: [], run: (_, { state }) => state.clear() },
   append: {
     takes: [streams, values, hostile.options({ renew: hostile.flags })],

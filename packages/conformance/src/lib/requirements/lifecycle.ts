@@ -38,6 +38,9 @@ export const storeRequirements = {
   'store.tail.end': 'A tail ends when its session is ended, also by another handle or process',
   'store.principal':
     'A wrong principal gets what an unknown id gets, and its listing shows none of the sessions of others',
+  'store.inspect':
+    'Nothing that an administrator does renews a session: no look at it, its state or its log, no listing, no count',
+  'store.end-all': 'All live sessions of a principal end in one call, and no other session does',
   'store.values': 'Any JSON value that state and events accept comes back as JSON.parse of what was written gives it',
   'store.event-store':
     'The event store of one session replays its own stream and refuses the cursors of another session',

@@ -98,6 +98,12 @@ export interface SessionState<S> {
   entries(): Promise<Map<StateKey<S>, StateOutput<S, StateKey<S>>>>;
 
   /**
+   * Reads all keys as they are stored, declared or not, each with its version, as of one moment and
+   * ordered like {@link keys}. No schema is applied. For administration.
+   */
+  snapshot(): Promise<Map<string, StateEntry<unknown>>>;
+
+  /**
    * Writes up to 64 keys together, all or nothing: a reader sees the whole patch or none of it. The
    * value {@link REMOVE} removes a key.
    *

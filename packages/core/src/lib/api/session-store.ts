@@ -2,6 +2,7 @@ import type { Capabilities } from '../contract/capabilities.ts';
 import type {
   CountSessionsOptions,
   CreateSessionOptions,
+  EndAllSessionsOptions,
   GetSessionOptions,
   ListSessionsOptions,
 } from '../options/session-options.ts';
@@ -69,7 +70,27 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
   get(id: string, options?: GetSessionOptions): Promise<Session<S> | undefined>;
 
   /**
-   * Lists live sessions, for administration. Does not renew them.
+   * Finds a live session of any kind and any principal, for administration. Nothing that is done
+   * with the handle renews the session, except `touch()`: neither reading its state and its log,
+   * nor writing to them.
+   *
+   * @example
+   * ```ts
+   * import { createMemoryStore } from '@mcp-session/core/memory';
+   *
+   * const store = await createMemoryStore();
+   * const { id } = await store.create({ principal: 'user-1' });
+   * console.log((await store.inspect(id))?.principal); // user-1
+   * await store.close();
+   * ```
+   *
+   * @returns `undefined` if the session is unknown, malformed, expired or ended.
+   */
+  inspect(id: string): Promise<Session<S> | undefined>;
+
+  /**
+   * Lists live sessions, for administration. Does not renew them, and neither does what is done
+   * with the handles, as with those of {@link inspect}.
    *
    * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, or `INVALID_SESSION_ID` for a cursor
    * that no list has returned. RangeError for the limit.
@@ -81,6 +102,17 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
    * metrics, not in requests. Throws like {@link list}.
    */
   count(options?: CountSessionsOptions): Promise<number>;
+
+  /**
+   * Ends every session of a principal at once, for instance when an account is closed. Costs a
+   * write per session. A session that begins during the call may be left out, and so may one that
+   * a listing of the backend does not show yet.
+   *
+   * @returns How many sessions this call has ended.
+   * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, or `STORE_…` if the store fails. Some
+   * sessions may have ended then; the call can be repeated.
+   */
+  endAll(options: EndAllSessionsOptions): Promise<number>;
 
   /**
    * Removes expired and ended sessions in bounded steps until nothing is left to remove. Rests

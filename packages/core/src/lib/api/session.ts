@@ -10,6 +10,10 @@ import type { SessionState } from './session-state.ts';
  * An object of this type is a handle. Any number of handles, in any process, may stand for the same
  * session. Times and facts are those that the handle last read or wrote; state and events are
  * always read from the store.
+ *
+ * `console.log` and `JSON.stringify` show its times, its owner, its client and the first part of
+ * its id. They show no state, no message, no value of the metadata, and not the whole id, which
+ * lets anyone use a session without a principal.
  */
 export interface Session<S = AnySchemas> {
   readonly id: string;

@@ -43,9 +43,9 @@ export class EventsHandle implements SessionEvents {
       );
     }
     const { id, now } = this.#session;
-    const expiresAt = renew ? this.#session.expiryAt(now) : undefined;
+    const expiresAt = renew ? this.#session.renewalAt(now) : undefined;
     const seq = await appends.append(id, { streamId, message: text, bytes }, expiresAt);
-    if (renew) this.#session.noteRenewal(now);
+    if (renew) this.#session.noteWrite(now);
     return formatEventId(this.#tag, { seq, streamId });
   }
 

@@ -62,6 +62,17 @@ export interface EndSessionOptions {
   readonly keepId?: boolean;
 }
 
+/** Whose sessions to end. */
+export interface EndAllSessionsOptions extends EndSessionOptions {
+  /** The principal, or `null` for all sessions without one. Required. */
+  readonly principal: string | null;
+  /** Default: `session`. */
+  readonly kind?: string;
+}
+
+/** Methods of the store whose options name a kind and a principal. */
+type Method = 'create' | 'get' | 'list' | 'count' | 'endAll';
+
 const PRINCIPAL_KIND: OptionNames<GetSessionOptions> = {
   principal: ['owner', 'user', 'userId', 'subject', 'sub'],
   kind: ['type'],
@@ -80,7 +91,13 @@ const LIST: OptionNames<ListSessionsOptions> = {
   limit: ['pageSize', 'max'],
 };
 const END: OptionNames<EndSessionOptions> = { keepId: ['tombstone'] };
-const KNOWN = { create: CREATE, get: PRINCIPAL_KIND, list: LIST, count: PRINCIPAL_KIND };
+const KNOWN: Readonly<Record<Method, OptionNames>> = {
+  create: CREATE,
+  get: PRINCIPAL_KIND,
+  list: LIST,
+  count: PRINCIPAL_KIND,
+  endAll: { ...PRINCIPAL_KIND, ...END },
+};
 
 /**
  * Checks the names of a method's options, and the values of those that all methods have.
@@ -90,7 +107,7 @@ const KNOWN = { create: CREATE, get: PRINCIPAL_KIND, list: LIST, count: PRINCIPA
  */
 export function checkAsked(
   options: CountSessionsOptions,
-  method: 'create' | 'get' | 'list' | 'count',
+  method: Method,
 ): { readonly kind: string; readonly principal: string | null | undefined } {
   checkOptions(options, KNOWN[method], method);
   const { kind = DEFAULT_KIND, principal } = options;
@@ -101,6 +118,21 @@ export function checkAsked(
   checkKind(kind);
   if (principal !== undefined && principal !== null) checkPrincipal(principal);
   return { kind, principal };
+}
+
+/**
+ * @returns The query, and whether the ids stay taken.
+ * @throws Like {@link checkAsked}. TypeError without a principal.
+ */
+export function checkEndAll(options: EndAllSessionsOptions): {
+  readonly query: { readonly kind: string; readonly principal: string | null };
+  readonly keepId: boolean;
+} {
+  const { kind, principal } = checkAsked(options, 'endAll');
+  if (principal === undefined) {
+    throw new TypeError('Option principal of endAll is missing; name a principal, or give null for sessions of nobody');
+  }
+  return { query: { kind, principal }, keepId: flag('keepId', options.keepId, true) };
 }
 
 /** @returns Whether the id stays taken. */

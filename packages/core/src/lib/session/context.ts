@@ -40,11 +40,14 @@ export class SessionContext {
   readonly createdAt: number;
   readonly #lifetime: Lifetime;
   readonly #touchIntervalMs: number;
+  readonly #renews: boolean;
   touchedAt: number;
   expiresAt: number;
 
-  constructor(shared: StoreInternals, row: SessionRow, lifetime: Lifetime) {
+  /** @param renews Whether a use of this handle renews the session. */
+  constructor(shared: StoreInternals, row: SessionRow, lifetime: Lifetime, renews: boolean) {
     this.shared = shared;
+    this.#renews = renews;
     this.id = row.id;
     this.createdAt = row.createdAt;
     this.#lifetime = lifetime;
@@ -66,8 +69,17 @@ export class SessionContext {
     return expiryOf(this.#lifetime, this.createdAt, now);
   }
 
-  /** Notes that a write has renewed the session. */
-  noteRenewal(now: number): void {
+  /** What a write that begins now carries as `expiresAt`; `undefined` if it renews nothing. */
+  renewalAt(now: number): number | undefined {
+    return this.#renews ? this.expiryAt(now) : undefined;
+  }
+
+  /** Notes that a write with {@link renewalAt} has succeeded. */
+  noteWrite(now: number): void {
+    if (this.#renews) this.#noteRenewal(now);
+  }
+
+  #noteRenewal(now: number): void {
     this.touchedAt = Math.max(this.touchedAt, now);
     this.expiresAt = Math.max(this.expiresAt, this.expiryAt(now));
   }
@@ -84,7 +96,7 @@ export class SessionContext {
   ): Promise<T | undefined> {
     const { now } = this;
     const result = call(backend, now);
-    return this.#touchIsDue(now) ? this.#touchBeside(result, now) : result;
+    return this.#renews && this.#touchIsDue(now) ? this.#touchBeside(result, now) : result;
   }
 
   async #touchBeside<T>(result: Promise<T | undefined>, now: number): Promise<T | undefined> {
@@ -111,7 +123,7 @@ export class SessionContext {
     this.touchedAt = now;
     try {
       const live = await this.shared.backend.begun.touchSession(this.id, this.expiryAt(now), now);
-      if (live) this.noteRenewal(now);
+      if (live) this.#noteRenewal(now);
       else this.touchedAt = before;
       return live;
     } catch (error) {

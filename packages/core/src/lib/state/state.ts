@@ -6,6 +6,7 @@ import type { REMOVE } from '../values/remove.ts';
 import type { SessionBackend } from '../contract/backend.ts';
 import type { StateResult, StateRow, StateWrite } from '../contract/rows.ts';
 import type { SessionContext } from '../session/context.ts';
+import { decode } from '../values/json.ts';
 import { checkVersion, limitError, removal, sorted, StateCodec } from './codec.ts';
 import { changesOf, checkPatchBytes } from './patch.ts';
 import type { StateInput, StateKey, StateOutput } from '../values/standard-schema.ts';
@@ -90,6 +91,11 @@ export class StateHandle<S> implements SessionState<S> {
     return entries;
   }
 
+  async snapshot(): Promise<Map<string, StateEntry<unknown>>> {
+    const rows = sorted(this.#session.alive(await this.#read(undefined)));
+    return new Map(rows.map(({ key, value, version }) => [key, { value: decode(value, 'state value'), version }]));
+  }
+
   async patch(
     changes:
       | { readonly [K in StateKey<S>]?: StateInput<S, K> | typeof REMOVE }
@@ -110,9 +116,9 @@ export class StateHandle<S> implements SessionState<S> {
 
   async clear(): Promise<number> {
     const { id, now, shared } = this.#session;
-    const expiresAt = this.#session.expiryAt(now);
+    const expiresAt = this.#session.renewalAt(now);
     const removed = this.#session.alive(await shared.backend.clearState(id, expiresAt, now));
-    this.#session.noteRenewal(now);
+    this.#session.noteWrite(now);
     return removed;
   }
 
@@ -161,14 +167,14 @@ export class StateHandle<S> implements SessionState<S> {
   #send(writes: readonly StateWrite[], now: number, backend: SessionBackend): Promise<StateResult | undefined> {
     const { id: sessionId, shared } = this.#session;
     const { maxKeys, maxTotalBytes: maxBytes } = shared.options.stateLimits;
-    const commit = { sessionId, writes, limits: { maxKeys, maxBytes }, expiresAt: this.#session.expiryAt(now) };
+    const commit = { sessionId, writes, limits: { maxKeys, maxBytes }, expiresAt: this.#session.renewalAt(now) };
     return backend.commitState(commit, now);
   }
 
   /** Notes the renewal and throws for a limit. Takes the result of {@link #send}. */
   #outcome(result: StateResult | undefined, now: number): Exclude<StateResult, { readonly status: 'limit' }> {
     const outcome = this.#session.alive(result);
-    if (outcome.status === 'committed') this.#session.noteRenewal(now);
+    if (outcome.status === 'committed') this.#session.noteWrite(now);
     if (outcome.status !== 'limit') return outcome;
     throw limitError(outcome.limit, this.#session.shared.options.stateLimits);
   }
