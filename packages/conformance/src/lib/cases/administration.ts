@@ -44,8 +44,9 @@ export const administrationCases: readonly Case[] = [
     const principal = 'alice';
     await settled(t.listLagMs, 101, 'sessions of alice', () => store.count({ kind, principal }));
     same(await store.endAll({ kind, principal }), 101, 'number of sessions that endAll has ended');
-    for (const id of [mine[0], mine[100]])
-      same(await store.inspect(id ?? ''), undefined, 'inspect of a session of alice after endAll');
+    for (const id of [mine[0] ?? '', mine[100] ?? '']) {
+      same(await store.inspect(id), undefined, 'inspect of a session of alice after endAll');
+    }
     for (const id of others) same((await store.inspect(id))?.id, id, 'inspect of a session of somebody else');
     same(await store.endAll({ kind, principal }), 0, 'number of sessions that a second endAll has ended');
   }),
