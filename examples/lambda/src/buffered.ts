@@ -8,8 +8,8 @@ import {
 import { mcp, store } from './server.ts';
 
 /**
- * A client that listens would keep an invocation busy all the time, so clients learn that they
- * cannot, as the protocol allows. Those that come back for the rest of an answer are let in.
+ * A client that listens would keep an invocation busy all the time, so a GET that opens a
+ * standalone stream is refused, as the protocol allows. A GET that resumes a response is served.
  */
 const unheard: FetchHandler<never> = {
   fetch: async (request) =>
@@ -28,7 +28,7 @@ export const handler: (event: LambdaEvent, context?: LambdaContext) => Promise<L
 );
 
 /**
- * On a schedule, such as once an hour: removes what has expired. Expiry itself does not wait for
+ * On a schedule, such as once an hour: removes expired sessions. Expiry itself does not depend on
  * it.
  */
 export async function sweep(): Promise<void> {

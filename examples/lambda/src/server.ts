@@ -9,8 +9,8 @@ import { z } from 'zod';
 const state = { visits: z.number() };
 
 /**
- * Opened once in the life of an execution environment, when it starts, and used by all of its
- * invocations. It starts no timer.
+ * Opened once, when an execution environment starts, and shared by all of its invocations. It
+ * starts no timer.
  */
 export const store: SessionStore<typeof state> = await createDynamoDbStore({
   ...tables(),
@@ -30,7 +30,7 @@ export const mcp = createSessionHandler({
     server.registerTool(
       'count',
       {
-        description: 'Counts up to a number, and reports on it',
+        description: 'Counts up to a number and reports progress',
         inputSchema: z.object({ to: z.number(), everyMs: z.number().default(0) }),
       },
       async ({ to, everyMs }, { mcpReq }) => {
@@ -44,8 +44,7 @@ export const mcp = createSessionHandler({
     );
     return server;
   },
-  // An environment is frozen when its response is complete: whatever it still held is given up
-  // soon.
+  // An environment is frozen when its response is complete, so it soon gives up whatever it holds.
   leaseMs: 3_000,
 });
 
@@ -54,7 +53,7 @@ function tables() {
   return { ...(sessionsTable !== undefined && { sessionsTable }), ...(eventsTable !== undefined && { eventsTable }) };
 }
 
-/** For DynamoDB Local. On Lambda the SDK finds everything by itself. */
+/** For DynamoDB Local. On Lambda, the SDK finds all settings by itself. */
 function client() {
   const { DYNAMODB_ENDPOINT: endpoint } = process.env;
   if (endpoint === undefined) return {};

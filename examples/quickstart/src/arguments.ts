@@ -7,19 +7,19 @@ type OptionsConfig = NonNullable<ParseArgsConfig['options']>;
 /**
  * Reads the arguments of a command.
  *
- * @throws Error that says what is wrong with them.
+ * @throws Error that explains what is wrong with them.
  */
 export function readArguments<const Options extends OptionsConfig>(
   args: readonly string[],
   options: Options,
 ): ReturnType<typeof parseArgs<{ args: string[]; options: Options }>>['values'] {
   try {
-    // pnpm passes a `--` between its own arguments and these on.
+    // pnpm passes on the `--` between its own arguments and these.
     return parseArgs({ args: args[0] === '--' ? args.slice(1) : [...args], options }).values;
   } catch (error) {
     const [, unknown] = /^Unknown option '(-[^']*)'/.exec(error instanceof Error ? error.message : '') ?? [];
     const known = Object.keys(options).map((name) => [`--${name}`, []] as const);
-    // Says which one was meant.
+    // Suggests the option that was meant.
     if (unknown !== undefined) checkOptions({ [unknown]: true }, Object.fromEntries(known));
     throw error;
   }

@@ -13,27 +13,27 @@ const DEFAULT_FILE = 'mcp-sessions.db';
 const POSTGRES_SCHEMA = 'mcp_quickstart';
 
 /**
- * The stores by the names that `--store` takes, each with what `--data` means to it: another
- * backend is another entry.
+ * The stores by their names in `--store`, each with its meaning of `--data`. To add a backend, add
+ * an entry.
  */
 const stores = {
   sqlite: {
     open: (path = DEFAULT_FILE): Promise<Store> => createSqliteStore({ path, state }),
     describe: (path = DEFAULT_FILE) =>
-      `in ${resolve(path)}: stop the server, even with kill -9, start it again, and they carry on`,
+      `in ${resolve(path)}: stop the server, even with kill -9, start it again, and they continue`,
   },
   postgres: {
-    // Its tables are apart from all else that the database holds.
+    // A schema of its own keeps its tables apart from everything else in the database.
     open: (url?: string): Promise<Store> =>
       createPostgresStore({ ...(url !== undefined && { url }), schema: POSTGRES_SCHEMA, state }),
-    // Not the URL itself: it holds a password.
-    describe: () => `in PostgreSQL, schema ${POSTGRES_SCHEMA}: any number of servers can carry on with them`,
+    // Not the URL, which contains a password.
+    describe: () => `in PostgreSQL, schema ${POSTGRES_SCHEMA}: any number of servers can continue them`,
   },
   dynamodb: {
-    // The SDK takes a second to load, which the others need not wait for.
+    // Loaded on demand: the SDK takes a second to load.
     open: async (endpoint?: string): Promise<Store> => (await import('./dynamodb.ts')).openStore(endpoint),
     describe: (endpoint = 'DynamoDB, in the account and region that the AWS SDK finds') =>
-      `in ${endpoint}: stop the server, even with kill -9, start it again, here or elsewhere, and they carry on`,
+      `in ${endpoint}: stop the server, even with kill -9, start it again, here or elsewhere, and they continue`,
   },
   memory: {
     open: (): Promise<Store> => createMemoryStore({ state }),
@@ -51,11 +51,11 @@ Runs an MCP server that keeps notes in durable sessions.
   --data <where>  the file of the sqlite store (default: ${DEFAULT_FILE}),
                   the URL of the postgres store's database (default: the environment variable DATABASE_URL),
                   or the address of a DynamoDB Local (default: DynamoDB itself)
-  --port <port>   the port on 127.0.0.1, 0 for any that is free (default: ${DEFAULT_PORT})
+  --port <port>   the port on 127.0.0.1, 0 for any free one (default: ${DEFAULT_PORT})
   --version       shows the version
-  --help          shows this`;
+  --help          shows this help`;
 
-/** What the command line asks for. */
+/** What the command line requests. */
 export interface Options {
   readonly help: boolean;
   readonly version: boolean;
@@ -79,7 +79,9 @@ export function readOptions(args: readonly string[]): Options {
     throw new Error(`Option --port is "${port}", not a whole number from 0 to 65535`);
   }
   if (store === 'memory' && data !== undefined) {
-    throw new Error('Option --data goes with a store that keeps data, and memory does not: leave one of the two out');
+    throw new Error(
+      'Option --data needs a store that keeps data, and memory keeps none: leave out one of the two options',
+    );
   }
   const { open, describe } = stores[store];
   return { help, version, port: Number(port), openStore: () => open(data), whereSessionsAre: describe(data) };
@@ -108,7 +110,7 @@ Try it
   with its session     curl ${curl} -H 'mcp-session-id: THE-ID-OF-THAT-ANSWER' -d '${addNote}'
   see it survive       npx -y pnpm@12 demo
 
-Ctrl-C stops it. What it does:`;
+Ctrl-C stops it. Its log:`;
 }
 
 function request(id: number, method: string, params: object): string {

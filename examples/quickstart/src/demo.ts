@@ -24,7 +24,7 @@ async function play(store: string, data: string | undefined, nodes: string): Pro
   const abort = new AbortController();
   let failure: Error | undefined;
   const fail = (error: Error): void => {
-    // The first one: what follows comes of it.
+    // Keep the first error; later ones are its consequences.
     failure ??= error;
     abort.abort(error);
   };
@@ -36,7 +36,7 @@ async function play(store: string, data: string | undefined, nodes: string): Pro
     });
   }
   const folder = mkdtempSync(join(tmpdir(), 'mcp-session-demo-'));
-  // At exit the server is gone. On some systems its files are let go a little later.
+  // The server has exited. Some systems release its files a little later.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   const ends: (() => Promise<void>)[] = [];
   const atEnd = (end: () => Promise<void>): void => void ends.push(end);
@@ -46,7 +46,7 @@ async function play(store: string, data: string | undefined, nodes: string): Pro
     fail(error instanceof Error ? error : new Error(String(error)));
     process.exitCode ??= 1;
   }
-  // Ends the client and the servers, and then what they use.
+  // Ends the client and the servers, and then the resources that they use.
   abort.abort();
   for (const end of ends.toReversed()) await end();
   if (failure === undefined) console.log('\nThe demo succeeded.');
@@ -66,7 +66,7 @@ try {
   checkStoreName(store);
   if (nodes !== '1' && nodes !== '2') throw new Error(`Option --nodes is "${nodes}", not 1 or 2`);
   if (nodes === '2' && store !== 'postgres') {
-    throw new Error(`Option --store is "${store}", but the demo on two nodes runs on postgres alone`);
+    throw new Error(`Option --store is "${store}", but the demo with two nodes runs only on postgres`);
   }
   if (values.help) console.log(help);
   else if (values.version) console.log(version());

@@ -23,13 +23,13 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
   const handler = createSessionHandler({
     store,
     createServer: ({ session, restored }) => {
-      tell(session, restored ? 'goes on: this process did not hold it, and has read it from the store' : 'begins');
+      tell(session, restored ? 'continues: this process did not have it and restored it from the store' : 'begins');
       return createNotesServer(session);
     },
-    // Keeps the pages of other sites out, also those that get here by DNS rebinding.
+    // Refuses web pages of other sites, even after DNS rebinding.
     allowedHosts: hosts,
     allowedOrigins: hosts.map((host) => `http://${host}`),
-    // When a process has died, the calls that it was at are soon answered with an error.
+    // After a process has died, its calls soon get an error.
     leaseMs: 3_000,
     onError: (error) => console.error(error),
   });
@@ -39,7 +39,7 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
     else response.writeHead(404).end();
   });
 
-  // Nothing is saved here: it was when it happened.
+  // Nothing needs saving here: everything was stored when it happened.
   const stop = async (): Promise<void> => {
     http.close();
     await handler.close();
@@ -52,7 +52,7 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
   console.log(welcome(`http://127.0.0.1:${listening}/mcp`, whereSessionsAre));
 }
 
-/** On this machine alone: the server asks nobody who they are. */
+/** Listens on this machine only, because the server has no authentication. */
 async function listen(http: Server, port: number): Promise<void> {
   try {
     await once(http.listen(port, '127.0.0.1'), 'listening');
@@ -64,7 +64,7 @@ async function listen(http: Server, port: number): Promise<void> {
 
 function fail(error: unknown, exitCode: number): void {
   console.error(error instanceof Error ? error.message : error);
-  // Not in the message, which could get to a client.
+  // Not part of the message, which a client might see.
   if (error instanceof SessionError && error.store !== undefined) console.error(error.store);
   process.exitCode = exitCode;
 }

@@ -12,7 +12,7 @@ import * as z from 'zod';
 
 /**
  * What a session of this server keeps. The store checks and types it: `session.state.get('notes')`
- * is a list of texts.
+ * returns an array of strings.
  */
 export const state = {
   notes: z.array(z.string()),
@@ -21,8 +21,8 @@ export const state = {
 };
 
 /**
- * An MCP server for one session. It keeps nothing in variables: the next request can meet another
- * process.
+ * An MCP server for one session. It keeps nothing in variables, because another process may get the
+ * next request.
  */
 export function createNotesServer(session: Session<typeof state>): McpServer {
   const server = new McpServer({ name: 'notes', version: '1.0.0' });
@@ -59,7 +59,7 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
   server.registerTool(
     'read_book',
     {
-      description: 'Reads a book, which takes its time. A new call goes on from the bookmark of the last one',
+      description: 'Reads a book slowly. A new call continues from the bookmark of the last one',
       inputSchema: z.object({
         chapters: z.int().min(1).max(100).default(10).describe('How long the book is'),
         delayMs: z.int().min(0).max(10_000).default(1_000).describe('How long a chapter takes, in milliseconds'),
@@ -71,9 +71,9 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
       const first = bookmark < chapters ? bookmark + 1 : 1;
       for (let chapter = first; chapter <= chapters; chapter++) {
         await pause(delayMs, undefined, { signal: mcpReq.signal });
-        // Stored before it is sent: a client that has lost its connection gets it when it is back.
+        // Stored before it is sent: a client that lost its connection gets it when it reconnects.
         await report(mcpReq, { progress: chapter, total: chapters, message: `Read chapter ${chapter}` });
-        // A process that dies before this line reads the chapter again, rather than leaving it out.
+        // If the process dies before this line, the chapter is read again instead of skipped.
         await session.state.set('bookmark', chapter);
         console.log(`Stored chapter ${chapter} of ${chapters}`);
       }
@@ -86,14 +86,14 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
 }
 
 /**
- * Says on the terminal what happens. Of the id only its end: anyone who has all of it has the
+ * Logs what happens. Shows only the end of the id, because anyone who knows the whole id has the
  * session.
  */
 export function tell({ id }: Pick<Session<typeof state>, 'id'>, what: string): void {
   console.log(`Session …${id.slice(-4)} ${what}`);
 }
 
-/** A tool's answer: one text a line. */
+/** A tool's answer, with one text content per line. */
 function say(...lines: readonly string[]): CallToolResult {
   return { content: lines.map((text) => ({ type: 'text', text })) };
 }

@@ -54,7 +54,7 @@ it('lists its options for one that is like none of them', () => {
 
 it('refuses data for a store that keeps none', () => {
   expect(() => readOptions(['--store', 'memory', '--data', 'x.db'])).toThrow(
-    'Option --data goes with a store that keeps data',
+    'Option --data needs a store that keeps data',
   );
 });
 

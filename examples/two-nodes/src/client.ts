@@ -23,7 +23,7 @@ export async function connect(
       initialReconnectionDelay: 200,
       maxReconnectionDelay: 1_000,
       reconnectionDelayGrowFactor: 1.5,
-      // The default, 2, gives up sooner than a node is replaced.
+      // The default, 2, gives up before a node is replaced.
       maxRetries: 100,
     },
   });
@@ -32,8 +32,8 @@ export async function connect(
 }
 
 /**
- * Calls a tool, and calls it again when the node that ran it has died. For tools that can be called
- * again: this server's go on where they stopped.
+ * Calls a tool, and calls it again if the node that ran it has died. Only for tools that can be
+ * called again, such as those of this server, which continue where they stopped.
  *
  * @param onRepeat Called with the reason, each time.
  * @returns The text of the answer.
@@ -56,8 +56,8 @@ export async function callTool(
 }
 
 /**
- * What servers say of a call whose node is gone, and what the load balancer says of a request that
- * was lost on the way.
+ * The errors of servers for a call whose node has died, and of the load balancer for a request that
+ * got lost.
  */
 function isLost(error: Error): boolean {
   const internal: number = ProtocolErrorCode.InternalError;

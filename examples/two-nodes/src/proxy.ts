@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 export interface ProxyOptions {
-  /** Default: any that is free. */
+  /** Default: any free port. */
   readonly port?: number;
   /** Closes it. */
   readonly signal?: AbortSignal;
@@ -15,12 +15,12 @@ export interface ProxyOptions {
 }
 
 /**
- * Sends each request to the next node. As usual, a node that cannot be reached is passed over, and
- * so is one that dies before it answers where the request changes nothing; otherwise nobody knows
- * how far the dead one came, and the client gets 502. An answer that has begun ends with its node.
+ * Sends each request to the next node. Skips a node that it cannot reach. If a node dies before it
+ * answers, the proxy repeats requests that change nothing. For others it is unknown how far the
+ * node came, and the client gets 502. A response that has begun ends with its node.
  *
  * @param nodes The URLs of the nodes: a live list, which may change.
- * @returns The URL in front of them.
+ * @returns The URL of the proxy.
  */
 export async function startProxy(nodes: readonly string[], options: ProxyOptions = {}): Promise<string> {
   const { port = 0, signal, onAnswer } = options;
@@ -28,13 +28,12 @@ export async function startProxy(nodes: readonly string[], options: ProxyOptions
   const forward = (from: IncomingMessage, body: Buffer, to: ServerResponse, triesLeft: number): void => {
     const node = next++ % nodes.length;
     const url = new URL(from.url ?? '/', nodes[node]);
-    // A connection of its own, so that one which a node has just closed cannot be mistaken for a
-    // node that has died.
+    // A new connection for each request, so that a closed one is not mistaken for a dead node.
     const { method, headers } = from;
     const outgoing = send(url, { method, headers: { ...headers, host: url.host }, agent: false }, (answer) => {
       onAnswer?.(node, from, body, answer.statusCode ?? 0);
       to.writeHead(answer.statusCode ?? 502, answer.headers);
-      // Not to be held back until there is more: a stream may have nothing to say for a while.
+      // Send the headers now: a stream may have no message for a while.
       to.flushHeaders();
       answer.once('error', () => to.destroy());
       answer.pipe(to);
@@ -49,7 +48,7 @@ export async function startProxy(nodes: readonly string[], options: ProxyOptions
     outgoing.end(body);
   };
   const server = createServer((from, to) => {
-    // Kept until the answer begins, to be sent again.
+    // Kept until the response begins, so that it can be sent again.
     from.toArray().then(
       (chunks: Buffer[]) => forward(from, Buffer.concat(chunks), to, nodes.length - 1),
       () => to.destroy(),

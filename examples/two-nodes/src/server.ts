@@ -1,4 +1,4 @@
-// One node of several, which all open the same database:
+// One of several nodes, which all open the same database:
 // `DATABASE_URL=postgres://… node server.ts 3001`
 import { toNodeHandler } from '@mcp-session/http/node';
 import { createSessionHandler } from '@mcp-session/http/v2';
@@ -36,14 +36,14 @@ const handler = createSessionHandler({
     server.registerTool(
       'write_report',
       {
-        description: 'Writes a report, which takes its time. Called again, it goes on with the page that comes next',
+        description: 'Writes a report slowly. Called again, it continues with the next page',
         inputSchema: z.object({ pages: z.int().min(1).max(100), pageMs: z.int().max(60_000).default(1_000) }),
       },
       async ({ pages, pageMs }, { mcpReq, http }) => {
         let title = await session.state.get('title');
         if (title === undefined) {
-          // The SDK runs the tool again when the user has answered, here, even where the answer was
-          // sent to another node.
+          // When the user has answered, the SDK runs the tool again on this node, even if the
+          // answer was sent to another one.
           if (mcpReq.inputResponses === undefined) {
             const ask = inputRequired.elicit({ message: 'What is its title?', requestedSchema: answer });
             return inputRequired({ inputRequests: { ask } });
@@ -55,7 +55,7 @@ const handler = createSessionHandler({
           const { length } = (await session.state.get('pages')) ?? [];
           if (length >= pages) break;
           await pause(pageMs, undefined, { signal: mcpReq.signal });
-          // A page is written once, also if a node that was taken for dead should wake up again.
+          // Writes a page once, even if a node that counted as dead wakes up again.
           const add = (all: readonly number[] = []) => (all.length === length ? [...all, process.pid] : [...all]);
           await session.state.update('pages', add);
           const progressToken = mcpReq._meta?.progressToken;
@@ -64,8 +64,7 @@ const handler = createSessionHandler({
             await mcpReq.notify({ method: 'notifications/progress', params: { ...params, progressToken } });
           }
           console.log(`Page ${length + 1} of ${pages}`);
-          // Nobody needs to hold a connection open all the time: the client comes back, to
-          // whichever node.
+          // No connection needs to stay open all the time: the client reconnects, to any node.
           http?.closeSSE?.();
         }
         const writers = (await session.state.get('pages')) ?? [];
@@ -79,10 +78,10 @@ const handler = createSessionHandler({
     }));
     return server;
   },
-  // This example asks nobody who they are. At least no page in a browser may call it.
+  // This example has no authentication. At least no web page may call it.
   allowedOrigins: [],
   retryIntervalMs: 200,
-  // How long after the death of a node its calls are answered with an error.
+  // How long after the death of a node its calls get an error.
   leaseMs: 3_000,
   onError: (error) => console.error(error),
 });
@@ -94,8 +93,8 @@ const listener = app.listen(Number(process.argv[2] ?? 3_001), '127.0.0.1', (erro
   console.log(`Process ${process.pid} listens on http://127.0.0.1:${(listener.address() as AddressInfo).port}/mcp`);
 });
 
-// What a deploy does. Calls that run here have five seconds to end, and are answered with an error
-// then; the clients come back to another node.
+// What a deploy does. Running calls have five seconds to end and then get an error. Clients
+// reconnect to another node.
 process.once('SIGTERM', () => {
   listener.close();
   void handler

@@ -1,11 +1,10 @@
-/** @throws Error unless it holds. */
+/** @throws Error unless the condition is true. */
 export function checkThat(holds: boolean, otherwise: string): void {
   if (!holds) throw new Error(otherwise);
 }
 
 /**
- * @throws Error unless the chapters, or whatever they are, are all from `first` to `last`, each
- * once, in order.
+ * @throws Error unless the numbers are `first` to `last`, each once, in order.
  */
 export function checkChapters(chapters: readonly number[], first: number, last: number, what = 'chapter'): void {
   const all = Array.from({ length: last - first + 1 }, (_, index) => first + index);

@@ -2,8 +2,8 @@ import { type CallToolRequestOptions, Client, StreamableHTTPClientTransport } fr
 import { Network } from './network.ts';
 
 /**
- * A client as an application would have it: the official SDK's, which comes back by itself when a
- * stream breaks off.
+ * A client as an application would have it: the official SDK's, which reconnects by itself when a
+ * stream breaks.
  */
 export class DemoClient {
   readonly network: Network = new Network();
@@ -13,7 +13,7 @@ export class DemoClient {
 
   /**
    * @param signal Closes the client.
-   * @param confirm Answers for the user. Default: the client cannot be asked anything.
+   * @param confirm Answers for the user. Default: the client supports no questions.
    */
   constructor(signal: AbortSignal, confirm?: () => boolean) {
     this.#signal = signal;

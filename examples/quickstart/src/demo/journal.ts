@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 
-/** Things that happen, in order, and can be waited for. */
+/** Events in the order in which they happen. Code can wait for one. */
 export class Journal<T> {
   readonly entries: T[] = [];
   readonly #changes = new EventEmitter();

@@ -1,12 +1,12 @@
-/** The network between the client and the server: it can stall, and it sees what passes. */
+/** The network between the client and the server. It can stall, and it observes the traffic. */
 export class Network {
   /**
-   * Streams deliver nothing while this is set. What the server sends meanwhile is lost on the way.
+   * Streams deliver nothing while this is set. Whatever the server sends then is lost.
    */
   stalled = false;
   /** How often the client has begun a session. */
   initializations = 0;
-  /** Is called when the client comes back to a stream. */
+  /** Is called when the client resumes a stream. */
   onResume: ((lastEventId: string, status: number) => void) | undefined;
   /** Is called when the server does not know the client's session. */
   onSessionUnknown: (() => void) | undefined;

@@ -2,7 +2,7 @@ const LINE_PX = 18;
 const CHAR_PX = 7.8;
 const LINE_SECONDS = 0.45;
 
-/** What differs from run to run, and what stands for it in the recording. */
+/** Parts of the output that differ from run to run, and their replacements in the recording. */
 const VARIABLE: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}/g, '01a21bea-3f96-7300-a58c-f5af116739fb'],
   [/(?<=Last-Event-ID: )\d+\.[\w-]+\.[\w-]+/g, '9.meEBoy6n.req-1-0756b831dfee7d84-5e35d664de3d3'],
@@ -10,7 +10,7 @@ const VARIABLE: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/(?<=in a file, )\S+(?=\.$)/gm, 'sessions.db'],
 ];
 
-/** The output of the demo as it is recorded: without what differs from run to run. */
+/** The output of the demo as it is recorded, without the parts that differ from run to run. */
 export function recordable(output: string): string[] {
   const pids: string[] = [];
   const numbered = output.replaceAll(/(?<=Process |kill -9 )\d+/g, (pid) => {

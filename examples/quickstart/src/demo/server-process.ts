@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /**
- * What a process that gets a pipe for its input imports first, so that it does not outlive the
- * process that started it, not even one that was killed.
+ * The first import of a process whose input is a pipe: the process then never outlives the one that
+ * started it, even if that one is killed.
  */
 export const END_WITH_PARENT = 'data:text/javascript,process.stdin.on("end",()=>process.exit(1)).resume().unref()';
 
@@ -22,13 +22,13 @@ export interface ServerOptions {
   /** Is called when the server ends by itself. */
   readonly onEnd: (error: Error) => void;
   /**
-   * Is given what waits until the signal has killed the server, so that nothing that it uses is
-   * taken away before.
+   * Is called with a function that waits until the signal has killed the server, so that nothing
+   * that the server uses is removed before.
    */
   readonly atEnd: (end: () => Promise<void>) => void;
 }
 
-/** A server, as a process of its own. */
+/** A server in a process of its own. */
 export interface ServerProcess {
   readonly url: string;
   readonly pid: number | undefined;
@@ -36,7 +36,7 @@ export interface ServerProcess {
   kill(): Promise<void>;
 }
 
-/** @throws Error where the server does not start. It has said why itself. */
+/** @throws Error if the server does not start. The server has printed the reason. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
   const { file = new URL('../main.ts', import.meta.url), args, env, signal, onLine, onEnd, atEnd } = options;
   const child = spawn(

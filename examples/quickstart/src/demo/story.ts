@@ -9,17 +9,17 @@ import { heading, tell } from './tell.ts';
 const CHAPTERS = 12;
 const CHAPTER_MS = 400;
 /**
- * How many chapters the client gets before its network stalls, and how many it misses then, at the
+ * How many chapters the client gets before its network stalls, and how many it then misses at
  * least.
  */
 const SEEN = 3;
 const MISSED = 4;
 const NOTES = ['buy milk', 'call Ada'];
 
-/** What the demo is played with. */
+/** Options of the demo. */
 export interface StoryOptions {
   readonly store: string;
-  /** Where the store's database is, where it is no file. */
+  /** The address of the store's database, unless it is a file. */
   readonly data: string | undefined;
   /** A folder for the data. */
   readonly folder: string;
@@ -34,9 +34,9 @@ export interface StoryOptions {
 }
 
 /**
- * Plays the demo, and says what happens as it happens.
+ * Plays the demo and narrates it.
  *
- * @throws Error that says what was lost, doubled or out of order.
+ * @throws Error that names what was lost, doubled or out of order.
  */
 export async function playStory({ store, data, folder, signal, fail, atEnd }: StoryOptions): Promise<void> {
   const file = join(folder, 'sessions.db');
@@ -50,14 +50,14 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
     stored.add(Number(chapter));
   };
   /**
-   * Says what the client got when the server has said that it was stored: it is so, but a message
-   * can be quicker than a line on the terminal.
+   * Reports what the client got only after the server has printed that it was stored. That is the
+   * true order, but a message can be faster than a line on the terminal.
    */
   const tellGot = async (chapter: number, from: number): Promise<void> => {
     const isStored = (chapters: readonly number[]): boolean => chapters.slice(from).includes(chapter);
     await stored.until(isStored, signal).then(
       () => tell('client', `Got chapter ${chapter}`),
-      // The demo was ended, and says so itself.
+      // The demo was stopped and reports that itself.
       () => undefined,
     );
   };
@@ -97,7 +97,7 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   await Promise.race([early, received.until((chapters) => chapters.includes(SEEN), signal)]);
 
   await Promise.race([early, Promise.all(told)]);
-  heading('The network stalls: nothing reaches the client. The server goes on and stores what it sends.');
+  heading('The network stalls: nothing reaches the client. The server continues and stores what it sends.');
   const missed = (): number => stored.entries.length - received.entries.length;
   await Promise.race([early, stored.until(() => missed() >= MISSED, signal)]);
 
@@ -109,7 +109,7 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   heading('A new process starts.');
   client.network.stalled = false;
   client.network.onSessionUnknown = () =>
-    fail(new Error('Lost: the new process does not know the session, nor what was kept in it'));
+    fail(new Error('Lost: the new process does not know the session or its state'));
   client.network.onResume = (id, status) => {
     if (id === lastEventId) tell('client', `Reconnects by itself, with Last-Event-ID: ${id}. Status: ${status}`);
   };
@@ -122,7 +122,7 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   signal.throwIfAborted();
   tell('client', `read_book: ${ending}`);
 
-  heading('The session holds what the call did. Called again, the tool goes on from there.');
+  heading('The session remembers how far the call came. Called again, the tool continues from there.');
   const rest: number[] = [];
   const from = stored.entries.length;
   const toldOfRest: Promise<void>[] = [];
@@ -140,18 +140,18 @@ export async function playStory({ store, data, folder, signal, fail, atEnd }: St
   const [firstOfRest = CHAPTERS] = rest;
   const last = Math.max(lastStored, ...received.entries);
   checkThat(client.sessionId === sessionId, `The session is another one: ${client.sessionId}`);
-  checkThat(client.network.initializations === 1, `Sessions were begun ${client.network.initializations} times`);
-  checkThat(notes.join() === NOTES.join(), `Lost: notes. There are ${notes.join(', ') || 'none'}`);
+  checkThat(client.network.initializations === 1, `The client began ${client.network.initializations} sessions`);
+  checkThat(notes.join() === NOTES.join(), `Lost: notes. The session has ${notes.join(', ') || 'none'}`);
   checkChapters(received.entries, 1, last);
-  // The tool stores a report and then its bookmark. Between the two the process can die; the
-  // chapter is read again then.
+  // The tool stores a report and then its bookmark. If the process dies between the two, the
+  // chapter is read again.
   if (firstOfRest === last) tell('demo', `Chapter ${last} was read again: the kill came before its bookmark`);
   else checkThat(firstOfRest === last + 1, `The second call began with chapter ${firstOfRest} after ${last}`);
   checkChapters(rest, firstOfRest, CHAPTERS);
-  tell('demo', `One session, begun once: ${sessionId}`);
+  tell('demo', `One session from start to end: ${sessionId}`);
   tell('demo', `Notes: ${notes.length} of ${NOTES.length}`);
-  tell('demo', `Chapters that came before the kill: 1 to ${seen}`);
-  tell('demo', `Chapters that were missed, and came after the restart: ${seen + 1} to ${last}`);
-  tell('demo', `Chapters that the new process read: ${firstOfRest} to ${CHAPTERS}`);
+  tell('demo', `Chapters received before the kill: 1 to ${seen}`);
+  tell('demo', `Chapters missed, and received after the restart: ${seen + 1} to ${last}`);
+  tell('demo', `Chapters read by the new process: ${firstOfRest} to ${CHAPTERS}`);
   tell('demo', 'Nothing was lost, doubled or out of order');
 }

@@ -5,7 +5,7 @@ export function heading(text: string): void {
   console.log(`\n${++headings}. ${text}`);
 }
 
-/** Says what somebody in the story does or sees. */
+/** Prints what a participant of the story does or sees. */
 export function tell(who: string, text: string): void {
   console.log(`   ${who} | ${text}`);
 }

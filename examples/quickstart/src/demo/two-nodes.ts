@@ -14,16 +14,16 @@ const PAGE_MS = 300;
 /** How many pages the client gets before the node that writes them is killed. */
 const SEEN = 3;
 
-const RESUMES = 'GET: the client comes back for the rest';
+const RESUMES = 'GET: the client resumes the stream';
 
-/** What a node has begun to answer. */
+/** A request that a node has begun to answer. */
 interface Answered {
   readonly node: number;
   /** As `POST tools/call`. */
   readonly what: string;
 }
 
-/** What the tool of the example answers. */
+/** The result of the example's tool. */
 interface Report {
   readonly title: string;
   /** The process that wrote each page. */
@@ -31,10 +31,10 @@ interface Report {
 }
 
 /**
- * Plays the demo of two nodes: two processes on one PostgreSQL, and a load balancer that sends each
- * request to the other one.
+ * Plays the demo with two nodes: two processes on one PostgreSQL, and a load balancer that
+ * alternates between them.
  *
- * @throws Error that says what was lost, doubled or out of order.
+ * @throws Error that names what was lost, doubled or out of order.
  */
 export async function playTwoNodes(options: StoryOptions): Promise<void> {
   const database = await openPostgres(options.data);
@@ -42,7 +42,7 @@ export async function playTwoNodes(options: StoryOptions): Promise<void> {
   await playOn(options, [database.url, database.url]);
 }
 
-/** The same, each node on its own database: it has to be the same one, or sessions are lost. */
+/** The same with a database per node, where sessions must get lost: the nodes need a common one. */
 export async function playOn(
   { signal, fail, atEnd }: Pick<StoryOptions, 'signal' | 'fail' | 'atEnd'>,
   databases: readonly [string, string],
@@ -59,7 +59,7 @@ export async function playOn(
       atEnd,
     });
 
-  heading('Two servers start on one PostgreSQL, behind a load balancer that takes turns.');
+  heading('Two servers start on one PostgreSQL, behind a load balancer that alternates between them.');
   const nodes = await Promise.all([serve(0, '0'), serve(1, '0')]);
   const answered = new Journal<Answered>();
   const proxyUrl = await startProxy(
@@ -77,7 +77,7 @@ export async function playOn(
   heading('A client of the official SDK connects and asks which process answers.');
   let questions = 0;
   const { client, sessionId } = await connect(`${proxyUrl}/mcp`, () => {
-    tell('client', `Its user is asked for a title, and says "Report ${++questions}"`);
+    tell('client', `The tool asks its user for a title. The answer: "Report ${++questions}"`);
     return `Report ${questions}`;
   });
   signal.addEventListener('abort', () => void client.close());
@@ -112,7 +112,7 @@ export async function playOn(
     await nodes[node]?.kill();
   };
 
-  heading('A slow tool runs on one node. The node that has its stream is killed.');
+  heading("A slow tool runs on one node. The node that has the client's stream is killed.");
   tell('demo', 'With each page the tool closes the connection, so that no connection stays open for long.');
   tell('demo', 'So the client reconnects after each page, to the next node.');
   let repeats = 0;
@@ -126,7 +126,7 @@ export async function playOn(
   // last.
   const hangsOnOther = ({ node, what }: Answered): boolean => node === other && what === RESUMES;
   await Promise.race([early, answered.until((all) => all.slice(begun).some(hangsOnOther), signal)]);
-  await kill(other, 'which the stream of the call has come to');
+  await kill(other, 'which has the stream of the call');
   const first = await firstReport;
   tell('client', `"${first.title}" is done, ${first.writers.length} pages. It noticed nothing`);
 
@@ -152,15 +152,15 @@ export async function playOn(
 
   heading('The result.');
   const begins = answered.entries.filter(({ what }) => what === 'POST initialize').length;
-  checkThat(begins === 1, `Sessions were begun ${begins} times`);
-  checkThat(new Set(who).size === 2, `The requests did not take turns: ${who.join(', ')}`);
+  checkThat(begins === 1, `The client began ${begins} sessions`);
+  checkThat(new Set(who).size === 2, `The requests did not alternate: ${who.join(', ')}`);
   checkThat(questions === 2, `The user was asked ${questions} times for 2 titles`);
-  checkThat(repeatsBefore === 0, 'The first call was repeated, though its node lived');
+  checkThat(repeatsBefore === 0, 'The first call was repeated, although its node was alive');
   checkThat(repeats === 1, `The call whose node died was repeated ${repeats} times`);
   checkChapters(firstPages, 1, PAGES, 'page');
   checkReport(first, 'Report 1', [nodes[firstRunner]?.pid]);
   checkReport(second, 'Report 2', [pids[secondRunner], pids[1 - secondRunner]]);
-  // The tool keeps a page and then tells of it. Between the two the process can die.
+  // The tool stores a page and then reports it. The process can die between the two.
   const untold = second.writers.indexOf(pids[1 - secondRunner] ?? 0);
   if (!secondPages.includes(untold)) {
     tell(
@@ -170,17 +170,17 @@ export async function playOn(
     secondPages.splice(untold - 1, 0, untold);
   }
   checkChapters(secondPages, 1, PAGES, 'page');
-  tell('demo', `One session, begun once, on two nodes, each of which died: ${sessionId}`);
+  tell('demo', `One session from start to end, on two nodes that were both killed: ${sessionId}`);
   tell('demo', 'Nothing was lost, doubled or out of order');
 }
 
-/** Fails when a report is done, or has failed, before its node was killed. */
+/** Fails if a report ends or fails before its node is killed. */
 async function failEarly(report: Promise<Report>): Promise<never> {
   const { writers } = await report;
   throw new Error(`The report of ${writers.length} pages was done before the kill`);
 }
 
-/** A request as a reader of the story would call it. */
+/** A request in the words of the story. */
 function nameRequest(method: string, lastEventId: unknown, body: string): string {
   if (method === 'GET') return lastEventId === undefined ? 'GET: the client listens' : RESUMES;
   const message = JSON.parse(body) as { readonly method?: string; readonly params?: { readonly name?: string } };
@@ -188,7 +188,7 @@ function nameRequest(method: string, lastEventId: unknown, body: string): string
   return [method, message.method, message.params?.name].filter((part) => part !== undefined).join(' ');
 }
 
-/** @throws Error unless each page was written once, by these processes one after the other. */
+/** @throws Error unless these processes, one after the other, wrote each page once. */
 function checkReport({ title, writers }: Report, expected: string, pids: readonly (number | undefined)[]): void {
   checkThat(title === expected, `The report is called "${title}", not "${expected}"`);
   checkThat(writers.length === PAGES, `"${title}" has ${writers.length} pages, not ${PAGES}`);
