@@ -57,7 +57,7 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     expect(progress).toEqual([1, 2, 3, 1, 2, 3]);
   });
 
-  it('goes on from the bookmark of a call that was cancelled', async () => {
+  it('continues from the bookmark of a call that was cancelled', async () => {
     const client = await connect(shared.url);
     const cancel = new AbortController();
     const onProgress = (chapter: number): void => {
@@ -90,7 +90,7 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     const successor = await serve([...data, '--port', new URL(server.url).port]);
 
     expect(await client.call('list_notes')).toEqual(['buy milk']);
-    expect(successor.output()).toContain(`Session …${sessionId?.slice(-4)} goes on`);
+    expect(successor.output()).toContain(`Session …${sessionId?.slice(-4)} continues`);
     expect(await client.call('add_note', { text: 'call Ada' })).toEqual(['2 notes']);
     expect(await client.call('clear_notes')).toEqual(['The notes were removed']);
     // The stream comes back by itself: all that was stored is there, once.

@@ -96,13 +96,13 @@ describe('the options of a method', () => {
       [{ id: 'alice' }, 'is an object'],
       [Promise.resolve('alice'), 'is a promise'],
       ['', 'is empty'],
-      ['secret\0', 'holds U+0000'],
+      ['secret\0', 'contains U+0000'],
       ['secret\ud800', 'is not well-formed Unicode'],
       ['secret'.repeat(200), 'is too long'],
     ] as const) {
       expect(await errorOf(() => store.create({ principal: principal as never }))).toMatchObject({
         code: 'INVALID_PRINCIPAL',
-        message: `Principal ${fault}; give a text of 1 to 1024 bytes, or null for nobody`,
+        message: `Principal ${fault}; give a string of 1 to 1024 bytes, or null for nobody`,
       });
     }
   });

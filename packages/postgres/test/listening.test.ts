@@ -41,7 +41,7 @@ it('notices that notifications do not arrive, warns once, and polls', { timeout:
   const second = tail.next();
   await same?.events.append('s', 'second');
   expect((await second).value).toMatchObject({ message: 'second' });
-  expect(warnings).toEqual([expect.stringContaining('do not come through')]);
+  expect(warnings).toEqual([expect.stringContaining('do not arrive')]);
 });
 
 it(

@@ -58,7 +58,7 @@ it.each([
 ])('a URL that is none, with a password that became %s', async (_, url) => {
   const error = await failure(url);
   expect(error).toBeInstanceOf(TypeError);
-  expect(error.message).toMatch(/^Option url is no URL of a database; is its password percent-encoded/);
+  expect(error.message).toMatch(/^Option url is not the URL of a database; is its password percent-encoded/);
   expect(error.cause).toBeUndefined();
 });
 
@@ -77,7 +77,7 @@ it('a wrong password that is percent-encoded is refused by the server', { timeou
 it('variables of the environment are checked too, and not shown', async () => {
   onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv('DATABASE_URL', 'postgres://app:hunter2#s3cr3t@db.example/app');
-  expect((await failure(undefined)).message).toMatch(/^Environment variable DATABASE_URL is no URL/);
+  expect((await failure(undefined)).message).toMatch(/^Environment variable DATABASE_URL is not the URL/);
   vi.stubEnv('DATABASE_URL', undefined);
   vi.stubEnv('PGPASSWORD', 'hunter2');
   const whole = 'postgres://app:hunter2@db.example/app';

@@ -36,7 +36,7 @@ interface PlainTransport {
   readonly handleRequest: (request: Request) => Promise<Response>;
 }
 
-/** A transport for each session, found by its id: what the SDKs' own examples do. */
+/** A transport for each session, found by its id, as in the SDKs' own examples. */
 function plain(begin: (onsessioninitialized: (id: string) => void) => Promise<PlainTransport>): FetchHandler<unknown> {
   const sessions = new Map<string, PlainTransport>();
   return {
@@ -56,7 +56,7 @@ async function handlerOf(): Promise<FetchHandler<never>> {
       ? createV1({ store, createServer: v1, maxLocalSessions: 100_000 })
       : createV2({ store, createServer: v2, maxLocalSessions: 100_000 });
   }
-  // One more, which the client has seen.
+  // One more event, which the client has seen.
   const events = () => (plan.missed === undefined ? {} : { eventStore: plainEvents(plan.missed + 1) });
   return plan.sdk === 'v1'
     ? plain(async (onsessioninitialized) => {
@@ -73,8 +73,7 @@ async function handlerOf(): Promise<FetchHandler<never>> {
 
 const listener = toNodeHandler(await handlerOf());
 const server = createServer((request, response) => void listener(request, response));
-// Clients of the other sides wait for their turn for longer than the five seconds after which a
-// server hangs up.
+// The other sides' clients are idle for longer than the default keep-alive timeout of five seconds.
 server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
 process.on('message', () => {
@@ -82,5 +81,5 @@ process.on('message', () => {
   const { heapUsed, external } = process.memoryUsage();
   process.send?.(heapUsed + external);
 });
-// Its parent is gone, however that came about.
+// The parent process has ended.
 process.on('disconnect', () => process.exit());

@@ -1,7 +1,7 @@
-// Measures the packages beside what their databases allow.
+// Measures the packages, compared with what their databases allow.
 //
 //   main.ts                      everything; writes docs/benchmarks.md and its charts
-//   main.ts --quick              a little of everything, to see that it runs; writes nothing
+//   main.ts --quick              a little of everything, as a smoke test; writes nothing
 //   main.ts --only sqlite,http   some parts; writes nothing
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -43,16 +43,16 @@ if (!values.quick && values.only === undefined) {
     notes,
   });
   for (const { name, text } of files) writeFileSync(join(root, 'docs', name), text);
-  // As `check` wants it.
+  // The format that `check` requires.
   await run({ file: 'oxfmt', args: ['docs/benchmarks.md'] });
   console.log(`\nWritten: ${files.map(({ name }) => `docs/${name}`).join(', ')}`);
   for (const id of notes.keys()) {
-    if (!sections.some((section) => section.id === id)) console.log(`tooling/bench/notes/${id}.md is of no part`);
+    if (!sections.some((section) => section.id === id)) console.log(`tooling/bench/notes/${id}.md belongs to no part`);
   }
   for (const section of sections) {
     const missed = missedTargets(section);
     if (missed.length > 0 && !notes.has(section.id)) {
-      console.log(`tooling/bench/notes/${section.id}.md does not say why it is missed: ${missed.join('; ')}`);
+      console.log(`tooling/bench/notes/${section.id}.md does not explain the missed target of ${missed.join('; ')}`);
     }
   }
 }

@@ -1,5 +1,5 @@
-// Follows one session in a process of its own and tells its parent how long after its append each
-// event came, in milliseconds.
+// Follows one session in a process of its own. Reports to its parent how long after its append each
+// event arrived, in milliseconds.
 import { createPostgresStore } from '@mcp-session/postgres';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
@@ -11,8 +11,8 @@ const tell = (message: unknown): void => {
   process.send?.(performance.timeOrigin + performance.now() - sentAt(message));
 };
 
-// A tail that waits keeps no process alive, a channel that is listened to does, until the parent is
-// gone.
+// A waiting tail does not keep the process alive. A channel with a listener does, until the parent
+// ends.
 process.on('message', () => undefined);
 
 if (plan.by === 'ours') {
@@ -21,11 +21,11 @@ if (plan.by === 'ours') {
       ? await createSqliteStore({ path: plan.path, sweep: false })
       : await createPostgresStore({ url: plan.url, schema: plan.schema, sweep: false });
   const session = await store.get(plan.id);
-  if (session === undefined) throw new Error(`Session ${plan.id} is not there`);
+  if (session === undefined) throw new Error(`Session ${plan.id} does not exist`);
   process.send?.('ready');
   for await (const { message } of session.events.tail()) tell(message);
 } else if (plan.backend === 'sqlite') {
-  // What SQLite offers across processes is to be asked: every 20 ms, as often as ours.
+  // Across processes, SQLite can only be polled: every 20 ms, as often as ours.
   const database = new Database(plan.path);
   const version = database.prepare('select data_version from pragma_data_version').pluck();
   const read = database.prepare<[string, number], { seq: number; message: string }>(

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { compare, median, quantile } from '../src/lib/compare.ts';
 
-it('measures sides in turns, each after its preparation, and says how fast one is beside the other', async () => {
+it('measures the sides alternately, each after its preparation, and reports how fast one is compared with the other', async () => {
   const order: string[] = [];
   const side = (name: string, turns: number) => ({
     prepare: () => order.push(name),

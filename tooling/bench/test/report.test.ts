@@ -27,7 +27,7 @@ const run = {
   notes: new Map([['some', 'Because of the driver.']]),
 };
 
-it('writes each figure beside what it was measured against, and says which targets were missed', () => {
+it('writes each figure next to what it was compared with, and marks missed targets', () => {
   const [report] = writeReport([section], run);
 
   const cells = report?.text
@@ -59,11 +59,11 @@ it('says why where a target is missed, and there only', () => {
 it('says of a machine that does something else as well that it does', () => {
   const text = (before: number) => writeReport([section], { ...run, load: { before, after: 2 } })[0]?.text;
   expect(text(3.21)).toContain('3.2 before the run and 2.0 at its end');
-  expect(text(3.21)).toContain('Other work ran on it');
+  expect(text(3.21)).toContain('Other programs were running');
   expect(text(0.1)).not.toContain('Other work');
 });
 
-it('puts what an operation costs beside the least, and says where it is more', () => {
+it('writes the cost of an operation next to the least, and marks where it is more', () => {
   const least = { requests: 1, read: 0.5, write: 1_000 };
   const counts = [
     { operation: 'get', ours: least, least },

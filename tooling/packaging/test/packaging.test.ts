@@ -141,7 +141,7 @@ it(
     renameSync(driver, `${driver}-away`);
     try {
       expect(await failureOf(project, '@mcp-session/sqlite', 'createSqliteStore')).toBe(
-        'STORE_UNAVAILABLE The driver better-sqlite3 cannot be loaded; install it beside @mcp-session/sqlite: npm install better-sqlite3',
+        'STORE_UNAVAILABLE The driver better-sqlite3 cannot be loaded; install it next to @mcp-session/sqlite: npm install better-sqlite3',
       );
       expect(readdirSync(project).filter((file) => file.endsWith('.db'))).toEqual([]);
     } finally {

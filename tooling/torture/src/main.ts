@@ -1,9 +1,9 @@
-// Looks for broken promises of the backends that processes share.
+// Searches for broken promises of the backends that processes share.
 //
 //   main.ts                                  a minute on each backend
-//   main.ts --backend postgres --minutes 60  longer, on one
+//   main.ts --backend postgres --minutes 60  longer, on one backend
 //   main.ts --seed 42                        the same choices again
-//   main.ts --bug lost-append                with a bug in it, which must be found
+//   main.ts --bug lost-append                with a planted bug, which the run must find
 //   main.ts --no-faults                      without kills and failing databases
 import { parseArgs } from 'node:util';
 import { backendNames, type BackendName } from './lib/backends.ts';
@@ -40,7 +40,7 @@ const mistake =
         : !(Number.isInteger(workers) && workers > 0)
           ? `Option --workers is "${values.workers}", not a whole number from 1`
           : values.url !== undefined && backends.length !== 1
-            ? 'Option --url goes with one --backend'
+            ? 'Option --url needs exactly one --backend'
             : undefined;
 if (mistake !== undefined) {
   console.error(mistake);

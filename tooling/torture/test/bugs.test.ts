@@ -6,10 +6,10 @@ import { torture } from '../src/lib/torture.ts';
 const said: Readonly<Record<string, RegExp>> = {
   'blind-compare-and-set': /two calls got the value|both replaced version/,
   'lost-commit': /updates and \d+ that may have happened|two calls got the value/,
-  'lost-append': /was acknowledged as number \d+ and is not there/,
-  'doubled-append': /is there twice/,
+  'lost-append': /was acknowledged as number \d+ but is missing/,
+  'doubled-append': /is stored twice/,
   'hole-in-a-page': /something is missing before number|of its stream is missing/,
-  'silent-trim': /something is missing|begins with|INVALID_CURSOR/,
+  'silent-trim': /something is missing|starts at|INVALID_CURSOR/,
   'torn-read': /two halves of a commit/,
   'end-for-all': /was ended by .+ and/,
   'cached-session': /began after the end of/,

@@ -10,7 +10,8 @@ import type { OpenStorage, StoredRow, TestStorage } from './storage.ts';
 const SECOND_PROCESS_MISSING =
   'the storage is shared or durable, but open() gives no secondProcess: add { module, argument }, where the module exports openBackend(argument)';
 
-const ROWS_MISSING = 'the storage is shared or durable, but open() gives no rows(), which shows all that is stored';
+const ROWS_MISSING =
+  'the storage is shared or durable, but open() returned no rows(), which shows everything that is stored';
 
 /** How long a listing may lag behind writes before a case fails, in milliseconds. */
 const LIST_LAG_MS = 2_000;

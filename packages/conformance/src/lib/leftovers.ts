@@ -7,5 +7,5 @@ export function checkLeftovers(rows: readonly StoredRow[]): void {
   for (const { table, session } of rows) if (session === undefined) counts.set(table, (counts.get(table) ?? 0) + 1);
   if (counts.size === 0) return;
   const list = [...counts].map(([table, count]) => `${count} of ${table}`).join(', ');
-  throw new Finding(`rows that are left of sessions whose records are gone: ${list}`);
+  throw new Finding(`rows that are left of sessions whose records were removed: ${list}`);
 }

@@ -6,7 +6,7 @@ export const leftoverBugs: readonly PlantedBug[] = [
   inStorage(
     'sweep.leftovers',
     'counts what its deletes returned, not what they found, while another sweep removes the same rows',
-    'rows that are left of sessions whose records are gone: ',
+    'rows that are left of sessions whose records were removed: ',
     (right) => {
       const left: string[] = [];
       let underWay = 0;

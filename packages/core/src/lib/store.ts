@@ -154,7 +154,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     const { backend, options, rests } = this.#shared;
     const stepRows = options.sweep === false ? 1_000 : options.sweep.stepRows;
     const { blocksThread } = backend.capabilities;
-    // If a step blocks everybody, start with few rows.
+    // If a step blocks all other calls, start with few rows.
     let rows = blocksThread ? Math.min(LEAST_ROWS, stepRows) : stepRows;
     let removed = 0;
     for (;;) {

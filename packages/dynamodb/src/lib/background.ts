@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * At most so many pieces of work wait. Work that finds no room is added again by the next write of
- * its session.
+ * Maximum number of waiting pieces of work. The next write of a session adds rejected work again.
  */
 const MAX_WAITING = 1_000;
 

@@ -25,7 +25,7 @@ const denied: Meaning = {
 
 const noCredentials: Meaning = {
   code: 'STORE_DENIED',
-  text: 'was not asked, for no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any values for DynamoDB Local), or give the process a role or a profile',
+  text: 'was not called, because no AWS credentials were found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any values for DynamoDB Local), or give the process a role or a profile',
 };
 
 const noRegion: Meaning = {
@@ -42,7 +42,7 @@ const throttled: Meaning = {
 /** A partition allows 1,000 writes per second, and a session has one partition. */
 const throttledPartition: Meaning = {
   code: 'STORE_BUSY',
-  text: 'was throttled at every attempt for this session, which is used more than its partition allows; try again later',
+  text: 'was throttled at every attempt for this session, which exceeds the capacity of its partition; try again later',
   retryable: true,
   scope: 'session',
 };
@@ -62,7 +62,7 @@ const unanswered: Meaning = {
 
 const full: Meaning = {
   code: 'STORE_FULL',
-  text: 'holds 10 GB of events of this session, the most that its index takes; nothing was written',
+  text: 'has 10 GB of events of this session, the maximum of its index; nothing was written',
   scope: 'session',
 };
 
@@ -204,7 +204,7 @@ export function unprocessed(): Error {
 export function tooManyConflicts(maxConflicts: number, store: string): SessionError {
   return new SessionError(
     'STORE_BUSY',
-    `Session store had changes of the same session by others ${maxConflicts} times in a row; try again later`,
+    `Session store lost ${maxConflicts} times in a row against other writers of the same session; try again later`,
     { retryable: true, scope: 'session', store },
   );
 }
@@ -213,7 +213,7 @@ export function tooManyConflicts(maxConflicts: number, store: string): SessionEr
 export function changesTooFast(store: string): SessionError {
   return new SessionError(
     'STORE_BUSY',
-    'Session store had so many changes of this session by others that all of its state could not be read at once; read the keys that are needed, or try again later',
+    'Session store could not read the whole state as of one moment, because others kept changing it; read only the keys that you need, or try again later',
     { retryable: true, scope: 'session', store },
   );
 }

@@ -212,7 +212,7 @@ function regionName(name: string, value: unknown): string | undefined {
   const given = text(name, value);
   // An error of the SDK would quote it.
   if (given !== undefined && !/^[A-Za-z0-9-]+$/.test(given)) {
-    throw new RangeError(`Option ${name} is no region such as eu-central-1`);
+    throw new RangeError(`Option ${name} is not a region such as eu-central-1`);
   }
   return given;
 }
@@ -223,10 +223,12 @@ function address(name: string, value: unknown): string | undefined {
   if (given === undefined) return undefined;
   const url = URL.canParse(given) ? new URL(given) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new RangeError(`Option ${name} is no address such as http://localhost:8000`);
+    throw new RangeError(`Option ${name} is not an address such as http://localhost:8000`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw new RangeError(`Option ${name} holds credentials; DynamoDB takes them from the environment or from a client`);
+    throw new RangeError(
+      `Option ${name} contains credentials; DynamoDB takes them from the environment or from a client`,
+    );
   }
   return given;
 }

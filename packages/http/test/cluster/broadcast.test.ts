@@ -81,7 +81,7 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
       expect(await handler.broadcast(news)).toBe(minute < 3 ? 1 : 0);
     }
     expect(await store.get(ids[0] ?? '')).toBeUndefined();
-    await expect(handler.broadcast({} as never)).rejects.toThrow('not a text');
+    await expect(handler.broadcast({} as never)).rejects.toThrow('not a string');
   });
 
   it('a principal that is undefined is an error and never means all sessions', async () => {

@@ -59,9 +59,9 @@ describe.each(lines)('principals, SDK $name', (line) => {
     ['a list', ['alice'], 'an array'],
     ['an object', { id: 'alice' }, 'an object'],
     ['a text in an object', new String('alice'), 'an object of class String'],
-    ['a text with a zero byte', 'al\0ice', 'give a text of 1 to'],
-    ['a text that is too long', 'a'.repeat(1_025), 'give a text of 1 to'],
-    ['a text that is not well-formed', '\ud800', 'give a text of 1 to'],
+    ['a string with a zero byte', 'al\0ice', 'give a string of 1 to'],
+    ['a string that is too long', 'a'.repeat(1_025), 'give a string of 1 to'],
+    ['a string that is not well-formed', '\ud800', 'give a string of 1 to'],
   ])(
     "an option principal that returns %s is a 500: no session is made or found, and onError gets the value's type",
     async (_, given, words) => {

@@ -59,7 +59,7 @@ const crowded: Meaning = {
 
 const plain: Meaning = {
   code: 'STORE_UNAVAILABLE',
-  text: 'is on a server that offers no TLS, which sslmode in the URL asks for; set up TLS on the server, or take sslmode=disable where the network is trusted',
+  text: 'is on a server that offers no TLS, which sslmode in the URL requires; set up TLS on the server, or use sslmode=disable if the network is trusted',
 };
 
 const refused: Meaning = {
@@ -69,12 +69,12 @@ const refused: Meaning = {
 
 const unmigrated: Meaning = {
   code: 'STORE_FAILED',
-  text: 'lacks our tables or functions, or has others of their names; run migratePostgres, and check the options schema and tablePrefix',
+  text: 'lacks the tables or functions of this package, or has others with their names; run migratePostgres, and check the options schema and tablePrefix',
 };
 
 const conflicting: Meaning = {
   code: 'STORE_BUSY',
-  text: 'rolled the statement back because of another one at the same time; nothing was written',
+  text: 'rolled the statement back because of a concurrent one; nothing was written',
   retryable: true,
   scope: 'session',
 };
@@ -90,13 +90,13 @@ const full: Meaning = { code: 'STORE_FULL', text: 'has no room left on its disk;
 
 const exhausted: Meaning = {
   code: 'STORE_BUSY',
-  text: 'has no connection left; lower the option maxConnections of its clients, raise max_connections or put a pooler in between',
+  text: 'has no connection left; lower the option maxConnections of its clients, raise max_connections, or use a pooler',
   retryable: true,
 };
 
 const slow: Meaning = {
   code: 'STORE_BUSY',
-  text: 'took longer for a statement than it is given and rolled it back; see the option statementTimeoutMs',
+  text: 'exceeded the time limit of a statement and rolled it back; see the option statementTimeoutMs',
   retryable: true,
 };
 
@@ -120,14 +120,14 @@ const meanings: Record<string, Meaning> = {
   ECONNRESET: cutOff,
   EPIPE: cutOff,
   ETIMEDOUT: cutOff,
-  CONNECTION_ENDED: { code: 'STORE_CLOSED', text: 'is reached by a client that was ended' },
+  CONNECTION_ENDED: { code: 'STORE_CLOSED', text: 'uses a client that was ended' },
   SASL_SIGNATURE_MISMATCH: {
     code: 'STORE_DENIED',
-    text: 'does not know the password itself: it may be another server',
+    text: 'does not know the password itself; it may be another server',
   },
 
   '08': cutOff,
-  '22021': { code: 'STORE_FAILED', text: 'cannot hold the text; its encoding has to be UTF8' },
+  '22021': { code: 'STORE_FAILED', text: 'cannot store the text; its encoding must be UTF8' },
   '25006': {
     code: 'STORE_READ_ONLY',
     text: 'is read-only: a replica, or set up so; the store needs the primary',
@@ -136,13 +136,13 @@ const meanings: Record<string, Meaning> = {
   },
   '26000': unprepared,
   '28': refused,
-  '3D000': { code: 'STORE_UNAVAILABLE', text: 'has no database of the name that it was given; create it first' },
+  '3D000': { code: 'STORE_UNAVAILABLE', text: 'has no database with this name; create it first' },
   '3F000': unmigrated,
   '40001': conflicting,
   '40P01': conflicting,
   '42501': {
     code: 'STORE_DENIED',
-    text: 'does not permit this to the role that it logs in with; grant it select, insert, update and delete on the tables of the schema, and make the tables with migratePostgres and a role that owns the schema',
+    text: 'does not permit this to its role; grant the role select, insert, update and delete on the tables of the schema, and create the tables with migratePostgres and a role that owns the schema',
   },
   '42703': unmigrated,
   '42P05': unprepared,

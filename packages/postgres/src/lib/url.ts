@@ -15,7 +15,9 @@ export function checkUrl(whose: string, url: unknown): string {
     throw new TypeError(`${whose} is not a URL that begins with postgres://`);
   }
   if (!isUrl(url)) {
-    throw new TypeError(`${whose} is no URL of a database; is its password percent-encoded, as by encodeURIComponent?`);
+    throw new TypeError(
+      `${whose} is not the URL of a database; is its password percent-encoded, as by encodeURIComponent?`,
+    );
   }
   return url;
 }

@@ -70,7 +70,7 @@ async function loadDriver(): Promise<typeof Driver> {
   } catch (cause) {
     throw new SessionError(
       'STORE_UNAVAILABLE',
-      'The driver better-sqlite3 cannot be loaded; install it beside @mcp-session/sqlite: npm install better-sqlite3',
+      'The driver better-sqlite3 cannot be loaded; install it next to @mcp-session/sqlite: npm install better-sqlite3',
       { cause },
     );
   }

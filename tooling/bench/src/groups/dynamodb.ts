@@ -14,22 +14,22 @@ const SESSIONS_OF_A_TRANSACTION = 50;
 const LISTED = 100;
 const METADATA = { agent: 'bench 1.0.0', plan: 'one of several' };
 
-const TEXT = `Times on DynamoDB Local mean nothing, so what is counted is requests, and units of capacity of the tables and of the indexes that are read, by
-a middleware of the SDK's client on DynamoDB Local. What a transaction consumes is worked out from the sizes of its items, which DynamoDB Local
-does not do. Beside it stands the least that the interface of DynamoDB allows, by hand and counted in the same way:
+const TEXT = `Times on DynamoDB Local mean nothing. So this part counts requests, and capacity units of the tables and of the indexes that are read, in
+a middleware of the SDK's client on DynamoDB Local. The capacity of a transaction is calculated from the sizes of its items, which DynamoDB Local
+does not do. The comparison is the least that DynamoDB's interface allows, written by hand and counted in the same way:
 
-- A session, a key of its state and an event are items of their own, so that none is paid for where another is used.
-- Creating, renewing and ending a session is one write of one item, on a condition.
-- An append has to see that the session is live, take a number and store an event, all or nothing: a transaction of two
+- A session, a state key and an event are separate items, so that using one does not pay for another.
+- Creating, renewing and ending a session are each one conditional write of one item.
+- An append must check that the session is live, take a number and store an event, all or nothing: a transaction of two
   items, twice the price of two writes. A transaction holds 100 items, so 64 sessions take two, and 64 events of one session one.
-- A key is read with its session, for whether it is live: a batch of two. It is written with its session's item, which is
-  renewed and counts: a transaction of two. An update reads and then writes.
-- A replay is a query for each MB, and a look at the session after it: whether it is live, and whether something was
-  trimmed meanwhile. A poll is one item for each session that is waited for.
+- A key is read together with its session, to check that the session is live: a batch of two. It is written together with
+  the session's item, which renews the session and takes a version: a transaction of two. An update reads and then writes.
+- A replay is a query for each MB, and then a read of the session: whether it is live, and whether events were trimmed
+  during the replay. A poll reads one item for each session that a tail waits for.
 - A page of a listing is one query of an index that holds all attributes. A sweep is a query of an index by expiry, a
   query for each session, and batches of 25 deletions. Such indexes would be written with each use of a session, which is not counted here.`;
 
-/** The DynamoDB backend in requests and capacity, beside the least that the interface allows. */
+/** The DynamoDB backend in requests and capacity, compared with the least that is possible. */
 export async function dynamodb({ quick, say }: Scale): Promise<Section> {
   await using server = await openDatabase('dynamodb', { log: say });
   await using tables = createTestTables(server.url);

@@ -12,14 +12,14 @@ import { message } from '../lib/workload.ts';
 
 const MISSED = 1_000;
 /**
- * Of a session that is not held, in bytes: what the collector of garbage leaves this time and not
- * the other.
+ * Noise in the memory of a session that is not local, in bytes: garbage that one collection leaves
+ * and another does not.
  */
 const NOISE = 256;
 
 type Ours = Extract<HttpPlan, { readonly by: 'ours' }>;
 
-/** Durable sessions over HTTP beside the plain transport of the same SDK. */
+/** Durable sessions over HTTP, compared with the plain transport of the same SDK. */
 export async function http(scale: Scale): Promise<Section> {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-session-bench-'));
   const servers: HttpServer[] = [];
@@ -62,7 +62,7 @@ export async function http(scale: Scale): Promise<Section> {
     return {
       id: 'http',
       title: 'HTTP',
-      text: `A call of a tool that echoes, by clients that keep their connections, to a server in another process: with sessions in SQLite (\`synchronous = full\`) or PostgreSQL (\`fsync = ${fsync}\`), and with the plain transport of the same SDK, which keeps them in a \`Map\` and loses them with the process. All stand behind the same bridge to \`node:http\`. The target of a restore is 3 ms more than a call of a session that is held and the one read of the session from the store. The plain transport resumes from an array in memory.`,
+      text: `A call of an echo tool, by clients with persistent connections, to a server in another process: with sessions in SQLite (\`synchronous = full\`) or PostgreSQL (\`fsync = ${fsync}\`), and with the plain transport of the same SDK, which keeps them in a \`Map\` and loses them with the process. All use the same adapter for \`node:http\`. The target of a restore is 3 ms more than a call of a local session plus one read of the session from the store. The plain transport resumes from an array in memory.`,
       rows,
       facts,
     };
@@ -118,14 +118,14 @@ async function calls(
   return { rows, facts };
 }
 
-/** The first call of each session on a process that does not hold it, and its second one. */
+/** The first call of each session on a process that does not have it in memory, and the second. */
 async function restore(plan: Ours, begun: HttpServer, other: HttpServer, { quick, say }: Scale): Promise<Row> {
   const [first, second, reads]: [number[], number[], number[]] = [[], [], []];
   const store = await openStore(plan);
   try {
     for (let turn = 0; turn < (quick ? 3 : 80); turn++) {
       const held = other.carryOn((await begun.begin()).session);
-      // Opens the connection, and restores the one.
+      // Opens the connection and restores this session.
       await held.call();
       const fresh = other.carryOn((await begun.begin()).session, held);
       first.push(await timed(() => fresh.call()));
@@ -183,7 +183,7 @@ async function memory(
 }
 
 /**
- * How soon a stream begins of which much was missed, beside one of which nothing was, and beside
+ * How soon a resumed stream begins if the client missed many events, compared with none, and with
  * the plain transport.
  */
 async function resume(plan: Ours, server: HttpServer, plain: HttpServer, { quick, say }: Scale): Promise<Row> {

@@ -4,7 +4,7 @@ import type { Scale, Section } from '../lib/result.ts';
 import { measureStore } from '../lib/store-cases.ts';
 import { rawMemory } from '../raw/memory.ts';
 
-/** The in-memory store beside a plain Map. */
+/** The in-memory store, compared with a plain Map. */
 export async function memory(scale: Scale): Promise<Section> {
   const store = await createMemoryStore({ sweep: false });
   const burst = { serial: 0.5, unbatched: 0.5 };
@@ -12,7 +12,7 @@ export async function memory(scale: Scale): Promise<Section> {
     return {
       id: 'memory',
       title: 'In memory',
-      text: 'Beside a plain `Map` by hand that holds texts as JSON, behind asynchronous functions, with the same checks and the same answers: that the session is live, that names and values may be stored, and that each session and the whole stay below their bounds, with an index by stream. It does without the batches and the tokens of appends, which a database needs, and without the turns that a long loop of calls leaves to timers and sockets.',
+      text: 'Compared with a plain `Map` by hand that holds JSON text, behind asynchronous functions, with the same checks and results: that the session is live, that names and values may be stored, and that each session and the whole store stay below their bounds, with an index by stream. It has no append batches and no tokens, which a database needs, and its long loops do not yield to timers and sockets.',
       rows: await measureStore(
         ours(store),
         rawMemory(),

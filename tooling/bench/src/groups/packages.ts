@@ -9,8 +9,8 @@ import { duration } from '../lib/format.ts';
 import type { Fact, Scale, Section } from '../lib/result.ts';
 
 /**
- * Entries that a server imports at its start, and the driver or SDK that it would import in any
- * case. A kit that is loaded by tests alone has none.
+ * Entries that a server imports when it starts, and the driver or SDK that it would import anyway.
+ * A kit that only tests load has none.
  */
 const ENTRIES: Readonly<Record<string, readonly (readonly [entry: string, beside: string])[]>> = {
   '@mcp-session/core': [['@mcp-session/core/memory', '']],
@@ -25,8 +25,7 @@ const ENTRIES: Readonly<Record<string, readonly (readonly [entry: string, beside
 };
 
 /**
- * The first thing that a process does with a store of its own, and with the driver, which loads its
- * library only then.
+ * The first call of a process to a new store, and to the driver, which loads its library only then.
  */
 const FIRST_USE: Readonly<Record<string, readonly [ours: string, beside: string]>> = {
   '@mcp-session/core/memory': ['await (await m.createMemoryStore()).create()', ''],
@@ -36,7 +35,7 @@ const FIRST_USE: Readonly<Record<string, readonly [ours: string, beside: string]
   ],
 };
 
-/** How large each package is with what it depends on, and how long it takes to load. */
+/** The size of each package with its dependencies, and how long it takes to load. */
 export async function packages({ quick, say }: Scale): Promise<Section> {
   const { ok, output } = await run({ file: buildCommand[0], args: buildCommand[1] });
   if (!ok) throw new Error(`The packages cannot be built\n${output}`);
@@ -76,7 +75,7 @@ export async function packages({ quick, say }: Scale): Promise<Section> {
   return {
     id: 'packages',
     title: 'Packages',
-    text: 'Sizes are of the files on the disk, of a driver or SDK too with what it depends on. Times to load are those of a process that imports the built package, less those of one that imports nothing.',
+    text: 'Sizes are of the files on the disk, including dependencies, for drivers and SDKs too. A time to load is the time of a process that imports the built package, minus the time of one that imports nothing.',
     facts,
   };
 }
@@ -92,14 +91,14 @@ function loading(entry: string, use: string = ''): Side {
   };
 }
 
-/** Bytes of a driver or an SDK, and of all that it depends on. */
+/** Bytes of a driver or an SDK with its dependencies. */
 function driver(name: string): number {
   const path = folderOf(name, import.meta.dirname);
   const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Manifest;
   return sizeOf(path) + dependencies(manifest, path, new Set([path]));
 }
 
-/** Name of the package that an entry is of. */
+/** Name of the package that an entry belongs to. */
 function packageOf(entry: string): string {
   return entry
     .split('/')
@@ -107,7 +106,7 @@ function packageOf(entry: string): string {
     .join('/');
 }
 
-/** Bytes of a package as it is published, and of all that it depends on. */
+/** Bytes of a published package with its dependencies. */
 function installed({ path, manifest }: WorkspacePackage, seen: Set<string> = new Set()): number {
   seen.add(path);
   const own = ['dist', 'src', 'package.json', 'README.md'].reduce((sum, name) => sum + sizeOf(join(path, name)), 0);

@@ -42,8 +42,8 @@ export async function postgresScale(scale: Scale): Promise<Section> {
   const stores = [await open(small), await open(large)] as const;
   return {
     id: 'postgres-scale',
-    title: 'PostgreSQL: a large store beside a small one',
-    text: `${(large * EVENTS_OF_EACH).toLocaleString('en')} events of ${large.toLocaleString('en')} sessions beside ${(small * EVENTS_OF_EACH).toLocaleString('en')} events of ${small} sessions, each use of another session, \`fsync = off\`; by hand in the same tables.`,
+    title: 'PostgreSQL: a large store and a small one',
+    text: `${(large * EVENTS_OF_EACH).toLocaleString('en')} events of ${large.toLocaleString('en')} sessions, compared with ${(small * EVENTS_OF_EACH).toLocaleString('en')} events of ${small} sessions, each use of another session, \`fsync = off\`; by hand in the same tables.`,
     rows: await measureScale(...stores, scale),
   };
 }

@@ -18,10 +18,10 @@ const targets: Targets = {
 };
 
 /**
- * PostgreSQL beside postgres.js, in two schemas of one server and over one pool.
+ * PostgreSQL, compared with postgres.js, in two schemas of one server and over one pool.
  *
- * @param fsync `on`: as in production, a commit is on the disk when it is acknowledged. `off`: what
- * is left when the disk costs nothing.
+ * @param fsync `on`: as in production, a commit is on the disk when it is acknowledged. `off`: the
+ * rest of the cost, without the disk.
  */
 export async function postgres(fsync: 'on' | 'off', scale: Scale): Promise<Section> {
   await using server = await openDatabase('postgres', { log: scale.say, flushed: fsync === 'on' });
@@ -59,7 +59,7 @@ export async function postgres(fsync: 'on' | 'off', scale: Scale): Promise<Secti
       return {
         id: fsync === 'on' ? 'postgres' : 'postgres-unflushed',
         title: `PostgreSQL, fsync = ${setting?.fsync}`,
-        text: `Beside postgres.js by hand on ${server.product.replace(/ on port .*/, '')} (${server.source}): the same tables, indexes and rows, one prepared statement for each write, over the very same pool of 10 connections.`,
+        text: `Compared with postgres.js by hand on ${server.product.replace(/ on port .*/, '')} (${server.source}): the same tables, indexes and rows, one prepared statement for each write, over the same pool of 10 connections.`,
         rows: [...rows, tails],
       };
     } finally {

@@ -47,8 +47,8 @@ export async function sqliteScale(scale: Scale): Promise<Section> {
     const stores = [await open('small', small), await open('large', large)] as const;
     return {
       id: 'sqlite-scale',
-      title: 'SQLite: a large store beside a small one',
-      text: `${(large * EVENTS_OF_EACH).toLocaleString('en')} events of ${large.toLocaleString('en')} sessions beside ${(small * EVENTS_OF_EACH).toLocaleString('en')} events of ${small} sessions, each use of another session, \`synchronous = normal\`; by hand on the same files.`,
+      title: 'SQLite: a large store and a small one',
+      text: `${(large * EVENTS_OF_EACH).toLocaleString('en')} events of ${large.toLocaleString('en')} sessions, compared with ${(small * EVENTS_OF_EACH).toLocaleString('en')} events of ${small} sessions, each use of another session, \`synchronous = normal\`; by hand on the same files.`,
       rows: await measureScale(...stores, scale),
     };
   } finally {

@@ -18,7 +18,7 @@ const targets: Targets = {
   replay: 0.8,
 };
 
-/** SQLite beside better-sqlite3, each on a file of its own in the same folder. */
+/** SQLite, compared with better-sqlite3, each on its own file in the same folder. */
 export async function sqlite(synchronous: 'full' | 'normal', scale: Scale): Promise<Section> {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-session-bench-'));
   const [path, rawPath] = [join(folder, 'ours.db'), join(folder, 'raw.db')];
@@ -39,7 +39,7 @@ export async function sqlite(synchronous: 'full' | 'normal', scale: Scale): Prom
       return {
         id: `sqlite-${synchronous}`,
         title: `SQLite, synchronous = ${synchronous}`,
-        text: 'Beside better-sqlite3 by hand: the same tables, indexes, rows and `synchronous`, prepared statements, one transaction for each write, called synchronously.',
+        text: 'Compared with better-sqlite3 by hand: the same tables, indexes, rows and `synchronous`, prepared statements, one transaction for each write, called synchronously.',
         rows: [...rows, tails],
       };
     } finally {

@@ -9,8 +9,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 
 /**
- * What some work has sent to DynamoDB, and the units of capacity of tables and of the indexes it
- * read from.
+ * What some work has sent to DynamoDB, and the capacity units of the tables and of the indexes that
+ * it read.
  */
 export interface Cost {
   readonly requests: number;
@@ -30,7 +30,7 @@ interface Answer {
   readonly Responses?: Readonly<Record<string, readonly Item[]>>;
 }
 
-/** Counts all that a client sends, as the SDK's own middleware sees it. */
+/** Counts everything that a client sends, in a middleware of the SDK. */
 export class Meter {
   readonly #other: DynamoDBClient;
   #requests = 0;
@@ -38,8 +38,8 @@ export class Meter {
   #write = 0;
 
   /**
-   * @param other Another client of the same server, which is not counted: it looks how large items
-   * are.
+   * @param other Another client of the same server, which is not counted: it reads the sizes of
+   * items.
    */
   constructor(client: DynamoDBClient, other: DynamoDBClient) {
     this.#other = other;
@@ -64,7 +64,7 @@ export class Meter {
     );
   }
 
-  /** @returns What the work has cost. Nothing else may use the client meanwhile. */
+  /** @returns What the work has cost. Nothing else may use the client during the work. */
   async of(work: () => Promise<unknown>): Promise<Cost> {
     const [requests, read, write] = [this.#requests, this.#read, this.#write];
     await work();
@@ -76,8 +76,8 @@ export class Meter {
       .flat()
       .map(({ CapacityUnits = 0, Table }) => ({ all: CapacityUnits, table: Table?.CapacityUnits ?? CapacityUnits }));
     const all = units.reduce((sum, each) => sum + each.all, 0);
-    // What is not there is read for nothing on DynamoDB Local, but not on AWS: a unit for each
-    // item, and the least of a query.
+    // Reading a missing item is free on DynamoDB Local, but not on AWS: one unit per item, and the
+    // minimum of a query.
     if (command === 'BatchGetItemCommand') this.#read += all + missing(input as BatchGetItemCommandInput, Responses);
     else if (command === 'GetItemCommand') this.#read += Math.max(all, 1);
     else if (command === 'QueryCommand') {

@@ -13,11 +13,11 @@ interface Bar {
   readonly target: number | undefined;
 }
 
-/** What a section's chart shows. */
+/** The title of a section's chart. */
 export function chartTitle({ title, counts }: Section): string {
   return counts === undefined
-    ? `${title}: speed beside the same by hand`
-    : `${title}: the least that its interface allows, as a part of ours`;
+    ? `${title}: speed compared with code by hand`
+    : `${title}: the least that its interface allows, as a fraction of ours`;
 }
 
 function barsOf({ rows = [], counts = [] }: Section): Bar[] {
@@ -39,8 +39,8 @@ function barsOf({ rows = [], counts = [] }: Section): Bar[] {
 }
 
 /**
- * Ratios of a section as bars on a logarithmic axis, each with a mark at its target; `undefined`
- * where there are none.
+ * Ratios of a section as bars on a logarithmic axis, each with a mark at its target; `undefined` if
+ * there are none.
  */
 export function chart(section: Section): string | undefined {
   const bars = barsOf(section);

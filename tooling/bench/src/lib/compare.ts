@@ -1,8 +1,8 @@
 import { Bench } from 'tinybench';
 
-/** One of the things that are measured beside each other. */
+/** One side of a comparison. */
 export interface Side {
-  /** Makes ready for a block, unmeasured: such as a session of its own. */
+  /** Prepares a block, unmeasured, for instance with a new session. */
   readonly prepare?: () => unknown;
   /** What is measured. */
   readonly run: () => unknown;
@@ -16,29 +16,29 @@ export interface Times {
   readonly p99Ms: number;
 }
 
-/** How long a comparison goes on. */
+/** How long a comparison lasts. */
 export interface Effort {
   /**
-   * How often the sides take turns, after a round that warms up; 0: it is that round that counts.
+   * How many rounds follow the warm-up round; 0: the warm-up round counts.
    */
   readonly blocks: number;
   /** Runs of a side in each of its blocks. */
   readonly runs: number;
 }
 
-/** What was measured of several sides in one run. */
+/** The measurements of several sides in one run. */
 export interface Comparison<Name extends string> {
   readonly times: (name: Name) => Times;
   /**
    * How many times as fast one side is as another: the median over the blocks of the ratio of their
-   * medians, so that what else the machine does hits both.
+   * medians, so that other load on the machine affects both.
    */
   readonly speedOf: (name: Name, beside: Name) => number;
 }
 
 /**
- * Measures sides in turns: each block of one is followed by a block of each other, and the order is
- * reversed from one round to the next.
+ * Measures the sides alternately: a block of one side is followed by a block of each other side,
+ * and the order is reversed from one round to the next.
  */
 export async function compare<Name extends string>(
   sides: Readonly<Record<Name, Side>>,
@@ -66,7 +66,7 @@ export async function compare<Name extends string>(
 
 async function measureBlock({ prepare, run, operations = 1 }: Side, runs: number): Promise<Times> {
   await prepare?.();
-  // tinybench would find out by a call that it does not wait for.
+  // Otherwise tinybench would find out with a call that it does not await.
   const first = run();
   const async = first instanceof Promise;
   if (async) await first;

@@ -11,9 +11,8 @@ const VERSION = '2025-06-18';
 /** A server in a process of its own. */
 export interface HttpServer {
   begin(): Promise<HttpClient>;
-  /**
-   * A client of a session that was begun elsewhere, on the connection of another client of this
-   * server, or on one of its own.
+  /** A client of an existing session, on the connection of another client of this server, or on its
+   * own.
    */
   carryOn(session: string, beside?: HttpClient): HttpClient;
   /** Bytes of memory that its objects use. */
@@ -22,8 +21,8 @@ export interface HttpServer {
 }
 
 /**
- * A client of one session on one kept connection, no more than the protocol asks for: so that it is
- * the server that is measured.
+ * A client of one session on one persistent connection. It does only what the protocol requires, so
+ * that the measurement shows the server.
  */
 export interface HttpClient {
   readonly session: string;

@@ -2,9 +2,9 @@ import type { SessionStore } from '@mcp-session/core';
 import { createPostgresStore } from '@mcp-session/postgres';
 import { createSqliteStore } from '@mcp-session/sqlite';
 
-/** Which server a process is to be. */
+/** Which server a process runs. */
 export type HttpPlan = { readonly sdk: 'v1' | 'v2' } &
-  /** With `missed`, each session has so many events that its client has not seen, in memory. */
+  /** `missed`: how many events each session has, in memory, that its client has not seen. */
   (
     | { readonly by: 'plain'; readonly missed?: number }
     | { readonly by: 'ours'; readonly backend: 'sqlite'; readonly path: string }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** What the figures depend on besides the code. */
+/** What the figures depend on, apart from the code. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
@@ -31,7 +31,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** Processes that wanted to run, on the mean of the last minute. */
+/** The load average over the last minute. */
 export function load(): number {
   return loadavg()[0] ?? 0;
 }

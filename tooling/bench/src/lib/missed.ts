@@ -1,13 +1,13 @@
 import type { Count, Section } from './result.ts';
 
-/** What of a section has missed its target, in the words of its tables. */
+/** What has missed its target in a section, in the words of its tables. */
 export function missedTargets({ rows = [], facts = [], counts = [] }: Section): string[] {
   return [
     ...rows.flatMap(({ operation, ours, targetMs, beside }) =>
       targetMs === undefined
         ? beside
             .filter(({ ratio, target }) => target !== undefined && ratio < target)
-            .map(({ name }) => `${operation}, beside ${name}`)
+            .map(({ name }) => `${operation}, compared with ${name}`)
         : ours.medianMs > targetMs
           ? [operation]
           : [],

@@ -1,6 +1,6 @@
 import { message } from './workload.ts';
 
-/** The stream of a session's GET, as both SDKs call it. */
+/** Both SDKs' name for the stream of a session's GET. */
 export const STANDALONE = '_GET_stream';
 
 /** Id of an event of {@link plainEvents}. */
@@ -17,8 +17,8 @@ interface PlainEvents {
 }
 
 /**
- * Events of one session in an array, as the SDKs' examples keep them, with so many on the stream of
- * its GET already.
+ * Events of one session in an array, as in the SDKs' examples, with a number of events already on
+ * the stream of its GET.
  */
 export function plainEvents(count: number): PlainEvents {
   const events = Array.from({ length: count }, () => ({ streamId: STANDALONE, message: message() }));

@@ -8,20 +8,20 @@ import type { Beside, Count, Fact, Row, Section } from './result.ts';
 export interface Run {
   readonly machine: Machine;
   readonly date: string;
-  /** Processes that wanted to run, as the mean of a minute. */
+  /** The load average over one minute. */
   readonly load: { readonly before: number; readonly after: number };
   readonly command: string;
-  /** Why targets are missed: Markdown by the section's id. Shown where one is. */
+  /** Why targets are missed: Markdown by the section's id. Shown only if a target is missed. */
   readonly notes: ReadonlyMap<string, string>;
 }
 
-/** A file of the report: its name in the folder of the documents, and what it holds. */
+/** A file of the report: its name in the folder of the documents, and its content. */
 export interface ReportFile {
   readonly name: string;
   readonly text: string;
 }
 
-/** The report as Markdown, and its charts beside it. */
+/** The report as Markdown, and its charts. */
 export function writeReport(sections: readonly Section[], run: Run): ReportFile[] {
   const charts = sections.flatMap((section) => {
     const svg = chart(section);
@@ -35,7 +35,7 @@ export function writeReport(sections: readonly Section[], run: Run): ReportFile[
 }
 
 /**
- * One line for each part: how fast it is beside the same by hand, and how many targets it misses.
+ * One line for each part: its speed compared with code by hand, and how many targets it misses.
  */
 function summaryTable(sections: readonly Section[]): string {
   return table(
@@ -59,9 +59,9 @@ function head({ machine, date, load, command }: Run, summary: string): string {
 
 <!-- Written by the command below. Do not edit. -->
 
-How fast an operation is beside the least that its database allows: the same rows, indexes and durability, written by
-hand against the driver, without this project. A ratio of 0.8 × means that the library does 0.8 operations in the time
-of one by hand. Parts without a ratio count requests or sizes.
+How fast an operation is, compared with the least that its database allows: the same rows, indexes and durability, in
+hand-written code on the driver, without this project. A ratio of 0.8 × means that the library does 0.8 operations in
+the time of one by hand. Parts without a ratio count requests or sizes.
 
 ${summary}
 
@@ -69,17 +69,17 @@ ${summary}
 ${command}
 \`\`\`
 
-Both sides are measured in one run and in turns, block by block. A ratio is the median over the blocks of the ratio of
-their medians. Times are of one operation, and a p99 is the median over the blocks of their 99th percentiles.
+One run measures both sides alternately, block by block. A ratio is the median over the blocks of the ratio of their
+medians. Times are of one operation, and a p99 is the median over the blocks of their 99th percentiles.
 
 Measured on ${date} on ${machine.cores} cores of ${machine.processor}, ${machine.memoryGb} GB, ${machine.system}.
-The machine's load was ${load.before.toFixed(1)} before the run and ${load.after.toFixed(1)} at its end; the run itself makes up to two.${busy(load.before)}
+The machine's load was ${load.before.toFixed(1)} before the run and ${load.after.toFixed(1)} at its end; the run itself adds up to two.${busy(load.before)}
 Versions: ${versions.join(', ')}.
 `;
 }
 
 function busy(loadBefore: number): string {
-  return loadBefore < 0.7 ? '' : ' Other work ran on it, so the ratios say more than the times.';
+  return loadBefore < 0.7 ? '' : ' Other programs were running, so the ratios are more reliable than the times.';
 }
 
 function sectionText(section: Section, hasChart: boolean, note: string | undefined): string {
@@ -95,7 +95,7 @@ function sectionText(section: Section, hasChart: boolean, note: string | undefin
 
 export function rowTable(rows: readonly Row[]): string {
   return table(
-    ['Operation', 'Median', 'p99', 'Beside', 'Its median', 'Its p99', 'Ratio', 'Target'],
+    ['Operation', 'Median', 'p99', 'Compared with', 'Its median', 'Its p99', 'Ratio', 'Target'],
     rows.flatMap((row) => row.beside.map((beside) => rowCells(row, beside))),
   );
 }
@@ -119,7 +119,7 @@ function rowCells({ operation, ours, targetMs }: Row, { name, times, ratio: spee
 
 export function factTable(facts: readonly Fact[]): string {
   return table(
-    ['What', 'Ours', 'Beside', 'Ratio', 'Target'],
+    ['What', 'Ours', 'Compared with', 'Ratio', 'Target'],
     facts.map(({ name, value, beside, ratio: speed, target = '', missed = false }) => [
       name,
       value,

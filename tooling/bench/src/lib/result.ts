@@ -1,29 +1,29 @@
 import type { Cost } from './capacity.ts';
 import type { Times } from './compare.ts';
 
-/** What one thing was measured against. */
+/** What an operation was compared with. */
 export interface Beside {
   readonly name: string;
   readonly times: Times;
   /** How many times as fast ours is. */
   readonly ratio: number;
-  /** The least that the ratio shall be; `undefined`: there is no target. */
+  /** The minimum ratio; `undefined`: there is no target. */
   readonly target?: number;
 }
 
-/** One operation, ours and what it stands beside. */
+/** One operation: ours, and what it is compared with. */
 export interface Row {
   readonly operation: string;
   /**
-   * Ours; where the operation says so, what was written by hand, beside the same at another size.
+   * Ours. If the operation says so: code by hand, compared with the same code at another size.
    */
   readonly ours: Times;
   readonly beside: readonly Beside[];
-  /** The most that our median shall be, in milliseconds; `undefined`: there is no such target. */
+  /** The maximum of our median, in milliseconds; `undefined`: there is no such target. */
   readonly targetMs?: number;
 }
 
-/** A figure that is no time of an operation. */
+/** A figure other than the time of an operation. */
 export interface Fact {
   readonly name: string;
   readonly value: string;
@@ -52,7 +52,7 @@ export interface Section {
   readonly counts?: readonly Count[];
 }
 
-/** How much is measured: all of it, or just enough to see that it can be. */
+/** How much is measured: everything, or just enough for a smoke test. */
 export interface Scale {
   readonly quick: boolean;
   readonly say: (line: string) => void;

@@ -9,8 +9,7 @@ import { message } from './workload.ts';
 export const EVENTS_OF_EACH = 100;
 
 /**
- * So long that no read of a session that was not used for a while writes as well, which has to do
- * with time and not with size.
+ * So long that no read also renews its session, which would depend on time and not on size.
  */
 export const TOUCH_INTERVAL_MS = 1_800_000;
 
@@ -25,7 +24,7 @@ export function sizes({ quick }: Scale): { readonly small: number; readonly larg
   return quick ? { small: 10, large: 100 } : { small: 10, large: 10_000 };
 }
 
-/** Creates sessions through the store, fills their logs by `fill`, and gives handles of them. */
+/** Creates sessions through the store, fills their logs with `fill`, and returns their handles. */
 export async function fillStore(
   store: SessionStore,
   sessions: number,
@@ -44,14 +43,14 @@ export async function fillStore(
 }
 
 /**
- * Measures a large store beside a small one, ours and by hand. Using all sessions of the large one
- * needs more of the machine's caches as well, so the large store is also measured by the use of as
- * many sessions as the small one has: what differs then is its size alone.
+ * Compares a large store with a small one, ours and by hand. Using all sessions of the large one
+ * also needs more of the machine's caches. So the large store is measured a second time with as
+ * many sessions as the small one has: then only its size differs.
  */
 export async function measureScale(small: Filled, large: Filled, { quick, say }: Scale): Promise<Row[]> {
   const rows: Row[] = [];
   for (const [operation, runs, run] of [
-    // Before anything is appended: the logs of few sessions would grow longer than those of many.
+    // First, because appends make the logs of few sessions longer than those of many.
     [`replay of ${EVENTS_OF_EACH} events`, 100, (subject) => subject.replay()],
     ['append', 400, (subject) => subject.append(message())],
     ['state set', 400, (subject) => subject.set({ theme: 'dark', n: 1 })],
@@ -99,9 +98,9 @@ export async function measureScale(small: Filled, large: Filled, { quick, say }:
   return rows;
 }
 
-/** Goes through all subjects in a scattered order, the same in each run. */
+/** Visits all subjects in a scattered order, the same in each run. */
 function anyOf(subjects: readonly Subject[], run: (subject: Subject) => unknown): Side {
-  // Prime to both numbers of sessions, so that each has its turn.
+  // Coprime with both numbers of sessions, so that it visits each.
   const step = 7_919;
   let index = 0;
   return {

@@ -3,8 +3,7 @@ import type { Beside, Row, Scale } from './result.ts';
 import { message } from './workload.ts';
 
 /**
- * One session, of ours or made by hand. Each method has done its work when it returns, or when what
- * it returned resolves.
+ * One session, ours or by hand. Each method is done when it returns, or when its promise resolves.
  */
 export interface Subject {
   append(message: object): unknown;
@@ -16,19 +15,18 @@ export interface Subject {
   replay(): number | Promise<number>;
 }
 
-/** Ours, or what was written by hand. */
+/** Ours, or code by hand. */
 export interface Subjects {
   create(): Promise<Subject>;
   /** Appends one event to each of the subjects in one transaction; only by hand. */
   readonly appendAll?: (subjects: readonly Subject[], messages: readonly object[]) => unknown;
 }
 
-/** What a backend shall reach, as ratios of speed. */
+/** The targets of a backend, as ratios of speed. */
 export interface Targets {
   readonly append: number;
-  /**
-   * 64 at once over 64 sessions, and to one session: beside 64 one after the other, 64 unbatched at
-   * once, and one batch of 64.
+  /** 64 at once over 64 sessions, and to one session: compared with 64 one after the other, 64
+   * unbatched at once, and one batch of 64.
    */
   readonly spread: { readonly serial?: number; readonly unbatched?: number; readonly batch?: number };
   readonly focused: { readonly serial?: number; readonly unbatched?: number; readonly batch?: number };
@@ -42,10 +40,10 @@ const AT_ONCE = 64;
 const REPLAYED = 1_000;
 
 /**
- * Measures each operation of a store beside the same by hand.
+ * Compares each operation of a store with the same by hand.
  *
- * @param longer How many times as often: where an operation takes a microsecond, V8 would otherwise
- * compile while it is measured. At most `10`, since logs would outgrow their retention.
+ * @param longer How many times as often: if an operation takes a microsecond, V8 would otherwise
+ * compile during the measurement. At most `10`, because logs would outgrow their retention.
  */
 export async function measureStore(
   ours: Subjects,
@@ -134,8 +132,7 @@ export async function measureStore(
 }
 
 /**
- * A new session for each block, so that no log outgrows its retention, which costs something of its
- * own.
+ * A new session for each block, so that no log outgrows its retention and has to be trimmed.
  */
 function one(subjects: Subjects, run: (subject: Subject) => unknown): Side {
   let subject: Subject | undefined;
@@ -168,7 +165,7 @@ function replaying(subject: Subject): Side {
   return {
     run: async () => {
       const count = await subject.replay();
-      if (count !== REPLAYED) throw new Error(`A replay gave ${count} events`);
+      if (count !== REPLAYED) throw new Error(`A replay returned ${count} events`);
     },
   };
 }

@@ -6,7 +6,7 @@ import { median, quantile, type Times } from './compare.ts';
 import type { Row, Scale } from './result.ts';
 import type { Subject } from './store-cases.ts';
 
-/** What a process is to follow. */
+/** What a process follows. */
 export type TailPlan = { readonly by: 'ours' | 'raw'; readonly id: string } & (
   | { readonly backend: 'sqlite'; readonly path: string }
   | { readonly backend: 'postgres'; readonly url: string; readonly schema: string }
@@ -21,7 +21,8 @@ export interface Followed {
 const MODULE = fileURLToPath(new URL('../tail-process.ts', import.meta.url));
 
 /**
- * Measures the time from the append in this process to the event in another one, for both in turns.
+ * Measures the time from an append in this process to the event in another one, for both sides
+ * alternately.
  */
 export async function measureTails(
   ours: Followed,
@@ -35,7 +36,7 @@ export async function measureTails(
     for (let turn = 0; turn < (quick ? 5 : 100); turn++) {
       for (const follower of followers) {
         await follower.append();
-        // Not in step with anybody's polling.
+        // At random times, so that no poll is in step.
         await pause(5 + Math.random() * 40);
       }
     }
@@ -76,7 +77,7 @@ function follow({ subject, plan }: Followed): Follower {
   };
 }
 
-/** When a message was handed to its append, in Unix milliseconds. */
+/** When the append of a message was called, in Unix milliseconds. */
 export function sentAt(message: unknown): number {
   return (message as { readonly at: number }).at;
 }

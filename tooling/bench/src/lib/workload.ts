@@ -1,6 +1,6 @@
 let count = 0;
 
-/** A notification of about 300 bytes of JSON, each another one. */
+/** A new notification of about 300 bytes of JSON. */
 export function message(): object {
   count++;
   return {

@@ -23,9 +23,8 @@ type Item = Record<string, AttributeValue>;
 
 /**
  * The least that DynamoDB's interface allows for each operation, by hand: an item for each session,
- * key and event, each write on the condition that the session is live, in the same step, and each
- * read strongly consistent but for listings and sweeps. Nothing is kept for a second use: no tokens
- * of appends, no sizes and no limits, no horizons.
+ * key and event. Each write checks in the same step that the session is live, and each read is
+ * strongly consistent, except listings and sweeps. There are no tokens, sizes, limits or horizons.
  */
 export class RawDynamoDb {
   readonly #client: DynamoDBClient;
@@ -87,8 +86,7 @@ export class RawDynamoDb {
   }
 
   /**
-   * To one session each, at most one event to each of 50, or 99 to one: a transaction holds 100
-   * items.
+   * At most one event to each of 50 sessions, or 99 to one: a transaction holds 100 items.
    */
   async append(messages: ReadonlyMap<string, readonly object[]>, now: number): Promise<void> {
     const items = [...messages].flatMap(([id, events]): TransactWriteItem[] => {
@@ -136,8 +134,8 @@ export class RawDynamoDb {
   }
 
   /**
-   * The session comes after its events: whether it is live, and whether some were trimmed
-   * meanwhile.
+   * Reads the session after its events: whether it is live, and whether events were trimmed during
+   * the read.
    */
   async replay(id: string): Promise<number> {
     const events = await this.#query(`id = :id and begins_with(#item, :events)`, {
@@ -167,8 +165,8 @@ export class RawDynamoDb {
   }
 
   /**
-   * Finds what has expired, and deletes all that belongs to it, without looking whether somebody
-   * else does the same.
+   * Finds expired sessions and deletes everything that belongs to them, without checking for other
+   * sweeps.
    */
   async sweep(now: number): Promise<number> {
     const command = new QueryCommand({
@@ -210,7 +208,7 @@ export class RawDynamoDb {
     return items;
   }
 
-  /** Renews a live session, and changes more of it. */
+  /** Renews a live session, with further changes. */
   #renewal(id: string, now: number, changes: readonly string[], values: Item) {
     const sets = ['expiresAt = :expiresAt', 'touchedAt = :now', ...changes];
     return {

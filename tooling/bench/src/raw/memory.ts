@@ -41,9 +41,9 @@ interface Held {
 }
 
 /**
- * A plain Map of sessions by hand, behind asynchronous functions as every store is, with the checks
- * that ours makes: that the session is live, that names and values are what may be stored, and that
- * sessions, logs and the whole stay below their bounds.
+ * A plain Map of sessions by hand, behind asynchronous functions like every store, with the same
+ * checks as ours: that the session is live, that names and values may be stored, and that sessions,
+ * logs and the whole store stay below their bounds.
  */
 export function rawMemory(): Subjects {
   const sessions = new Map<string, Held>();
@@ -107,7 +107,7 @@ export function rawMemory(): Subjects {
     update: async () => {
       const session = use(id);
       const value = take(session) as { readonly n: number };
-      // What is stored, as a read would give it.
+      // The stored value, as a read would return it.
       return JSON.parse(put(session, { ...value, n: value.n + 1 }).text) as unknown;
     },
     replay: async () => {
@@ -139,7 +139,7 @@ function checkKey(key: string): void {
   if (key === '' || !key.isWellFormed() || Buffer.byteLength(key) > MAX_KEY_BYTES) throw new Error('No key');
 }
 
-/** Whether JSON would give the value back as it is. */
+/** Whether JSON would return the value unchanged. */
 function checkExact(value: unknown, depth: number): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return;
   if (typeof value !== 'object' || depth === MAX_DEPTH) throw new Error('Not JSON');

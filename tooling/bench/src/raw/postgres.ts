@@ -6,8 +6,8 @@ import type { Subject, Subjects } from '../lib/store-cases.ts';
 const TTL_MS = 1_800_000;
 
 /**
- * The same rows by hand, in the tables that the package's migrations have made: postgres.js and
- * nothing else, one statement for each write.
+ * The same rows by hand, in the tables of the package's migrations: only postgres.js, one statement
+ * for each write.
  */
 export interface RawPostgres extends Subjects {
   readonly subject: (id: string) => Subject;
@@ -51,8 +51,7 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     const text = JSON.stringify(value);
     const bytes = Buffer.byteLength(text) + key.length;
     const now = Date.now();
-    // Right where nobody else writes to the session meanwhile, and it notices when somebody does:
-    // without a lock before it looks.
+    // Right as long as no other writer changes the session, which it detects without a lock.
     const rows = await sql`
       with old as (
         select session.pk, session.state_version, kept.version, kept.bytes from ${sessions} as session
@@ -79,7 +78,7 @@ export function rawPostgres(sql: Sql, schema: string): RawPostgres {
     set: (value) => write(id, value, null),
     update: async () => {
       const row = await read(id);
-      if (row === undefined) throw new Error(`State of session ${id} is not there`);
+      if (row === undefined) throw new Error(`State of session ${id} does not exist`);
       const value = row.value as { readonly n: number };
       await write(id, { ...value, n: value.n + 1 }, row.version);
     },

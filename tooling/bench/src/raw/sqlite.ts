@@ -6,8 +6,7 @@ import type { Subject, Subjects } from '../lib/store-cases.ts';
 const TTL_MS = 1_800_000;
 
 /**
- * The same rows by hand, in the tables that the package's migrations have made: better-sqlite3 and
- * nothing else.
+ * The same rows by hand, in the tables of the package's migrations: only better-sqlite3.
  */
 export interface RawSqlite extends Subjects {
   readonly database: Database.Database;
@@ -144,7 +143,7 @@ function prepare(database: Database.Database) {
        on conflict (session_pk, key) do update set version = excluded.version, bytes = excluded.bytes, value = excluded.value`,
     ),
     read: database.prepare<[string, number, string], { value: string }>(
-      // Several times as fast as a join of the two.
+      // Several times as fast as a join.
       `select value from mcp_state
        where session_pk = (select pk from mcp_sessions where id = ? and ended_at is null and expires_at > ?) and key = ?`,
     ),

@@ -9,11 +9,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { plant } from './bugs.ts';
 import { trouble, type Trouble } from './faults/dynamodb-client.ts';
 
-/** The backends that can be tortured: those that several processes share. */
+/** The backends to torture: those that processes can share. */
 export const backendNames = ['sqlite', 'postgres', 'dynamodb'] as const;
 export type BackendName = (typeof backendNames)[number];
 
-/** Where the processes of a run have their sessions. It goes to them as JSON. */
+/** Where the processes of a run keep their sessions. They receive it as JSON. */
 export type Address =
   | { readonly backend: 'sqlite'; readonly path: string }
   | { readonly backend: 'postgres'; readonly url: string; readonly schema: string }
@@ -23,7 +23,7 @@ export type Address =
 export interface Misbehaviour {
   /** Name of a planted bug, see `bugs.ts`. Default: none. */
   readonly bug?: string | undefined;
-  /** What the requests of a DynamoDB client meet. Default: nothing. */
+  /** Faults of the requests of a DynamoDB client. Default: none. */
   readonly trouble?: Trouble | undefined;
 }
 
@@ -31,8 +31,7 @@ export interface Misbehaviour {
 const START_MS = 30_000;
 
 /**
- * Opens a store the way an application does, with no sweeps of its own: the run decides when one
- * runs.
+ * Opens a store like an application, but without background sweeps: the run decides when to sweep.
  */
 export async function openStore(
   address: Address,
@@ -46,7 +45,7 @@ export async function openStore(
       sweep: false,
       ...options,
     });
-  // A process can start while the database is down. Its supervisor starts it again.
+  // The database may be down when a process starts. A supervisor would restart the process.
   for (const giveUpAt = performance.now() + START_MS; ;) {
     try {
       return await open();

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AppendResult, SessionBackend, StateCommit, StateRow } from '@mcp-session/core/backend';
 
-/** The methods that a bug replaces, made from the backend that does them right. */
+/** The methods that a bug replaces, built on the correct backend. */
 type Bug = (right: SessionBackend) => Partial<SessionBackend>;
 
 /** True on each call whose number is a multiple of `n`. */
@@ -10,7 +10,7 @@ function each(n: number): () => boolean {
   return () => ++calls % n === 0;
 }
 
-/** A commit that no longer says which versions it expects. */
+/** A commit without its expected versions. */
 function blind(commit: StateCommit): StateCommit {
   return { ...commit, writes: commit.writes.map((write) => ({ ...write, expectedVersion: undefined })) };
 }
@@ -22,7 +22,7 @@ function blind(commit: StateCommit): StateCommit {
 const bugs = {
   /** A compare-and-set that does not compare. */
   'blind-compare-and-set': (right) => ({ commitState: (commit, now) => right.commitState(blind(commit), now) }),
-  /** A commit is acknowledged and not made. */
+  /** Acknowledges a commit without making it. */
   'lost-commit': (right) => {
     const lose = each(60);
     return {
@@ -34,7 +34,7 @@ const bugs = {
       },
     };
   },
-  /** An append is acknowledged and not made. */
+  /** Acknowledges an append without storing it. */
   'lost-append': (right) => {
     const lose = each(40);
     return {
@@ -48,7 +48,7 @@ const bugs = {
       },
     };
   },
-  /** An append whose answer was lost is made again without its token. */
+  /** Repeats an append whose answer was lost, without its token. */
   'doubled-append': (right) => {
     const double = each(40);
     return {
@@ -63,7 +63,7 @@ const bugs = {
       },
     };
   },
-  /** A page leaves out an event. */
+  /** Omits an event from a page. */
   'hole-in-a-page': (right) => {
     const leaveOut = each(20);
     return {
@@ -74,14 +74,14 @@ const bugs = {
       },
     };
   },
-  /** A reader is not told that events before its page were trimmed. */
+  /** Does not report that events before a page were trimmed. */
   'silent-trim': (right) => ({
     readEvents: async (query, now) => {
       const page = await right.readEvents(query, now);
       return page && { ...page, trimmedSeq: 0 };
     },
   }),
-  /** All keys are read one after another, between the commits of others. */
+  /** Reads keys one after another, between the commits of others. */
   'torn-read': (right) => ({
     readState: async (id, keys, now) => {
       if (keys !== undefined) return right.readState(id, keys, now);
@@ -95,14 +95,14 @@ const bugs = {
       return rows;
     },
   }),
-  /** Everybody who ends a session hears that they did. */
+  /** Reports to every caller that it ended the session. */
   'end-for-all': (right) => ({
     endSession: async (id, purgeAt, now) => {
       await right.endSession(id, purgeAt, now);
       return true;
     },
   }),
-  /** Sessions are read from a cache that misses their end. */
+  /** Reads sessions from a cache that misses their end. */
   'cached-session': (right) => {
     const cache = new Map<string, Awaited<ReturnType<SessionBackend['readSession']>>>();
     return {
@@ -114,13 +114,13 @@ const bugs = {
       },
     };
   },
-  /** A sweep says that it is done and has removed nothing. */
+  /** Reports a finished sweep that has removed nothing. */
   'idle-sweep': () => ({ sweep: () => Promise.resolve({ ids: [], done: true }) }),
 } satisfies Readonly<Record<string, Bug>>;
 
 export const bugNames: readonly string[] = Object.keys(bugs);
 
-/** The backend with a bug in it. @throws RangeError for a bug that is not there. */
+/** The backend with a planted bug. @throws RangeError for an unknown bug. */
 export function plant(right: SessionBackend, name: string | undefined): SessionBackend {
   if (name === undefined) return right;
   const bug = (bugs as Readonly<Record<string, Bug>>)[name];

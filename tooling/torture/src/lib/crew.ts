@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url';
 import type { Drain, WorkerOptions } from './work/worker.ts';
 
 const WORKER = fileURLToPath(new URL('../worker.ts', import.meta.url));
-/** How long a worker may take to end its calls when it is told to stop, in milliseconds. */
+/** How long a worker may take to end its calls after the order to stop, in milliseconds. */
 const STOP_MS = 60_000;
 
-/** What a crew gives to each of its workers. */
+/** What a crew passes to each of its workers. */
 export type CrewOptions = Omit<WorkerOptions, 'slot' | 'name' | 'history'> & {
   /** Folder of the histories. */
   readonly folder: string;
   readonly workers: number;
-  /** Begins the names of the workers: unique in the run. */
+  /** Prefix of the workers' names, unique in the run. */
   readonly round: string;
 };
 
@@ -35,7 +35,7 @@ export class Crew {
     return this.#histories;
   }
 
-  /** What went wrong with the processes themselves. */
+  /** Failures of the processes themselves. */
   get problems(): readonly string[] {
     return this.#problems;
   }
@@ -44,7 +44,7 @@ export class Crew {
     await Promise.all(Array.from({ length: this.#options.workers }, (_, slot) => this.#spawn(slot)));
   }
 
-  /** Ends a worker with SIGKILL in whatever it is at, and starts another in its place. */
+  /** Kills a worker with SIGKILL at any point of its work, and starts a replacement. */
   async replace(slot: number): Promise<void> {
     const child = this.#members.get(slot);
     if (child === undefined) return;
@@ -54,7 +54,7 @@ export class Crew {
     await this.#spawn(slot);
   }
 
-  /** Lets a worker stand still, as a machine that is short of memory does. */
+  /** Freezes a worker for a while, as a machine that is short of memory does. */
   async freeze(slot: number, ms: number): Promise<void> {
     const child = this.#members.get(slot);
     child?.kill('SIGSTOP');
@@ -75,7 +75,7 @@ export class Crew {
     });
   }
 
-  /** Lets the tails come to the end of their logs, and the processes end. */
+  /** Lets the tails reach the ends of their logs, and the processes end. */
   async drain(drain: Drain): Promise<void> {
     await this.#each(async (child, slot) => {
       const exited = once(child, 'exit');
@@ -92,7 +92,7 @@ export class Crew {
   async #each(work: (child: ChildProcess, slot: number) => Promise<unknown>): Promise<void> {
     await Promise.all(
       [...this.#members].map(async ([slot, child]) => {
-        // It ended by itself, which is a problem that was noted.
+        // It ended by itself, which was recorded as a problem.
         if (!child.connected) return;
         const slow = new AbortController();
         const tooSlow = pause(STOP_MS, 'slow', { signal: slow.signal }).catch(() => undefined);
@@ -123,7 +123,7 @@ export class Crew {
       once(child, 'message').then(() => 'ready'),
       once(child, 'exit').then(() => 'over'),
     ]);
-    // What it wrote while it died of our SIGKILL is no news.
+    // Ignore what it wrote when our SIGKILL ended it.
     if (first === 'over') this.#problems.push(`worker ${name} did not start: ${stderr.slice(0, 2_000)}`);
     else {
       child.once(

@@ -1,6 +1,6 @@
 import { openSync, readFileSync, writeSync } from 'node:fs';
 
-/** What a worker can do. Each is one call of the public API. */
+/** The operations of a worker. Each is one call of the public API. */
 export type OperationName =
   | 'append'
   | 'replay'
@@ -21,39 +21,39 @@ export type OperationName =
   | 'create'
   | 'sweep';
 
-/** What a worker writes down before it makes a call. */
+/** What a worker records before a call. */
 export interface Begun {
   readonly id: string;
   readonly at: number;
   readonly name: OperationName;
   readonly session: string;
-  /** What the call was given, as far as a check needs it. */
+  /** The arguments of the call, as far as a check needs them. */
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-/** What a worker writes down when a call has ended. */
+/** What a worker records after a call. */
 export interface Ended {
   readonly of: string;
   readonly at: number;
-  /** What the call gave; `undefined` where it failed. */
+  /** The result of the call; `undefined` if it failed. */
   readonly got?: unknown;
-  /** Code of the error, or its text where it has none. */
+  /** Code of the error, or its text if it has none. */
   readonly error?: string;
   readonly outcomeUnknown?: boolean;
   readonly retryable?: boolean;
 }
 
-/** An event that a tail or a replay gave. */
+/** An event that a tail or a replay returned. */
 export interface Delivered {
   readonly to: string;
   readonly seq: number;
-  /** Id of the operation that appended it; another text where the message is not one of ours. */
+  /** Id of the operation that appended it; another string if the message is not one of ours. */
   readonly by: string;
   readonly stream: string;
 }
 
 /**
- * A call as the history tells it.
+ * A call according to the history.
  *
  * | outcome   | meaning                                                                         |
  * | --------- | ------------------------------------------------------------------------------- |
@@ -71,13 +71,13 @@ export interface Operation extends Begun {
   readonly delivered: readonly Delivered[];
 }
 
-/** Microseconds of the clock that all processes of a machine share and nobody sets. */
+/** Microseconds of the monotonic clock, which all processes of a machine share. */
 export function clock(): number {
   return Number(process.hrtime.bigint() / 1_000n);
 }
 
 /**
- * Writes a history synchronously, so that what was written down survives a SIGKILL of its process.
+ * Writes a history synchronously, so that every record survives a SIGKILL of its process.
  */
 export class HistoryWriter {
   readonly #file: number;
@@ -92,8 +92,7 @@ export class HistoryWriter {
 }
 
 /**
- * Reads what the processes of a round wrote down. The last line of one that was killed can be cut
- * off.
+ * Reads the histories of a round. The last line of a killed process may be incomplete.
  */
 export function readHistory(paths: readonly string[]): Operation[] {
   const begun = new Map<string, Begun>();

@@ -16,7 +16,7 @@ import { type Pools, PRINCIPAL } from './work/sessions.ts';
 import { readCounters } from './work/state.ts';
 
 /**
- * One round: it makes sessions, lets a crew use them, and then checks everything.
+ * One round: creates sessions, lets a crew use them, and then checks everything.
  */
 export interface RoundOptions {
   readonly storage: Storage;
@@ -24,12 +24,12 @@ export interface RoundOptions {
   readonly seed: string;
   readonly ms: number;
   readonly workers: number;
-  /** Whether processes are killed, and databases and connections made to fail. */
+  /** Whether to kill processes and make databases and connections fail. */
   readonly faults: boolean;
   readonly bug: string | undefined;
 }
 
-/** What a round did and saw. */
+/** The result of a round. */
 export interface RoundReport {
   readonly operations: number;
   readonly acknowledged: number;
@@ -37,14 +37,14 @@ export interface RoundReport {
   readonly delivered: number;
   readonly faults: FaultCounts;
   readonly problems: readonly string[];
-  /** Folder of the histories, where there are problems. */
+  /** Folder of the histories, if there are problems. */
   readonly folder: string | undefined;
 }
 
 const SIZES = { steady: 4, trimmed: 2, ended: 24 } as const;
 /** Greatest event of a round, in bytes: on DynamoDB more than one item. */
 const LARGE_EVENT = { sqlite: 200_000, postgres: 200_000, dynamodb: 900_000 } as const;
-/** Later than any tombstone and any life, in milliseconds. */
+/** Longer than any tombstone and any session lives, in milliseconds. */
 const MUCH_LATER = 30 * 86_400_000;
 /** Nodes that sweep at the same time. */
 const SWEEPERS = 4;
@@ -54,7 +54,7 @@ export async function runRound(options: RoundOptions): Promise<RoundReport> {
   const { address } = storage;
   const random = new Random(`${seed} round ${number}`);
   const folder = mkdtempSync(join(tmpdir(), 'mcp-session-torture-round-'));
-  // The first round makes the tables: what they hold when no session is there is nobody's row.
+  // The first round creates the tables. Rows that exist before any session belong to none.
   let store = await openStore(address);
   const before = await storage.countRows();
   const pools = await createPools(store);
@@ -118,8 +118,8 @@ async function finalSession(session: Session): Promise<FinalSession> {
 }
 
 /**
- * Ends all sessions, sweeps on several nodes at once when all is past its time, and looks for rows
- * that are still there.
+ * Ends all sessions, sweeps on several nodes at once when everything has expired, and searches for
+ * leftover rows.
  */
 async function leftovers(store: SessionStore, { storage, bug }: RoundOptions, before: RowCounts): Promise<string[]> {
   for (let cursor: string | undefined; ;) {

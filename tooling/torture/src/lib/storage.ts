@@ -17,18 +17,18 @@ import type { Address, BackendName } from './backends.ts';
 /** How many rows or items each table holds. */
 export type RowCounts = Readonly<Record<string, number>>;
 
-/** What a run is on. */
+/** The storage of a run. */
 export interface Storage {
   readonly address: Address;
-  /** The server, where the run may kill it. */
+  /** The server, if the run may kill it. */
   readonly server: OwnServer | undefined;
   countRows(): Promise<RowCounts>;
   dispose(): Promise<void>;
 }
 
 /**
- * A server for the run. `address` is of one that is there already; otherwise one is started, and
- * may be killed.
+ * A server for the run. With `address` it uses a running server; otherwise it starts one, which the
+ * run may kill.
  */
 export async function openStorage(backend: BackendName, url?: string): Promise<Storage> {
   switch (backend) {
@@ -72,7 +72,7 @@ async function openPostgres(given: string | undefined): Promise<Storage> {
   const made = await createTestSchema(given ?? server?.url ?? '');
   const { url, schema } = made;
   return {
-    // Its connections have a name of their own, so that only they are cut.
+    // Its connections have their own name, so that the run cuts only them.
     address: { backend: 'postgres', url: named(url, schema), schema },
     server,
     countRows: async () => {
@@ -104,7 +104,7 @@ async function openDynamoDb(given: string | undefined): Promise<Storage> {
   const { prefix } = tables;
   return {
     address: { backend: 'dynamodb', url, prefix },
-    // DynamoDB Local keeps what it has in memory: a crash of it is none of DynamoDB.
+    // DynamoDB Local keeps its data in memory, so killing it would not show what DynamoDB does.
     server: undefined,
     countRows: async () => {
       const client = new DynamoDBClient(dynamoDbConfig(url));

@@ -2,10 +2,10 @@ import type { BackendName } from './backends.ts';
 import { type RoundReport, runRound } from './run-round.ts';
 import { openStorage } from './storage.ts';
 
-/** How a run goes. */
+/** Options of a run. */
 export interface TortureOptions {
   readonly backend: BackendName;
-  /** How long work is done, in milliseconds. Checks come on top. */
+  /** How long the workers work, in milliseconds, without the checks. */
   readonly ms: number;
   /** Repeats the choices of a run; the machine's timing is never the same. */
   readonly seed: string;
@@ -13,18 +13,18 @@ export interface TortureOptions {
   readonly roundMs?: number;
   /** Processes that work at the same time. Default: `3`. */
   readonly workers?: number;
-  /** Whether processes are killed, and databases and connections made to fail. Default: `true`. */
+  /** Whether to kill processes and make databases and connections fail. Default: `true`. */
   readonly faults?: boolean;
   /** Name of a bug that is planted in every worker. Default: none. */
   readonly bug?: string | undefined;
-  /** URL of a server that is there already, which is not killed then. Default: one is started. */
+  /** URL of a running server, which is then never killed. Default: the run starts one. */
   readonly url?: string | undefined;
-  /** Is given each round's report. */
+  /** Is called with the report of each round. */
   readonly onRound?: (report: RoundReport, number: number) => void;
 }
 
 /**
- * What a run did and saw, all rounds together. It ends with the first round that finds a problem.
+ * The result of a run over all its rounds. It ends after the first round that finds a problem.
  */
 export type TortureReport = Omit<RoundReport, 'folder'> & {
   readonly rounds: number;
@@ -34,8 +34,8 @@ export type TortureReport = Omit<RoundReport, 'folder'> & {
 };
 
 /**
- * Lets processes do at random what a store allows, harms them and their database, and looks whether
- * every promise was kept.
+ * Lets processes call a store at random, causes faults in them and their database, and checks every
+ * promise.
  */
 export async function torture(options: TortureOptions): Promise<TortureReport> {
   const { backend, ms, seed, roundMs = 10_000, workers = 3, faults = true, bug, url, onRound } = options;

@@ -1,8 +1,8 @@
-/** At most so many sessions in one of the two maps. Both, when full, take some 20 MB. */
+/** Maximum number of sessions in each of the two maps. Two full maps take some 20 MB. */
 const MAX_GENERATION = 100_000;
 
 /**
- * Remembers when each session was last looked at, in two maps. The older map is dropped after each
+ * Remembers when each session was last checked, in two maps. The older map is dropped after each
  * interval, or sooner if the younger one is full. So `MAX_GENERATION` sessions do not push each
  * other out, and old entries go soon.
  */

@@ -37,7 +37,8 @@ import type {
  * - The **number** (`seq`) of an event is its place in the log of its session.
  * - To **trim** a log is to remove its oldest events.
  * - The **version** of a state key is the number of the commit that wrote it.
- * - A **hint** says that a log or a life may have changed. It may be lost, doubled or early.
+ * - A **hint** says that a session may have new events or may have ended. It may be lost, repeated
+ *   or early.
  * - A **token** marks one append request, so that a repeated request is recognized.
  *
  * Promises that hold for every method:
@@ -118,7 +119,7 @@ export interface SessionBackend {
   countSessions(query: SessionQuery, now: number): Promise<number>;
 
   /**
-   * Removes expired sessions and the data of ended ones with all that belongs to them, and
+   * Removes expired sessions and the data of ended ones with everything that belongs to them, and
    * tombstones whose `purgeAt` is at or before `now`.
    *
    * Removes about `limit` rows in one call, those of state and events included, so that no step
@@ -174,7 +175,7 @@ export interface SessionBackend {
    *
    * @returns One entry per request, in order. `undefined` if its session is not live at `now`; an
    * error if it was refused or its outcome is unknown. Such a request does not fail the others.
-   * @throws SessionError if the backend knows no more than that the whole call failed.
+   * @throws SessionError if the backend only knows that the whole call failed.
    */
   appendEvents(batch: readonly AppendRequest[], now: number): Promise<readonly AppendOutcome[]>;
 

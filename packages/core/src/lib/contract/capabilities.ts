@@ -31,8 +31,8 @@ export interface Capabilities {
   readonly blocksThread: boolean;
   /**
    * How often core looks for the appends of other processes while a tail waits, in milliseconds.
-   * Core starts with `minMs` and backs off to `maxMs` while nothing comes, for each session by
-   * itself. With `readChangeMarker` it stays at `minMs`. If nothing is shared, this is how soon a
+   * Core starts with `minMs` and backs off to `maxMs` while nothing arrives, separately for each
+   * session. With `readChangeMarker` it stays at `minMs`. If nothing is shared, this is how soon a
    * tail notices that its session has expired.
    */
   readonly poll: { readonly minMs: number; readonly maxMs: number };

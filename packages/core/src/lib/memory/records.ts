@@ -24,7 +24,7 @@ export function trimmedBytes(streamId: string): number {
   return RECORD_BYTES / 2 + streamId.length;
 }
 
-/** A session and all that belongs to it. */
+/** A session and everything that belongs to it. */
 export interface MemorySession {
   /** Changed in place. The backend returns copies. */
   readonly row: { -readonly [K in keyof SessionRow]: SessionRow[K] };
@@ -61,7 +61,7 @@ export class Records {
   #tombstoneBytes = 0;
   #sweptAt: number | undefined;
 
-  /** @param sweep Removes all that is past its time. */
+  /** @param sweep Removes everything that has expired. */
   constructor(maxSessions: number, maxBytes: number, sweep: (records: Records, now: number) => void) {
     this.#maxSessions = maxSessions;
     this.#maxBytes = maxBytes;
@@ -69,8 +69,7 @@ export class Records {
   }
 
   /**
-   * @throws SessionError `STORE_FULL` if the store is at its bound after everything past its time
-   * is gone.
+   * @throws SessionError `STORE_FULL` if the store is still at its bound after a sweep.
    */
   reserveSession(now: number): void {
     if (this.sessions.size >= this.#maxSessions) this.#makeRoom(now);
@@ -84,7 +83,7 @@ export class Records {
   }
 
   /**
-   * How many bytes are missing after everything past its time is gone. Tombstones count as room.
+   * How many bytes are missing after a sweep. Tombstones count as room.
    */
   missing(bytes: number, now: number): number {
     if (bytes <= 0) return 0;

@@ -94,8 +94,8 @@ export function sweep(records: Records, limit: number, now: number): SweepResult
   let left = limit;
   for (const [id, session] of records.sessions) {
     if (!session.closed && session.row.expiresAt > now) continue;
-    // From now on the session is gone for callers with an earlier time too. They must not find half
-    // of its data.
+    // From now on, callers with an earlier clock do not find the session either. They must not see
+    // half of its data.
     session.closed = true;
     left -= removeRows(records, session, left);
     if (hasRows(session) || left < 1) return { ids, done: false };

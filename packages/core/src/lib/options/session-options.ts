@@ -111,7 +111,7 @@ export function checkAsked(
 ): { readonly kind: string; readonly principal: string | null | undefined } {
   checkOptions(options, KNOWN[method], method);
   const { kind = DEFAULT_KIND, principal } = options;
-  // Often a lookup that found nobody. Treated as left out, it would mean everybody or nobody.
+  // Often the result of a failed lookup. Treated as omitted, it would mean everyone or nobody.
   if (principal === undefined && 'principal' in options) {
     throw new TypeError(`Option principal of ${method} is undefined; give null for nobody, or leave it out`);
   }

@@ -18,7 +18,7 @@ export class EventLoopBudget {
    * others wait already.
    */
   isSpent(): boolean {
-    // Behind those that wait: appends of many sessions then meet in one batch.
+    // Queue behind the other waiters, so that appends of many sessions meet in one batch.
     return this.#waiting > 0 || this.#isTurnLong();
   }
 
@@ -35,7 +35,7 @@ export class EventLoopBudget {
     const now = performance.now();
     if (this.#startedAt !== undefined) return now - this.#startedAt >= BUDGET_MS;
     this.#startedAt = now;
-    // Scheduled before those that wait from now on, so that they find a new turn.
+    // Scheduled before any later waiter, so that later waiters find a new turn.
     setImmediate(() => (this.#startedAt = undefined));
     return false;
   }

@@ -31,8 +31,8 @@ export function expiryOf({ ttlMs, maxLifetimeMs }: Lifetime, createdAt: number, 
 }
 
 /**
- * One session as its state and its events use it: its id, its renewal, and its failure when it is
- * gone.
+ * One session as its state and its events use it: its id, its renewal, and the error when it no
+ * longer exists.
  */
 export class SessionContext {
   readonly shared: StoreInternals;

@@ -77,7 +77,7 @@ export function checkPrincipal(principal: string): string {
   if (fault !== undefined) {
     throw new SessionError(
       'INVALID_PRINCIPAL',
-      `Principal ${fault}; give a text of 1 to ${MAX_PRINCIPAL_BYTES} bytes, or null for nobody`,
+      `Principal ${fault}; give a string of 1 to ${MAX_PRINCIPAL_BYTES} bytes, or null for nobody`,
     );
   }
   return principal;
@@ -87,7 +87,7 @@ function faultOfPrincipal(principal: unknown): string | undefined {
   if (typeof principal !== 'string') return `is ${kindOf(principal)}`;
   if (principal === '') return 'is empty';
   if (!principal.isWellFormed()) return 'is not well-formed Unicode';
-  if (principal.includes('\0')) return 'holds U+0000';
+  if (principal.includes('\0')) return 'contains U+0000';
   return isLonger(principal, MAX_PRINCIPAL_BYTES) ? 'is too long' : undefined;
 }
 
@@ -105,7 +105,7 @@ export function checkStateKey(key: string): string {
   if (typeof key !== 'string' || key === '' || !key.isWellFormed() || isLonger(key, MAX_KEY_BYTES)) {
     throw new SessionError(
       'INVALID_STATE_KEY',
-      `State key ${quote(key)} is not a text of 1 to ${MAX_KEY_BYTES} bytes of well-formed UTF-8`,
+      `State key ${quote(key)} is not a string of 1 to ${MAX_KEY_BYTES} bytes of well-formed UTF-8`,
     );
   }
   return key;
@@ -116,7 +116,7 @@ function isLonger(text: string, maxBytes: number): boolean {
   return text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes;
 }
 
-/** A value from outside as a message may show it: quoted, escaped, and cut. */
+/** An external value in the form that a message may show: quoted, escaped, and truncated. */
 export function quote(value: unknown): string {
   if (typeof value !== 'string') return `(${kindOf(value)})`;
   return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);

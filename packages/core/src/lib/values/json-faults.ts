@@ -18,7 +18,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   Set: 'give an array of its values',
   Promise: 'await it first',
   Buffer: "give its toString('base64')",
-  Uint8Array: 'give it as base64 text',
+  Uint8Array: 'give it as a base64 string',
 };
 
 /**
@@ -34,7 +34,7 @@ export function findFault(value: unknown, depth: number = 1, above?: Set<object>
     case 'undefined':
       return undefined;
     case 'number':
-      return Number.isFinite(value) ? undefined : fault(String(value), 'give null or a text');
+      return Number.isFinite(value) ? undefined : fault(String(value), 'give null or a string');
     case 'bigint':
       return fault('a bigint', 'give its toString()');
     case 'object':
@@ -66,7 +66,7 @@ function faultOf(value: object): JsonFault | undefined {
       return fault(`an object of class ${name}`, REMEDIES[name] ?? 'give a plain object');
     }
     if (Object.getOwnPropertySymbols(value).length > 0) {
-      return fault('a property whose name is a symbol', 'name it by a text');
+      return fault('a property whose name is a symbol', 'use a string as its name');
     }
   }
   // JSON would write its result instead of the value, also for arrays and for hidden or inherited

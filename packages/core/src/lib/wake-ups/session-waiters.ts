@@ -29,8 +29,8 @@ export class SessionWaiters {
   readonly waiters: Set<Waiter> = new Set();
 
   /**
-   * A tail begins to wait. Time that the others have waited counts: a tail that waits again and
-   * again puts no poll off.
+   * A tail begins to wait. The time that others have waited counts, so a tail that waits repeatedly
+   * postpones no poll.
    */
   waits(delayMs: number): void {
     const now = performance.now();

@@ -37,7 +37,7 @@ async function load(): Promise<typeof Module> {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause;
     throw new SessionError(
       'STORE_UNAVAILABLE',
-      'The driver @aws-sdk/client-dynamodb cannot be loaded; install it beside @mcp-session/dynamodb: npm install @aws-sdk/client-dynamodb',
+      'The driver @aws-sdk/client-dynamodb cannot be loaded; install it next to @mcp-session/dynamodb: npm install @aws-sdk/client-dynamodb',
       { cause },
     );
   }

@@ -8,7 +8,7 @@ import { isGone } from './gaps.ts';
 import { fetchEvents, type Fetched, type StoredEvent } from './log.ts';
 import { PageBuilder, trimmedOf, type Room, type Surroundings } from './page.ts';
 
-/** The size of one look at the log if it is not known how many of its events belong on the page. */
+/** The size of one read of the log if it is unknown how many of its events belong on the page. */
 const LOOK: Room = { limit: 1_000, maxBytes: 1_048_576 };
 
 /** So few events of a stream are found in the log itself, without its index. */

@@ -38,11 +38,11 @@ export async function broadcast(
   options: BroadcastOptions,
 ): Promise<number> {
   checkOptions(options, OPTIONS, 'broadcast');
-  // This is often a failed lookup. It must not reach everybody.
+  // Often the result of a failed lookup, which must not reach every session.
   if ('principal' in options && options.principal === undefined) {
     throw new TypeError('Option principal of broadcast is undefined; give null for nobody, or leave it out for all');
   }
-  if (typeof method !== 'string') throw new TypeError('Method of a broadcast notification is not a text');
+  if (typeof method !== 'string') throw new TypeError('Method of a broadcast notification is not a string');
   const notification: JsonRpcNotification = { jsonrpc: '2.0', method, ...(params !== undefined && { params }) };
   let reached = 0;
   let query: ListSessionsOptions | undefined = { ...options, limit: PAGE };

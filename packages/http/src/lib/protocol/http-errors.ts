@@ -70,7 +70,10 @@ const RESPONSES: Readonly<Record<SessionErrorCode, HttpError>> = {
   // Management).
   EVENTS_TRIMMED: new HttpError(410, 'Events after Last-Event-ID are no longer kept'),
   // The parameters of initialize are stored with the session.
-  PROFILE_TOO_LARGE: new HttpError(413, 'Payload Too Large: what has to be kept of the message is too large'),
+  PROFILE_TOO_LARGE: new HttpError(
+    413,
+    'Payload Too Large: the part of the message that is stored with the session is too large',
+  ),
   // A client's message that is forwarded to another node.
   EVENT_TOO_LARGE: new HttpError(413, 'Payload Too Large: message is larger than the session store takes'),
   NOT_JSON: new HttpError(400, 'Invalid Request: message cannot be stored', INVALID_REQUEST),

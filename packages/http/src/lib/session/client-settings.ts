@@ -1,7 +1,7 @@
 import { type JsonRpcMessage, type JsonRpcRequest, isNotification, textParam } from '../protocol/json-rpc.ts';
 import type { SessionFacts } from '../store/session-record.ts';
 
-/** What a client has told its session, and each server of the session has to know. */
+/** What a client has told its session, and each server of the session must know. */
 export interface ClientSettings {
   /** How often the settings were changed. */
   readonly version: number;

@@ -1,6 +1,6 @@
 import { seqOf } from '../stream/stream-ids.ts';
 
-/** How many events may be known beyond one that is not. */
+/** How many events may be known after the first unknown one. */
 const MAX_BEYOND = 1_000;
 
 /**

@@ -24,7 +24,7 @@ const CALL_CANCELLED = 'Request for which it was asked was cancelled';
 
 /** The error that a restored server gets for a request that it sends again. */
 const NOT_SENT =
-  'Not sent: the session was restored, and this was asked when it began; what is to be asked now belongs in onRestore';
+  'Not sent: the session was restored, and this request was sent when it began; to send one now, use onRestore';
 
 export interface TransportEvents {
   /** Stores a message that belongs to no request. */

@@ -63,7 +63,7 @@ export class Listener {
       if (pauseMs === LOOK_AGAIN_MS && !warned) {
         warned = true;
         process.emitWarning(
-          `Notifications of ${this.#connection.label} do not come through, as behind a pooler in transaction mode: tails poll each second`,
+          `Notifications of ${this.#connection.label} do not arrive, as behind a pooler in transaction mode: tails poll each second`,
           'SessionStoreWarning',
         );
       }

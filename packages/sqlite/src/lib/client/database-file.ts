@@ -2,13 +2,13 @@ import { statSync, type Stats } from 'node:fs';
 import { SessionError } from '@mcp-session/core';
 import type { Database } from 'better-sqlite3';
 
-/** Commits between two looks at the size of the write-ahead log. A look takes microseconds. */
+/** Commits between two checks of the size of the write-ahead log. A check takes microseconds. */
 const LOOK_EVERY = 16;
 /** A larger log is emptied. Without a long reader, SQLite keeps it at a sixteenth of this size. */
 const MAX_LOG_BYTES = 67_108_864;
 /** The size to which SQLite truncates the log when it restarts it. */
 const KEPT_LOG_BYTES = 16_777_216;
-/** Maximum number of looks between two attempts to empty a log that a long reader needs. */
+/** Maximum number of checks between two attempts to empty a log that a long reader needs. */
 const MAX_LOOKS_APART = 1_024;
 /** How long an attempt waits for readers, in milliseconds. Writers wait behind it. */
 const EMPTY_TIMEOUT_MS = 20;

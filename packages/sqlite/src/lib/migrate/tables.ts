@@ -91,7 +91,7 @@ function ownedTables({ queries: { schema }, tablePrefix: prefix }: Connection): 
   ];
 }
 
-/** Renames the column that sweeps go by. */
+/** Renames the column that sweeps use. */
 export function lookAt({ handle, queries, tablePrefix }: Connection): readonly Compilable[] {
   const columns = handle.prepare<[string], string>('select name from pragma_table_info(?)').pluck();
   const renamed = columns.all(`${tablePrefix}sessions`).includes('look_at');

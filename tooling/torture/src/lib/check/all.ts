@@ -4,7 +4,7 @@ import { checkReaders } from './readers.ts';
 import type { Round } from './round.ts';
 import { checkState } from './state.ts';
 
-/** All that must not be in a round. */
+/** All checks of a round. */
 export function problemsOf(round: Round): string[] {
   return [checkLogs, checkReaders, checkState, checkLives].flatMap((check) => check(round));
 }

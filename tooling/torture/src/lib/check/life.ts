@@ -1,11 +1,11 @@
 import type { Operation } from '../history.ts';
 import { bySession, type Check, type Round } from './round.ts';
 
-/** Codes that are an answer, wherever they come. */
+/** Codes that are a valid answer to any call. */
 const ANSWERS: ReadonlySet<string> = new Set(['STATE_CONFLICT', 'PROFILE_CONFLICT', 'EVENTS_TRIMMED']);
 
 /**
- * Sessions: one end, nothing after it, nothing for strangers, and no error that nobody has made.
+ * Sessions: one end, no success after it, nothing for strangers, and no error without a fault.
  */
 export const checkLives: Check = (round) => [...ends(round), ...strangers(round), ...errors(round)];
 
@@ -15,7 +15,7 @@ function ends({ operations }: Round): string[] {
     const winners = done.filter(({ got }) => got === true);
     const problems: string[] = [];
     if (winners.length > 1) problems.push(`${session} was ended by ${winners.map(({ id }) => id).join(' and ')}`);
-    // The session was over before the first of these calls returned, whichever of them ended it.
+    // The session had ended before the first of these calls returned, whichever of them ended it.
     const over = Math.min(...done.map(({ endedAt }) => endedAt));
     for (const each of operations) {
       if (each.session === session && each.at > over && succeeded(each)) {
@@ -27,8 +27,8 @@ function ends({ operations }: Round): string[] {
 }
 
 /**
- * What must fail once a session has ended. Its handles still stand for it, so that `tail` and
- * `touch` may end quietly.
+ * Calls that must fail once a session has ended. Existing handles may still end a `tail` or `touch`
+ * without an error.
  */
 function succeeded({ name, outcome, got, delivered }: Operation): boolean {
   if (outcome !== 'done') return false;
@@ -49,7 +49,7 @@ function succeeded({ name, outcome, got, delivered }: Operation): boolean {
 function strangers({ operations }: Round): string[] {
   return operations
     .filter(({ name, got }) => name === 'getForeign' && got === true)
-    .map(({ id, session }) => `${id} was given ${session}, which is another principal's`);
+    .map(({ id, session }) => `${id} got ${session}, which belongs to another principal`);
 }
 
 function errors({ operations, pools, faults }: Round): string[] {
@@ -60,7 +60,7 @@ function errors({ operations, pools, faults }: Round): string[] {
     }
     if (error === undefined || ANSWERS.has(error)) return [];
     if (error === 'SESSION_NOT_FOUND' && !lasting.has(session)) return [];
-    // A store that is in trouble says so, and that it will be over.
+    // During a fault, the store may report a retryable failure.
     if (error.startsWith('STORE_') && retryable && faults) return [];
     return [`${name} ${id} in ${session || 'the store'} failed: ${error}`];
   });

@@ -2,8 +2,8 @@ import type { Delivered, Operation } from '../history.ts';
 import { bySession, type Check, disorder, type FinalSession, type Round } from './round.ts';
 
 /**
- * Logs: nothing that was acknowledged is lost, nothing is there twice, one number is one event for
- * everybody.
+ * Logs: nothing acknowledged is lost, nothing is stored twice, and a number means the same event to
+ * every reader.
  */
 export const checkLogs: Check = (round) => {
   const appends = bySession(round.operations, 'append');
@@ -39,10 +39,10 @@ function numbers(session: string, appends: readonly Operation[], seen: readonly 
   const say = (what: string): void => void problems.push(`log of ${session}: ${what}`);
   const note = (seq: number, by: string): void => {
     const other = byNumber.get(seq);
-    if (other !== undefined && other !== by) say(`number ${seq} is ${other} for one and ${by} for another`);
+    if (other !== undefined && other !== by) say(`number ${seq} is ${other} for one reader and ${by} for another`);
     byNumber.set(seq, by);
     const place = byOperation.get(by);
-    if (place !== undefined && place !== seq) say(`${by} is there twice, as ${place} and ${seq}`);
+    if (place !== undefined && place !== seq) say(`${by} is stored twice, as ${place} and ${seq}`);
     byOperation.set(by, seq);
   };
   for (const { id, outcome, got } of appends) if (outcome === 'done') note(Number(got), id);
@@ -53,7 +53,7 @@ function numbers(session: string, appends: readonly Operation[], seen: readonly 
     told.add(by);
     const append = known.get(by);
     if (append === undefined) say(`${by} was appended by nobody`);
-    else if (append.outcome === 'refused') say(`${by} is there although its append was refused with ${append.error}`);
+    else if (append.outcome === 'refused') say(`${by} is stored although its append was refused with ${append.error}`);
     else if (append.given['stream'] !== stream) {
       say(`${by} is on stream ${stream}, not ${String(append.given['stream'])}`);
     }
@@ -62,8 +62,8 @@ function numbers(session: string, appends: readonly Operation[], seen: readonly 
 }
 
 /**
- * What was acknowledged before another append began has a smaller number. So have calls of one
- * process in one turn.
+ * An append that was acknowledged before another one began has the smaller number. Calls of one
+ * process in one event-loop turn keep their order too.
  */
 function order(session: string, appends: readonly Operation[]): string[] {
   const done = appends.filter(({ outcome }) => outcome === 'done');
@@ -79,14 +79,14 @@ function ending(session: string, appends: readonly Operation[], final: FinalSess
   const { log, lastSeq } = final;
   const first = log[0]?.seq ?? lastSeq + 1;
   const hole = log.find(({ seq }, index) => seq !== first + index);
-  if (hole !== undefined) problems.push(`log of ${session}: there is a hole before number ${hole.seq}`);
+  if (hole !== undefined) problems.push(`log of ${session}: it has a hole before number ${hole.seq}`);
   if ((log.at(-1)?.seq ?? lastSeq) !== lastSeq) {
     problems.push(`log of ${session}: it ends with ${log.at(-1)?.seq}, and its newest number is ${lastSeq}`);
   }
   const there = new Set(log.map(({ by }) => by));
   for (const { id, outcome, got } of appends) {
     if (outcome === 'done' && Number(got) >= first && !there.has(id)) {
-      problems.push(`log of ${session}: ${id} was acknowledged as number ${String(got)} and is not there`);
+      problems.push(`log of ${session}: ${id} was acknowledged as number ${String(got)} but is missing`);
     }
   }
   return problems;

@@ -1,7 +1,7 @@
 import type { Delivered, Operation } from '../history.ts';
 import type { Pools } from '../work/sessions.ts';
 
-/** What a session holds when all work has ended. */
+/** The content of a session when all work has ended. */
 export interface FinalSession {
   readonly log: readonly Delivered[];
   /** Number of its newest event. */
@@ -10,20 +10,19 @@ export interface FinalSession {
   readonly metadata: number;
 }
 
-/** All that is known of a round: what the checks look at. */
+/** Everything that is known about a round, for the checks. */
 export interface Round {
   readonly pools: Pools;
   readonly operations: readonly Operation[];
   /** The sessions that were not ended. */
   readonly final: ReadonlyMap<string, FinalSession>;
-  /**
-   * Whether databases or connections were made to fail, so that calls may fail with a retryable
+  /** Whether faults of databases or connections were caused, so that calls may fail with a retryable
    * `STORE_…`.
    */
   readonly faults: boolean;
 }
 
-/** Looks at a round. @returns What must not be, a sentence each. */
+/** Checks a round. @returns The problems, one sentence each. */
 export type Check = (round: Round) => string[];
 
 /** The operations of one name, by session. */
@@ -35,10 +34,9 @@ export function bySession(operations: readonly Operation[], name: Operation['nam
 }
 
 /**
- * Pairs of calls of which one had ended before the other began, and whose values are not in that
- * order.
+ * Pairs of calls where one ended before the other began, but the values are not in that order.
  *
- * @param calls Calls that were done, with the value that must grow.
+ * @param calls Successful calls, with the value that must grow.
  */
 export function disorder(
   calls: readonly { readonly at: number; readonly endedAt: number; readonly id: string; readonly value: number }[],

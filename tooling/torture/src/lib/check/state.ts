@@ -1,7 +1,7 @@
 import type { Operation } from '../history.ts';
 import { bySession, type Check, disorder, type Round } from './round.ts';
 
-/** State: nobody's update is lost, a version has one writer, a commit is seen whole. */
+/** State: no update is lost, a version has one writer, a commit is seen whole. */
 export const checkState: Check = (round) => [
   ...counters(round, 'update', 'counter'),
   ...counters(round, 'updateMetadata', 'metadata'),
@@ -20,7 +20,7 @@ function counters(round: Round, name: 'update' | 'updateMetadata', what: string)
     for (const { before, after } of disorder(
       done.map(({ id, at, endedAt, got }) => ({ id, at, endedAt, value: Number(got) })),
     )) {
-      problems.push(`${after} came after ${before} and made it no greater`);
+      problems.push(`${after} came after ${before} but did not increase it`);
     }
     const final = round.final.get(session)?.[name === 'update' ? 'update' : 'metadata'];
     const unknown = calls.filter(({ outcome }) => outcome === 'unknown').length;
@@ -57,8 +57,8 @@ function pairs({ operations }: Round): string[] {
 }
 
 /**
- * A key that one worker alone uses, one call after the other. What a killed worker had sent may
- * come true at any later time.
+ * A key that only one worker uses, one call after the other. A write that a killed worker had sent
+ * may take effect at any later time.
  */
 function ownKeys({ operations }: Round): string[] {
   const calls = operations.filter(({ name }) => name === 'setOwn' || name === 'getOwn' || name === 'removeOwn');

@@ -1,16 +1,16 @@
 import { type DynamoDBClient, ThrottlingException } from '@aws-sdk/client-dynamodb';
 
-/** What happens to the requests of a client, each with a probability from 0 to 1. */
+/** Faults of a client's requests, each with a probability from 0 to 1. */
 export interface Trouble {
   /** Requests that name one of these sessions are throttled. */
   readonly throttledSessions: readonly string[];
-  /** Of theirs. */
+  /** How many of those requests. */
   readonly throttled: number;
-  /** Of all: the request arrives, its answer does not. */
+  /** How many of all requests: the request arrives, but its answer does not. */
   readonly unanswered: number;
 }
 
-/** Lets a client's requests meet trouble on their way. The requests themselves are real. */
+/** Adds faults to a client's requests. The requests themselves are real. */
 export function trouble(client: DynamoDBClient, about: Trouble | undefined): DynamoDBClient {
   if (about === undefined) return client;
   client.middlewareStack.add(

@@ -6,7 +6,7 @@ import type { Random } from '../random.ts';
 import type { Storage } from '../storage.ts';
 import type { Pools } from '../work/sessions.ts';
 
-/** What was done to a round, counted by name. */
+/** The faults of a round, counted by name. */
 export type FaultCounts = Record<string, number>;
 
 /** What the faults of a round need. */
@@ -20,7 +20,7 @@ export interface Scene {
   readonly counts: FaultCounts;
 }
 
-/** Does harm until the signal is aborted. Resolves when all is whole again. */
+/** Causes faults until the signal is aborted. Resolves when everything works again. */
 export async function doHarm(scene: Scene): Promise<void> {
   await Promise.all([harmProcesses(scene), harmDatabase(scene)]);
 }
@@ -47,7 +47,7 @@ async function harmDatabase(scene: Scene): Promise<void> {
     case 'postgres':
       return harmPostgres(scene, address.url, address.schema);
     case 'dynamodb':
-      // What its requests meet is done in the workers, see `dynamodb-client.ts`.
+      // The workers cause the faults of its requests, see `dynamodb-client.ts`.
       return;
   }
 }
@@ -71,7 +71,7 @@ async function holdLock(scene: Scene, path: string): Promise<void> {
   }
 }
 
-/** How long one act of harm may take, in milliseconds: it can cut its own connection. */
+/** How long one fault may take to cause, in milliseconds: it can cut its own connection. */
 const ACT_MS = 10_000;
 
 async function harmPostgres(scene: Scene, url: string, schema: string): Promise<void> {
@@ -88,7 +88,7 @@ async function harmPostgres(scene: Scene, url: string, schema: string): Promise<
     const sql = connectPostgres(url, { max: 1, onnotice: () => undefined });
     const act = what === 'cut' ? cut(scene, sql, schema) : hold(scene, sql, schema);
     await Promise.race([act.catch(() => undefined), pause(ACT_MS, undefined, { ref: false })]);
-    // What was begun there is rolled back with it.
+    // Its open transaction is rolled back.
     await sql.end({ timeout: 1 }).catch(() => undefined);
   }
 }

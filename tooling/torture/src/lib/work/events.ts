@@ -4,10 +4,10 @@ import type { Random } from '../random.ts';
 import type { Recorder } from './recorder.ts';
 import { KEPT_EVENTS, STREAMS } from './sessions.ts';
 
-/** How long a tail may take to deliver what was there when all work had ended, in milliseconds. */
+/** How long a tail may take to deliver everything after all work has ended, in milliseconds. */
 const DELIVERY_MS = 6_000;
 
-/** A message that says who appended it and where, with some bytes that must come back whole. */
+/** A message that names its append and its stream, with some bytes that must arrive intact. */
 interface Message {
   readonly by: string;
   readonly stream: string;
@@ -34,7 +34,7 @@ export async function append(session: Session, random: Random, recorder: Recorde
   );
 }
 
-/** Reads what follows a random place of the log, or of one of its streams. */
+/** Replays the log, or one of its streams, from a random place. */
 export async function replay(session: Session, random: Random, recorder: Recorder, known: string[]): Promise<void> {
   const streamId = random.chance(0.5) ? random.pick(STREAMS) : undefined;
   const after = known.length > 0 && random.chance(0.6) ? random.pick(known) : undefined;
@@ -53,10 +53,10 @@ export async function replay(session: Session, random: Random, recorder: Recorde
 }
 
 /**
- * Follows the log, or a stream of it. When `drained` tells the newest number, it ends when it has
- * come there.
+ * Follows the log, or one of its streams. Once `drained` resolves with the newest number, the tail
+ * ends when it reaches that number.
  *
- * It says `late` where that takes longer than six seconds.
+ * Reports `late` if that takes longer than six seconds.
  */
 export async function tail(
   session: Session,
@@ -81,7 +81,7 @@ export async function tail(
       let until = Number.POSITIVE_INFINITY;
       let timer: NodeJS.Timeout | undefined;
       let late = false;
-      // A tail of one stream cannot know which number is its last: it is given the whole time.
+      // A tail of one stream cannot know its last number, so it gets the full time.
       const target = drained.then((seq) => {
         until = seq;
         if (streamId === undefined && reached >= until) stop.abort();
@@ -120,7 +120,7 @@ export async function readLog(session: Session): Promise<Delivered[]> {
   return events;
 }
 
-/** A cursor of the session and stream; `undefined` where the given one is of another. */
+/** A cursor of the session and stream; `undefined` if the given one belongs to another. */
 function fitting(session: Session, after: string | undefined, streamId: string | undefined): string | undefined {
   if (after === undefined) return undefined;
   const stream = session.events.streamOf(after);
@@ -137,7 +137,7 @@ function delivered(to: string, { seq, streamId, message }: SessionEvent): Delive
   return { to, seq, by: whole ? by : `damaged: ${JSON.stringify(message).slice(0, 80)}`, stream: streamId };
 }
 
-/** Remembers some of the cursors that were given. */
+/** Remembers some of the cursors that were returned. */
 function remember(known: string[], events: readonly SessionEvent[]): void {
   const last = events.at(-1);
   if (last !== undefined) known.push(last.id);

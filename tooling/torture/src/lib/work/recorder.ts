@@ -1,12 +1,12 @@
 import { SessionError } from '@mcp-session/core';
 import { clock, type Delivered, type Ended, type HistoryWriter, type OperationName } from '../history.ts';
 
-/** Writes down each call before it is made and when it has ended. */
+/** Records each call before it starts and after it has ended. */
 export class Recorder {
   readonly #history: HistoryWriter;
   readonly #worker: string;
   #count = 0;
-  /** Calls that have ended, well or not. */
+  /** Calls that have ended, successfully or not. */
   calls = 0;
 
   constructor(history: HistoryWriter, worker: string) {
@@ -19,10 +19,9 @@ export class Recorder {
     return `${this.#worker}.${++this.#count}`;
   }
 
-  /**
-   * Makes a call that is written down. It never rejects: what went wrong is for the checks.
+  /** Makes a call and records it. Never rejects: the checks judge failures.
    *
-   * @returns What the call gave; `undefined` also where it failed.
+   * @returns The result of the call; `undefined` also if it failed.
    */
   async call<T>(
     name: OperationName,

@@ -6,12 +6,12 @@ const COUNTER = 'counter';
 const COMPARED = 'compared';
 const PAIR = ['left', 'right'] as const;
 
-/** Counts up, whatever others do. */
+/** Increments a counter, with any number of competing writers. */
 export async function update(session: Session, recorder: Recorder): Promise<void> {
   await recorder.call('update', session.id, () => session.state.update(COUNTER, (n: unknown) => Number(n ?? 0) + 1));
 }
 
-/** Writes if nobody else has written since it looked. */
+/** Writes if no other writer has written since its read. */
 export async function compareAndSet(session: Session, recorder: Recorder): Promise<void> {
   const entry = await session.state.getEntry(COMPARED).catch(() => undefined);
   const expected = entry?.version ?? 0;
@@ -27,7 +27,7 @@ export async function patch(session: Session, recorder: Recorder): Promise<void>
   );
 }
 
-/** Reads both: they must be of the same commit. */
+/** Reads both keys: they must come from the same commit. */
 export async function readPair(session: Session, recorder: Recorder): Promise<void> {
   await recorder.call('readPair', session.id, async () => {
     const entries = await session.state.entries();
@@ -35,7 +35,7 @@ export async function readPair(session: Session, recorder: Recorder): Promise<vo
   });
 }
 
-/** Writes, reads or removes a key that this process alone uses, one call at a time. */
+/** Writes, reads or removes a key that only this process uses, one call at a time. */
 export class Own {
   readonly #key: string;
   readonly #turns = new Map<string, Promise<void>>();

@@ -8,12 +8,12 @@ import { Recorder } from './recorder.ts';
 import { BRIEF_TTL_MS, type Pools, PRINCIPAL } from './sessions.ts';
 import { compareAndSet, Own, patch, readPair, update, updateMetadata } from './state.ts';
 
-/** What a worker is given, as JSON. */
+/** Options of a worker, as JSON. */
 export interface WorkerOptions extends Misbehaviour {
   readonly address: Address;
   readonly pools: Pools;
   readonly seed: string;
-  /** Which of the workers it is: one that follows a killed one has the same. */
+  /** The worker's slot. The replacement of a killed worker has the same one. */
   readonly slot: string;
   /** Unique in the run. */
   readonly name: string;
@@ -27,7 +27,7 @@ export interface WorkerOptions extends Misbehaviour {
   readonly largeEvent: number;
 }
 
-/** Where the logs stand when all work has ended: the parent tells its workers. */
+/** The newest numbers of the logs when all work has ended. The parent sends them to its workers. */
 export type Drain = Readonly<Record<string, number>>;
 
 const WEIGHTS = {
@@ -48,10 +48,10 @@ const WEIGHTS = {
   sweep: 2,
 } as const;
 
-/** How often work is done in which pool. */
+/** How often each pool is chosen. */
 const POOLS = { steady: 6, trimmed: 2, ended: 2 } as const;
 
-/** Does whatever a process may do, at random, until it is told to stop or is killed. */
+/** Makes random calls until it gets the order to stop or is killed. */
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #store: SessionStore;
@@ -76,7 +76,7 @@ export class Worker {
     return new Worker(options, await openStore(options.address, options));
   }
 
-  /** Works until {@link stop}; its tails go on until {@link drain}. */
+  /** Works until {@link stop}; its tails continue until {@link drain}. */
   async work(): Promise<void> {
     const lanes = Array.from({ length: this.#options.lanes }, () => this.#lane());
     const tails = Array.from({ length: this.#options.tails }, () => this.#tail());
@@ -98,7 +98,7 @@ export class Worker {
   async #lane(): Promise<void> {
     while (!this.#end.signal.aborted) {
       await this.#act(this.#random.weighted(WEIGHTS));
-      // A store that fails at once must not be asked without a pause.
+      // Pause, so that a store that fails at once is not called in a busy loop.
       await pause(this.#random.chance(0.1) ? this.#random.whole(1, 20) : 0);
     }
   }
@@ -165,7 +165,7 @@ export class Worker {
     }
   }
 
-  /** A session that nobody uses again, with something of each kind that a sweep has to remove. */
+  /** A session that is never used again, with data of each kind that a sweep must remove. */
   async #create(): Promise<void> {
     const session = await this.#recorder.call(
       'create',
@@ -191,7 +191,7 @@ export class Worker {
     );
   }
 
-  /** A handle of the session, as it was once or anew. */
+  /** A handle of the session: an old one or a new one. */
   async #handle(id: string, anew: boolean): Promise<Session | undefined> {
     const kept = anew ? undefined : this.#handles.get(id);
     if (kept !== undefined) return kept;
