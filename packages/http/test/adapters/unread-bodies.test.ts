@@ -25,7 +25,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   '404': { status: 404, headers: { ...JSON_HEADERS, ...ANY_ID } },
   '404 on DELETE': { status: 404, method: 'DELETE', headers: { ...JSON_HEADERS, ...ANY_ID } },
   '405': { status: 405, method: 'PUT', headers: JSON_HEADERS },
-  '406': { status: 406, headers: { 'content-type': 'application/json' } },
+  '406': { status: 406, headers: { 'content-type': 'application/json', accept: 'text/html' } },
   '413': { status: 413, headers: JSON_HEADERS },
   '415': { status: 415, headers: { ...JSON_HEADERS, 'content-type': 'text/plain' } },
   '500': { status: 500, headers: { ...JSON_HEADERS, ...ANY_ID, 'x-refuse': '500' } },

@@ -107,7 +107,7 @@ describe.each(lines)('options of later calls, SDK $name', (line) => {
   it('all functions of a handler work unbound', async () => {
     const { handler } = await start(line);
     const { fetch, broadcast, close } = handler;
-    expect((await fetch(new Request('http://localhost/mcp'))).status).toBe(406);
+    expect((await fetch(new Request('http://localhost/mcp'))).status).toBe(400);
     expect(await broadcast({ method: 'notifications/tools/list_changed' })).toBe(0);
     await close();
     expect((await fetch(new Request('http://localhost/mcp'))).status).toBe(503);

@@ -62,30 +62,6 @@ describe.each(lines)('refusals, SDK $name', (line) => {
     printed.mockRestore();
   });
 
-  it('a weight of 0 in Accept refuses a type, and the most specific range counts', async () => {
-    const { raw } = await start(line);
-    const status = async (accept: string): Promise<number> => (await raw().post(initialize(), { accept })).status;
-    for (const accept of [
-      '*/*;q=0',
-      'application/json, text/event-stream;q=0',
-      'application/json, text/event-stream; q=0.000, */*',
-      'application/json;q=0, */*',
-      'text/*;q=0, application/json, */*',
-      'text/plain, application/json',
-      '',
-    ]) {
-      expect([accept, await status(accept)]).toEqual([accept, 406]);
-    }
-    for (const accept of [
-      '*/*',
-      'application/*, text/*;q=0.1',
-      'Application/JSON;q=0.001, TEXT/event-stream',
-      '*/*;q=0, application/json, text/event-stream',
-    ]) {
-      expect([accept, await status(accept)]).toEqual([accept, 200]);
-    }
-  });
-
   it('a body in another encoding or charset is a 415', async () => {
     const { raw } = await start(line);
     const status = async (headers: Record<string, string>): Promise<number> =>
@@ -144,7 +120,7 @@ describe.each(lines)('refusals, SDK $name', (line) => {
       'Not Acceptable: Client must accept text/event-stream',
     );
     expect(await said(406, await client.post({}, { accept: 'text/plain' }))).toBe(
-      'Not Acceptable: Client must accept both application/json and text/event-stream',
+      'Not Acceptable: Client must accept application/json or text/event-stream',
     );
     expect(
       await said(400, await client.callTool('x', {}).then(() => client.get({ 'mcp-protocol-version': '2099-01-01' }))),

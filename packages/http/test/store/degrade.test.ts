@@ -26,6 +26,22 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
     },
   );
 
+  it('a client that reads JSON only gets its answers too, of short calls and of long ones', async () => {
+    const wait = async (): Promise<string> => {
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      return 'waited';
+    };
+    const { client, fail } = await startDegrading(line, { echo: () => 'x', wait });
+    fail(ALL);
+    for (const [tool, text] of [
+      ['echo', 'x'],
+      ['wait', 'waited'],
+    ] as const) {
+      const response = await client.post(client.toolCall(tool), { accept: 'application/json' });
+      expect(await response.json()).toMatchObject({ result: { content: [{ text }] } });
+    }
+  });
+
   it('other sessions, new and ended ones, and streams from the log get 503', async () => {
     const principal = (auth?: { readonly token: string }): string | null => auth?.token ?? null;
     const { client, raw, fail, heal, another, errors } = await startDegrading(line, undefined, { principal });

@@ -55,6 +55,7 @@ type Shared = Pick<
   | 'leaseMs'
   | 'setupTimeoutMs'
   | 'maxBodyBytes'
+  | 'responses'
   | 'maxOpenRequests'
   | 'maxOpenStreams'
   | 'maxOpenStreamsPerPrincipal'

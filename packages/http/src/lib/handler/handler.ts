@@ -1,15 +1,22 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { broadcast, type BroadcastNotification, type BroadcastOptions } from '../cluster/broadcast.ts';
 import { NodeLease } from '../cluster/lease.ts';
-import { emptyOf, jsonOf } from '../protocol/buffered-body.ts';
+import { emptyOf, jsonOf, responseWithBody } from '../protocol/buffered-body.ts';
 import { errorToResponse, HttpError, isServerFault, sessionNotFound } from '../protocol/http-errors.ts';
-import { INVALID_REQUEST, isRequest, type JsonRpcMessage, type JsonRpcRequest } from '../protocol/json-rpc.ts';
+import {
+  INVALID_REQUEST,
+  isRequest,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+} from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
+import { type AnswerForm, answerFormFor, checkReadsStream } from '../request/accept.ts';
 import { type Posted, readMessages } from '../request/body.ts';
 import { type FoundSession, SessionFinder } from '../request/find-session.ts';
 import { GetHandler } from '../request/get.ts';
 import { PostHandler } from '../request/post.ts';
-import { checkAccept, checkBatch, findInitialize } from '../request/validation.ts';
+import { checkBatch, findInitialize } from '../request/validation.ts';
 import { type ClientMessage, forward, isAddressed, mayConcernOthers } from '../session/forwarding.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import { LocalSessions } from '../session/local-sessions.ts';
@@ -17,6 +24,7 @@ import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { ServerLifecycle } from '../session/server-lifecycle.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { factsOf } from '../store/session-record.ts';
+import { messageFrame, SSE_HEADERS } from '../stream/sse.ts';
 import {
   type CloseOptions,
   drainMsOf,
@@ -110,7 +118,7 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   async #post(caller: Caller, parsedBody: unknown): Promise<Response> {
     const { request } = caller;
-    checkAccept(request, 'application/json', 'text/event-stream');
+    const form = answerFormFor(request, this.#options.prefersJson);
     const hasId = request.headers.has('mcp-session-id');
     const found = hasId ? await this.#finder.findOrLocal(caller) : undefined;
     const posted = await readMessages(request, parsedBody, {
@@ -123,19 +131,24 @@ export class Handler implements SessionHandler<AuthFacts> {
     if (initialize !== undefined) {
       throw new HttpError(400, 'Invalid Request: Server already initialized', INVALID_REQUEST);
     }
-    return this.#handlePosted(found, posted, caller);
+    return this.#handlePosted(found, posted, caller, form);
   }
 
-  async #handlePosted({ protocol, lastSeq, source }: FoundSession, posted: Posted, caller: Caller): Promise<Response> {
+  async #handlePosted(
+    { protocol, lastSeq, hasListener, source }: FoundSession,
+    posted: Posted,
+    caller: Caller,
+    form: AnswerForm,
+  ): Promise<Response> {
     const revision = requestRevision(caller.request, protocol.protocolVersion, this.#sdk.protocolVersions);
     checkBatch(posted, revision);
-    const { messages } = posted;
+    const { messages, isBatch } = posted;
     if ('session' in source && !this.#locals.has(source.session.id) && messages.every(isAddressedMessage)) {
       await this.#forward(source.session, messages);
       return emptyOf(202);
     }
     const work = (local: LocalSession): Promise<Response> =>
-      this.#posts.handle(local, { messages, revision, lastSeq, caller });
+      this.#posts.handle(local, { messages, revision, lastSeq, caller, form, isBatch, hasListener });
     return 'session' in source ? this.#withLocal(source.session, caller, work) : pinned(source.local, work);
   }
 
@@ -151,15 +164,15 @@ export class Handler implements SessionHandler<AuthFacts> {
     if (initialize === undefined) throw this.#finder.idIsMissing(caller.request);
     const principal = await this.#options.principalOf(caller);
     const { response, local } = await this.#lifecycle.begin(initialize, principal, caller);
-    if (local === undefined) return jsonOf(response);
+    const { request } = caller;
+    if (local === undefined) return wholeOf(request, response);
     if (this.#stopped) await local.close();
     else this.#locals.add(local);
-    // As JSON and not as a stream: a client whose connection breaks here has no session to resume.
-    return jsonOf(response, { 'mcp-session-id': local.session.id });
+    return wholeOf(request, response, { 'mcp-session-id': local.session.id });
   }
 
   async #get(caller: Caller): Promise<Response> {
-    checkAccept(caller.request, 'text/event-stream');
+    checkReadsStream(caller.request);
     const session = await this.#finder.find(caller);
     const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     const { request, authInfo } = caller;
@@ -237,6 +250,16 @@ async function pinned(local: LocalSession, work: (local: LocalSession) => Promis
   } finally {
     release();
   }
+}
+
+/**
+ * The response to `initialize`: JSON for each client that can read it, since a client whose
+ * connection breaks here has no session to resume.
+ */
+function wholeOf(request: Request, message: JsonRpcResponse, headers: Readonly<Record<string, string>> = {}): Response {
+  return answerFormFor(request, true) === 'json'
+    ? jsonOf(message, headers)
+    : responseWithBody(messageFrame({ id: undefined, message }), { ...SSE_HEADERS, ...headers });
 }
 
 function closing(): HttpError {

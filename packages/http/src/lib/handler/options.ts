@@ -94,6 +94,20 @@ export interface SessionHandlerOptions<
    */
   readonly maxBodyBytes?: number;
   /**
+   * How requests are answered.
+   *
+   * - `auto`: a client that lists `text/event-stream` in `Accept` gets a stream, which it can
+   *   resume. Any other client gets one JSON body with the response, however long the call takes.
+   * - `json`: each client that can read JSON gets JSON, for proxies without streams. Progress and
+   *   log messages of a call stay in its log, and a connection that breaks loses the response.
+   *
+   * While a call is answered as JSON, what its handler asks the client goes to the standalone
+   * stream. If that is not open, asking fails with an error.
+   *
+   * Default: `auto`.
+   */
+  readonly responses?: 'auto' | 'json';
+  /**
    * How many requests of one session this process answers at the same time. One more is refused
    * with 429. A request counts until it is answered, even if its client has disconnected.
    *

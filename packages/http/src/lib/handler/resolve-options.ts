@@ -35,6 +35,8 @@ export interface ResolvedOptions {
   readonly leaseMs: number;
   readonly setupTimeoutMs: number;
   readonly maxBodyBytes: number;
+  /** Whether each client that can read JSON gets JSON. */
+  readonly prefersJson: boolean;
   readonly gate: Gate;
   readonly bounds: Bounds;
   readonly health: StoreHealth;
@@ -53,6 +55,7 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   leaseMs: [],
   setupTimeoutMs: ['startTimeoutMs', 'restoreTimeoutMs'],
   maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
+  responses: ['responseMode', 'enableJsonResponse', 'jsonResponse', 'json'],
   maxOpenRequests: ['maxConcurrency', 'maxConcurrentRequests', 'maxRequests'],
   maxOpenStreams: ['maxStreams', 'maxConnections'],
   maxOpenStreamsPerPrincipal: ['maxStreamsPerPrincipal', 'maxStreamsPerUser'],
@@ -101,6 +104,7 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
     setupTimeoutMs: positive('setupTimeoutMs', options.setupTimeoutMs, 30_000, MAX_TIMER_MS),
     maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes, 4_194_304),
+    prefersJson: oneOf('responses', options.responses, ['auto', 'json'], 'auto') === 'json',
     bounds: new Bounds({
       maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),
       maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),

@@ -6,12 +6,15 @@ import type { LocalSessions } from '../session/local-sessions.ts';
 import type { Caller } from '../session/sdk-adapter.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
+import { factsOf } from '../store/session-record.ts';
 
 /** The session that a request names. */
 export interface FoundSession {
   readonly protocol: ProtocolFacts;
   /** Number of the session's newest event; `undefined`: unknown, since the store fails. */
   readonly lastSeq: number | undefined;
+  /** Whether the session's standalone stream is open on some node, as far as the store knows. */
+  readonly hasListener: boolean;
   /** The session as the store has it; or, if the store fails, as this node has it in memory. */
   readonly source: { readonly session: AnySession } | { readonly local: LocalSession };
 }
@@ -57,12 +60,15 @@ export class SessionFinder {
   async findOrLocal(caller: Caller): Promise<FoundSession> {
     try {
       const session = await this.find(caller);
-      return { protocol: session.protocol, lastSeq: session.lastSeq, source: { session } };
+      const { protocol, record } = factsOf(session);
+      const hasListener = record.standalone.nodeId !== undefined;
+      return { protocol, lastSeq: session.lastSeq, hasListener, source: { session } };
     } catch (error) {
       return this.#context.health.without(error, async () => {
         const local = await this.#findLocal(caller);
         if (local === undefined) throw error;
-        return { protocol: local.session.protocol, lastSeq: undefined, source: { local } };
+        const { protocol } = local.session;
+        return { protocol, lastSeq: undefined, hasListener: false, source: { local } };
       });
     }
   }

@@ -1,19 +1,17 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { emptyOf } from '../protocol/buffered-body.ts';
-import { errorResponse, INTERNAL_ERROR } from '../protocol/json-rpc.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { NodeContext } from '../session/node-context.ts';
 import { parseStandaloneCursor } from '../standalone/cursor.ts';
 import type { StreamGet } from '../standalone/standalone-stream.ts';
 import { endedMarker } from '../stream/markers.ts';
 import { RequestStatus } from '../stream/request-status.ts';
+import { interrupted } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { openingFrames } from '../stream/sse.ts';
 import type { StreamReader } from '../stream/stream-reader.ts';
 import { parseRequestStream, type RequestStream } from '../stream/stream-ids.ts';
-
-const INTERRUPTED = 'Request was interrupted: the server that handled it has stopped';
 
 /** A request stream that a client has resumed on a node that does not run its requests. */
 interface Resumed {
@@ -129,7 +127,7 @@ async function settleAsInterrupted(
   // If the ids of the requests were trimmed, no response can name them. The stream has to end all
   // the same.
   const answers =
-    status.unsettled?.map((id) => errorResponse(id, INTERNAL_ERROR, INTERRUPTED)) ??
+    status.unsettled?.map(interrupted) ??
     Array.from({ length: status.unsettledCount }, (_, i) => endedMarker(`${streamId} ${i}`));
   for (const answer of answers) await session.events.append(streamId, answer);
 }

@@ -20,6 +20,8 @@ import { PostResponse } from '../stream/post-response.ts';
 import { notStored } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { cursorFrame, messageFrame, retryFrame, SSE_HEADERS } from '../stream/sse.ts';
+import type { AnswerForm } from './accept.ts';
+import { answerAsJson } from './json-answer.ts';
 
 /** The messages of a POST, for a session. */
 export interface PostedTo {
@@ -29,6 +31,10 @@ export interface PostedTo {
   /** Number of the session's newest event when the request came; `undefined`: unknown. */
   readonly lastSeq: number | undefined;
   readonly caller: Caller;
+  readonly form: AnswerForm;
+  readonly isBatch: boolean;
+  /** Whether the session's standalone stream was open on some node when the request came. */
+  readonly hasListener: boolean;
 }
 
 /** A request that is being answered. */
@@ -40,6 +46,8 @@ interface Running {
 /** A POST whose requests are being answered. */
 interface Responding {
   readonly requests: readonly JsonRpcRequest[];
+  readonly form: AnswerForm;
+  readonly isBatch: boolean;
   /** Whether the client resumes a stream that the server closed. */
   readonly polls: boolean;
   readonly caller: Caller;
@@ -59,7 +67,8 @@ export class PostHandler {
     this.#context = context;
   }
 
-  async handle(local: LocalSession, { messages, revision, lastSeq, caller }: PostedTo): Promise<Response> {
+  async handle(local: LocalSession, posted: PostedTo): Promise<Response> {
+    const { messages, revision, lastSeq, caller, form, isBatch, hasListener } = posted;
     const { bounds, health } = this.#context;
     const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
     if (refused !== undefined) return refused;
@@ -81,22 +90,23 @@ export class PostHandler {
       ids: requests.map(({ id }) => id),
       onStreaming: () => local.inbox.watch(),
       onAppended: (eventId) => local.inbox.appended(eventId),
+      sendAside: form === 'json' ? (message) => local.sendAside(message, hasListener) : undefined,
     });
     // If the store is known to fail, do not run a request that cannot be answered.
     if (health.writesFail && !health.degrades) {
       stream.open();
       await stream.begun;
     }
-    const polls = revision >= FIRST_POLLING_REVISION;
+    const polls = revision >= FIRST_POLLING_REVISION && form === 'sse';
     const extra = this.#extra(caller, polls ? { local, stream } : undefined);
     for (const request of requests) this.#run(local, { request, stream }, extra);
     try {
       await deliver(local, messages, extra, lastSeq);
     } catch (error) {
-      stream.close('');
+      stream.open();
       throw error;
     }
-    return this.#respond(local, stream, { requests, polls, caller, extra });
+    return this.#respond(local, stream, { requests, polls, caller, extra, form, isBatch });
   }
 
   /** Releases a session, and leaves an error for each request that was being answered. */
@@ -120,14 +130,14 @@ export class PostHandler {
   async #respond(local: LocalSession, stream: PostResponse, responding: Responding): Promise<Response> {
     const { requests, polls, caller } = responding;
     const cursor = await this.#begin(local, stream, responding);
+    if (responding.form === 'json') return answerAsJson(local, stream, { ...responding, cursor });
     const { retryIntervalMs } = this.#context;
     const { streamId, complete } = stream;
     const opening = polls && cursor !== undefined ? cursorFrame(cursor, true) + retryFrame(retryIntervalMs) : '';
     if (complete !== undefined) {
       return responseWithBody(complete === 'nothing' ? opening : opening + messageFrame(complete), SSE_HEADERS);
     }
-    const closing = stream.closingFrames ?? (local.closed ? retryFrame(retryIntervalMs) : undefined);
-    if (closing !== undefined) return responseWithBody(opening + closing, SSE_HEADERS);
+    if (local.closed) return responseWithBody(opening + retryFrame(retryIntervalMs), SSE_HEADERS);
     const { response } = local.connections.open({
       streamId,
       reader: cursor === undefined ? undefined : local.connections.reader(streamId, cursor),
@@ -172,10 +182,7 @@ export class PostHandler {
       this.#context.onError(error);
       const failure = notStored(request.id);
       if (!isStoreFailure(error) && (await tryAppend(stream, failure))) return;
-      // If a response could not be stored, the log reader never sees it and would keep the
-      // connection open. Close it here. Without an event id: the client must not believe that it
-      // can fetch it again.
-      stream.close(messageFrame({ id: undefined, message: failure }));
+      stream.push(failure);
       stream.settleLater(failure);
     }
   }

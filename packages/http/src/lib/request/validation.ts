@@ -3,28 +3,6 @@ import { INVALID_REQUEST, isRequest, type JsonRpcRequest } from '../protocol/jso
 import { LAST_BATCH_REVISION } from '../protocol/revisions.ts';
 import type { Posted } from './body.ts';
 
-/** @throws HttpError 406 unless the client accepts all of these media types. */
-export function checkAccept(request: Request, ...types: readonly string[]): void {
-  const ranges = (request.headers.get('accept') ?? '').split(',').map(mediaRange);
-  for (const type of types) {
-    const group = `${type.split('/', 1)[0] ?? ''}/*`;
-    // The most specific range counts, and a weight of 0 refuses (RFC 9110, sections 12.4.2 and
-    // 12.5.1).
-    const range = [type, group, '*/*'].find((name) => ranges.some((each) => each.name === name));
-    if (!ranges.some(({ name, refused }) => name === range && !refused)) {
-      throw new HttpError(
-        406,
-        `Not Acceptable: Client must accept ${types.length > 1 ? 'both ' : ''}${types.join(' and ')}`,
-      );
-    }
-  }
-}
-
-function mediaRange(text: string): { readonly name: string; readonly refused: boolean } {
-  const [name = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase());
-  return { name, refused: parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) };
-}
-
 /**
  * @throws HttpError 400 for a batch in a revision without batches, and for a batch in which two
  * requests have the same id.

@@ -68,6 +68,7 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
   const modern = createMcpHandler(reporting(createStatelessServer, options.onError), {
     maxRequestBodySize,
     ...(options.onError !== undefined && { onerror: onError }),
+    ...(options.responses === 'json' && { responseMode: 'json' }),
     ...stateless,
     legacy: 'reject',
   });

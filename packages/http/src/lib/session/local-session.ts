@@ -1,5 +1,5 @@
 import { SessionError } from '@mcp-session/core';
-import { isNotification, type JsonRpcMessage } from '../protocol/json-rpc.ts';
+import { isCancellation, isNotification, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import { StandaloneStream } from '../standalone/standalone-stream.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { Connections } from '../stream/connections.ts';
@@ -36,6 +36,7 @@ export class LocalSession {
   readonly #context: LocalSessionContext;
   #pins = 0;
   #closing: Promise<void> | undefined;
+  #ended = false;
   /** When it was last busy, by `performance.now()`. */
   lastUsedAt: number = performance.now();
 
@@ -70,6 +71,11 @@ export class LocalSession {
     return this.#closing !== undefined;
   }
 
+  /** Whether this node closed it because the session has ended or expired. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /**
    * True while the session must stay in memory: a request is in flight, a handler is running, or a
    * client is connected.
@@ -100,7 +106,10 @@ export class LocalSession {
    * @param lastWords Awaited after the handlers were aborted and before the connections are closed.
    */
   close(comeBack = true, lastWords?: () => Promise<void>): Promise<void> {
-    this.#closing ??= this.#close(comeBack, lastWords);
+    if (this.#closing === undefined) {
+      this.#ended = !comeBack;
+      this.#closing = this.#close(comeBack, lastWords);
+    }
     return this.#closing;
   }
 
@@ -120,6 +129,20 @@ export class LocalSession {
     }
     this.connections.closeAll(comeBack);
     await this.standalone.released();
+  }
+
+  /**
+   * Sends a request of the server, or the cancellation of one, for a call whose client reads no
+   * stream: on the standalone stream.
+   *
+   * @param hasListener Whether the stream was open on some node when the call came.
+   * @throws Error if the stream is not open: nobody would answer.
+   */
+  async sendAside(message: JsonRpcMessage, hasListener: boolean): Promise<void> {
+    if (!isCancellation(message) && !hasListener && !this.connections.has(STANDALONE_STREAM)) {
+      throw new Error('Client cannot be asked: it reads the answer to its call as JSON, and has no stream open');
+    }
+    await this.#appendStandalone(message);
   }
 
   /** Stores a message that belongs to no request. */

@@ -1,11 +1,20 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sessionMoves } from '../protocol/http-errors.ts';
+import type { JsonRpcResponse } from '../protocol/json-rpc.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import type { Bounds } from './bounds.ts';
 import { follow, type FollowOptions } from './follow.ts';
-import { type OutgoingEvent, retryFrame, SSE_HEADERS, SseConnection } from './sse.ts';
+import { JsonConnection } from './json-connection.ts';
+import {
+  type ClientConnection,
+  type OutgoingEvent,
+  retryFrame,
+  SSE_HEADERS,
+  SseConnection,
+  type SseOptions,
+} from './sse.ts';
 import { STANDALONE_STREAM } from './stream-ids.ts';
 import { StreamReader } from './stream-reader.ts';
 import { whenExpired } from './token-expiry.ts';
@@ -79,7 +88,7 @@ export class Connections {
   readonly #session: AnySession;
   readonly #context: ConnectionsContext;
   readonly #events: ConnectionsEvents;
-  readonly #open = new Map<string, SseConnection>();
+  readonly #open = new Map<string, ClientConnection>();
   #sealed = false;
 
   constructor(session: AnySession, context: ConnectionsContext, events: ConnectionsEvents) {
@@ -124,6 +133,24 @@ export class Connections {
    * @throws HttpError 503 after {@link seal}.
    */
   open(options: OpenOptions): OpenedConnection {
+    const { connection, over } = this.#connect(options, (parts) => new SseConnection(parts));
+    return { response: new Response(connection.body, { headers: SSE_HEADERS }), over };
+  }
+
+  /**
+   * Opens a connection that gets all responses of a stream at once. Otherwise like {@link open}.
+   *
+   * @returns The responses when all requests are settled, or those that are there when the
+   * connection is closed.
+   */
+  collect(options: Omit<OpenOptions, 'opening'>): Promise<readonly JsonRpcResponse[]> {
+    return this.#connect({ ...options, opening: '' }, (parts) => new JsonConnection(parts)).connection.responses;
+  }
+
+  #connect<C extends ClientConnection>(
+    options: OpenOptions,
+    make: (parts: SseOptions) => C,
+  ): { readonly connection: C; readonly over: AbortSignal } {
     if (this.#sealed) throw sessionMoves();
     const { streamId, place = streamId, reader, request, onSent, onIdle } = options;
     const { health, keepAliveMs, retryIntervalMs } = this.#context;
@@ -132,7 +159,7 @@ export class Connections {
     const uncount = this.#context.bounds.opened(this.#session.principal);
     const onAbort = (): void => connection.close();
     const keep = whenExpired(options.expiresAt, health, () => connection.close(retryFrame(retryIntervalMs)));
-    const connection: SseConnection = new SseConnection({
+    const connection: C = make({
       opening: options.opening,
       events: reader === undefined ? undefined : this.#follow(reader, options),
       keepAliveMs,
@@ -159,7 +186,7 @@ export class Connections {
     this.#open.set(place, connection);
     if (request.signal.aborted) connection.close();
     else request.signal.addEventListener('abort', onAbort, { once: true });
-    return { response: new Response(connection.body, { headers: SSE_HEADERS }), over: over.signal };
+    return { connection, over: over.signal };
   }
 
   /**

@@ -1,13 +1,13 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isMessage, type RequestId } from '../protocol/json-rpc.ts';
+import { isCancellation, isMessage, isRequest, type JsonRpcMessage, type RequestId } from '../protocol/json-rpc.ts';
 import { appendWithRetry, canRetry, RETRY_DELAYS_MS } from '../store/append-with-retry.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import type { Connections } from './connections.ts';
 import { closedMarker, openedMarker, settledBy } from './markers.ts';
 import { notStored, settleLater } from './settle-later.ts';
-import { messageFrame, type OutgoingEvent } from './sse.ts';
+import type { OutgoingEvent } from './sse.ts';
 
 /**
  * How long a stream waits for its first message, in milliseconds. Most calls are answered sooner.
@@ -27,6 +27,11 @@ export interface PostResponseOptions {
   readonly onStreaming: () => void;
   /** Is called with the id of each event of the stream that was stored. */
   readonly onAppended: (eventId: string) => void;
+  /**
+   * Sends a request of the server, or the cancellation of one, if the client of the stream does not
+   * see it there. Default: the client does.
+   */
+  readonly sendAside?: ((message: JsonRpcMessage) => Promise<void>) | undefined;
 }
 
 interface PendingAppend {
@@ -66,7 +71,6 @@ export class PostResponse {
   #state: 'waiting' | 'opening' | 'stored' | 'unstored' | 'failed' = 'waiting';
   #failure: unknown;
   #complete: OutgoingEvent | 'nothing' | undefined;
-  #closingFrame: string | undefined;
   /** Messages and markers that could not be stored and wait for the connection. */
   readonly #unsent: unknown[] = [];
   #connections: Connections | undefined;
@@ -88,19 +92,16 @@ export class PostResponse {
     return this.#complete;
   }
 
-  /** Everything that is left to send if the response was ended before it began. */
-  get closingFrames(): string | undefined {
-    if (this.#closingFrame === undefined) return undefined;
-    const unsent = this.#unsent.splice(0).filter(isMessage);
-    return unsent.map((message) => messageFrame({ id: undefined, message })).join('') + this.#closingFrame;
-  }
-
   /** Whether this error kept the stream from beginning. */
   failedWith(error: unknown): boolean {
     return this.#state === 'failed' && this.#failure === error;
   }
 
   async append(message: unknown, retry = false): Promise<void> {
+    const { sendAside } = this.#options;
+    if (sendAside !== undefined && isMessage(message) && (isRequest(message) || isCancellation(message))) {
+      return sendAside(message);
+    }
     if (this.#state === 'stored') return this.#store(message, retry);
     if (this.#state === 'unstored') return this.#sendUnstored(message, this.#failure);
     if (this.#state === 'failed') throw this.#failure;
@@ -136,14 +137,15 @@ export class PostResponse {
     if (this.#state !== 'unstored') void settleLater(this.#options.session, this.streamId, message);
   }
 
-  /** Ends the response with a last frame. */
-  close(lastFrame: string): void {
-    if (this.#connections !== undefined) {
-      this.#connections.close(this.streamId, lastFrame);
-      return;
-    }
-    this.#closingFrame ??= lastFrame;
-    this.open();
+  /**
+   * Sends a response that is not in the log, without an event id: the client must not believe that
+   * it can fetch it again. The reader of the log never sees it, so the connection counts it.
+   */
+  push(response: JsonRpcMessage): void {
+    if (this.#connections === undefined) {
+      this.#unsent.push(response);
+      this.open();
+    } else this.#connections.push(this.streamId, response, true);
   }
 
   /** The response has begun on these connections. */

@@ -14,6 +14,11 @@ export function notStored(id: RequestId): JsonRpcResponse {
   return errorResponse(id, INTERNAL_ERROR, 'Answer could not be stored');
 }
 
+/** The error for a request whose server stopped before it had answered. */
+export function interrupted(id: RequestId): JsonRpcResponse {
+  return errorResponse(id, INTERNAL_ERROR, 'Request was interrupted: the server that handled it has stopped');
+}
+
 /**
  * Settles a request whose response could not be stored, as soon as the store works again. A client
  * that is connected to another node would otherwise wait for as long as this node is alive.

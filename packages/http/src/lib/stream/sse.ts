@@ -15,6 +15,26 @@ export interface OutgoingEvent {
   readonly message: JsonRpcMessage;
 }
 
+/** A connection that waits for messages of a stream. */
+export interface ClientConnection {
+  /** Resolves when the connection is closed. */
+  readonly over: Promise<void>;
+  /**
+   * Sends a message that could not be stored. A marker is not sent, but settles its request.
+   *
+   * @param always Whether to send it also to a client that has not read much of what was sent
+   * before.
+   * @returns Whether it was sent; `false` if the connection is closed.
+   */
+  push(message: unknown, always: boolean): boolean;
+  /**
+   * Closes the connection.
+   *
+   * @param lastFrame What a stream ends with. Default: nothing.
+   */
+  close(lastFrame?: string): void;
+}
+
 /** The parts of an SSE connection. */
 export interface SseOptions {
   /** The first frames. */
@@ -85,9 +105,8 @@ export function openingFrames(cursor: string | undefined, revision: string, retr
  * A pull waits for the first of three things: a message, the keep-alive interval, or the end. Each
  * has one consequence in `#pull`.
  */
-export class SseConnection {
+export class SseConnection implements ClientConnection {
   readonly body: ReadableStream<Uint8Array>;
-  /** Resolves when the connection is closed. */
   readonly over: Promise<void>;
   readonly #options: SseOptions;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -113,13 +132,6 @@ export class SseConnection {
     );
   }
 
-  /**
-   * Sends a message that could not be stored. A marker is not sent, but settles its request.
-   *
-   * @param always Whether to send it also to a client that has not read much of what was sent
-   * before.
-   * @returns Whether it was sent; `false` if the connection is closed.
-   */
   push(message: unknown, always: boolean): boolean {
     const isBehind = (this.#controller?.desiredSize ?? 0) < -MAX_PUSHED_BYTES;
     if (this.#closed || (isBehind && !always)) return false;
