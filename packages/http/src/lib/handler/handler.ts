@@ -1,20 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { broadcast, type BroadcastNotification, type BroadcastOptions } from '../cluster/broadcast.ts';
 import { NodeLease } from '../cluster/lease.ts';
-import { emptyOf, jsonOf, responseWithBody } from '../protocol/buffered-body.ts';
+import { emptyOf } from '../protocol/buffered-body.ts';
 import { errorToResponse, HttpError, isServerFault, sessionNotFound } from '../protocol/http-errors.ts';
-import {
-  INVALID_REQUEST,
-  isRequest,
-  type JsonRpcMessage,
-  type JsonRpcRequest,
-  type JsonRpcResponse,
-} from '../protocol/json-rpc.ts';
+import { INVALID_REQUEST, isRequest, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
 import { type AnswerForm, answerFormFor, checkReadsStream } from '../request/accept.ts';
 import { type Posted, readMessages } from '../request/body.ts';
 import { type FoundSession, SessionFinder } from '../request/find-session.ts';
 import { GetHandler } from '../request/get.ts';
+import { InitializeHandler } from '../request/initialize.ts';
 import { PostHandler } from '../request/post.ts';
 import { checkBatch, findInitialize } from '../request/validation.ts';
 import { type ClientMessage, forward, isAddressed, mayConcernOthers } from '../session/forwarding.ts';
@@ -24,7 +19,6 @@ import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { ServerLifecycle } from '../session/server-lifecycle.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { factsOf } from '../store/session-record.ts';
-import { messageFrame, SSE_HEADERS } from '../stream/sse.ts';
 import {
   type CloseOptions,
   drainMsOf,
@@ -43,6 +37,7 @@ export class Handler implements SessionHandler<AuthFacts> {
   readonly #options: ResolvedOptions;
   readonly #locals: LocalSessions;
   readonly #lifecycle: ServerLifecycle;
+  readonly #initializes: InitializeHandler;
   readonly #posts: PostHandler;
   readonly #gets: GetHandler;
   readonly #lease: NodeLease;
@@ -72,6 +67,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     this.#lease = lease;
     this.#finder = new SessionFinder({ ...context, protocolVersions: sdk.protocolVersions });
     this.#lifecycle = new ServerLifecycle(sdk, context);
+    this.#initializes = new InitializeHandler(this.#lifecycle, options.principalOf, (local) => this.#begun(local));
     this.#posts = new PostHandler(sdk, context);
     this.#gets = new GetHandler(context);
   }
@@ -127,7 +123,10 @@ export class Handler implements SessionHandler<AuthFacts> {
     });
     if (this.#closing !== undefined && posted.messages.some(isRequest)) throw closing();
     const initialize = findInitialize(posted);
-    if (found === undefined) return this.#initialize(initialize, caller);
+    if (found === undefined) {
+      if (initialize === undefined) throw this.#finder.idIsMissing(request);
+      return this.#initializes.handle(initialize, caller);
+    }
     if (initialize !== undefined) {
       throw new HttpError(400, 'Invalid Request: Server already initialized', INVALID_REQUEST);
     }
@@ -160,15 +159,9 @@ export class Handler implements SessionHandler<AuthFacts> {
     for (const message of messages) if (mayConcernOthers(message, this.#nodeId)) await forward(session, message);
   }
 
-  async #initialize(initialize: JsonRpcRequest | undefined, caller: Caller): Promise<Response> {
-    if (initialize === undefined) throw this.#finder.idIsMissing(caller.request);
-    const principal = await this.#options.principalOf(caller);
-    const { response, local } = await this.#lifecycle.begin(initialize, principal, caller);
-    const { request } = caller;
-    if (local === undefined) return wholeOf(request, response);
+  async #begun(local: LocalSession): Promise<void> {
     if (this.#stopped) await local.close();
     else this.#locals.add(local);
-    return wholeOf(request, response, { 'mcp-session-id': local.session.id });
   }
 
   async #get(caller: Caller): Promise<Response> {
@@ -250,16 +243,6 @@ async function pinned(local: LocalSession, work: (local: LocalSession) => Promis
   } finally {
     release();
   }
-}
-
-/**
- * The response to `initialize`: JSON for each client that can read it, since a client whose
- * connection breaks here has no session to resume.
- */
-function wholeOf(request: Request, message: JsonRpcResponse, headers: Readonly<Record<string, string>> = {}): Response {
-  return answerFormFor(request, true) === 'json'
-    ? jsonOf(message, headers)
-    : responseWithBody(messageFrame({ id: undefined, message }), { ...SSE_HEADERS, ...headers });
 }
 
 function closing(): HttpError {
