@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { broadcast, type BroadcastNotification, type BroadcastOptions } from '../cluster/broadcast.ts';
 import { NodeLease } from '../cluster/lease.ts';
+import { newNodeId } from '../cluster/node-id.ts';
 import { emptyOf } from '../protocol/buffered-body.ts';
-import { errorToResponse, HttpError, isServerFault, sessionNotFound } from '../protocol/http-errors.ts';
+import { closing, errorToResponse, HttpError, isServerFault, sessionNotFound } from '../protocol/http-errors.ts';
 import { INVALID_REQUEST, isRequest, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
 import { type AnswerForm, answerFormFor, checkReadsStream } from '../request/accept.ts';
@@ -243,13 +244,4 @@ async function pinned(local: LocalSession, work: (local: LocalSession) => Promis
   } finally {
     release();
   }
-}
-
-function closing(): HttpError {
-  return new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
-}
-
-/** A name for this process among all nodes of the store: 64 random bits. */
-function newNodeId(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(8))).toString('hex');
 }

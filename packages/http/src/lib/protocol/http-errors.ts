@@ -39,6 +39,10 @@ export function sessionMoves(): HttpError {
   return new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
 }
 
+export function closing(): HttpError {
+  return new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
+}
+
 /**
  * The same response for an id that is unknown, expired, ended or another principal's: a client must
  * not learn which.
