@@ -238,9 +238,10 @@ describe('options', () => {
   });
 });
 
-it('refuses a version of Node that the driver would crash', () => {
+it('refuses a version of Node that the driver would crash, and Cloudflare Workers', () => {
   expect(() => checkRuntime({ node: '22.13.1', napi: '9' })).toThrow(
     /^better-sqlite3 crashes on Node 22\.13\.1; use Node/,
   );
   expect(() => checkRuntime({ node: '22.14.0', napi: '10' })).not.toThrow();
+  expect(() => checkRuntime({}, 'Cloudflare-Workers')).toThrow('does not run on Cloudflare Workers; use PostgreSQL');
 });

@@ -13,7 +13,6 @@ export const foreignNames: readonly string[] = [
   'createMessage',
   'ctx.mcpReq.elicitInput',
   'elicitInput',
-  'express.json()',
   'listRoots',
   'reply.hijack()',
   'requestSampling',

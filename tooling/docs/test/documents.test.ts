@@ -21,6 +21,7 @@ import { foreignNames } from '../src/foreign-names.ts';
 import { machinePaths, privateHosts } from '../src/machines.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
 import { optionsPage } from '../src/options.ts';
+import { platformsPage } from '../src/platforms.ts';
 import { citedRules, errorCodes, headingNames, optionNames, rowNames, ruleNumbers } from '../src/project-facts.ts';
 
 const all = documents();
@@ -90,6 +91,10 @@ describe('documents', () => {
     expect(textOf('docs/reference/contract.md')).toBe(contractPage());
     expect(rowNames(contractPage()).toSorted()).toEqual(Object.keys(requirements).toSorted());
   });
+});
+
+it('the page of clients and platforms is what the tests run: "npx -y pnpm@12 reference" writes it', () => {
+  expect(textOf('docs/reference/clients-and-platforms.md')).toBe(platformsPage());
 });
 
 it('the page of the options is what the READMEs say: "npx -y pnpm@12 reference" writes it', () => {

@@ -124,7 +124,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   // Its dev dependencies are what the code blocks of the documents import.
   'tooling/docs': {
-    source: ['@mcp-session-tooling/workspace', 'vite', kit],
+    source: ['@mcp-session-tooling/platforms', '@mcp-session-tooling/workspace', 'vite', kit],
     test: [
       core,
       harness,
@@ -143,6 +143,31 @@ export const directions: Readonly<Record<string, Direction>> = {
     ],
   },
   'tooling/packaging': { source: ['@arethetypeswrong/cli', '@mcp-session-tooling/workspace', 'publint'], test: [] },
+  // It tries the product on other runtimes, behind frameworks, and with real clients.
+  'tooling/platforms': {
+    source: [
+      core,
+      '@mcp-session/dynamodb',
+      '@mcp-session/http',
+      '@mcp-session/postgres',
+      '@mcp-session/sqlite',
+      harness,
+      '@mcp-session-examples/quickstart',
+      '@aws-sdk/client-dynamodb',
+      'better-sqlite3',
+      'postgres',
+      sdks,
+      'mcp-remote',
+      'miniflare',
+      '@nestjs/',
+      'reflect-metadata',
+      'rxjs',
+      '@oven/',
+      '@deno/',
+      'vite',
+    ],
+    test: [],
+  },
   // It works on the backends that several processes share, with nothing between it and their public
   // API.
   'tooling/torture': {

@@ -52,12 +52,21 @@ async function open({ tablePrefix, path: given, busyTimeoutMs, synchronous }: Ow
 }
 
 /**
- * Refuses a version of Node that the driver would crash: the binaries of better-sqlite3 13 need
- * Node-API 10, which came with Node 22.14.
+ * Refuses a runtime that cannot load the driver, and a version of Node that the driver would crash:
+ * the binaries of better-sqlite3 13 need Node-API 10, which came with Node 22.14.
  *
  * @throws SessionError `STORE_UNAVAILABLE`
  */
-export function checkRuntime({ node, napi }: Readonly<Record<string, string | undefined>>): void {
+export function checkRuntime(
+  { node, napi }: Readonly<Record<string, string | undefined>>,
+  userAgent: string | undefined = globalThis.navigator?.userAgent,
+): void {
+  if (userAgent === 'Cloudflare-Workers') {
+    throw new SessionError(
+      'STORE_UNAVAILABLE',
+      'better-sqlite3 does not run on Cloudflare Workers; use PostgreSQL or DynamoDB',
+    );
+  }
   if (Number(napi) < 10) {
     throw new SessionError('STORE_UNAVAILABLE', `better-sqlite3 crashes on Node ${node}; use Node 22.14 or newer`);
   }

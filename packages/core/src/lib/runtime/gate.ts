@@ -1,4 +1,5 @@
 import { SessionError } from '../errors.ts';
+import { RequestContext } from './request-context.ts';
 
 /**
  * Refuses work after `close`, and lets `close` wait for the work that began before.
@@ -6,6 +7,7 @@ import { SessionError } from '../errors.ts';
  * A call to the backend is a piece of work, and so is a method that makes several calls.
  */
 export class Gate {
+  readonly #context = new RequestContext();
   #inProgress = 0;
   #closed = false;
   #onIdle: (() => void) | undefined;
@@ -14,8 +16,12 @@ export class Gate {
     return this.#closed;
   }
 
-  /** @throws SessionError `STORE_CLOSED` */
+  /**
+   * @throws SessionError `STORE_CLOSED`
+   * @throws TypeError on Cloudflare Workers, in another request than the one that opened the store.
+   */
   checkOpen(): void {
+    this.#context.check();
     if (this.#closed) throw new SessionError('STORE_CLOSED', 'Session store is closed');
   }
 

@@ -1,0 +1,28 @@
+import { onTestFinished } from 'vitest';
+import { Relay } from '../../src/runtimes/relay.ts';
+import type { StartRuntime } from '../../src/runtimes/run.ts';
+import type { Place } from '../../src/runtimes/store.ts';
+
+/** A server behind a stable address. */
+export interface Deployment {
+  readonly url: string;
+  /** Kills the server. Another process serves the address from then on. */
+  replace(): Promise<void>;
+}
+
+/** Starts a server, and the one that replaces it. Both end with the test. */
+export async function deploy(start: StartRuntime, place: Place, onLine?: (line: string) => void): Promise<Deployment> {
+  const first = await start(place, onLine);
+  onTestFinished(() => first.kill());
+  const second = await start(place, onLine);
+  onTestFinished(() => second.kill());
+  const relay = await Relay.start(first.url);
+  onTestFinished(() => relay.close());
+  return {
+    url: relay.url,
+    replace: async () => {
+      relay.moveTo(second.url);
+      await first.kill();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { Client, type Transport } from '@modelcontextprotocol/client';
+import { expect, onTestFinished } from 'vitest';
+import type { Deployment } from './deployment.ts';
+
+const BOOK = { chapters: 10, delayMs: 100 };
+
+/**
+ * Plays the demo's story: notes, a question to the user, a call with progress, a server that is
+ * killed in the middle of the call, the rest of the stream from its successor, and the notes again.
+ *
+ * @param transport A transport with its default options.
+ */
+export async function playStory({ replace }: Deployment, transport: Transport): Promise<Client> {
+  const client = new Client({ name: 'story', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+  client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { sure: true } }));
+  onTestFinished(() => client.close());
+  await client.connect(transport);
+
+  await call('add_note', { text: 'sell milk' });
+  expect(await call('clear_notes')).toBe('The notes were removed');
+  for (const text of ['buy milk', 'call Ada']) await call('add_note', { text });
+
+  const { promise: atThree, resolve: isAtThree } = Promise.withResolvers<void>();
+  const progress: number[] = [];
+  const interrupted = call('read_book', BOOK, (chapter) => {
+    progress.push(chapter);
+    if (chapter === 3) isAtThree();
+  }).catch(String);
+  await Promise.race([atThree, interrupted]);
+  await replace();
+  expect(await interrupted).toContain('Request was interrupted: the server that handled it has stopped');
+
+  const rest: number[] = [];
+  await call('read_book', BOOK, (chapter) => rest.push(chapter));
+  const from = rest[0] ?? 0;
+  // A server that dies between a report and its bookmark reads the chapter again.
+  expect([progress.length, progress.length + 1]).toContain(from);
+  expect(progress).toEqual(progress.map((_, index) => index + 1));
+  expect(rest).toEqual(Array.from({ length: BOOK.chapters - from + 1 }, (_, index) => from + index));
+  expect(await call('list_notes')).toBe('buy milk\ncall Ada');
+  return client;
+
+  async function call(name: string, args = {}, onprogress?: (chapter: number) => void): Promise<string> {
+    const options = onprogress && { onprogress: (report: { progress: number }) => onprogress(report.progress) };
+    const { content } = await client.callTool({ name, arguments: args }, options);
+    return content.map((item) => (item.type === 'text' ? item.text : '')).join('\n');
+  }
+}
