@@ -1,5 +1,6 @@
 export type { ServerContext } from './lib/handler/options.ts';
 export type { BroadcastNotification, BroadcastOptions } from './lib/cluster/broadcast.ts';
+export type { EndAllOptions } from './lib/session/end-all.ts';
 export type { StoreEventBusOptions } from './lib/cluster/event-bus.ts';
 export type { CloseOptions, FetchOptions } from './lib/handler/session-handler.ts';
 export type { SessionHandlerOptions } from './lib/handler/options.ts';

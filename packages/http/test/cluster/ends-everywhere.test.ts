@@ -1,12 +1,44 @@
 import { describe, expect, it } from 'vitest';
 import { allAddresses } from '../support/addresses.ts';
-import { eventually, gate } from '../support/harness.ts';
+import { eventually, gate, start } from '../support/harness.ts';
 import type { Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { type Node, startNodes } from '../support/nodes.ts';
 
+describe.each(lines)('endAll, SDK $name', (line) => {
+  it('ends the sessions of one principal, those that begin meanwhile included, and no others', async () => {
+    const { raw, store, handler, errors } = await start(line);
+    const bearer = (sub: string): Record<string, string> => ({ authorization: `Bearer https://i|${sub}` });
+    const [ada, bob, anonymous] = [raw(bearer('ada')), raw(bearer('bob')), raw()];
+    for (const client of [ada, bob, anonymous]) await client.begin();
+    for (let more = 0; more < 30; more++) await raw(bearer('ada')).begin();
+    const own = await store.create({ principal: 'https://i|ada', kind: 'task' });
+    const listening = await ada.get();
+    const ending = handler.endAll({ principal: 'https://i|ada' });
+    const late = raw(bearer('ada'));
+    await late.begin();
+    expect(await ending).toBeGreaterThanOrEqual(31);
+    expect((await listening.sse.rest()).filter(({ data }) => data)).toEqual([]);
+    const statuses = [ada, bob, anonymous].map(async (client) => (await client.callTool('x')).status);
+    expect(await Promise.all(statuses)).toEqual([404, 200, 200]);
+    // The application's own records are its own.
+    expect(await store.get(own.id, { kind: 'task', principal: own.principal })).toBeDefined();
+    expect(await handler.endAll({ principal: 'nobody' })).toBe(0);
+    expect(errors).toEqual([]);
+  });
+
+  it('a principal that is undefined or missing ends nothing', async () => {
+    const { raw, store, handler } = await start(line);
+    await raw().begin();
+    for (const given of [{}, { principal: undefined }, { user: 'ada' }, undefined]) {
+      await expect(handler.endAll(given as never)).rejects.toThrow(TypeError);
+    }
+    expect(await store.count()).toBe(1);
+  });
+});
+
 const TTL_MS = 60_000;
-const ENDINGS = ['DELETE', 'end by the application', 'expiry'] as const;
+const ENDINGS = ['DELETE', 'end by the application', 'endAll', 'expiry'] as const;
 
 describe.each(
   lines.flatMap((line) =>
@@ -43,6 +75,7 @@ describe.each(
     await Promise.all(begun.map(({ passed }) => passed));
     // The fourth node holds nothing of it.
     if (ending === 'DELETE') expect((await clients[3]?.delete())?.status).toBe(204);
+    else if (ending === 'endAll') expect(await nodes[3]?.handler.endAll({ principal: null })).toBe(1);
     else if (ending === 'expiry') now += TTL_MS;
     else expect(await (await nodes[3]?.store.get(id))?.end()).toBe(true);
     for (const open of [call, resumed, listening]) {

@@ -4,7 +4,7 @@ import { gate, start } from '../support/harness.ts';
 import type { Json, Line, TestAuth, Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { SseReader } from '../support/raw.ts';
-import { whenExpired } from '../../src/lib/stream/token-expiry.ts';
+import { isExpired, whenExpired } from '../../src/lib/stream/token-expiry.ts';
 
 /** How long a token is good for here: what is promised at the least. */
 const TOKEN_MS = 1_000;
@@ -102,7 +102,50 @@ describe.each(lines)('a token that expires, SDK $name', (line) => {
   });
 });
 
+it('a connection that outlives its token does not renew the session afterwards', async () => {
+  const [answer, calls] = [gate(), new Set<string>()];
+  const [line] = lines as [Line];
+  const { handler, url, raw } = await start(line, {
+    tools: { wait: () => answer.passed.then(() => 'x') },
+    keepAliveMs: 20,
+    principal: () => 'me',
+    memory: { touchIntervalMs: 1, observe: ({ name }) => void calls.add(name) },
+  });
+  const client = raw();
+  await client.begin('2025-06-18');
+  const accept = 'application/json, text/event-stream';
+  const headers = { ...client.headers, accept, 'content-type': 'application/json' };
+  // A verifier may accept a token for a while after its expiry.
+  for (const [expiresAt, renews] of [
+    [1, false],
+    [9_999_999_999, true],
+  ] as const) {
+    const authInfo: TestAuth & { expiresAt: number } = { token: 't', clientId: 'c', scopes: [], expiresAt };
+    const body = JSON.stringify(client.toolCall('wait'));
+    const response = await handler.fetch(new Request(url, { method: 'POST', headers, body }), { authInfo });
+    const sse = new SseReader(response.body as ReadableStream<Uint8Array>);
+    const comments = async (count: number): Promise<void> => {
+      for (let seen = 0; seen < count;) if ((await sse.next())?.comment !== undefined) seen++;
+    };
+    // By then, everything was read that is read for a call.
+    await comments(10);
+    calls.clear();
+    await comments(10);
+    expect(calls.has('touchSession')).toBe(renews);
+    await sse.cancel();
+  }
+  answer.open();
+});
+
 describe('whenExpired', () => {
+  it('a token expires at its expiry, in seconds, and never without one', () => {
+    vi.useFakeTimers({ now: 1_999 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect([isExpired(2), isExpired(Number.NaN), isExpired(undefined)]).toEqual([false, false, false]);
+    vi.setSystemTime(2_000);
+    expect(isExpired(2)).toBe(true);
+  });
+
   const ends = (expiresAt: number | undefined, health = { degraded: false }): { count: number; off: () => void } => {
     const state = { count: 0, off: (): void => undefined };
     state.off = whenExpired(expiresAt, health, () => state.count++);

@@ -16,8 +16,8 @@ export interface Served {
 }
 
 /**
- * Serves a handler. The token of the header `Authorization: Bearer issuer|subject|client` is taken
- * as verified.
+ * Serves a handler. The token of the header `Authorization: Bearer issuer|subject|client|scopes` is
+ * taken as verified.
  */
 export async function serve(first: SessionHandler<TestAuth>): Promise<Served> {
   const sockets = new Set<Socket>();
@@ -47,6 +47,11 @@ export async function serve(first: SessionHandler<TestAuth>): Promise<Served> {
 
 function authOf({ headers: { authorization } }: IncomingMessage): TestAuth | undefined {
   if (authorization === undefined) return undefined;
-  const [iss, sub, clientId = 'app'] = authorization.slice('Bearer '.length).split('|');
-  return { token: authorization, clientId, scopes: [], extra: { ...(iss && { iss }), ...(sub && { sub }) } };
+  const [iss, sub, clientId = 'app', scope = ''] = authorization.slice('Bearer '.length).split('|');
+  return {
+    token: authorization,
+    clientId,
+    scopes: scope.split(' ').filter(Boolean),
+    extra: { ...(iss && { iss }), ...(sub && { sub }) },
+  };
 }

@@ -13,6 +13,7 @@ import { GetHandler } from '../request/get.ts';
 import { InitializeHandler } from '../request/initialize.ts';
 import { PostHandler } from '../request/post.ts';
 import { checkBatch, findInitialize } from '../request/validation.ts';
+import { endAll, type EndAllOptions } from '../session/end-all.ts';
 import { type ClientMessage, forward, isAddressed, mayConcernOthers } from '../session/forwarding.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import { LocalSessions } from '../session/local-sessions.ts';
@@ -52,11 +53,10 @@ export class Handler implements SessionHandler<AuthFacts> {
     const nodeId = newNodeId();
     const locals = new LocalSessions(options);
     const lease = new NodeLease(store, nodeId, leaseMs, onError);
-    const startedAt = Date.now();
     const context = {
       ...options,
       nodeId,
-      startedAt,
+      startedAt: Date.now(),
       lease,
       locals,
       onClosed: (local: LocalSession) => locals.remove(local),
@@ -90,6 +90,8 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   readonly broadcast = (notification: BroadcastNotification, options: BroadcastOptions = {}): Promise<number> =>
     broadcast(this.#options.store, notification, options);
+
+  readonly endAll = (options: EndAllOptions): Promise<number> => endAll(this.#options.store, this.#locals, options);
 
   readonly close = async (options: CloseOptions = {}): Promise<void> => {
     const drainMs = drainMsOf(options);
@@ -173,6 +175,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     const get = {
       request,
       expiresAt: authInfo?.expiresAt,
+      scopes: authInfo?.scopes ?? [],
       revision,
       lastSeq: session.lastSeq,
       record: factsOf(session).record.standalone,

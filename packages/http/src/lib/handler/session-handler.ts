@@ -1,5 +1,6 @@
 import { checkOptions, kindOf, type OptionNames, whole } from '@mcp-session/core/backend';
 import type { BroadcastNotification, BroadcastOptions } from '../cluster/broadcast.ts';
+import type { EndAllOptions } from '../session/end-all.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
 
 /** What the handler gets besides a request. */
@@ -43,6 +44,18 @@ export interface SessionHandler<AuthInfo> {
    * @throws SessionError `STORE_…` if the store fails. Some sessions may have got it then.
    */
   readonly broadcast: (notification: BroadcastNotification, options?: BroadcastOptions) => Promise<number>;
+  /**
+   * Ends every session of a principal on all nodes: aborts its requests, closes its streams, and
+   * answers later requests with 404. Sessions that the application itself created for the principal
+   * end too, unless they have a `kind` of their own. Use it when access is revoked. Let the token
+   * verifier refuse the tokens first, since a request that is already verified can still begin a
+   * session. On DynamoDB, a session that began within about the last second can be left out.
+   *
+   * @returns How many sessions were ended.
+   * @throws TypeError without a principal. SessionError `STORE_…` if the store fails. Some sessions
+   * may have ended then.
+   */
+  readonly endAll: (options: EndAllOptions) => Promise<number>;
   /** How many sessions this process has in memory. */
   readonly localSessions: number;
 }

@@ -1,6 +1,7 @@
 import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { emptyOf } from '../protocol/buffered-body.ts';
+import { HttpError } from '../protocol/http-errors.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { NodeContext } from '../session/node-context.ts';
 import { parseStandaloneCursor } from '../standalone/cursor.ts';
@@ -48,7 +49,7 @@ export class GetHandler {
 
   async #resumeRequest(
     local: LocalSession,
-    { request, revision, expiresAt, lastSeq }: StreamGet,
+    { request, revision, expiresAt, scopes, lastSeq }: StreamGet,
     { cursor, stream }: { readonly cursor: string; readonly stream: RequestStream },
   ): Promise<Response> {
     const { streamId, requestCount } = stream;
@@ -58,6 +59,7 @@ export class GetHandler {
     const status = this.#statusOf(local, stream, running);
     const reader = await status.readTo(cursor, (after) => connections.reader(streamId, after));
     try {
+      checkScopes(scopes, status.scopes);
       const settled = status.settledAt(cursor);
       // The status that tells an SSE client not to reconnect (HTML standard, section 9.2.3). SDK v1
       // otherwise reconnects forever after an error.
@@ -116,6 +118,23 @@ export class GetHandler {
       if (!over.aborted) this.#context.onError(error);
     }
   }
+}
+
+/**
+ * A weaker token of the same user must not receive what a stronger one asked for.
+ *
+ * @throws HttpError 403 with the challenge of RFC 6750, section 3.1.
+ */
+function checkScopes(given: readonly string[], required: readonly string[]): void {
+  if (required.every((scope) => given.includes(scope))) return;
+  throw new HttpError(403, 'Forbidden: token lacks a scope of the request that it resumes', undefined, {
+    'www-authenticate': `Bearer error="insufficient_scope", scope="${required.filter(isScope).join(' ')}"`,
+  });
+}
+
+/** Whether a text may stand in the challenge (RFC 6750, section 3). */
+function isScope(text: string): boolean {
+  return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text);
 }
 
 async function settleAsInterrupted(

@@ -53,6 +53,8 @@ async function responsesOf(
     reader: cursor === undefined ? undefined : connections.reader(streamId, cursor),
     settlement,
     request: caller.request,
+    expiresAt: caller.authInfo?.expiresAt,
+    outlivesToken: true,
   });
   stream.attach(connections);
   return collected;

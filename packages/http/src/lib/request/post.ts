@@ -88,6 +88,7 @@ export class PostHandler {
       // older.
       sinceSeq: lastSeq ?? Number.MAX_SAFE_INTEGER,
       ids: requests.map(({ id }) => id),
+      scopes: caller.authInfo?.scopes ?? [],
       onStreaming: () => local.inbox.watch(),
       onAppended: (eventId) => local.inbox.appended(eventId),
       sendAside: form === 'json' ? (message) => local.sendAside(message, hasListener) : undefined,
@@ -144,8 +145,9 @@ export class PostHandler {
       opening,
       settlement: new Settlement(requests.length),
       request: caller.request,
+      expiresAt: caller.authInfo?.expiresAt,
       // A client that cannot come back keeps the connection of its call.
-      expiresAt: polls && cursor !== undefined ? caller.authInfo?.expiresAt : undefined,
+      outlivesToken: !polls || cursor === undefined,
     });
     stream.attach(local.connections);
     return response;

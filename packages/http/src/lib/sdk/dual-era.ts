@@ -78,6 +78,7 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
     },
     notify: modern.notify,
     broadcast: sessions.broadcast,
+    endAll: sessions.endAll,
     close: async (how) => {
       await Promise.all([sessions.close(how), modern.close()]);
     },

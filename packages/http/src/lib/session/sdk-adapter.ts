@@ -4,6 +4,8 @@ import type { JsonRpcMessage, RequestId } from '../protocol/json-rpc.ts';
 export interface AuthFacts {
   /** When the token expires, in Unix seconds: streams end then. Default: never. */
   readonly expiresAt?: number | undefined;
+  /** A stream of a call is resumed only with all scopes that the call had. Default: none. */
+  readonly scopes?: readonly string[] | undefined;
   readonly extra?: Readonly<Record<string, unknown>> | undefined;
 }
 

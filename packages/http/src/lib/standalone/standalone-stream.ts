@@ -38,6 +38,8 @@ export interface StreamGet {
   readonly request: Request;
   /** When the client's token expires, in Unix seconds; `undefined`: never. */
   readonly expiresAt: number | undefined;
+  /** The scopes of the client's token. */
+  readonly scopes: readonly string[];
   /** The protocol revision that governs the request. */
   readonly revision: string;
   /** The record of the standalone stream, as it was read for this request. */

@@ -1,4 +1,10 @@
-import type { CreateSessionOptions, GetSessionOptions, ListSessionsOptions, Session } from '@mcp-session/core';
+import type {
+  CreateSessionOptions,
+  EndAllSessionsOptions,
+  GetSessionOptions,
+  ListSessionsOptions,
+  Session,
+} from '@mcp-session/core';
 
 /** A session as this package uses it: all but the state, which is the application's. */
 export type AnySession = Omit<Session<never>, 'state'>;
@@ -7,6 +13,7 @@ export type AnySession = Omit<Session<never>, 'state'>;
 export interface AnyStore {
   get(id: string, options?: GetSessionOptions): Promise<AnySession | undefined>;
   create(options?: CreateSessionOptions): Promise<AnySession>;
+  endAll(options: EndAllSessionsOptions): Promise<number>;
   list(
     options?: ListSessionsOptions,
   ): Promise<{ readonly sessions: readonly AnySession[]; readonly nextCursor?: string | undefined }>;

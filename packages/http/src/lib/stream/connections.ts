@@ -17,7 +17,7 @@ import {
 } from './sse.ts';
 import { STANDALONE_STREAM } from './stream-ids.ts';
 import { StreamReader } from './stream-reader.ts';
-import { whenExpired } from './token-expiry.ts';
+import { isExpired, whenExpired } from './token-expiry.ts';
 
 /**
  * How long clients may take to receive stored responses before their connections are closed, in
@@ -45,8 +45,13 @@ export interface OpenOptions extends FollowOptions {
    * message goes to one connection.
    */
   readonly place?: string;
-  /** When the client's token expires, in Unix seconds: the connection ends then. Default: never. */
+  /**
+   * When the client's token expires, in Unix seconds. The connection ends then, and does not renew
+   * the session afterwards. Default: never.
+   */
   readonly expiresAt?: number | undefined;
+  /** Whether the connection stays open after that: its client could not come back. */
+  readonly outlivesToken?: boolean;
   /**
    * The client's request. If it is aborted, the connection is closed; the work behind it continues.
    */
@@ -158,7 +163,10 @@ export class Connections {
     const over = new AbortController();
     const uncount = this.#context.bounds.opened(this.#session.principal);
     const onAbort = (): void => connection.close();
-    const keep = whenExpired(options.expiresAt, health, () => connection.close(retryFrame(retryIntervalMs)));
+    const { expiresAt, outlivesToken = false } = options;
+    const keep = whenExpired(outlivesToken ? undefined : expiresAt, health, () =>
+      connection.close(retryFrame(retryIntervalMs)),
+    );
     const connection: C = make({
       opening: options.opening,
       events: reader === undefined ? undefined : this.#follow(reader, options),
@@ -169,7 +177,7 @@ export class Connections {
       },
       onIdle: () => {
         onIdle?.();
-        this.#events.onIdle();
+        if (!isExpired(expiresAt)) this.#events.onIdle();
       },
       onClosed: (error) => {
         over.abort();

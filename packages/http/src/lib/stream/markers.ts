@@ -4,11 +4,13 @@ import { isMessage, isRequestId, isResponse, type RequestId } from '../protocol/
 // client.
 
 /**
- * The first event of a request's stream: the ids of its requests. The event's id is the client's
- * first cursor.
+ * The first event of a request's stream: the ids of its requests, and the scopes of their token.
+ * The event's id is the client's first cursor.
  */
 interface Opened {
   readonly opened: readonly RequestId[];
+  /** Default: none. */
+  readonly scopes?: readonly string[];
 }
 
 /** Takes the place of a response: the client cancelled the request and is owed none. */
@@ -29,8 +31,8 @@ interface Taken {
   readonly listener: number;
 }
 
-export function openedMarker(ids: readonly RequestId[]): Opened {
-  return { opened: ids };
+export function openedMarker(ids: readonly RequestId[], scopes: readonly string[]): Opened {
+  return { opened: ids, ...(scopes.length > 0 && { scopes }) };
 }
 
 export function endedMarker(id: RequestId): Ended {
@@ -48,6 +50,11 @@ export function takenMarker(epoch: number): Taken {
 /** The requests for which a stream was opened; `undefined` unless the event is an opened marker. */
 export function openedBy(message: unknown): readonly RequestId[] | undefined {
   return (message as Partial<Opened> | null)?.opened;
+}
+
+/** The scopes of the token with which a stream was opened. */
+export function scopesOf(message: unknown): readonly string[] {
+  return (message as Partial<Opened> | null)?.scopes ?? [];
 }
 
 /** The request that an event settles, by a response or an ended marker; `undefined`: none. */

@@ -20,8 +20,9 @@ export interface PostResponseOptions {
   readonly session: AnySession;
   readonly streamId: string;
   readonly sinceSeq: number;
-  /** The requests that are answered on the stream. */
+  /** The requests that are answered on the stream, and the scopes of the client's token. */
   readonly ids: readonly RequestId[];
+  readonly scopes: readonly string[];
   readonly health: StoreHealth;
   /** Is called before the stream begins, unless its first message is its only one. */
   readonly onStreaming: () => void;
@@ -169,12 +170,12 @@ export class PostResponse {
 
   /** Stores the beginning and the pending messages in one commit. Returns the first cursor. */
   async #storeFirst(): Promise<string> {
-    const { session, ids, health, onAppended } = this.#options;
+    const { session, ids, scopes, health, onAppended } = this.#options;
     for (let attempt = 0; ; attempt++) {
       const batch = [...this.#pending];
       // Calls of one turn of the event loop are one commit.
       const [cursor, ...stored] = await Promise.allSettled([
-        session.events.append(this.streamId, openedMarker(ids)),
+        session.events.append(this.streamId, openedMarker(ids, scopes)),
         ...batch.map(({ message }) => session.events.append(this.streamId, message)),
       ]);
       for (const each of [cursor, ...stored]) if (each.status === 'fulfilled') onAppended(each.value);

@@ -1,7 +1,7 @@
 import { EventsTrimmedError, type SessionEvent } from '@mcp-session/core';
 import type { RequestId } from '../protocol/json-rpc.ts';
 import type { AnySession } from '../store/session-handle.ts';
-import { openedBy, settledBy } from './markers.ts';
+import { openedBy, scopesOf, settledBy } from './markers.ts';
 import { type RequestStream, seqOf } from './stream-ids.ts';
 import type { StreamReader } from './stream-reader.ts';
 
@@ -17,6 +17,7 @@ export class RequestStatus {
   readonly #settled = new Map<RequestId, number>();
   #opened: readonly RequestId[] | undefined;
   #openedAt: number | undefined;
+  #scopes: readonly string[] = [];
   #through: string | undefined;
 
   constructor(stream: RequestStream) {
@@ -38,6 +39,11 @@ export class RequestStatus {
   /** When the stream was opened, in Unix milliseconds; `undefined` if its beginning was trimmed. */
   get openedAt(): number | undefined {
     return this.#openedAt;
+  }
+
+  /** The scopes of the requests' token; none if the stream's beginning was trimmed. */
+  get scopes(): readonly string[] {
+    return this.#scopes;
   }
 
   /** The requests that this event or an earlier one settled. */
@@ -112,6 +118,7 @@ export class RequestStatus {
     if (opened !== undefined) {
       this.#opened = opened;
       this.#openedAt = createdAt;
+      this.#scopes = scopesOf(message);
     }
     const settled = settledBy(message);
     if (settled !== undefined && !this.#settled.has(settled)) this.#settled.set(settled, seq);

@@ -7,6 +7,11 @@ import type { StoreHealth } from '../store/health.ts';
  */
 const AT_LEAST_MS = 1_000;
 
+/** Whether a token has expired. @param expiresAt Unix seconds; `undefined`: never. */
+export function isExpired(expiresAt: number | undefined): boolean {
+  return expiresAt !== undefined && Date.now() >= expiresAt * 1_000;
+}
+
 /**
  * Ends a connection when its client's token expires. To receive more, the client needs a new token.
  *

@@ -1,0 +1,33 @@
+import { checkOptions, type OptionNames } from '@mcp-session/core/backend';
+import type { AnyStore } from '../store/session-handle.ts';
+import type { LocalSessions } from './local-sessions.ts';
+
+/** Whose sessions to end. */
+export interface EndAllOptions {
+  /** The owner of the sessions; `null`: the sessions of nobody. Required. */
+  readonly principal: string | null;
+}
+
+const OPTIONS: OptionNames<EndAllOptions> = { principal: ['of', 'user', 'userId'] };
+
+/**
+ * Ends every session of a principal. The other nodes notice it, close the streams and abort the
+ * handlers.
+ *
+ * Repeats until nothing is left to end: a session may begin meanwhile. A listing of the backend may
+ * not show a session yet that this node has in memory, so those are ended by themselves.
+ *
+ * @returns How many sessions were ended.
+ * @throws TypeError for unknown options, and without a principal.
+ */
+export async function endAll(store: AnyStore, locals: LocalSessions, options: EndAllOptions): Promise<number> {
+  checkOptions(options, OPTIONS, 'endAll');
+  let total = 0;
+  for (let ended = -1; ended !== 0; total += ended) ended = await store.endAll(options);
+  const ofPrincipal = locals.all().filter(({ session }) => session.principal === options.principal);
+  for (const local of ofPrincipal) {
+    if (await local.session.end()) total++;
+    await local.close(false);
+  }
+  return total;
+}
