@@ -192,7 +192,7 @@ function isChecked(block: Block): boolean {
   if (language === 'text' && flags.includes('output')) {
     return blocks.some(([, before]) => outputAfter(before) === block);
   }
-  return (language === 'json' || language === 'sh') && flags.length === 0;
+  return ['json', 'mermaid', 'sh'].includes(language) && flags.length === 0;
 }
 
 /** The block "text output" that comes right after one that runs: all that it prints. */

@@ -124,7 +124,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   // Its dev dependencies are what the code blocks of the documents import.
   'tooling/docs': {
-    source: ['@mcp-session-tooling/platforms', '@mcp-session-tooling/workspace', 'vite', kit],
+    source: ['@mcp-session-tooling/platforms', '@mcp-session-tooling/workspace', 'dompurify', 'mermaid', 'vite', kit],
     test: [
       core,
       harness,

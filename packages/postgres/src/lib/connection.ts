@@ -134,6 +134,7 @@ export class Connection {
           }
           const pauseMs = this.#retryPauseMs(outcome, ++attempts);
           if (pauseMs !== undefined) {
+            // Keeps the process alive, as the statement does: a caller awaits it.
             setTimeout(begin, pauseMs);
             return;
           }
