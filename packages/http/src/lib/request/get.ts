@@ -43,7 +43,7 @@ export class GetHandler {
     const streamId = local.session.events.streamOf(cursor);
     const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
     // The other streams of the log are internal.
-    if (stream === undefined) throw new SessionError('INVALID_CURSOR', 'Cursor is of no stream for the client');
+    if (stream === undefined) throw new SessionError('INVALID_CURSOR', 'Cursor belongs to no stream of the client');
     return this.#resumeRequest(local, get, { cursor, stream });
   }
 
