@@ -1,4 +1,5 @@
 export type { SessionBackend } from './lib/contract/backend.ts';
+export type { BackendAdministration, Diagnosis } from './lib/contract/administration.ts';
 export type { Capabilities } from './lib/contract/capabilities.ts';
 export { judgeCommit, type CommitVerdict, type StateTotals } from './lib/contract/commits.ts';
 export {
@@ -27,4 +28,5 @@ export {
 } from './lib/values/option-checks.ts';
 export { sessionStoreOptions, storeOptionsOf } from './lib/options/store-options.ts';
 export { KeyedLock } from './lib/runtime/keyed-lock.ts';
+export { versionOf } from './lib/runtime/version-of.ts';
 export { createSessionStore } from './lib/store.ts';

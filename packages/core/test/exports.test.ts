@@ -30,6 +30,7 @@ const EXPORTS: Record<string, string[]> = {
     'takeSessions',
     'text',
     'texts',
+    'versionOf',
     'whole',
   ],
   './transport': ['transportOf'],

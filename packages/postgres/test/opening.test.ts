@@ -23,6 +23,7 @@ describe('migrations', () => {
       expect(await sql`select name from mcp_migrations order by name`).toEqual([
         { name: '0001-initial' },
         { name: '0002-sweeping' },
+        { name: '0003-readable-views' },
       ]);
       expect(await sql`select count(*)::int4 as count from mcp_events`).toEqual([{ count: 10 }]);
     },

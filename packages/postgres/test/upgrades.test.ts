@@ -103,7 +103,7 @@ it('roles have the same rights on new tables as on the old ones', async () => {
   const rightsOf = new Map(rights.map((row) => [row.table, row.rights]));
   expect(rightsOf.get('mcp_secrets')).toBe('DELETE INSERT SELECT UPDATE');
   expect(new Set(rightsOf.values()).size).toBe(1);
-  expect(rightsOf.size).toBe(8);
+  expect(rightsOf.size).toBe(11);
   await sql`drop owned by ${sql(role)}`;
   await sql`drop role ${sql(role)}`;
 });

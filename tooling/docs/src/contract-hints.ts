@@ -31,6 +31,7 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'sessions.list.changes': 'Page by key, not by offset.',
   'sessions.list.live': 'Filter by time. Do not rely on sweeps.',
   'sessions.count.exact': 'Count rows, never an estimate or one page.',
+  'sessions.count.kinds': 'Group live rows by kind; a scan is allowed.',
   'heads.read': 'Return the newest number and the expiry of each live session asked for.',
   'heads.many': 'Take any number of ids in one call; split them if the database has a limit.',
   'heads.current': 'Use strongly consistent reads.',

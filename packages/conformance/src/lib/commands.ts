@@ -10,6 +10,7 @@ export type PeerMethod =
   | 'endSession'
   | 'listSessions'
   | 'countSessions'
+  | 'countKinds'
   | 'sweep'
   | 'readState'
   | 'commitState'

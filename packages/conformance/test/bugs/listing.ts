@@ -88,6 +88,10 @@ export const listingBugs: readonly PlantedBug[] = [
     countSessions: (query) => right.countSessions(query, 0),
   })),
 
+  inMemory('sessions.count.kinds', 'counts kinds of what has expired', 'countKinds of both kinds', (right) => ({
+    countKinds: () => right.countKinds(0),
+  })),
+
   inMemory(
     'heads.read',
     'gives heads of sessions that have expired',

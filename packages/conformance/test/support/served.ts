@@ -14,6 +14,7 @@ const METHODS = [
   'endSession',
   'listSessions',
   'countSessions',
+  'countKinds',
   'sweep',
   'readState',
   'commitState',

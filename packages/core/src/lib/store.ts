@@ -141,6 +141,11 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     return backend.countSessions(checkAsked(asking, 'count'), options.clock());
   }
 
+  async countByKind(): Promise<ReadonlyMap<string, number>> {
+    const { backend, options } = this.#shared;
+    return backend.countKinds(options.clock());
+  }
+
   async endAll(asking: EndAllSessionsOptions): Promise<number> {
     const { query, keepId } = checkEndAll(asking);
     return endSessions(this.#shared, query, keepId);

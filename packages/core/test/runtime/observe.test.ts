@@ -26,6 +26,7 @@ describe('the option observe', () => {
     await store.get(session.id, { principal: 'principal-x' });
     await store.list();
     await store.count();
+    await store.countByKind();
     await store.sweep();
     await store.ping();
     await session.updateMetadata(() => ({}));
@@ -42,6 +43,7 @@ describe('the option observe', () => {
       'appendEvents',
       'clearState',
       'commitState',
+      'countKinds',
       'countSessions',
       'createSession',
       'endSession',

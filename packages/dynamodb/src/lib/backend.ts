@@ -6,7 +6,8 @@ import { EventAppender } from './events/append.ts';
 import { EventReader } from './events/read.ts';
 import { EventTrimmer } from './events/trim.ts';
 import { HeadCache } from './head-cache.ts';
-import { migrate } from './migrate.ts';
+import { diagnose } from './diagnose.ts';
+import { migrate, planMigration } from './migrate.ts';
 import type { CreateOptions, ResolvedOptions } from './options.ts';
 import { SCHEMA_KEY } from './schema.ts';
 import { SessionList } from './sessions/list.ts';
@@ -96,6 +97,18 @@ export class DynamoDbBackend implements contract.SessionBackend {
 
   async countSessions(query: contract.SessionQuery, now: number): Promise<number> {
     return this.#list.count(query, now);
+  }
+
+  async countKinds(now: number): Promise<ReadonlyMap<string, number>> {
+    return this.#list.countKinds(now);
+  }
+
+  async planMigration(): Promise<readonly string[]> {
+    return planMigration(this.#connection);
+  }
+
+  async diagnose(): Promise<readonly contract.Diagnosis[]> {
+    return diagnose(this.#connection);
   }
 
   async sweep(limit: number, now: number): Promise<contract.SweepResult> {

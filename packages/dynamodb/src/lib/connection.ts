@@ -133,6 +133,15 @@ export class Connection {
     return { items: Items, next: LastEvaluatedKey, scanned: ScannedCount };
   }
 
+  /** Reads one page of a whole index, without order, not consistent. For administration. */
+  async scanKeys(TableName: string, IndexName: string, start: Item | undefined): Promise<Page> {
+    const { client, commands } = await this.sdk();
+    const input = { TableName, IndexName, ...(start !== undefined && { ExclusiveStartKey: start }) };
+    const command = new commands.ScanCommand(input);
+    const sent = await this.retries.send(() => client.send(command), false);
+    return { items: sent.Items ?? [], next: sent.LastEvaluatedKey, scanned: sent.ScannedCount ?? 0 };
+  }
+
   /** @returns If done, the item before the update. */
   async update(TableName: string, key: ItemKey, change: Change): Promise<Written> {
     const { client, commands } = await this.sdk();

@@ -1,3 +1,4 @@
+import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import { SessionError } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
 import { readNumber } from './items.ts';
@@ -20,12 +21,47 @@ export async function migrate(connection: Connection, create: CreateOptions | un
   try {
     await check(connection);
   } catch (error) {
-    const missing =
-      error instanceof SessionError && error.cause instanceof Error && error.cause.name === 'ResourceNotFoundException';
-    if (!missing || create === undefined) throw error;
+    if (!isMissing(error) || create === undefined) throw error;
     await createTables(connection, create);
     await check(connection);
   }
+}
+
+/**
+ * Names the tables that are missing, without creating any.
+ *
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ */
+export async function planMigration(connection: Connection): Promise<readonly string[]> {
+  try {
+    await check(connection);
+    return [];
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  const plans: string[] = [];
+  for (const [which, name] of Object.entries(connection.tables)) {
+    const found = await describeTable(connection, String(name));
+    if (found === undefined) plans.push(`create table ${name} for ${which}, with time to live on the attribute ttl`);
+  }
+  return plans;
+}
+
+/** @returns `undefined` if there is no such table. */
+export async function describeTable(connection: Connection, TableName: string): Promise<TableDescription | undefined> {
+  const { client, commands } = await connection.sdk();
+  try {
+    return (await connection.retries.send(() => client.send(new commands.DescribeTableCommand({ TableName })), false))
+      .Table;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const cause = error instanceof SessionError ? error.cause : error;
+  return cause instanceof Error && cause.name === 'ResourceNotFoundException';
 }
 
 async function check(connection: Connection): Promise<void> {

@@ -42,6 +42,7 @@ export async function callEverything(backend: SessionBackend): Promise<void> {
     await backend.listSessions({ kind: 'session', principal, afterId: undefined, limit: 10 }, NOW);
     await backend.countSessions({ kind: 'session', principal }, NOW);
   }
+  await backend.countKinds(NOW);
   await backend.touchSession('s', NOW + MONTH, NOW);
   await backend.sweep(1_000, NOW + 2 * HOUR);
   await backend.endSession('s', NOW + HOUR, NOW);

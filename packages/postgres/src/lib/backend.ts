@@ -5,7 +5,8 @@ import { EventAppender } from './events/append.ts';
 import { EventReader } from './events/read.ts';
 import { EventTrimmer } from './events/trim.ts';
 import { Hints } from './hints.ts';
-import { migrate } from './migrate.ts';
+import { diagnose } from './diagnose.ts';
+import { migrate, planMigration } from './migrate.ts';
 import type { ResolvedOptions } from './options.ts';
 import { SessionList } from './sessions/list.ts';
 import { SessionRecords } from './sessions/record.ts';
@@ -88,6 +89,18 @@ export class PostgresBackend implements contract.SessionBackend {
 
   countSessions(query: contract.SessionQuery, now: number): Promise<number> {
     return this.#open(() => this.#list.count(query, now));
+  }
+
+  countKinds(now: number): Promise<ReadonlyMap<string, number>> {
+    return this.#open(() => this.#list.countKinds(now));
+  }
+
+  planMigration(): Promise<readonly string[]> {
+    return this.#open(() => planMigration(this.#connection));
+  }
+
+  diagnose(): Promise<readonly contract.Diagnosis[]> {
+    return this.#open(() => diagnose(this.#connection));
   }
 
   sweep(limit: number, now: number): Promise<contract.SweepResult> {

@@ -2,6 +2,7 @@ import { SessionError } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
 import { identifier, literal, placeOf, tagOf } from './literals.ts';
 import { initial, sweeping, type Compilable } from './migrate/tables.ts';
+import { readableViews } from './migrate/views.ts';
 
 /** The oldest server version that the tests run on. */
 const MIN_SERVER_VERSION = 15;
@@ -18,7 +19,13 @@ const TIMEOUT_MS = 600_000;
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
   '0001-initial': initial,
   '0002-sweeping': sweeping,
+  '0003-readable-views': readableViews,
 };
+
+/** How many migrations this version has. */
+export const MIGRATIONS: number = Object.keys(migrations).length;
+/** Between two statements of a script. */
+const STATEMENT_END = ';\n\n';
 
 interface Server {
   readonly version: string;
@@ -36,7 +43,25 @@ interface Server {
 export async function migrate(connection: Connection): Promise<void> {
   const server = await inspect(connection);
   const done = server.has_table ? await countDone(connection) : 0;
-  if (done < Object.keys(migrations).length) await connection.execute(script(connection, server), TIMEOUT_MS);
+  if (done < MIGRATIONS) await connection.execute(script(connection, server), TIMEOUT_MS);
+}
+
+/**
+ * The script of pending migrations, as {@link migrate} would run it in one transaction, without a
+ * write.
+ *
+ * @throws Like {@link migrate}.
+ */
+export async function planMigration(connection: Connection): Promise<readonly string[]> {
+  const server = await inspect(connection);
+  const done = server.has_table ? await countDone(connection) : 0;
+  return done < MIGRATIONS ? script(connection, server).split(STATEMENT_END) : [];
+}
+
+/** Names of the indexes that the migrations of this version create. */
+export function indexNames(connection: Connection): readonly string[] {
+  const statements = initial(connection).map((statement) => statement.compile().sql);
+  return statements.flatMap((text) => /^create (?:unique )?index "([^"]+)"/.exec(text)?.[1] ?? []);
 }
 
 async function inspect(connection: Connection): Promise<Server> {
@@ -66,7 +91,7 @@ async function inspect(connection: Connection): Promise<Server> {
   return server;
 }
 
-async function countDone(connection: Connection): Promise<number> {
+export async function countDone(connection: Connection): Promise<number> {
   const rows = await connection.execute(`select name from ${placeOf(connection, 'migrations')}`);
   const unknown = rows
     .map((row) => (row as { readonly name: string }).name)
@@ -114,5 +139,5 @@ function script(connection: Connection, { has_schema }: Server): string {
     ...(has_schema ? [] : [`create schema if not exists ${identifier(connection.schema)}`]),
     `create table if not exists ${place} (name text collate "C" primary key, migrated_at timestamptz not null default now())`,
     ...steps,
-  ].join(';\n');
+  ].join(STATEMENT_END);
 }

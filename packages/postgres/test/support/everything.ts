@@ -43,6 +43,7 @@ export function everything(backend: SessionBackend, [one, two]: readonly [string
         backend.listSessions({ kind: 'session', principal, afterId: one, limit: 10 }, 1),
       ),
     ),
+    use('countKinds', () => backend.countKinds(1)),
     use('readHeads', () => backend.readHeads([one, two], 1)),
     use('commitState', () => commit('1')),
     use('commitState of two keys', () => commit('2', undefined, ['k', 'l'])),

@@ -4,7 +4,8 @@ import { translateError } from './errors.ts';
 import { EventAppender } from './events/append.ts';
 import { EventReader } from './events/read.ts';
 import { EventTrimmer } from './events/trim.ts';
-import { migrate } from './migrate.ts';
+import { diagnose } from './diagnose.ts';
+import { migrate, planMigration } from './migrate.ts';
 import { SessionList } from './sessions/list.ts';
 import { SessionRecords } from './sessions/record.ts';
 import { LiveSessions } from './sessions/renewal.ts';
@@ -101,6 +102,18 @@ export class SqliteBackend implements contract.SessionBackend {
 
   async countSessions(query: contract.SessionQuery, now: number): Promise<number> {
     return this.#run(() => this.#list.count(query, now));
+  }
+
+  async countKinds(now: number): Promise<ReadonlyMap<string, number>> {
+    return this.#run(() => this.#list.countKinds(now));
+  }
+
+  async planMigration(): Promise<readonly string[]> {
+    return this.#run(() => planMigration(this.#connection));
+  }
+
+  async diagnose(): Promise<readonly contract.Diagnosis[]> {
+    return this.#run(() => diagnose(this.#connection));
   }
 
   async sweep(limit: number, now: number): Promise<contract.SweepResult> {

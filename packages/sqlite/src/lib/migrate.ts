@@ -43,6 +43,25 @@ export async function migrate(connection: Connection): Promise<void> {
   }
 }
 
+/**
+ * The statements of the migrations that the database does not have, without a write.
+ *
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ */
+export function planMigration(connection: Connection): readonly string[] {
+  const pending = Object.values(migrations).slice(countDone(connection));
+  return pending.flatMap((make) => make(connection).map((statement) => statement.compile().sql));
+}
+
+/** Names of the indexes that the migrations of this version create. */
+export function indexNames(connection: Connection): readonly string[] {
+  const statements = initial(connection).map((statement) => statement.compile().sql);
+  return statements.flatMap((text) => /^create (?:unique )?index (?:if not exists )?"([^"]+)"/.exec(text)?.[1] ?? []);
+}
+
+/** How many migrations this version has. */
+export const MIGRATIONS: number = Object.keys(migrations).length;
+
 function toKysely(connection: Connection): Record<string, Migration> {
   const { handle } = connection;
   return Object.fromEntries(

@@ -214,6 +214,7 @@ export const lifecycleCases: readonly Case[] = [
       ['createSession', () => backend.createSession(newSession(t.id()), NOW)],
       ['listSessions', () => backend.listSessions({ ...query, afterId: undefined, limit: 10 }, NOW)],
       ['countSessions', () => backend.countSessions(query, NOW)],
+      ['countKinds', () => backend.countKinds(NOW)],
       ['sweep', () => backend.sweep(10, NOW)],
       ['ping', () => backend.ping()],
       ['migrate', () => backend.migrate()],

@@ -157,6 +157,20 @@ export const listingCases: readonly Case[] = [
     await count(undefined, NOW + 1_000, 23);
     await count('a', NOW + 1_000, 8);
   }),
+
+  sharedCase('sessions.count.kinds', 'the live ones of each kind', async (t) => {
+    const other = `${t.kind}2`;
+    const ids = await populate(t, 12, (index) => ({ expiresAt: index < 4 ? NOW + 1_000 : NOW + HOUR }));
+    await t.createLive({ kind: other, principal: 'a', expiresAt: NOW + 1_000 });
+    await t.backend.endSession(ids[11] ?? '', NOW + HOUR, NOW);
+    const count = async (now: number, promised: readonly (number | undefined)[]) =>
+      settled(t.listLagMs, promised, 'countKinds of both kinds', async () => {
+        const kinds = await t.backend.countKinds(now);
+        return [kinds.get(t.kind), kinds.get(other)];
+      });
+    await count(NOW, [11, 1]);
+    await count(NOW + 1_000, [7, undefined]);
+  }),
 ];
 
 function range10(from: number): number[] {

@@ -42,6 +42,7 @@ export const sessionRequirements = {
   'sessions.list.live': 'A listing shows no session that has expired or was ended',
   'sessions.count.exact':
     'A count is exact over any number of rows and counts only live sessions of the kind and principal asked for',
+  'sessions.count.kinds': 'A count by kind is exact, counts only live sessions, and omits kinds without any',
   'heads.read': 'Heads return the newest number and the expiry of each live session, and omit all others',
   'heads.many': 'One call returns the heads of hundreds of sessions',
   'heads.current': 'A head shows every earlier write of any handle or process',

@@ -104,6 +104,12 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
   count(options?: CountSessionsOptions): Promise<number>;
 
   /**
+   * Counts live sessions by kind. Kinds without any are left out. Reads every session, so the cost
+   * grows with the store: use it for administration and metrics, not in requests.
+   */
+  countByKind(): Promise<ReadonlyMap<string, number>>;
+
+  /**
    * Ends every session of a principal at once, for instance when an account is closed. Costs a
    * write per session. A session that begins during the call may be left out, and so may one that
    * a listing of the backend does not show yet.

@@ -1,3 +1,4 @@
+import type { BackendAdministration } from './administration.ts';
 import type { Capabilities } from './capabilities.ts';
 import type {
   AppendOutcome,
@@ -57,7 +58,7 @@ import type {
  *   `cause` is the driver's error. `retryable` says whether the same call can succeed later,
  *   `outcomeUnknown` whether a write may have happened.
  */
-export interface SessionBackend {
+export interface SessionBackend extends BackendAdministration {
   /** Short name for messages and observation, such as `sqlite`. */
   readonly name: string;
   readonly capabilities: Capabilities;

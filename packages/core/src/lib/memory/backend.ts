@@ -5,6 +5,7 @@ import type * as rows from '../contract/rows.ts';
 import { appendEvents, readEvents, readHeads } from './events.ts';
 import { Records } from './records.ts';
 import {
+  countKinds,
   countSessions,
   createSession,
   endSession,
@@ -85,6 +86,10 @@ export class MemoryBackend implements SessionBackend {
 
   async countSessions(query: rows.SessionQuery, now: number): Promise<number> {
     return countSessions(this.#open, query, now);
+  }
+
+  async countKinds(now: number): Promise<ReadonlyMap<string, number>> {
+    return countKinds(this.#open, now);
   }
 
   async sweep(limit: number, now: number): Promise<rows.SweepResult> {

@@ -89,6 +89,14 @@ export function countSessions(records: Records, query: SessionQuery, now: number
   return matching(records, query, now).length;
 }
 
+export function countKinds(records: Records, now: number): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { row, closed } of records.sessions.values()) {
+    if (!closed && row.expiresAt > now) counts.set(row.kind, (counts.get(row.kind) ?? 0) + 1);
+  }
+  return counts;
+}
+
 export function sweep(records: Records, limit: number, now: number): SweepResult {
   const ids: string[] = [];
   let left = limit;

@@ -67,6 +67,10 @@ export class ObservedBackend implements SessionBackend {
     return this.#call('countSessions', () => this.#backend.countSessions(query, now));
   }
 
+  countKinds(now: number): Promise<ReadonlyMap<string, number>> {
+    return this.#call('countKinds', () => this.#backend.countKinds(now));
+  }
+
   sweep(limit: number, now: number): Promise<rows.SweepResult> {
     return this.#call('sweep', () => this.#backend.sweep(limit, now));
   }

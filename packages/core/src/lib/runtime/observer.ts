@@ -3,7 +3,10 @@ import type { SessionBackend } from '../contract/backend.ts';
 import type { SessionErrorCode } from '../errors.ts';
 
 /** Names of the backend's methods that are observed. */
-export type OperationName = Exclude<keyof SessionBackend, 'name' | 'capabilities' | 'readChangeMarker' | 'close'>;
+export type OperationName = Exclude<
+  keyof SessionBackend,
+  'name' | 'capabilities' | 'readChangeMarker' | 'planMigration' | 'diagnose' | 'close'
+>;
 
 /** One call to the backend, after it has ended. Holds no ids, keys or values. */
 export interface Operation {

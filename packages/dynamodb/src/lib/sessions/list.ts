@@ -47,6 +47,21 @@ export class SessionList {
     return count;
   }
 
+  /** Scans the index of kinds, which holds the keys of sessions that were not ended. */
+  async countKinds(now: number): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>();
+    let start: Item | undefined;
+    do {
+      const page = await this.#connection.scanKeys(this.#connection.tables.sessions, KIND_INDEX, start);
+      const heads = await this.#connection.batchGet({ sessions: page.items.map((item) => headKey(keyOf(item).id)) });
+      for (const head of heads.map(toHead)) {
+        if (isLive(head, now)) counts.set(head.kind, (counts.get(head.kind) ?? 0) + 1);
+      }
+      start = page.next;
+    } while (start !== undefined);
+    return counts;
+  }
+
   async *#ids(
     { kind, principal }: SessionQuery,
     afterId: string | undefined,

@@ -146,7 +146,7 @@ export function sweeping(connection: Connection): readonly Compilable[] {
  * Grants the rights on the sessions table for a new table too, because default privileges may be
  * missing.
  */
-function grantAsOnSessions(connection: Connection, made: string): Compilable {
+export function grantAsOnSessions(connection: Connection, made: string): Compilable {
   const grant = `grant %s on ${placeOf(connection, made)} to %s`;
   return raw(
     connection,
@@ -164,7 +164,7 @@ function grantAsOnSessions(connection: Connection, made: string): Compilable {
   );
 }
 
-function raw({ queries }: Connection, made: RawBuilder<unknown>): Compilable {
+export function raw({ queries }: Connection, made: RawBuilder<unknown>): Compilable {
   return { compile: () => made.compile(queries) };
 }
 

@@ -24,6 +24,11 @@ export class SessionList {
     return Number(row?.count);
   }
 
+  async countKinds(now: number): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.#statements.kinds({ now });
+    return new Map(rows.map(({ kind, count }) => [kind, Number(count)]));
+  }
+
   #of(principal: SessionQuery['principal']) {
     if (principal === undefined) return this.#statements.anyPrincipal;
     return principal === null ? this.#statements.noPrincipal : this.#statements.onePrincipal;
@@ -41,6 +46,14 @@ function prepare(connection: Connection) {
     anyPrincipal: prepareListing(connection, 'any'),
     onePrincipal: prepareListing(connection, 'one'),
     noPrincipal: prepareListing(connection, 'none'),
+    kinds: connection.reading((queries, { now }: { readonly now: number }) =>
+      queries
+        .selectFrom('sessions')
+        .select((row) => ['kind', row.fn.countAll<Int8>().as('count')])
+        .where('ended_at', 'is', null)
+        .where('expires_at', '>', now)
+        .groupBy('kind'),
+    ),
   };
 }
 

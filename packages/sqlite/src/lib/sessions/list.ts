@@ -22,6 +22,10 @@ export class SessionList {
     return this.#of(principal).count.get({ kind, principal: principal ?? null, now })?.count ?? 0;
   }
 
+  countKinds(now: number): ReadonlyMap<string, number> {
+    return new Map(this.#statements.kinds.all({ now }).map(({ kind, count }) => [kind, count]));
+  }
+
   #of(principal: SessionQuery['principal']) {
     return principal === undefined ? this.#statements.anyPrincipal : this.#statements.onePrincipal;
   }
@@ -36,6 +40,14 @@ function prepare(connection: Connection) {
   return {
     anyPrincipal: prepareListing(connection, false),
     onePrincipal: prepareListing(connection, true),
+    kinds: connection.statement((queries, { now }: { now: number }) =>
+      queries
+        .selectFrom('sessions')
+        .select((row) => ['kind', row.fn.countAll<number>().as('count')])
+        .where('ended_at', 'is', null)
+        .where('expires_at', '>', now)
+        .groupBy('kind'),
+    ),
   };
 }
 
