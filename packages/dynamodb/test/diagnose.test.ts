@@ -12,13 +12,13 @@ it('a plan names missing tables, and a diagnosis what is wrong', { timeout: 60_0
   await backend.migrate();
 
   expect(await backend.planMigration?.()).toEqual([]);
-  const found = (await backend.diagnose?.()) ?? [];
+  const found = (await backend.diagnose?.(Date.now)) ?? [];
   expect(found).toHaveLength(7);
   expect(found.filter(({ status }) => status !== 'ok')).toEqual([]);
   expect(await elsewhere.planMigration?.()).toEqual([
     'create table no-such-table for events, with time to live on the attribute ttl',
   ]);
-  expect((await elsewhere.diagnose?.())?.at(-1)).toMatchObject({
+  expect((await elsewhere.diagnose?.(Date.now))?.at(-1)).toMatchObject({
     check: 'table no-such-table',
     status: 'failure',
     remedy: 'run migrate',

@@ -18,7 +18,7 @@ it('a plan is the script of the migration, and changes nothing', async () => {
 it('a diagnosis of a store that is well has nothing to do', async () => {
   const { backend } = await newBackend();
 
-  const found = (await backend.diagnose?.()) ?? [];
+  const found = (await backend.diagnose?.(Date.now)) ?? [];
 
   const checks = ['schema', 'versions', 'clock', 'notifications', 'rights', 'indexes'];
   expect(found.map(({ check }) => check)).toEqual(checks);
@@ -28,7 +28,7 @@ it('a diagnosis of a store that is well has nothing to do', async () => {
 it('a diagnosis finds missing tables, a missing index and missing rights', async () => {
   const empty = await newSchema();
   const unmigrated = await openBackend({ url: empty.url, schema: empty.schema, notifications: 'off' });
-  expect((await unmigrated.diagnose?.())?.[0]).toMatchObject({ check: 'schema', status: 'failure' });
+  expect((await unmigrated.diagnose?.(Date.now))?.[0]).toMatchObject({ check: 'schema', status: 'failure' });
 
   const { sql, schema } = await newBackend({ notifications: 'off' });
   await sql`drop index mcp_sessions_by_kind`;
@@ -37,7 +37,7 @@ it('a diagnosis finds missing tables, a missing index and missing rights', async
   await sql`grant select on all tables in schema ${sql(schema)} to ${sql(role)}`;
   const reader = await openBackend({ url, schema, notifications: 'off' });
 
-  const found = (await reader.diagnose?.()) ?? [];
+  const found = (await reader.diagnose?.(Date.now)) ?? [];
 
   expect(found.filter(({ status }) => status !== 'ok')).toMatchObject([
     { check: 'rights', status: 'failure' },

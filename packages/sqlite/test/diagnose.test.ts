@@ -26,7 +26,7 @@ it('a diagnosis of a store that is well has nothing to do', async () => {
   const backend = await open(await newFile());
   await backend.migrate();
 
-  const found = (await backend.diagnose?.()) ?? [];
+  const found = (await backend.diagnose?.(Date.now)) ?? [];
 
   expect(found.map(({ check }) => check)).toEqual(['schema', 'versions', 'rights', 'log', 'indexes']);
   expect(found.filter(({ status }) => status !== 'ok')).toEqual([]);
@@ -36,7 +36,7 @@ it('a diagnosis of a store that is well has nothing to do', async () => {
 it('a diagnosis finds a missing schema, a file that others can read, and a missing index', async () => {
   const path = await newFile();
   const backend = await open(path);
-  expect((await backend.diagnose?.())?.[0]).toMatchObject({
+  expect((await backend.diagnose?.(Date.now))?.[0]).toMatchObject({
     check: 'schema',
     status: 'failure',
     remedy: 'run migrate',
@@ -47,7 +47,7 @@ it('a diagnosis finds a missing schema, a file that others can read, and a missi
   other.exec('drop index mcp_sessions_by_kind');
   other.close();
 
-  const found = (await backend.diagnose?.()) ?? [];
+  const found = (await backend.diagnose?.(Date.now)) ?? [];
 
   expect(found.filter(({ status }) => status !== 'ok')).toMatchObject([
     { check: 'rights', status: 'warning', found: 'file mode is 0644, so others can read sessions' },

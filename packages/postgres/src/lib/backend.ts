@@ -99,8 +99,8 @@ export class PostgresBackend implements contract.SessionBackend {
     return this.#open(() => planMigration(this.#connection));
   }
 
-  diagnose(): Promise<readonly contract.Diagnosis[]> {
-    return this.#open(() => diagnose(this.#connection));
+  diagnose(clock: () => number): Promise<readonly contract.Diagnosis[]> {
+    return this.#open(() => diagnose(this.#connection, clock));
   }
 
   sweep(limit: number, now: number): Promise<contract.SweepResult> {

@@ -28,6 +28,10 @@ export interface BackendAdministration {
    */
   planMigration?(): Promise<readonly string[]>;
 
-  /** Looks at the database for what an operator has to know. Changes no data. */
-  diagnose?(): Promise<readonly Diagnosis[]>;
+  /**
+   * Looks at the database for what an operator has to know. Changes no data.
+   *
+   * @param clock Returns the present time in Unix milliseconds, to compare with the database's.
+   */
+  diagnose?(clock: () => number): Promise<readonly Diagnosis[]>;
 }
