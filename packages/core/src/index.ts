@@ -1,7 +1,12 @@
 export type { SessionEvent, SessionEvents } from './lib/api/session-events.ts';
 export type { SessionState, StateEntry } from './lib/api/session-state.ts';
-export type { SessionList, SessionStore } from './lib/api/session-store.ts';
+export type { SessionList } from './lib/api/session-list.ts';
+export type { SessionStore } from './lib/api/session-store.ts';
 export type { Session } from './lib/api/session.ts';
+export type { FoundSession, SessionKind } from './lib/api/session-kind.ts';
+export type { UserRecord } from './lib/api/user-record.ts';
+export type { SessionKindOptions } from './lib/options/kind-options.ts';
+export type { UserRecordOptions } from './lib/options/user-options.ts';
 export {
   EventsTrimmedError,
   SessionError,

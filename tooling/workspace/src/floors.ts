@@ -22,6 +22,8 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['session'],
     ['events', 'state'],
     ['session.ts'],
+    ['sessions.ts'],
+    ['user-record.ts'],
     ['store.ts'],
     ['memory'],
   ],

@@ -7,6 +7,7 @@ import { endingCases } from './cases/endings.ts';
 import { headCases } from './cases/heads.ts';
 import { hintCases } from './cases/hints.ts';
 import { horizonCases } from './cases/horizons.ts';
+import { kindCases } from './cases/kinds.ts';
 import { leftoverCases } from './cases/leftovers.ts';
 import { lifecycleCases } from './cases/lifecycle.ts';
 import { lifeCases } from './cases/life.ts';
@@ -48,6 +49,7 @@ export const cases: readonly Case[] = [
   ...hintCases,
   ...storeCases,
   ...administrationCases,
+  ...kindCases,
   ...tailCases,
   crashCase(4),
   ...generatedCases,

@@ -1,3 +1,4 @@
+import type { SessionState, StateSchemas } from '@mcp-session/core';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { appendAll, event, range, request } from './actions.ts';
 
@@ -42,6 +43,13 @@ export type Command =
       readonly key: string;
       readonly count: number;
       readonly now: number;
+    }
+  | {
+      readonly do: 'increment-user';
+      readonly principal: string;
+      readonly key: string;
+      readonly count: number;
+      readonly now: number;
     };
 
 /**
@@ -71,6 +79,10 @@ export async function perform(
     }
     case 'increment':
       return increment(backend, command);
+    case 'increment-user': {
+      const store = await createSessionStore(backend, { sweep: false, clock: () => command.now });
+      return incrementAll(store.forPrincipal(command.principal), command);
+    }
   }
 }
 
@@ -94,9 +106,17 @@ async function increment(backend: SessionBackend, command: Extract<Command, { do
   const store = await createSessionStore(backend, { sweep: false, clock: () => command.now });
   const session = await store.get(command.sessionId);
   if (session === undefined) throw new Error('The session to increment in is not live');
+  await incrementAll(session, command);
+}
+
+/** Increments a number of a state, as often as asked, all at once. */
+async function incrementAll(
+  { state }: { readonly state: SessionState<StateSchemas> },
+  { key, count }: { readonly key: string; readonly count: number },
+): Promise<void> {
   await Promise.all(
-    Array.from({ length: command.count }, async () => {
-      await session.state.update(command.key, (value: unknown) => (typeof value === 'number' ? value : 0) + 1);
+    Array.from({ length: count }, async () => {
+      await state.update(key, (value: unknown) => (typeof value === 'number' ? value : 0) + 1);
     }),
   );
 }

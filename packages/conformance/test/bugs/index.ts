@@ -1,6 +1,7 @@
 import { appendBugs } from './appends.ts';
 import type { PlantedBug } from './bug.ts';
 import { endingBugs } from './endings.ts';
+import { kindBugs } from './kinds.ts';
 import { leftoverBugs } from './leftovers.ts';
 import { lifecycleBugs } from './lifecycle.ts';
 import { limitBugs } from './limits.ts';
@@ -16,6 +17,7 @@ import { trimBugs } from './trims.ts';
 export const bugs: readonly PlantedBug[] = [
   ...lifecycleBugs,
   ...storeBugs,
+  ...kindBugs,
   ...sessionBugs,
   ...endingBugs,
   ...sweepBugs,

@@ -52,17 +52,18 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
     this.#profileText = row.profile;
     this.#version = row.version;
     const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#profile;
-    this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs }, renews);
+    const { graceMs } = shared.options;
+    this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs, graceMs }, renews);
     this.state = new StateHandle(this.#context);
     this.events = new EventsHandle(this.#context);
   }
 
   get lastActiveAt(): number {
-    return this.#context.touchedAt;
+    return this.#context.touchedAt - this.#shared.options.graceMs;
   }
 
   get expiresAt(): number {
-    return this.#context.expiresAt;
+    return this.#context.expiresAt - this.#shared.options.graceMs;
   }
 
   get metadata(): Metadata {

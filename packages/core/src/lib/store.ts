@@ -1,26 +1,14 @@
-import type { SessionList, SessionStore } from './api/session-store.ts';
+import type { SessionKind } from './api/session-kind.ts';
+import type { SessionList } from './api/session-list.ts';
+import type { SessionStore } from './api/session-store.ts';
 import type { Session } from './api/session.ts';
+import type { UserRecord } from './api/user-record.ts';
 import { AppendQueue } from './append/append-queue.ts';
+import { Retention } from './append/retention.ts';
 import type { SessionBackend } from './contract/backend.ts';
 import type { Capabilities } from './contract/capabilities.ts';
-import { SessionError } from './errors.ts';
-import { checkSessionId, isSessionId, newSessionId } from './values/ids.ts';
-import { Gate } from './runtime/gate.ts';
-import { ObservedBackend } from './runtime/observed-backend.ts';
-import { Rests } from './runtime/rests.ts';
-import { optional, positive } from './values/option-checks.ts';
-import { resolveOptions, type ResolvedOptions, type SessionStoreOptions } from './options/store-options.ts';
-import { encodeProfile } from './session/profile.ts';
-import { Retention } from './append/retention.ts';
-import type { SessionRow } from './contract/rows.ts';
-import { KeyedLock } from './runtime/keyed-lock.ts';
-import { expiryOf, type StoreInternals } from './session/context.ts';
-import { endSessions } from './session/ending.ts';
-import { SessionHandle } from './session.ts';
-import { printAsJson } from './values/inspect.ts';
-import type { StateSchemas } from './values/standard-schema.ts';
+import type { SessionKindOptions } from './options/kind-options.ts';
 import {
-  checkAsked,
   checkEndAll,
   type CountSessionsOptions,
   type CreateSessionOptions,
@@ -28,7 +16,19 @@ import {
   type GetSessionOptions,
   type ListSessionsOptions,
 } from './options/session-options.ts';
+import { resolveOptions, type ResolvedOptions, type SessionStoreOptions } from './options/store-options.ts';
+import type { UserRecordOptions } from './options/user-options.ts';
+import { Gate } from './runtime/gate.ts';
+import { KeyedLock } from './runtime/keyed-lock.ts';
+import { ObservedBackend } from './runtime/observed-backend.ts';
+import { Rests } from './runtime/rests.ts';
 import { LEAST_ROWS, nextRows, Sweeper } from './runtime/sweeper.ts';
+import type { StoreInternals } from './session/context.ts';
+import { endSessions } from './session/ending.ts';
+import { KindHandle, Sessions } from './sessions.ts';
+import { openUserRecord } from './user-record.ts';
+import { printAsJson } from './values/inspect.ts';
+import type { StateSchemas } from './values/standard-schema.ts';
 import { WakeUps } from './wake-ups/wake-ups.ts';
 
 /** What may be printed of a store. */
@@ -44,6 +44,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
   }
 
   readonly #shared: StoreInternals;
+  readonly #sessions: Sessions<S>;
   readonly #sweeper: Sweeper | undefined;
   #closing: Promise<void> | undefined;
 
@@ -54,6 +55,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     const retention = new Retention(backend, gate, rests, options);
     const appends = new AppendQueue(backend, gate, clock, { wakeUps, retention });
     this.#shared = { backend, gate, rests, options, appends, wakeUps, updates: new KeyedLock() };
+    this.#sessions = new Sessions<S>(this.#shared);
     this.#sweeper = sweep === false ? undefined : new Sweeper(sweep.intervalMs, () => this.#sweep(false));
   }
 
@@ -65,80 +67,38 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
     return this.#shared.backend.capabilities;
   }
 
-  async create(options: CreateSessionOptions = {}): Promise<Session<S>> {
-    const now = this.#shared.options.clock();
-    const { kind, principal } = checkAsked(options, 'create');
-    const { metadata = {}, protocol = {} } = options;
-    const ownTtlMs = optional('ttlMs', options.ttlMs);
-    const ownLifetimeMs = optional('maxLifetimeMs', options.maxLifetimeMs);
-    const own = {
-      ...(ownTtlMs !== undefined && { ttlMs: ownTtlMs }),
-      ...(ownLifetimeMs !== undefined && { maxLifetimeMs: ownLifetimeMs }),
-    };
-    const { ttlMs, maxLifetimeMs } = { ...this.#shared.options, ...own };
-    const session = {
-      id: options.id === undefined ? newSessionId(now) : checkSessionId(options.id),
-      kind,
-      principal: principal ?? null,
-      profile: encodeProfile({ metadata, protocol, ...own }),
-      expiresAt: expiryOf({ ttlMs, maxLifetimeMs }, now, now),
-    };
-    const created = await this.#shared.backend.createSession(session, now);
-    if (!created) throw new SessionError('SESSION_EXISTS', 'Session id is taken');
-    return new SessionHandle<S>(
-      this.#shared,
-      { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 },
-      true,
-    );
+  create(options: CreateSessionOptions = {}): Promise<Session<S>> {
+    return this.#sessions.create(options);
   }
 
-  async get(id: string, asking: GetSessionOptions = {}): Promise<Session<S> | undefined> {
-    const { backend, gate, options } = this.#shared;
-    const { kind, principal = null } = checkAsked(asking, 'get');
-    const asker = { kind, principal };
-    return gate.run(async () => {
-      if (!isSessionId(id)) return undefined;
-      const now = options.clock();
-      const row = await backend.begun.readSession(id, now, asker);
-      // The database has compared already. This check keeps a session from strangers whatever a
-      // backend forgets.
-      if (row === undefined || row.kind !== kind || (row.principal !== null && row.principal !== principal)) {
-        return undefined;
-      }
-      const session = new SessionHandle<S>(this.#shared, row, true);
-      return (await session.renewIfDue()) ? session : undefined;
-    });
+  get(id: string, options: GetSessionOptions = {}): Promise<Session<S> | undefined> {
+    return this.#sessions.get(id, options);
   }
 
-  async inspect(id: string): Promise<Session<S> | undefined> {
-    const { backend, gate, options } = this.#shared;
-    return gate.run(async () => {
-      if (!isSessionId(id)) return undefined;
-      const row = await backend.begun.readSession(id, options.clock());
-      return row && new SessionHandle<S>(this.#shared, row, false);
-    });
+  inspect(id: string): Promise<Session<S> | undefined> {
+    return this.#sessions.inspect(id);
   }
 
-  async list(asking: ListSessionsOptions = {}): Promise<SessionList<S>> {
-    const { backend, options } = this.#shared;
-    const asked = checkAsked(asking, 'list');
-    const { cursor, limit } = asking;
-    const query = {
-      ...asked,
-      afterId: cursor === undefined ? undefined : checkSessionId(cursor),
-      limit: positive('limit', limit, 100, 1_000),
-    };
-    const now = options.clock();
-    const page = await backend.listSessions(query, now);
-    return {
-      sessions: page.rows.map((row: SessionRow) => new SessionHandle<S>(this.#shared, row, false)),
-      nextCursor: page.nextAfterId,
-    };
+  list(options: ListSessionsOptions = {}): Promise<SessionList<S>> {
+    return this.#sessions.list(options);
   }
 
-  async count(asking: CountSessionsOptions = {}): Promise<number> {
-    const { backend, options } = this.#shared;
-    return backend.countSessions(checkAsked(asking, 'count'), options.clock());
+  count(options: CountSessionsOptions = {}): Promise<number> {
+    return this.#sessions.count(options);
+  }
+
+  ofKind<const K extends StateSchemas = StateSchemas>(
+    kind: string,
+    options: SessionKindOptions<K> = {},
+  ): SessionKind<K> {
+    return new KindHandle<K>(this.#shared, kind, options);
+  }
+
+  forPrincipal<const U extends StateSchemas = StateSchemas>(
+    principal: string,
+    options: UserRecordOptions<U> = {},
+  ): UserRecord<U> {
+    return openUserRecord<U>(this.#shared, principal, options, () => this.#sweep(true));
   }
 
   async countByKind(): Promise<ReadonlyMap<string, number>> {

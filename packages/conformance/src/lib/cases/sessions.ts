@@ -1,5 +1,5 @@
 import type { SessionRow } from '@mcp-session/core/backend';
-import { append, commit, HOUR, newSession, NOW, readAll, readPage, write } from '../actions.ts';
+import { append, commit, HOUR, newSession, NOW, range, readAll, readPage, write } from '../actions.ts';
 import { sharedCase, type Case } from '../case.ts';
 import { holds, present, same } from '../findings.ts';
 import { sessionRow } from './rows.ts';
@@ -67,6 +67,18 @@ export const sessionCases: readonly Case[] = [
     for (const [index] of ids.entries()) {
       same(wins.filter((own) => own[index]).length, 1, `number of winners of ${peers.length} racing creates`);
     }
+  }),
+
+  sharedCase('sessions.create.race', 'one of 64 callers in four processes wins an id', async (t) => {
+    const [peers, handles] = [await t.peers(3), await t.handles(2)];
+    const session = newSession(t.id());
+    const wins = await Promise.all(
+      range(1, 16).flatMap((n) => [
+        ...peers.map((peer) => peer.call('createSession', session, NOW)),
+        (handles[n % handles.length] ?? t.backend).createSession(session, NOW),
+      ]),
+    );
+    same([wins.length, wins.filter(Boolean).length], [64, 1], 'number of callers and of winners of one id');
   }),
 
   sharedCase('sessions.ids.bytes', 'ids that a database might fold or cut are different sessions', async (t) => {

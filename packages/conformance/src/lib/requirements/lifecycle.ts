@@ -35,6 +35,10 @@ export const storeRequirements = {
   'store.tail.end': 'A tail ends when its session ends, even if another handle or process ends it',
   'store.principal':
     'A wrong principal gets the same result as an unknown id, and its listing shows no session of others',
+  'store.user.one':
+    'The record of a user is one, however many handles and processes begin it at once; ended or expired, it is empty and begins anew',
+  'store.kind.expired':
+    'A session of a kind with a grace is gone when it expires; until the grace is over, its owner alone learns that it has expired',
   'store.values': 'Any JSON value that state and events accept is read back as JSON.parse would return it',
   'store.inspect':
     'No administrative read renews a session: neither its record, its state or its log, nor a listing or a count',

@@ -6,19 +6,13 @@ import type {
   GetSessionOptions,
   ListSessionsOptions,
 } from '../options/session-options.ts';
+import type { SessionKindOptions } from '../options/kind-options.ts';
+import type { UserRecordOptions } from '../options/user-options.ts';
 import type { AnySchemas, StateSchemas } from '../values/standard-schema.ts';
+import type { SessionKind } from './session-kind.ts';
+import type { SessionList } from './session-list.ts';
 import type { Session } from './session.ts';
-
-/**
- * A page of sessions in the byte order of their ids, which is the order of creation for generated
- * ids.
- */
-export interface SessionList<S> {
-  /** May be shorter than the limit, even empty, before the last page. */
-  readonly sessions: readonly Session<S>[];
-  /** `undefined` on the last page. */
-  readonly nextCursor: string | undefined;
-}
+import type { UserRecord } from './user-record.ts';
 
 /**
  * Durable sessions in one backend. Every method throws a SessionError: `STORE_CLOSED` after
@@ -119,6 +113,51 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
    * sessions may have ended then; the call can be repeated.
    */
   endAll(options: EndAllSessionsOptions): Promise<number>;
+
+  /**
+   * The sessions of one kind, with schemas and lifetimes of their own. Makes no call to the
+   * database.
+   *
+   * @example
+   * ```ts
+   * import { createMemoryStore } from '@mcp-session/core/memory';
+   *
+   * const store = await createMemoryStore();
+   * const drafts = store.ofKind('draft', { ttlMs: 86_400_000 });
+   * const { id } = await drafts.create({ principal: 'user-1' });
+   * console.log((await drafts.get(id, { principal: 'user-1' }))?.kind); // draft
+   * console.log(await store.get(id, { principal: 'user-1' })); // undefined
+   * await store.close();
+   * ```
+   *
+   * @throws SessionError `INVALID_KIND`. TypeError or RangeError for an option.
+   */
+  ofKind<const K extends StateSchemas = StateSchemas>(kind: string, options?: SessionKindOptions<K>): SessionKind<K>;
+
+  /**
+   * The record of one user: a state that all sessions and requests of a principal share. It is what
+   * a server keeps for clients that have no session, or a new one for each call. Makes no call to
+   * the database until the state is used.
+   *
+   * @example
+   * ```ts
+   * import { createMemoryStore } from '@mcp-session/core/memory';
+   *
+   * const store = await createMemoryStore();
+   * await store.forPrincipal('user-1').state.set('theme', 'dark');
+   * console.log(await store.forPrincipal('user-1').state.get('theme')); // dark
+   * console.log(await store.forPrincipal('user-2').state.get('theme')); // undefined
+   * await store.close();
+   * ```
+   *
+   * @param principal The owner, from a verified identity. There is no record for `null`: it is not
+   * one user.
+   * @throws SessionError `INVALID_PRINCIPAL`. TypeError or RangeError for an option.
+   */
+  forPrincipal<const U extends StateSchemas = StateSchemas>(
+    principal: string,
+    options?: UserRecordOptions<U>,
+  ): UserRecord<U>;
 
   /**
    * Removes expired and ended sessions in bounded steps until nothing is left to remove. Rests

@@ -117,6 +117,8 @@ export interface ResolvedOptions {
   readonly sweep: Required<SweepOptions> | false;
   readonly observe: Observer | undefined;
   readonly clock: () => number;
+  /** See `SessionKindOptions.graceMs`. */
+  readonly graceMs: number;
 }
 
 /**
@@ -162,7 +164,7 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
     maxLifetimeMs: optional('maxLifetimeMs', options.maxLifetimeMs),
     touchIntervalMs: positive('touchIntervalMs', options.touchIntervalMs, defaultTouchIntervalMs(ttlMs), ttlMs),
     tombstoneMs: positive('tombstoneMs', options.tombstoneMs, 86_400_000),
-    state: schemas(options.state),
+    state: checkSchemas(options.state),
     stateLimits: {
       maxValueBytes: positive(
         'stateLimits.maxValueBytes',
@@ -184,6 +186,7 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
     },
     observe: callable('observe', options.observe),
     clock: checkedClock(callable('clock', options.clock) ?? Date.now),
+    graceMs: 0,
   };
 }
 
@@ -195,7 +198,8 @@ export function defaultTouchIntervalMs(ttlMs: number): number {
   return Math.max(1, Math.min(Math.floor(ttlMs / 10), 60_000));
 }
 
-function schemas(state: StateSchemas | undefined): StateSchemas | undefined {
+/** @throws TypeError if the option is no object of schemas. */
+export function checkSchemas(state: StateSchemas | undefined): StateSchemas | undefined {
   if (state !== undefined && !isPlainObject(state)) {
     throw new TypeError(`Option state is ${kindOf(state)}, not an object of schemas by key`);
   }

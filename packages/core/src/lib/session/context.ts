@@ -24,10 +24,12 @@ export interface StoreInternals {
 export interface Lifetime {
   readonly ttlMs: number;
   readonly maxLifetimeMs: number | undefined;
+  /** How far the clock is ahead of the real time in which the session was created. */
+  readonly graceMs: number;
 }
 
-export function expiryOf({ ttlMs, maxLifetimeMs }: Lifetime, createdAt: number, now: number): number {
-  return Math.min(now + ttlMs, createdAt + (maxLifetimeMs ?? Infinity), Number.MAX_SAFE_INTEGER);
+export function expiryOf({ ttlMs, maxLifetimeMs, graceMs }: Lifetime, createdAt: number, now: number): number {
+  return Math.min(now + ttlMs, createdAt + (maxLifetimeMs ?? Infinity) + graceMs, Number.MAX_SAFE_INTEGER);
 }
 
 /**
@@ -56,7 +58,8 @@ export class SessionContext {
     // interval.
     this.#touchIntervalMs =
       lifetime.ttlMs === ttlMs ? touchIntervalMs : Math.min(touchIntervalMs, defaultTouchIntervalMs(lifetime.ttlMs));
-    this.touchedAt = row.touchedAt;
+    // The creation is a use as well, and is stored in real time.
+    this.touchedAt = Math.max(row.touchedAt, row.createdAt + lifetime.graceMs);
     this.expiresAt = row.expiresAt;
   }
 

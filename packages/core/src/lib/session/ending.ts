@@ -11,7 +11,8 @@ const AT_ONCE = 10;
 export async function endSession(shared: StoreInternals, id: string, keepId: boolean): Promise<boolean> {
   const { backend, options, wakeUps } = shared;
   const now = options.clock();
-  const purgeAt = keepId ? Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER) : now;
+  // A tombstone must begin after the `now` of this call, which may be ahead of the real time.
+  const purgeAt = keepId ? Math.min(now + options.tombstoneMs, Number.MAX_SAFE_INTEGER) : now - options.graceMs;
   const ended = await backend.endSession(id, purgeAt, now);
   wakeUps.ended(id);
   return ended;
