@@ -3,5 +3,7 @@ export type { BroadcastNotification, BroadcastOptions } from './lib/cluster/broa
 export type { EndAllOptions } from './lib/session/end-all.ts';
 export type { CloseOptions, FetchOptions } from './lib/handler/session-handler.ts';
 export type { SessionHandlerOptions } from './lib/handler/options.ts';
+export { defaultPrincipal } from './lib/request/principal.ts';
+export type { UserContext } from './lib/request/user.ts';
 export { createSessionHandler, type AuthInfo, type SessionHandler, type V1Server } from './lib/sdk/v1.ts';
 export type { StoreStatus } from './lib/store/health.ts';

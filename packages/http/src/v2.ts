@@ -4,7 +4,14 @@ export type { EndAllOptions } from './lib/session/end-all.ts';
 export type { StoreEventBusOptions } from './lib/cluster/event-bus.ts';
 export type { CloseOptions, FetchOptions } from './lib/handler/session-handler.ts';
 export type { SessionHandlerOptions } from './lib/handler/options.ts';
-export { createDualEraHandler, type DualEraHandler, type DualEraHandlerOptions } from './lib/sdk/dual-era.ts';
+export { defaultPrincipal } from './lib/request/principal.ts';
+export type { UserContext } from './lib/request/user.ts';
+export {
+  createDualEraHandler,
+  type DualEraHandler,
+  type DualEraHandlerOptions,
+  type StatelessContext,
+} from './lib/sdk/dual-era.ts';
 export { createStoreEventBus } from './lib/sdk/store-event-bus.ts';
 export { createSessionHandler, type AuthInfo, type SessionHandler, type V2Server } from './lib/sdk/v2.ts';
 export type { StoreStatus } from './lib/store/health.ts';

@@ -154,7 +154,7 @@ class UserState<S> implements SessionState<S> {
   }
 
   entries(): Promise<Map<StateKey<S>, StateOutput<S, StateKey<S>>>> {
-    return this.#opener.use(({ state }) => state.entries(), new Map());
+    return this.#opener.use(({ state }) => state.entries(), new Map<StateKey<S>, StateOutput<S, StateKey<S>>>());
   }
 
   snapshot(): Promise<Map<string, StateEntry<unknown>>> {

@@ -1,10 +1,11 @@
-import type { Session, SessionStore, StateSchemas } from '@mcp-session/core';
+import type { Session, SessionStore, StateSchemas, UserRecordOptions } from '@mcp-session/core';
 import type { PrincipalOf } from '../request/principal.ts';
+import type { UserContext } from '../request/user.ts';
 import type { AuthFacts, ServerLike } from '../session/sdk-adapter.ts';
 import type { StoreStatus } from '../store/health.ts';
 
 /** What `createServer` gets. */
-export interface ServerContext<S, AuthInfo> {
+export interface ServerContext<S, AuthInfo, U extends StateSchemas = StateSchemas> extends UserContext<U> {
   /** The durable session. Its state and log are available on every node and after every restart. */
   readonly session: Session<S>;
   /**
@@ -24,6 +25,7 @@ export interface SessionHandlerOptions<
   Server extends ServerLike,
   AuthInfo extends AuthFacts,
   S extends StateSchemas = StateSchemas,
+  U extends StateSchemas = StateSchemas,
 > {
   /** The store of the sessions. The handler does not close it. */
   readonly store: SessionStore<S>;
@@ -32,7 +34,7 @@ export interface SessionHandlerOptions<
    * when a session begins, and again on each node that restores it. Keep what must outlive the
    * process in `session.state`.
    */
-  readonly createServer: (context: ServerContext<S, AuthInfo>) => Server | Promise<Server>;
+  readonly createServer: (context: ServerContext<S, AuthInfo, U>) => Server | Promise<Server>;
   /**
    * Returns the principal of a request, from its verified token or from the request itself. A
    * session belongs to the principal that began it; no other principal finds it.
@@ -45,6 +47,13 @@ export interface SessionHandlerOptions<
    * `authInfo.extra`.
    */
   readonly principal?: PrincipalOf<AuthInfo>;
+  /**
+   * Schemas and lifetime of the users' own records, which `createServer` gets as `user`. See
+   * `SessionStore.forPrincipal`.
+   *
+   * Default: any key and any JSON value, for 90 days after the last use.
+   */
+  readonly user?: UserRecordOptions<U>;
   /**
    * How many sessions this process keeps in memory. Beyond the limit, the least recently used ones
    * are evicted; their next request restores them. Busy sessions stay.

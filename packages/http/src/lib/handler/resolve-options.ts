@@ -11,6 +11,7 @@ import {
 } from '@mcp-session/core/backend';
 import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
+import { checkUserOptions, userContext } from '../request/user.ts';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
 import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
@@ -47,7 +48,8 @@ export interface ResolvedOptions {
 export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, never>> = {
   store: ['sessionStore', 'sessions', 'eventStore'],
   createServer: ['server', 'getServer', 'makeServer', 'factory', 'serverFactory'],
-  principal: ['getPrincipal', 'user', 'userId', 'identify'],
+  principal: ['getPrincipal', 'userId', 'identify'],
+  user: ['userState', 'userRecord', 'forPrincipal'],
   maxLocalSessions: ['maxSessions'],
   localIdleMs: ['idleMs', 'idleTimeout'],
   retryIntervalMs: ['retryInterval', 'retry', 'retryMs'],
@@ -70,9 +72,12 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
 };
 
 /** @throws TypeError or RangeError that names the option. */
-export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthFacts, S extends StateSchemas>(
-  options: SessionHandlerOptions<Server, AuthInfo, S>,
-): ResolvedOptions {
+export function resolveOptions<
+  Server extends ServerLike,
+  AuthInfo extends AuthFacts,
+  S extends StateSchemas,
+  U extends StateSchemas,
+>(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ResolvedOptions {
   checkOptions(options, SESSION_HANDLER_NAMES);
   checkStore(options.store);
   if (typeof options.createServer !== 'function') {
@@ -83,6 +88,7 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
   for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError'] as const) {
     callable(name, options[name]);
   }
+  checkUserOptions(options.store, options.user);
   const degrades = oneOf('onStoreError', options.onStoreError, ['fail', 'degrade'], 'fail') === 'degrade';
   const onError = errorListener(options.onError);
   const health = new StoreHealth(degrades, safeCallback('onStoreStatus', options.onStoreStatus), onError);
@@ -90,7 +96,13 @@ export function resolveOptions<Server extends ServerLike, AuthInfo extends AuthF
     store: options.store,
     servers: {
       create: async (session, restored, { request, authInfo }) =>
-        options.createServer({ session: session as Session<S>, restored, request, authInfo: authInfo as AuthInfo }),
+        options.createServer({
+          session: session as Session<S>,
+          restored,
+          request,
+          authInfo: authInfo as AuthInfo,
+          ...userContext(options.store, session.principal, options.user),
+        }),
       restored: async (session, server) =>
         options.onRestore?.({ session: session as Session<S>, server: server as Server }),
     },

@@ -8,11 +8,18 @@ export type PrincipalOf<AuthInfo> = (
 ) => string | null | undefined | Promise<string | null | undefined>;
 
 /**
- * The issuer and subject of the token, from `authInfo.extra`: `iss` and `sub` as in RFC 7519, or
- * `issuer` and `subject`.
+ * The principal that handlers use by default: the issuer and subject of the token, from
+ * `authInfo.extra`, in one text. They are `iss` and `sub` as in RFC 7519, or `issuer` and
+ * `subject`. In the issuer, `%` and `|` are written as `%25` and `%7C`.
  *
- * Not the client id, which all users of one application share, and not the token, which changes
- * when it is refreshed.
+ * Use it where other code must name the same owner, such as a script that reads a user's record.
+ * The text is stable: a release that changes it is a major release.
+ *
+ * It is not the client id, which all users of one application share, and not the token, which
+ * changes when it is refreshed.
+ *
+ * @returns A text such as `https://id.example|alice`; `undefined` if one of the two is missing or
+ * empty.
  */
 export function defaultPrincipal(authInfo: AuthFacts | undefined): string | undefined {
   const issuer = text(authInfo?.extra?.['iss'] ?? authInfo?.extra?.['issuer']);

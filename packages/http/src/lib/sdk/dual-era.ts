@@ -15,19 +15,30 @@ import { fetchOptionsOf } from '../handler/session-handler.ts';
 import { errorToResponse, HttpError, isServerFault } from '../protocol/http-errors.ts';
 import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import { Gate } from '../request/gate.ts';
+import { principalOf } from '../request/principal.ts';
+import { type UserContext, userContext } from '../request/user.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { createSessionHandler, type SessionHandler, type V2Server } from './v2.ts';
+
+/**
+ * What `createStatelessServer` gets: the context of the SDK's factory, and who is served.
+ *
+ * `principal` and `user` throw if an authenticated request has no principal, or if the option
+ * `principal` has failed. A server that uses neither serves such a request.
+ */
+export type StatelessContext<U extends StateSchemas = StateSchemas> = Parameters<McpServerFactory>[0] & UserContext<U>;
 
 /** Options of `createDualEraHandler`. */
 export interface DualEraHandlerOptions<
   S extends StateSchemas = StateSchemas,
   Server extends V2Server = V2Server,
-> extends SessionHandlerOptions<Server, AuthInfo, S> {
+  U extends StateSchemas = StateSchemas,
+> extends SessionHandlerOptions<Server, AuthInfo, S, U> {
   /**
    * Makes the server of one request of revision 2026-07-28, which has no sessions: the factory of
    * the SDK's `createMcpHandler`.
    */
-  readonly createStatelessServer: (context: Parameters<McpServerFactory>[0]) => V2Server | Promise<V2Server>;
+  readonly createStatelessServer: (context: StatelessContext<U>) => V2Server | Promise<V2Server>;
   /** More options of the SDK's `createMcpHandler`, such as `bus`. Default: its defaults. */
   readonly stateless?: Omit<CreateMcpHandlerOptions, 'legacy'>;
 }
@@ -49,14 +60,16 @@ const DUAL_NAMES: OptionNames<DualEraHandlerOptions> = {
 
 /**
  * Makes one handler for clients of both eras of the protocol. Clients of a revision with sessions
- * get a session. Clients of 2026-07-28 are served by the SDK's `createMcpHandler`, without any use
- * of the store.
+ * get a session. Clients of 2026-07-28 are served by the SDK's `createMcpHandler`; only the state
+ * of `user` uses the store for them.
  *
  * @throws TypeError or RangeError for an option.
  */
-export function createDualEraHandler<S extends StateSchemas = StateSchemas, Server extends V2Server = V2Server>(
-  options: DualEraHandlerOptions<S, Server>,
-): DualEraHandler {
+export function createDualEraHandler<
+  S extends StateSchemas = StateSchemas,
+  Server extends V2Server = V2Server,
+  U extends StateSchemas = StateSchemas,
+>(options: DualEraHandlerOptions<S, Server, U>): DualEraHandler {
   checkOptions(options, DUAL_NAMES);
   const { createStatelessServer, stateless = {}, ...ofSessions } = options;
   checkStateless(createStatelessServer, stateless);
@@ -65,7 +78,7 @@ export function createDualEraHandler<S extends StateSchemas = StateSchemas, Serv
   const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
   const onError = errorListener(options.onError);
-  const modern = createMcpHandler(reporting(createStatelessServer, options.onError), {
+  const modern = createMcpHandler(reporting(withUser(options), options.onError), {
     maxRequestBodySize,
     ...(options.onError !== undefined && { onerror: onError }),
     ...(options.responses === 'json' && { responseMode: 'json' }),
@@ -122,15 +135,40 @@ function checkStateless(createStatelessServer: unknown, stateless: unknown): voi
   }
 }
 
+/** Adds to the context of a factory who is served. Nothing is thrown unless the factory asks. */
+function withUser<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>({
+  createStatelessServer,
+  store,
+  principal: tell,
+  user: userOptions,
+}: DualEraHandlerOptions<S, Server, U>): McpServerFactory {
+  return async (context) => {
+    const { authInfo, requestInfo = new Request('http://localhost/') } = context;
+    const [told] = await Promise.allSettled([principalOf(authInfo, requestInfo, tell)]);
+    let known: UserContext<U> | undefined;
+    const served = (): UserContext<U> => {
+      if (told.status === 'rejected') throw told.reason;
+      known ??= userContext(store, told.value, userOptions);
+      return known;
+    };
+    const server = await createStatelessServer({
+      ...context,
+      get principal() {
+        return served().principal;
+      },
+      get user() {
+        return served().user;
+      },
+    });
+    return server as Awaited<ReturnType<McpServerFactory>>;
+  };
+}
+
 /**
  * Reports the errors of a factory to the console unless the SDK reports them to `onError`. The SDK
  * also reports clients' mistakes, which do not belong on the console.
  */
-function reporting(
-  createServer: DualEraHandlerOptions['createStatelessServer'],
-  onError: DualEraHandlerOptions['onError'],
-): McpServerFactory {
-  const create = createServer as McpServerFactory;
+function reporting(create: McpServerFactory, onError: DualEraHandlerOptions['onError']): McpServerFactory {
   if (onError !== undefined) return create;
   const report = errorListener(undefined);
   return async (context) => {

@@ -40,8 +40,10 @@ const sdk: SdkAdapter = {
  *
  * @throws TypeError or RangeError for an option.
  */
-export function createSessionHandler<S extends StateSchemas = StateSchemas, Server extends V1Server = V1Server>(
-  options: SessionHandlerOptions<Server, AuthInfo, S>,
-): SessionHandler {
+export function createSessionHandler<
+  S extends StateSchemas = StateSchemas,
+  Server extends V1Server = V1Server,
+  U extends StateSchemas = StateSchemas,
+>(options: SessionHandlerOptions<Server, AuthInfo, S, U>): SessionHandler {
   return new Handler(sdk, resolveOptions(options));
 }

@@ -78,8 +78,10 @@ function metadataUrl(authInfo: AuthInfo | undefined): string | undefined {
  *
  * @throws TypeError or RangeError for an option.
  */
-export function createSessionHandler<S extends StateSchemas = StateSchemas, Server extends V2Server = V2Server>(
-  options: SessionHandlerOptions<Server, AuthInfo, S>,
-): SessionHandler {
+export function createSessionHandler<
+  S extends StateSchemas = StateSchemas,
+  Server extends V2Server = V2Server,
+  U extends StateSchemas = StateSchemas,
+>(options: SessionHandlerOptions<Server, AuthInfo, S, U>): SessionHandler {
   return new Handler(sdk, resolveOptions(options));
 }
