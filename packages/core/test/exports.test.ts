@@ -36,6 +36,8 @@ const EXPORTS: Record<string, string[]> = {
   './transport': ['transportOf'],
   './memory': ['createMemoryBackend', 'createMemoryStore'],
   './event-store': ['createEventStore', 'isPriming'],
+  './handles': ['defineHandle', 'handleErrorResult'],
+  './request-state': ['createRequestState'],
 };
 
 it.each(Object.entries(EXPORTS))('exports from %s what it promises, and nothing else', async (entry, names) => {

@@ -124,6 +124,7 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'store.inspect': 'Renew in no read.',
   'store.end-all': 'See `sessions.list.filter` and `sessions.end.once`.',
   'store.user.one': 'Let a unique key decide, and sweep what has expired or was ended when asked to.',
+  'store.handle.default': 'Compare the version of the profile in the step that sets it.',
   'store.kind.expired': 'Compare with the given `now` alone: a call may be ahead of the time that sweeps go by.',
   'store.values': 'Store text unparsed.',
   'store.event-store': 'Nothing beyond the above.',

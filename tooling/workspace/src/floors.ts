@@ -17,6 +17,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['runtime'],
     ['options'],
     ['api'],
+    ['handles', 'request-state'],
     ['wake-ups'],
     ['append'],
     ['session'],

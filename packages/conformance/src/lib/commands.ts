@@ -1,5 +1,6 @@
 import type { SessionState, StateSchemas } from '@mcp-session/core';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
+import { defineHandle } from '@mcp-session/core/handles';
 import { appendAll, event, range, request } from './actions.ts';
 
 /** Methods of a backend that a peer can call. */
@@ -45,6 +46,12 @@ export type Command =
       readonly now: number;
     }
   | {
+      readonly do: 'default-handle';
+      readonly sessionId: string;
+      readonly name: string;
+      readonly now: number;
+    }
+  | {
       readonly do: 'increment-user';
       readonly principal: string;
       readonly key: string;
@@ -79,6 +86,8 @@ export async function perform(
     }
     case 'increment':
       return increment(backend, command);
+    case 'default-handle':
+      return openDefaultHandle(backend, command);
     case 'increment-user': {
       const store = await createSessionStore(backend, { sweep: false, clock: () => command.now });
       return incrementAll(store.forPrincipal(command.principal), command);
@@ -107,6 +116,17 @@ async function increment(backend: SessionBackend, command: Extract<Command, { do
   const session = await store.get(command.sessionId);
   if (session === undefined) throw new Error('The session to increment in is not live');
   await incrementAll(session, command);
+}
+
+/** Opens the default handle of a session with a store of its own. @returns The id. */
+export async function openDefaultHandle(
+  backend: SessionBackend,
+  command: { readonly sessionId: string; readonly name: string; readonly now: number },
+): Promise<string> {
+  const store = await createSessionStore(backend, { sweep: false, clock: () => command.now });
+  const session = await store.get(command.sessionId);
+  if (session === undefined) throw new Error('The session that should have a handle is not live');
+  return (await defineHandle(store, { name: command.name, maxLifetimeMs: 60_000 }).of(session)).id;
 }
 
 /** Increments a number of a state, as often as asked, all at once. */

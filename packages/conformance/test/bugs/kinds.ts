@@ -26,6 +26,14 @@ export const kindBugs: readonly PlantedBug[] = [
     endSession: (id, purgeAt, now) => right.endSession(id, Math.max(purgeAt, now + 1_000), now),
   })),
 
+  inMemory('store.handle.default', 'lets a stale profile win', 'number of callers, and of handles', (right) => ({
+    updateSession: async (id, change, now) => {
+      await gap();
+      const current = await right.readSession(id, now);
+      return right.updateSession(id, { ...change, expectedVersion: current?.version ?? 0 }, now);
+    },
+  })),
+
   inMemory('store.kind.expired', 'writes by a clock that is behind', 'set of state of an expired', (right) => ({
     commitState: (commit, now) => right.commitState(commit, now - 36_000_000),
   })),

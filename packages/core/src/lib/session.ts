@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError } from './errors.ts';
+import type { DefaultHandles } from './api/default-handles.ts';
 import type { SessionEvents } from './api/session-events.ts';
 import type { SessionState } from './api/session-state.ts';
 import type { Session } from './api/session.ts';
@@ -21,7 +22,7 @@ import { synchronous } from './runtime/synchronous.ts';
 const MAX_PROFILE_ATTEMPTS = 50;
 
 /** One session, as its users see it. */
-export class SessionHandle<S> implements Session<S>, TransportSession {
+export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHandles {
   static {
     printAsJson(this, 'Session');
   }
@@ -93,6 +94,18 @@ export class SessionHandle<S> implements Session<S>, TransportSession {
       if (!isPlainObject(next)) throw new TypeError('Facts of a transport are not a plain object');
       return { ...profile, protocol: next.protocol, record: next.record };
     });
+  }
+
+  defaultHandle(name: string): string | undefined {
+    return this.#profile.handles?.[name];
+  }
+
+  async keepDefaultHandle(name: string, id: string, replaced: string | undefined): Promise<string> {
+    const { handles } = await this.#updateProfile((profile) => {
+      const current = profile.handles?.[name];
+      return current === replaced ? { ...profile, handles: { ...profile.handles, [name]: id } } : profile;
+    });
+    return handles?.[name] ?? id;
   }
 
   async touch(): Promise<void> {

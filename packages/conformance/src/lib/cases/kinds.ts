@@ -2,6 +2,7 @@ import { createSessionStore, type SessionBackend } from '@mcp-session/core/backe
 import type { SessionStore } from '@mcp-session/core';
 import { HOUR, NOW, range } from '../actions.ts';
 import { isolatedCase, sharedCase, type Case } from '../case.ts';
+import { openDefaultHandle } from '../commands.ts';
 import { rejects, same } from '../findings.ts';
 
 /** A store whose clock the case turns. It is never closed, because that would close the backend. */
@@ -39,6 +40,17 @@ export const kindCases: readonly Case[] = [
     same(await user.state.keys(), [], 'keys of a user whose record has expired');
     await user.state.set('newer', 3);
     same(await store.forPrincipal('alice').state.keys(), ['newer'], 'keys of a user after an expiry');
+  }),
+
+  sharedCase('store.handle.default', 'asked for by two handles and two processes at once', async (t) => {
+    const command = { do: 'default-handle', sessionId: await t.createLive(), name: t.kind, now: NOW } as const;
+    const [handles, peers] = [await t.handles(2), await t.peers(2)];
+    const ids = await Promise.all([
+      ...range(1, 8).map((n) => openDefaultHandle(handles[n % handles.length] ?? t.backend, command)),
+      ...peers.flatMap((peer) => range(1, 4).map(() => peer.run(command))),
+    ]);
+    same([ids.length, new Set(ids).size], [16, 1], 'number of callers, and of handles that they got');
+    same(await openDefaultHandle(t.backend, command), ids[0], 'default handle of a session that has one');
   }),
 
   isolatedCase('store.kind.expired', 'told to its owner alone, until the grace is over', async (t) => {

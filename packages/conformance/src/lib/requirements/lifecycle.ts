@@ -43,6 +43,8 @@ export const storeRequirements = {
   'store.inspect':
     'No administrative read renews a session: neither its record, its state or its log, nor a listing or a count',
   'store.end-all': 'One call ends all live sessions of a principal, and no other session',
+  'store.handle.default':
+    'A session has one default handle of a definition, however many handles and processes ask for it at once',
   'store.event-store':
     'The event store of one session replays its own stream and refuses the cursors of another session',
 } as const;

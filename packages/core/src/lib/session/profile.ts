@@ -11,6 +11,8 @@ export interface Profile extends TransportFacts {
   /** Set only if the session was created with a TTL of its own. */
   readonly ttlMs?: number;
   readonly maxLifetimeMs?: number;
+  /** Ids of the session's default handles, by the names of their definitions. */
+  readonly handles?: Readonly<Record<string, string>>;
 }
 
 const MAX_PROFILE_BYTES = 262_144;

@@ -104,6 +104,12 @@ const RESPONSES: Readonly<Record<SessionErrorCode, HttpError>> = {
   STATE_KEY_UNDECLARED: SERVER_FAULT,
   STATE_LIMIT_EXCEEDED: SERVER_FAULT,
   STATE_VALUE_TOO_LARGE: SERVER_FAULT,
+  // From the application's use of its handles: a tool renders them as its result.
+  HANDLE_EXPIRED: SERVER_FAULT,
+  HANDLE_LIMIT_REACHED: SERVER_FAULT,
+  HANDLE_NOT_FOUND: SERVER_FAULT,
+  // The SDK answers it with a JSON-RPC error.
+  INVALID_REQUEST_STATE: SERVER_FAULT,
 };
 
 function responseFor(error: unknown): HttpError {

@@ -1,0 +1,23 @@
+/** The state handles that a session refers to by itself, one for each definition. */
+export interface DefaultHandles {
+  /** The id of the session's handle of a definition, as this object last saw it. */
+  defaultHandle(name: string): string | undefined;
+
+  /**
+   * Makes a handle the session's own, unless another call was faster.
+   *
+   * @param replaced The id that may be replaced; `undefined`: the session must have none.
+   * @returns The id that the session has now.
+   * @throws SessionError `SESSION_NOT_FOUND`, `PROFILE_CONFLICT`.
+   */
+  keepDefaultHandle(name: string, id: string, replaced: string | undefined): Promise<string>;
+}
+
+/** @throws TypeError for an object that no store has made. */
+export function defaultHandlesOf(session: object): DefaultHandles {
+  const handle = session as Partial<DefaultHandles>;
+  if (typeof handle.keepDefaultHandle !== 'function') {
+    throw new TypeError('Session was not made by a session store of @mcp-session/core');
+  }
+  return handle as DefaultHandles;
+}
