@@ -108,7 +108,7 @@ describe('a handle', () => {
     expect(await codeOf(carts.open(cart.id, 'alice'))).toBe('HANDLE_NOT_FOUND');
   });
 
-  it('without a principal is for whoever has the id, for 24 hours at most, and on no list', async () => {
+  it('without a principal is for anyone who has the id, for 24 hours at most, and on no list', async () => {
     const { store, clock } = await open();
     const carts = defineHandle(store, { name: 'cart', maxPerPrincipal: 1 });
     const [cart] = [await carts.create(null), await carts.create(null)];

@@ -43,7 +43,8 @@ export const kindCases: readonly Case[] = [
   }),
 
   sharedCase('store.handle.default', 'asked for by two handles and two processes at once', async (t) => {
-    const command = { do: 'default-handle', sessionId: await t.createLive(), name: t.kind, now: NOW } as const;
+    const { id: sessionId } = await (await storeAt(t.backend, { now: NOW })).create();
+    const command = { do: 'default-handle', sessionId, name: t.kind, now: NOW } as const;
     const [handles, peers] = [await t.handles(2), await t.peers(2)];
     const ids = await Promise.all([
       ...range(1, 8).map((n) => openDefaultHandle(handles[n % handles.length] ?? t.backend, command)),

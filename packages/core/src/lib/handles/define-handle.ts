@@ -120,7 +120,7 @@ class Handles<S extends StateSchemas> implements HandleKind<S> {
       principal,
       ...(principal === null && maxLifetimeMs === undefined && { maxLifetimeMs: DAY }),
     });
-    // Whoever comes last sees the others, so together they never keep more than the limit.
+    // The last of several callers sees the others, so together they never keep more than the limit.
     if (limit !== undefined && (await this.#exceeds(principal, limit))) {
       await session.end({ keepId: false });
       throw handleLimit(this.name, limit);
