@@ -12,9 +12,11 @@ export const foreignNames: readonly string[] = [
   'allowImportingTsExtensions',
   'createMessage',
   'ctx.mcpReq.elicitInput',
+  'ctx.mcpReq.requestState()',
   'elicitInput',
   'listRoots',
   'reply.hijack()',
   'requestSampling',
+  'requestState',
   'requireBearerAuth',
 ];
