@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clients, platforms, recorded } from '@mcp-session-tooling/platforms';
+import { clients, platforms, recorded, shapes } from '@mcp-session-tooling/platforms';
 import { root } from '@mcp-session-tooling/workspace/packages';
 import { table } from './table.ts';
 
@@ -60,6 +60,12 @@ export function platformsPage(): string {
         steps.flatMap(({ step, ok, note }) => (ok ? [] : [`${step}: ${note}`])).join('; ') || 'nothing',
         surprises,
       ]),
+    ),
+    '## Requests of known products',
+    'The tests send requests of these shapes, which come from public reports and sources. The products themselves were not run.',
+    table(
+      ['product', 'what it does', 'what it gets', 'what to set'],
+      shapes.map(({ product, habit, gets, set }) => [product, habit, gets, set ?? 'nothing']),
     ),
   ].join('\n\n')}\n`;
 }

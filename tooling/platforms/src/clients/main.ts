@@ -1,6 +1,6 @@
 // Plays the story with clients of other languages, as far as the machine has their tools, and
 // writes what happened to src/tables/recorded.json. Not a part of the tests: it installs packages
-// from PyPI and the Go module proxy.
+// from PyPI, the Go module proxy and crates.io.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,6 +42,16 @@ const foreign: readonly Foreign[] = [
       cpSync(fileURLToPath(new URL('go', SOURCES)), folder, { recursive: true });
       run('go', ['build', '-o', 'client', '.'], folder);
       return [join(folder, 'client')];
+    },
+  },
+  {
+    name: 'Rust SDK `rmcp`',
+    version: '3.11.0',
+    surprises: 'Nothing',
+    prepare: (folder) => {
+      cpSync(fileURLToPath(new URL('rust', SOURCES)), folder, { recursive: true });
+      run('cargo', ['build', '--quiet'], folder);
+      return [join(folder, 'target', 'debug', 'story')];
     },
   },
 ];
