@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { Relay } from '../../src/runtimes/relay.ts';
-import type { StartRuntime } from '../../src/runtimes/run.ts';
+import type { Running, StartRuntime } from '../../src/runtimes/run.ts';
 import type { Place } from '../../src/runtimes/store.ts';
 
 /** A server behind a stable address. */
@@ -12,10 +12,12 @@ export interface Deployment {
 
 /** Starts a server, and the one that replaces it. Both end with the test. */
 export async function deploy(start: StartRuntime, place: Place, onLine?: (line: string) => void): Promise<Deployment> {
-  const first = await start(place, onLine);
-  onTestFinished(() => first.kill());
-  const second = await start(place, onLine);
-  onTestFinished(() => second.kill());
+  const startOne = async (): Promise<Running> => {
+    const server = await start(place, onLine);
+    onTestFinished(() => server.kill());
+    return server;
+  };
+  const [first, second] = await Promise.all([startOne(), startOne()]);
   const relay = await Relay.start(first.url);
   onTestFinished(() => relay.close());
   return {
