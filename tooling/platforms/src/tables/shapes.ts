@@ -2,7 +2,9 @@
 export interface Exchange {
   readonly send: {
     readonly method?: 'POST' | 'GET' | 'DELETE' | 'OPTIONS';
-    /** A method of MCP, sent as a request; one that begins with `notifications/` as a notification. */
+    /**
+     * A method of MCP, sent as a request; one that begins with `notifications/` as a notification.
+     */
     readonly rpc?: string;
     readonly params?: unknown;
     /** `own`: the id that the last `initialize` got. Any other text is sent as it is. */
