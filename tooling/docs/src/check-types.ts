@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Block } from './documents.ts';
 
-// Beside our node_modules, so that the code finds the packages by name, as a reader's would.
+// Next to our node_modules, so that the code finds the packages by name, as a reader's would.
 const folder = fileURLToPath(new URL('../.blocks/', import.meta.url));
 
 /**
@@ -23,7 +23,7 @@ export function fileOf({ document, line, flags }: Block): string {
   return path === undefined ? `${projectOf(document)}_${line}.ts` : join(projectOf(document), path);
 }
 
-/** Writes each block to its file, and removes what was there before. */
+/** Writes each block to its file, and removes earlier files. */
 export function writeBlocks(blocks: readonly Block[]): void {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

@@ -1,4 +1,4 @@
-/** What commands may name. */
+/** Names that commands may use. */
 export interface CommandFacts {
   /** Scripts of a package, or of the root where no name is given. */
   readonly scriptsOf: (name?: string) => readonly string[];
@@ -13,7 +13,7 @@ const PNPM_COMMANDS = new Set(['add', 'exec', 'install', 'rebuild']);
 /** Commands that name nothing of this project. */
 const OTHERS = new Set(['cd', 'curl', 'docker', 'export', 'git', 'kill', 'mkdir', 'node', 'npm', 'sqlite3']);
 
-/** What is wrong with the commands of a shell block: a sentence for each. */
+/** The problems of the commands in a shell block: one sentence each. */
 export function commandProblems(code: string, facts: CommandFacts): string[] {
   return code
     .replaceAll('\\\n', ' ')

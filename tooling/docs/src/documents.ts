@@ -15,11 +15,11 @@ export interface Block {
   readonly flags: readonly string[];
   readonly code: string;
   /**
-   * What stands before the code when it is checked: the hidden context, and what the block
+   * Code that comes before the block when it is checked: the hidden context, and the blocks that it
    * continues.
    */
   readonly prelude: string;
-  /** Why nothing checks the block, as its author says; `undefined`: something must. */
+  /** The author's reason why nothing checks the block; `undefined`: it must be checked. */
   readonly unchecked: string | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface Document {
   readonly text: string;
 }
 
-/** Every document that a reader finds, but change logs, which are generated. */
+/** Every document, except change logs, which are generated. */
 export function documents(): Document[] {
   return ['*.md', '.changeset/*.md', 'docs/**/*.md', 'packages/*/*.md', 'examples/*/*.md', 'tooling/*/*.md']
     .flatMap((pattern) => globSync(pattern, { cwd: root }))
@@ -41,9 +41,9 @@ export function documents(): Document[] {
 }
 
 /**
- * The code blocks of a document. Right above a block, an HTML comment that no reader sees may say
- * what the code stands on: `<!-- context ... -->` holds code that goes before it, and
- * `<!-- continues -->` puts the TypeScript block before it there, with all that one stands on.
+ * The code blocks of a document. A hidden HTML comment right above a block can provide what its
+ * code needs: `<!-- context ... -->` contains code that goes before it, and `<!-- continues -->`
+ * uses the previous TypeScript block, with everything that that one needs.
  * `<!-- unchecked: reason -->` says why nothing can check it.
  */
 export function blocksOf({ path, text }: Document): Block[] {
@@ -78,7 +78,7 @@ export function spansOf(document: Document): string[] {
   return [...proseOf(document).matchAll(/`(?<span>[^`\n]+)`/g)].map((match) => match.groups?.['span'] ?? '');
 }
 
-/** Every link of a document to a place in the project that is not there, as it is written. */
+/** Every broken link of a document into the project, as it is written. */
 export function brokenLinks(document: Document): string[] {
   return linksOf(document).filter((target) => !isThere(document.path, target));
 }
@@ -110,7 +110,7 @@ function isThere(path: string, target: string): boolean {
   return anchor === undefined || !full.endsWith('.md') || anchorsOf(readFileSync(full, 'utf8')).includes(anchor);
 }
 
-// The anchor of a heading as the usual renderers make it: lower case, no punctuation, hyphens for
+// The anchor of a heading, as common renderers build it: lower case, no punctuation, hyphens for
 // spaces.
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#{1,6} (?<heading>.*)$/gm)].map((match) =>

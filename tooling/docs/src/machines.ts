@@ -1,4 +1,4 @@
-/** Every path in a text that exists on somebody's machine and not in the project. */
+/** Every path in a text that belongs to somebody's machine and not to the project. */
 export function machinePaths(text: string): string[] {
   return [...text.matchAll(/(?<![\w.~-])\/(?:home|mnt|private|root|tmp|Users|work)\/[^\s`'")\]]*/g)].map(
     ([path]) => path,

@@ -4,7 +4,7 @@ import { root } from '@mcp-session-tooling/workspace/packages';
 import { parseSync } from 'vite';
 import { spansOf, type Document } from './documents.ts';
 
-/** What names in documents are compared with. */
+/** The known names, with which the names in documents are compared. */
 export interface KnownNames {
   /** Names in the code of the workspace. */
   readonly ours: ReadonlySet<string>;
@@ -15,8 +15,7 @@ export interface KnownNames {
 }
 
 /**
- * Every identifier and every word that stands as a string in the code of the workspace; comments do
- * not count.
+ * Every identifier and every word in a string in the code of the workspace. Comments do not count.
  */
 export function sourceNames(): Set<string> {
   const names = new Set<string>();
@@ -38,7 +37,7 @@ function collect(node: unknown, names: Set<string>): void {
   for (const child of Object.values(node)) collect(child, names);
 }
 
-/** Names in the code spans of a document that look like names in code and are none. */
+/** Names in the code spans of a document that look like code but do not exist in it. */
 export function unknownNames(document: Document, known: KnownNames): string[] {
   return spansOf(document).filter((span) => !isKnown(span, known));
 }

@@ -2,8 +2,8 @@ import { targetOf } from './floors.ts';
 import type { Import } from './imports.ts';
 
 /**
- * Every circle of files that import each other, imports of types included: each circle as the
- * sorted list of its files. A linter finds the circles of values only.
+ * Every circle of files that import each other, including imports of types: each circle as the
+ * sorted list of its files. The linter finds only circles of values.
  */
 export function circlesOf(imports: readonly Import[]): string[][] {
   const targets = new Map<string, string[]>();

@@ -5,7 +5,7 @@ import { root } from './packages.ts';
 /** How a command ended. */
 export interface Outcome {
   readonly ok: boolean;
-  /** What it wrote, where that was not passed through. */
+  /** Its output, unless it was passed through. */
   readonly output: string;
 }
 
@@ -15,15 +15,18 @@ export interface Command {
   readonly args: readonly string[];
   /** Absolute path. Default: the root. */
   readonly cwd?: string;
-  /** Whether its output goes straight to ours; otherwise it is kept. Default: false. */
+  /** Whether its output goes directly to ours. Otherwise it is collected. Default: false. */
   readonly passThrough?: boolean;
-  /** After this time the command is killed and has failed, in milliseconds. Default: 10 minutes. */
+  /**
+   * After this time, in milliseconds, the command is killed and counts as failed. Default: 10
+   * minutes.
+   */
   readonly timeoutMs?: number;
 }
 
 /**
- * Builds every package, from the cache where nothing has changed. Turbo wants a pnpm on the path,
- * and there may be none.
+ * Builds every package, from the cache if nothing has changed. Turbo needs a pnpm on the path, and
+ * there may be none.
  */
 export const buildCommand: readonly [string, readonly string[]] = [
   'npx',
@@ -31,8 +34,8 @@ export const buildCommand: readonly [string, readonly string[]] = [
 ];
 
 /**
- * Runs a command, with the workspace's tools on the path, and never throws: what cannot start has
- * failed.
+ * Runs a command, with the workspace's tools on the path. Never throws: a command that cannot start
+ * counts as failed.
  */
 export async function run(command: Command): Promise<Outcome> {
   const { file, args, cwd = root, passThrough = false, timeoutMs = 600_000 } = command;

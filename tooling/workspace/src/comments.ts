@@ -7,8 +7,8 @@ import { root } from './packages.ts';
 const WIDTH = 100;
 
 /**
- * A part of a comment that is wrapped as one: its first line's prefix, that of the others, and its
- * words.
+ * A part of a comment that is wrapped as a whole: the prefix of its first line, the prefix of the
+ * others, and its words.
  */
 interface Paragraph {
   readonly first: string;
@@ -43,9 +43,8 @@ function isIn(folders: readonly string[], path: string): boolean {
 }
 
 /**
- * Source text with each paragraph of a comment that is too wide wrapped at 100 columns. All others
- * stay as they are: so do code blocks, tables, lines with an indentation of their own, and comments
- * behind code.
+ * Wraps each comment paragraph that is too wide at 100 columns. Everything else stays as it is:
+ * code blocks, tables, lines with their own indentation, and comments after code.
  */
 export function wrapComments(code: string): string {
   const { comments, errors } = parseSync('file.ts', code);

@@ -7,24 +7,24 @@ export interface Direction {
   /** What `src` may import for its types alone. */
   readonly types?: readonly string[];
   /**
-   * What the test folder may import besides. Packages of the workspace that are not here may not be
-   * a dev dependency.
+   * What the test folder may import in addition. A package of the workspace that is not listed may
+   * not be a dev dependency.
    */
   readonly test: readonly string[];
-  /** Whether `src` may load a module that it learns of only when it runs. */
+  /** Whether `src` may load a module whose name it only knows at run time. */
   readonly loads?: boolean;
 }
 
 const core = '@mcp-session/core';
 const kit = '@mcp-session/conformance';
 const harness = '@mcp-session-tooling/databases';
-// What the adapters of the HTTP package are tried with.
+// For tests of the HTTP package's adapters.
 const frameworks = ['express', 'fastify', 'hono', '@hono/node-server'];
 const sdks = '@modelcontextprotocol/';
 
 /**
- * What any package may name in `devDependencies` and import in its tests: no arrow of the
- * architecture.
+ * What any package may name in `devDependencies` and import in its tests. These are not arrows of
+ * the architecture.
  */
 export const everybody: readonly string[] = [
   '@mcp-session-tooling/tsconfig',
@@ -91,7 +91,7 @@ export const directions: Readonly<Record<string, Direction>> = {
     source: [core, '@mcp-session/http', '@mcp-session/dynamodb', '@aws-sdk/client-dynamodb', sdks, 'zod'],
     test: [harness],
   },
-  // It measures all that is published beside the drivers and SDKs that it stands on.
+  // It compares everything that is published with the drivers and SDKs beneath it.
   'tooling/bench': {
     source: [
       core,

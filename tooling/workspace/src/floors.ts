@@ -95,7 +95,7 @@ export function floorViolations(
   return [...homeless, ...unusedNames(order, inside), ...wrongImports(place, imports)];
 }
 
-/** Where a file is: its floor, and the name that it goes by there. */
+/** Where a file is: its floor, and its name there. */
 interface Place {
   readonly floor: number;
   readonly name: string;

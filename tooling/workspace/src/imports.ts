@@ -6,17 +6,17 @@ import { parseSync } from 'vite';
 export interface Import {
   /** Path of the importing file from its package's folder. */
   readonly file: string;
-  /** What is imported, as written; the expression where it is computed. */
+  /** What is imported, as written; the expression if it is computed. */
   readonly specifier: string;
-  /** Whether this is an `import()` of something that is known only when it runs. */
+  /** Whether this is an `import()` whose target is only known at run time. */
   readonly computed: boolean;
-  /** Whether nothing of the import is left when types are erased. */
+  /** Whether the import disappears when types are erased. */
   readonly typeOnly: boolean;
 }
 
 /**
- * Every import, re-export and `import()` in the TypeScript files of a folder; none where there is
- * no such folder.
+ * Every import, re-export and `import()` in the TypeScript files of a folder; none if the folder
+ * does not exist.
  */
 export function importsOf(packagePath: string, folder: string): Import[] {
   return sourceFiles(join(packagePath, folder)).flatMap((path) => {

@@ -15,19 +15,19 @@ export interface StepResult {
   readonly name: string;
   readonly passed: number;
   readonly failed: number;
-  /** What to repeat at the end of the run: a line for each failure. */
+  /** Lines to repeat at the end of the run, one for each failure. */
   readonly failures: readonly string[];
 }
 
-/** Counts a check that is one thing: it passes or fails as a whole. */
+/** Counts a check that passes or fails as a whole. */
 export function countCheck(name: string, ok: boolean): StepResult {
   return ok ? { name, passed: 1, failed: 0, failures: [] } : { name, passed: 0, failed: 1, failures: [name] };
 }
 
 /**
- * Counts a run of vitest. A test that was skipped has failed, and so has a run that did no test,
- * that ended badly with no test to blame (a file that cannot be loaded, an unhandled rejection), or
- * that left no report.
+ * Counts a run of vitest. A skipped test counts as failed. So does a run without tests, a run that
+ * failed outside of a test (a file that cannot be loaded, an unhandled rejection), and a run
+ * without a report.
  */
 export function countTests(name: string, ok: boolean, report: VitestReport | undefined): StepResult {
   if (!report) return countCheck(`${name}: vitest left no report`, false);

@@ -1,6 +1,6 @@
-// Does what the README tells a newcomer to do first: runs the start command, waits until the server
-// says where it listens, and opens a session there as any MCP client does. Exits with 0 if the
-// server answers.
+// Does what the README asks a newcomer to do first: runs the start command, waits until the server
+// prints its address, and opens a session there like any MCP client. Exits with 0 if the server
+// answers.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -8,7 +8,8 @@ import { root } from './packages.ts';
 
 const limitMs = 120_000;
 
-// In a process group of its own, to be stopped with all that npx and pnpm have started.
+// In its own process group, so that it can be stopped together with everything that npx and pnpm
+// have started.
 const child = spawn('npx', ['-y', 'pnpm@12', 'start', '--store', 'memory', '--port', '0'], {
   cwd: root,
   detached: true,

@@ -11,11 +11,11 @@ import { countCheck, countTests, type StepResult, type VitestReport } from './re
 /** A step of a run: its name as the output shows it, and what it does. */
 export interface Step {
   readonly name: string;
-  /** @param live Whether it may write while it runs; otherwise everything is in its output. */
+  /** @param live Whether it may print while it runs. Otherwise everything is in its output. */
   readonly run: (live: boolean) => Promise<StepResult & { readonly output: string }>;
 }
 
-/** For a run that hangs. A machine that is busy takes several times as long as an idle one. */
+/** Ends a run that hangs. A busy machine takes several times as long as an idle one. */
 const VITEST_TIMEOUT_MS = 1_500_000;
 
 /** The packages whose tests take longest. They start first, so that none of them ends alone. */
@@ -28,7 +28,7 @@ const LONGEST = [
   'tooling/packaging',
 ];
 
-/** Everything that can be said of the code without running it. */
+/** Everything that can be checked without running the code. */
 export function checks(): Step[] {
   return [
     check('format', 'oxfmt', ['--check']),
@@ -43,7 +43,7 @@ export function checks(): Step[] {
   ];
 }
 
-/** Builds what is published, from the cache where nothing has changed. */
+/** Builds the published packages, from the cache if nothing has changed. */
 export function build(): Step {
   return check('build', ...buildCommand);
 }
@@ -63,7 +63,7 @@ export function tests(folders: readonly string[]): Step[] {
     .map((pkg) => ({ name: `tests of ${pkg.folder}`, run: (live) => vitest(pkg, live) }));
 }
 
-// What is published has tests, whatever its manifest says; the run fails where there are none.
+// A published package must have tests, whatever its manifest says. Otherwise the run fails.
 function hasTests({ path, manifest }: WorkspacePackage): boolean {
   return manifest.private !== true || manifest.scripts?.['test'] !== undefined || existsSync(join(path, 'test'));
 }

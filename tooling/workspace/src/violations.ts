@@ -70,8 +70,8 @@ function isFree({ file, specifier }: Import): boolean {
   return file.startsWith('src/') ? target.startsWith('src/') : !target.startsWith('..');
 }
 
-// A published entry is a file directly in src, and such a file is a published entry: all else is
-// src/lib, and private.
+// The published entries are exactly the files directly in src. Everything else is in src/lib, and
+// private.
 function entryViolations({ path, folder, manifest }: WorkspacePackage): string[] {
   if (manifest.private === true || !existsSync(join(path, 'src'))) return [];
   const entries = Object.values(manifest.exports ?? {}).map((entry) =>

@@ -1,6 +1,6 @@
 import type { ContainerRuntimeClient } from 'testcontainers';
 
-/** The label of every container that the harness starts; its value is drawn for each. */
+/** The label of every container that the harness starts. Each has a random value. */
 export const containerLabel = 'mcp-session.test-server';
 
 /** Removes each container with this value of the label, running or not, with its data. */

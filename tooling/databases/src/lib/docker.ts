@@ -13,14 +13,14 @@ const startTimeoutMs = 120_000;
 /**
  * Starts a database's image by Testcontainers.
  *
- * @throws Error when no Docker engine answers, or the image cannot be had or does not start.
+ * @throws Error if no Docker engine answers, or if the image cannot be pulled or does not start.
  */
 export async function openContainer(kind: DatabaseKind, needs: ServerNeeds): Promise<OwnServer> {
   const client = await dockerEngine();
   const plan = kind.container(needs);
 
-  // Testcontainers' own cleaner may be off (TESTCONTAINERS_RYUK_DISABLED), and would come late
-  // after a crash.
+  // Testcontainers' own cleaner may be off (TESTCONTAINERS_RYUK_DISABLED), and is slow after a
+  // crash.
   const label = crypto.randomUUID();
   const release = protect({ kind: 'containers', label });
   const remove = async (): Promise<void> => {
@@ -50,7 +50,7 @@ export async function openContainer(kind: DatabaseKind, needs: ServerNeeds): Pro
 }
 
 async function dockerEngine(): Promise<ContainerRuntimeClient> {
-  // Loaded only here, as below: most runs need none of it.
+  // Loaded on demand: most runs do not need it.
   const { getContainerRuntimeClient } = await import('testcontainers');
   try {
     return await getContainerRuntimeClient();
@@ -62,7 +62,7 @@ async function dockerEngine(): Promise<ContainerRuntimeClient> {
 
 async function startContainer(plan: ContainerPlan, label: string): Promise<{ id: string; url: string }> {
   const { GenericContainer, Wait } = await import('testcontainers');
-  // A port of ours, not one that Docker draws: Docker draws another at each start.
+  // A port that we choose, because Docker would choose another one at each start.
   const started = await onFreePort((host) =>
     new GenericContainer(plan.image)
       .withExposedPorts({ container: plan.port, host })

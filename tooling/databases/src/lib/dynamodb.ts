@@ -14,15 +14,15 @@ export interface DynamoDbConfig {
 }
 
 /**
- * The configuration of a client for the server at `url`. DynamoDB Local wants credentials, and
- * takes any.
+ * The configuration of a client for the server at `url`. DynamoDB Local requires credentials, and
+ * accepts any.
  */
 export function dynamoDbConfig(url: string): DynamoDbConfig {
   return { endpoint: url, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
 }
 
-// -sharedDb: the same tables whatever region and key a client names, so that a test may leave them
-// to the environment.
+// -sharedDb: the same tables for every region and key, so that a test may take them from the
+// environment.
 const serverOptions = (durable: boolean, folder: string): readonly string[] => [
   '-sharedDb',
   '-disableTelemetry',
@@ -54,7 +54,7 @@ export const dynamodb: DatabaseKind = {
       image: images.dynamodb,
       port: 8000,
       environment: {},
-      // A folder that any user of the image may write to.
+      // A folder that every user of the image can write to.
       command: ['-jar', 'DynamoDBLocal.jar', ...serverOptions(durable, '/tmp')],
       url: (host, port) => `http://${host}:${port}`,
     };
@@ -69,7 +69,7 @@ export const dynamodb: DatabaseKind = {
       stopSignal: 'SIGTERM',
       closeSignal: 'SIGKILL',
       arguments: (port) => [
-        // A short life: what the second compiler costs at the start, it does not give back.
+        // The process is short-lived: the second compiler costs more at the start than it saves.
         '-XX:TieredStopAtLevel=1',
         '-XX:+UseSerialGC',
         '-Xmx512m',

@@ -79,14 +79,14 @@ class EmbeddedServer {
     this.#logFile = logFile;
   }
 
-  /** Resolves to the product when the server answers. */
+  /** Resolves with the product when the server answers. */
   async start(): Promise<string> {
     const deadline = performance.now() + startTimeoutMs;
     for (;;) {
       try {
         return await this.#startOnce();
       } catch (error) {
-        // Processes of a killed server take a moment to go, and until then PostgreSQL refuses to
+        // Processes of a killed server take a moment to end, and until then PostgreSQL refuses to
         // start on their data.
         const lingering = error instanceof Error && error.message.includes('pre-existing shared memory block');
         if (!lingering || performance.now() > deadline) throw error;
@@ -121,14 +121,14 @@ class EmbeddedServer {
 
   async #spawn(): Promise<Running> {
     const { file, cwd, identity, closeSignal } = this.#plan;
-    // A file, not pipes: nothing to read, nothing that fills up, and nothing that keeps this
-    // process alive.
+    // A file instead of pipes: nobody needs to read it, it does not fill up, and it does not keep
+    // this process alive.
     const log = openSync(this.#logFile, 'w');
     const child = spawn(file, this.#plan.arguments(this.#port), {
       ...identity,
       cwd,
       env: { ...process.env, LC_ALL: 'C' },
-      // Or a Ctrl-C in the terminal ends the server before the tests that are still using it.
+      // Otherwise Ctrl-C in the terminal ends the server before the tests that still use it.
       detached: true,
       stdio: ['ignore', log, log],
     });

@@ -1,5 +1,5 @@
-// Runs as a process of its own, started by guard.ts: ends what is still on its list when its
-// standard input closes.
+// Runs in a process of its own, started by guard.ts. When its standard input closes, it ends
+// everything that is still on its list.
 import { readFile, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -14,7 +14,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   else held.delete(message.remove);
 }
 
-// The last first: a server before the folder that it writes to.
+// In reverse order: a server before the folder that it writes to.
 for (const resource of [...held.values()].toReversed()) {
   if (resource.kind === 'process') await endProcess(resource.pid, resource.signal);
   else if (resource.kind === 'folder') await rm(resource.path, { recursive: true, force: true, maxRetries: 5 });
@@ -35,8 +35,7 @@ async function endProcess(pid: number, signal: NodeJS.Signals): Promise<void> {
   }
 }
 
-// Its parent is dead, so the first process of the machine should take note of its end; that of a
-// container may not.
+// Its parent is dead, so the init process should reap it. That of a container may not.
 async function isZombie(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return /\) Z /.test(stat);
@@ -46,7 +45,7 @@ async function removeLabelled(label: string): Promise<void> {
   const { getContainerRuntimeClient } = await import('testcontainers');
   const client = await getContainerRuntimeClient();
   await removeContainers(client, label);
-  // Again: a container that was asked for in the last moment may appear after the first look.
+  // Again: a container that was requested at the last moment may appear after the first check.
   await setTimeout(1000);
   await removeContainers(client, label);
 }

@@ -7,7 +7,7 @@ export type Resource =
   | { readonly kind: 'folder'; readonly path: string }
   | { readonly kind: 'containers'; readonly label: string };
 
-/** What the guard reads, a line of JSON each. */
+/** What the guard reads, one line of JSON each. */
 export type GuardMessage = { readonly add: number; readonly resource: Resource } | { readonly remove: number };
 
 interface Guard {
@@ -25,7 +25,7 @@ let lastId = 0;
  * runtime. So a second process holds the list, and cleans up when the pipe to this one closes. It
  * ends with the last resource.
  *
- * @returns Call it when the resource is gone, or is in order without the guard.
+ * @returns A function to call when the resource was removed, or no longer needs the guard.
  */
 export function protect(resource: Resource): () => void {
   const current = (guard ??= startGuard());
@@ -43,13 +43,13 @@ export function protect(resource: Resource): () => void {
 }
 
 function startGuard(): Guard {
-  // Detached, or a Ctrl-C in the terminal ends the guard together with what it guards against.
+  // Detached. Otherwise Ctrl-C in the terminal ends the guard together with the tests.
   const child = spawn(process.execPath, [fileURLToPath(new URL('guard-process.ts', import.meta.url))], {
     detached: true,
     stdio: ['pipe', 'ignore', 'inherit'],
   });
   child.unref();
-  // A guard that was killed must not take the tests with it: they only lose their safety net.
+  // If the guard is killed, the tests continue: they only lose their safety net.
   child.stdin.on('error', () => undefined);
   return { child, held: new Set() };
 }

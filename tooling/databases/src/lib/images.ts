@@ -1,8 +1,8 @@
 /**
  * The images of the test servers, by their official names.
  *
- * The one place where their versions are written for code; `docker-compose.yml` names the same two,
- * and a test fails when they differ.
+ * The only place in the code with their versions. `docker-compose.yml` names the same two, and a
+ * test fails if they differ.
  */
 export const images: { readonly postgres: string; readonly dynamodb: string } = {
   postgres: 'postgres:18-alpine',

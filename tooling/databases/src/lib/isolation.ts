@@ -14,7 +14,7 @@ export interface TestSchema extends AsyncDisposable {
   /** Its name: lower-case letters, digits and underscores. */
   readonly schema: string;
 
-  /** Drops the schema and all that is in it. Safe to repeat. */
+  /** Drops the schema with its contents. Safe to repeat. */
   dispose(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface TestDatabase extends AsyncDisposable {
 
 /** A part of the table names of a DynamoDB that is shared with others. */
 export interface TestTables extends AsyncDisposable {
-  /** What the names of all tables of this test begin with. */
+  /** Prefix of the names of all tables of this test. */
   readonly prefix: string;
 
   /** For the `DynamoDBClient` of the test. */
@@ -47,7 +47,7 @@ export async function createTestSchema(url: string): Promise<TestSchema> {
   await withPostgres(url, async (sql) => void (await sql`create schema ${sql(schema)}`));
   const dispose = (): Promise<void> =>
     withPostgres(url, async (sql) => {
-      // A transaction that a test left open holds locks: better an error than a run that hangs.
+      // A test may have left a transaction open, which holds locks. An error is better than a hang.
       await sql`set lock_timeout = '10s'`;
       await sql`drop schema if exists ${sql(schema)} cascade`;
     });
@@ -66,7 +66,7 @@ export async function createTestDatabase(url: string): Promise<TestDatabase> {
 }
 
 /**
- * Draws a random prefix for tables in the DynamoDB at `url`; the tables are the test's to create.
+ * Returns a random prefix for tables in the DynamoDB at `url`. The test creates the tables.
  */
 export function createTestTables(url: string): TestTables {
   const prefix = `test-${randomPart()}-`;

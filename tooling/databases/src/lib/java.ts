@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 
-/** njre 3.0.0 has no types of its own; these are of what is used here (lib/install.js). */
+/** njre 3.0.0 has no types. These describe the parts that are used here (lib/install.js). */
 interface Njre {
   readonly install: (version: number, options: { installPath: string }) => Promise<string>;
 }
@@ -21,7 +21,7 @@ const fetched = 21;
 
 const executable = process.platform === 'win32' ? 'java.exe' : 'java';
 
-/** What the search depends on; each has the machine's own as its default. */
+/** What the search depends on. Default: that of the machine. */
 export interface JavaSearch {
   readonly env?: Readonly<Record<string, string | undefined>>;
 
@@ -33,11 +33,11 @@ export interface JavaSearch {
 }
 
 /**
- * Finds a Java runtime: of `JAVA_HOME`, on the `PATH`, fetched before, or else fetched now, once,
- * from the Adoptium project by njre. No npm package ships one.
+ * Finds a Java runtime: in `JAVA_HOME`, on the `PATH`, or downloaded earlier. Otherwise downloads
+ * one, once, from the Adoptium project with njre. No npm package contains one.
  *
  * @returns The command to run.
- * @throws Error that says what was tried, and how to install one.
+ * @throws Error that lists what was tried, and how to install one.
  */
 export async function findJava(search: JavaSearch = {}): Promise<string> {
   const env = search.env ?? process.env;
@@ -54,7 +54,7 @@ export async function findJava(search: JavaSearch = {}): Promise<string> {
 
   try {
     const fetchRuntime = search.fetchRuntime ?? (require('njre') as Njre).install;
-    // Beside its place, then moved: a download that was cut short is never taken for a runtime.
+    // Downloaded elsewhere, then moved, so that an incomplete download never counts as a runtime.
     const unfinished = join(cacheFolder, `unfinished-${process.pid}`);
     await mkdir(unfinished, { recursive: true });
     await fetchRuntime(fetched, { installPath: join(unfinished, 'archive') });

@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
  * Ends a process and its children with SIGKILL, as the kernel does when memory runs out or a
  * container is killed.
  *
- * If only the main process of a PostgreSQL is killed, a backend that runs a statement lives on. It
+ * If only the main process of a PostgreSQL is killed, a backend that runs a statement survives. It
  * may even commit, and the server refuses to start again until it has ended.
  */
 export async function killTree(pid: number): Promise<void> {
-  // Stopped, it has no more children while they are counted.
+  // A stopped process starts no more children while they are counted.
   if (process.platform !== 'win32') process.kill(pid, 'SIGSTOP');
   const children = await childrenOf(pid);
   for (const each of [pid, ...children]) killOne(each);

@@ -6,13 +6,13 @@ export interface ServerNeeds {
   /** The data outlives a restart of the server. */
   readonly durable: boolean;
   /**
-   * The data outlives a loss of power, where the database can do that: what was acknowledged was on
+   * The data survives a power failure, if the database supports that: acknowledged writes are on
    * the disk.
    */
   readonly flushed: boolean;
 }
 
-/** What the harness must know of one database; all else is the same for each. */
+/** What the harness must know about one database. Everything else is the same for all. */
 export interface DatabaseKind {
   readonly name: DatabaseName;
 
@@ -23,7 +23,7 @@ export interface DatabaseKind {
   readonly protocols: readonly string[];
 
   /**
-   * Asks the server at `url` once; resolves to its product and version, rejects when it does not
+   * Asks the server at `url` once. Resolves with its product and version; rejects if it does not
    * answer.
    */
   probe(url: string): Promise<string>;
@@ -57,10 +57,10 @@ export interface EmbeddedPlan {
   /** The user to run as. Default: the current one. */
   readonly identity: Identity;
 
-  /** Ends the server in good order. */
+  /** Shuts the server down cleanly. */
   readonly stopSignal: NodeJS.Signals;
 
-  /** Ends the server at once, when nobody needs its data any more. */
+  /** Ends the server at once, when its data is no longer needed. */
   readonly closeSignal: NodeJS.Signals;
 
   arguments(port: number): readonly string[];

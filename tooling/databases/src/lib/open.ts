@@ -13,14 +13,14 @@ export interface OpenOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 
   /**
-   * Receives one line that says which source was chosen, and why none before it. Default: nothing
-   * is said.
+   * Receives one line that says which source was chosen, and why the ones before it were not.
+   * Default: nothing is reported.
    */
   readonly log?: (line: string) => void;
 
   /**
-   * Whether the server flushes what it acknowledges to the disk, as in production. One of the
-   * environment does as it is set up.
+   * Whether the server flushes acknowledged writes to the disk, as in production. A server of the
+   * environment keeps its own settings.
    *
    * Default: `false`, which is faster.
    */
@@ -28,15 +28,14 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a test database to share: from the environment, else from Docker, else embedded.
+ * Opens a shared test database: from the environment, otherwise from Docker, otherwise embedded.
  *
- * What it leaves behind is removed when it is closed, and as well when this process dies without
- * closing it.
+ * Its leftovers are removed when it is closed, and also if this process dies without closing it.
  *
  * @throws RangeError when `MCP_SESSION_TEST_DATABASES` has an unknown value.
- * @throws ForcedSourceError when a source that was asked for, by that variable or by a URL, does
- * not work.
- * @throws AggregateError when no source works; its message names each and says why.
+ * @throws ForcedSourceError if a source was requested, by that variable or by a URL, and does not
+ * work.
+ * @throws AggregateError if no source works. Its message gives the reason for each.
  */
 export async function openDatabase(database: DatabaseName, options: OpenOptions = {}): Promise<DatabaseServer> {
   const kind = kinds[database];
@@ -51,8 +50,8 @@ export async function openDatabase(database: DatabaseName, options: OpenOptions 
 }
 
 /**
- * Starts a server for one test alone, which may stop it, kill it and start it again: from Docker,
- * else embedded.
+ * Starts a server for one test, which may stop it, kill it and start it again: from Docker,
+ * otherwise embedded.
  *
  * A server of the environment belongs to somebody else, so that source never applies here.
  *
@@ -75,7 +74,7 @@ async function fromEnvironment(kind: DatabaseKind, env: NonNullable<OpenOptions[
   if (url === undefined || url === '') {
     throw new Error(`${kind.urlVariable} is not set\nStart a server, as by "docker compose up -d --wait", and name it`);
   }
-  // A named server is where the tests must run: from here on, each problem is final.
+  // If a server is named, the tests must run there: from here on, each problem is final.
   if (!URL.canParse(url) || !kind.protocols.includes(new URL(url).protocol)) {
     const valid = kind.protocols.map((protocol) => `"${protocol}//"`).join(' or ');
     throw new ForcedSourceError(`${kind.urlVariable} is not a URL that begins with ${valid}`);

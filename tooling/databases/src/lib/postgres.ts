@@ -6,10 +6,9 @@ import { createCluster } from './postgres-cluster.ts';
 /**
  * Settings of the test servers.
  *
- * Unless it is asked for, what they give up is the safety of the data when the machine itself loses
- * power. What they keep: a commit is in the hands of the operating system before it is acknowledged
- * (`synchronous_commit` stays on), so nothing acknowledged is lost when the server is killed, and
- * tests with `kill -9` mean what they say.
+ * By default, the data does not survive a power failure of the machine. But the operating system
+ * has a commit before it is acknowledged (`synchronous_commit` stays on), so a killed server loses
+ * nothing that was acknowledged, and tests with `kill -9` are meaningful.
  */
 const settings = ({ flushed }: ServerNeeds): readonly string[] => [
   'max_connections=200',
@@ -19,11 +18,11 @@ const settings = ({ flushed }: ServerNeeds): readonly string[] => [
 const user = 'postgres';
 const database = 'postgres';
 
-// The user's databases sort text by the rules of a language; a test database that sorts by bytes
-// hides what comes of it.
+// Users' databases sort text by the rules of a language. A test database that sorts by bytes would
+// hide the consequences.
 const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=icu', '--icu-locale=en-US'];
 
-/** PostgreSQL. Its data outlives a restart always. */
+/** PostgreSQL. Its data always survives a restart. */
 export const postgres: DatabaseKind = {
   name: 'postgres',
   urlVariable: 'MCP_SESSION_TEST_POSTGRES_URL',

@@ -9,11 +9,11 @@ export interface DatabaseAddress {
   /** A connection string for PostgreSQL, an endpoint for DynamoDB. */
   readonly url: string;
 
-  /** Product and version, as the server tells them. */
+  /** Product and version, as the server reports them. */
   readonly product: string;
 }
 
-/** A running test database, and the handle to let go of it. */
+/** A running test database, and the handle to release it. */
 export interface DatabaseServer extends DatabaseAddress, AsyncDisposable {
   /**
    * Ends the server and removes its data, unless it comes from the environment: then it is left
@@ -23,16 +23,16 @@ export interface DatabaseServer extends DatabaseAddress, AsyncDisposable {
 }
 
 /**
- * A server that belongs to one test, which may do to it what it likes.
+ * A server that belongs to one test, which may do anything to it.
  *
  * Port, URL and all acknowledged writes survive `stop`, `kill`, `start` and `restart`. Each may be
  * called in any state.
  */
 export interface OwnServer extends DatabaseServer {
-  /** Ends the server in good order; resolves when it is gone. */
+  /** Shuts the server down cleanly; resolves when it has ended. */
   stop(): Promise<void>;
 
-  /** Ends the server with SIGKILL, as a crash would; resolves when it is gone. */
+  /** Ends the server with SIGKILL, as a crash would; resolves when it has ended. */
   kill(): Promise<void>;
 
   /** Starts the server again; resolves when it answers. */

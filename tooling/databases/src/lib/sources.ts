@@ -13,13 +13,13 @@ export interface Source<Server> {
   readonly name: SourceName;
 
   /**
-   * Resolves to a server that answers. A rejection says why this source does not apply, and what
-   * would make it.
+   * Resolves with a server that answers. A rejection says why this source does not apply, and how
+   * to make it work.
    */
   readonly open: () => Promise<Server>;
 }
 
-/** A source was asked for by name and does not work, so no other is tried. */
+/** A source was requested by name and does not work, so no other one is tried. */
 export class ForcedSourceError extends Error {
   override readonly name = 'ForcedSourceError';
 }
@@ -44,9 +44,9 @@ export function parseMode(value: string | undefined): SourceName | undefined {
  *
  * @param sources All sources, in their order.
  * @param forced Default: none, try each in turn.
- * @param log Receives one line: what was chosen, and why nothing before it was.
- * @throws ForcedSourceError when a source that was asked for does not work.
- * @throws Error when none works; its message names each way and why it did not apply.
+ * @param log Receives one line: which source was chosen, and why the ones before it were not.
+ * @throws ForcedSourceError if a requested source does not work.
+ * @throws Error if none works. Its message gives the reason for each.
  */
 export async function openFirst<Server extends { readonly product: string }>(
   database: DatabaseName,

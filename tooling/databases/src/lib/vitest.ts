@@ -5,10 +5,10 @@ import type { DatabaseAddress } from './server.ts';
 
 /** What tests get by `inject`. */
 export interface ProvidedDatabases {
-  /** The PostgreSQL of this test run; there when the configuration names `postgres-setup`. */
+  /** The PostgreSQL of this test run, if the configuration names `postgres-setup`. */
   readonly postgres: DatabaseAddress;
 
-  /** The DynamoDB of this test run; there when the configuration names `dynamodb-setup`. */
+  /** The DynamoDB of this test run, if the configuration names `dynamodb-setup`. */
   readonly dynamodb: DatabaseAddress;
 }
 
@@ -17,7 +17,7 @@ declare module 'vitest' {
 }
 
 /**
- * A global setup of vitest: opens one database for the whole run and gives its address to the
+ * A global setup of vitest: opens one database for the whole run and provides its address to the
  * tests.
  */
 export function globalSetup(database: DatabaseName): (project: TestProject) => Promise<() => Promise<void>> {

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 
 /**
- * Asks again and again until `probe` resolves.
+ * Calls `probe` repeatedly until it resolves.
  *
- * @param ended A promise that settles when asking on is pointless.
+ * @param ended A promise that settles when further attempts are pointless.
  * @returns What `probe` resolved to.
  * @throws Error when time is up, with the last failure of `probe` as its cause.
  */
