@@ -21,6 +21,7 @@ describe('the lease of running requests', () => {
         nodeId: 'test',
         startedAt: 0,
         revision: undefined,
+        abandonAfterMs: undefined,
         lease,
         keepAliveMs: 0,
         retryIntervalMs: 1,
@@ -31,7 +32,7 @@ describe('the lease of running requests', () => {
       const local = new LocalSession(session, server, { ...context, onClosed: quiet, onError: quiet });
       const { transport } = local;
       const begin = (id: number): void => {
-        const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined };
+        const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined, settleLater: quiet };
         transport.request({ jsonrpc: '2.0', id, method: 'test' }, stream, undefined, () => undefined);
         local.inbox.watch();
       };

@@ -18,7 +18,12 @@ it('looking up a running stream costs the same however many there are', () => {
   const [few, many] = [1_000, 16_000].map((count) => {
     const open = new OpenRequests();
     for (let id = 0; id < count; id++) {
-      const stream = { streamId: `stream-${id}`, sinceSeq: 0, append: async () => undefined };
+      const stream = {
+        streamId: `stream-${id}`,
+        sinceSeq: 0,
+        append: async () => undefined,
+        settleLater: () => undefined,
+      };
       open.add({ request: { jsonrpc: '2.0', id, method: 'x' }, stream, answer: () => undefined, answered: false });
     }
     return quickest(() => {

@@ -53,6 +53,7 @@ type Shared = Pick<
   | 'retryIntervalMs'
   | 'keepAliveMs'
   | 'leaseMs'
+  | 'abandonAfterMs'
   | 'setupTimeoutMs'
   | 'maxBodyBytes'
   | 'responses'

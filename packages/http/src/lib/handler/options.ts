@@ -90,6 +90,15 @@ export interface SessionHandlerOptions<
    */
   readonly leaseMs?: number;
   /**
+   * How long a client may be away before its request is abandoned, in milliseconds: the handler's
+   * signal is aborted, and an error becomes the response. A client is away while it has no
+   * connection for the request, on any node; a client that polls is away only between its
+   * connections. Choose more than a client needs to reconnect, and the same on all nodes.
+   *
+   * Default: never. A lost connection cancels nothing.
+   */
+  readonly abandonAfterMs?: number;
+  /**
    * How long it may take to make and initialize a server, or to restore one, in milliseconds.
    * `createServer` and `onRestore` are part of it. A request that waits longer gets 503, and the
    * server is closed.

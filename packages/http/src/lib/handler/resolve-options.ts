@@ -4,6 +4,7 @@ import {
   checkOptions,
   kindOf,
   oneOf,
+  optional,
   type OptionNames,
   positive,
   text,
@@ -34,6 +35,7 @@ export interface ResolvedOptions {
   readonly retryIntervalMs: number;
   readonly keepAliveMs: number;
   readonly leaseMs: number;
+  readonly abandonAfterMs: number | undefined;
   readonly setupTimeoutMs: number;
   readonly maxBodyBytes: number;
   /** Whether each client that can read JSON gets JSON. */
@@ -55,6 +57,7 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   retryIntervalMs: ['retryInterval', 'retry', 'retryMs'],
   keepAliveMs: ['keepAliveInterval', 'heartbeatMs', 'pingIntervalMs'],
   leaseMs: [],
+  abandonAfterMs: ['abandonAfter', 'disconnectTimeout', 'cancelOnDisconnect'],
   setupTimeoutMs: ['startTimeoutMs', 'restoreTimeoutMs'],
   maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
   responses: ['responseMode', 'enableJsonResponse', 'jsonResponse', 'json'],
@@ -114,6 +117,7 @@ export function resolveOptions<
     retryIntervalMs: whole('retryIntervalMs', options.retryIntervalMs, 1_000, 0, MAX_TIMER_MS),
     keepAliveMs: whole('keepAliveMs', options.keepAliveMs, 15_000, 0, MAX_TIMER_MS),
     leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
+    abandonAfterMs: optional('abandonAfterMs', options.abandonAfterMs, MAX_TIMER_MS),
     setupTimeoutMs: positive('setupTimeoutMs', options.setupTimeoutMs, 30_000, MAX_TIMER_MS),
     maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes, 4_194_304),
     prefersJson: oneOf('responses', options.responses, ['auto', 'json'], 'auto') === 'json',

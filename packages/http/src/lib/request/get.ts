@@ -76,6 +76,7 @@ export class GetHandler {
         request,
         expiresAt,
       });
+      if (!running) local.attendance.report(streamId, over);
       if (!running) void this.#settleWhenDead({ local, stream, status, reader, over });
       return response;
     } catch (error) {

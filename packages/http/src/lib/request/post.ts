@@ -93,6 +93,7 @@ export class PostHandler {
       onAppended: (eventId) => local.inbox.appended(eventId),
       sendAside: form === 'json' ? (message) => local.sendAside(message, hasListener) : undefined,
     });
+    local.attendance.begin(stream.streamId);
     // If the store is known to fail, do not run a request that cannot be answered.
     if (health.writesFail && !health.degrades) {
       stream.open();

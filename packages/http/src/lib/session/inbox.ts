@@ -5,6 +5,7 @@ import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { endedMarker } from '../stream/markers.ts';
 import { NODES_STREAM } from '../stream/stream-ids.ts';
+import { attendedBy } from './attendance.ts';
 import { cancelledId, type ClientMessage, forward, forwardedBy, isProgress, mayConcernOthers } from './forwarding.ts';
 import { KnownLog } from './known-log.ts';
 import type { SessionTransport } from './transport.ts';
@@ -33,6 +34,8 @@ export interface InboxOptions {
    * @returns A function to call when the last one is settled.
    */
   readonly onBusy: () => () => void;
+  /** Is called when another node reports that the client of a stream is there. */
+  readonly onAttended: (streamId: string) => void;
   /** Is called when the session ends or expires while the inbox is read. */
   readonly onSessionEnded: () => void;
   readonly onError: (error: unknown) => void;
@@ -189,6 +192,8 @@ export class Inbox {
     this.#deliveredSeq = seq;
     this.#after = id;
     this.#known.readThrough(seq);
+    const attended = attendedBy(event);
+    if (attended !== undefined) this.#options.onAttended(attended);
     const message = forwardedBy(event);
     if (message === undefined) return;
     try {

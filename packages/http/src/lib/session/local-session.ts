@@ -4,6 +4,7 @@ import { StandaloneStream } from '../standalone/standalone-stream.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { Connections } from '../stream/connections.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
+import { Attendance, type AttendanceContext } from './attendance.ts';
 import { Inbox } from './inbox.ts';
 import { ListsSync, type ListsSyncContext } from './lists-sync.ts';
 import type { NodeContext } from './node-context.ts';
@@ -12,7 +13,7 @@ import { ServerRequestIds } from './server-request-ids.ts';
 import { SettingsSync } from './settings-sync.ts';
 import { SessionTransport } from './transport.ts';
 
-export interface LocalSessionContext extends NodeContext, ListsSyncContext {
+export interface LocalSessionContext extends NodeContext, ListsSyncContext, AttendanceContext {
   /** Called once for each session, when it is closed on this node. */
   readonly onClosed: (local: LocalSession) => void;
 }
@@ -32,6 +33,7 @@ export class LocalSession {
   readonly standalone: StandaloneStream;
   readonly settings: SettingsSync;
   readonly lists: ListsSync;
+  readonly attendance: Attendance;
   readonly #server: ServerLike;
   readonly #context: LocalSessionContext;
   #pins = 0;
@@ -46,7 +48,10 @@ export class LocalSession {
     this.#context = context;
     this.connections = new Connections(session, context, {
       onIdle: () => void this.#renew(),
-      onClosed: () => this.#used(),
+      onClosed: (streamId) => {
+        this.#used();
+        this.attendance.left(streamId);
+      },
       onSessionEnded: () => void this.close(false),
     });
     this.standalone = new StandaloneStream(session, this.connections, context);
@@ -61,7 +66,15 @@ export class LocalSession {
       session,
       transport: this.transport,
       onBusy: () => this.#holdLease(),
+      onAttended: (streamId) => this.attendance.reported(streamId),
       onSessionEnded: () => void this.close(false),
+    });
+    this.attendance = new Attendance({
+      ...context,
+      session,
+      transport: this.transport,
+      isConnected: (streamId) => this.connections.has(streamId),
+      onAppended: (eventId) => this.inbox.appended(eventId),
     });
     this.settings = new SettingsSync(session, this.transport, context.onError);
     this.lists = new ListsSync(session, context, context.onError, (eventId) => this.inbox.appended(eventId));

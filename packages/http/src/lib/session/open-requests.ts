@@ -27,6 +27,8 @@ export interface RequestOutput {
    * @param retry Whether to repeat an append that certainly did not happen. Default: `false`.
    */
   append(message: unknown, retry?: boolean): Promise<void>;
+  /** Stores an error or a marker instead of a response, once the store works again. */
+  settleLater(message: unknown): void;
 }
 
 /** A client's request that is answered on a stream of its own. */

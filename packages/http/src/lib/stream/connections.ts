@@ -83,7 +83,7 @@ export interface ConnectionsEvents {
   /** A keep-alive comment is sent on one of them. */
   readonly onIdle: () => void;
   /** One of them is closed. */
-  readonly onClosed: () => void;
+  readonly onClosed: (streamId: string) => void;
   /** A reader of the log found that the session has ended or expired. */
   readonly onSessionEnded: () => void;
 }
@@ -186,7 +186,7 @@ export class Connections {
         keep();
         request.signal.removeEventListener('abort', onAbort);
         if (this.#open.get(place) === connection) this.#open.delete(place);
-        this.#events.onClosed();
+        this.#events.onClosed(streamId);
         options.onClosed?.();
         this.#report(error);
       },
