@@ -1,4 +1,6 @@
-import { expect, it } from 'vitest';
+import { randomBytes } from 'node:crypto';
+import { expect, inject, it } from 'vitest';
+import { Proxy } from './support/proxy.ts';
 import { append, createSession, FAR, newBackend as open, untilWaiting } from './support/schemas.ts';
 
 type Look = (table: string) => Promise<number>;
@@ -154,3 +156,31 @@ it(
     expect((await counters())?.hot).toBeGreaterThan(380);
   },
 );
+
+it('a change of the record writes and sends no more beside a profile of 200 KB', async () => {
+  const proxy = await Proxy.open(inject('postgres').url);
+  let passed = 0;
+  proxy.toServer = proxy.toClient = (bytes) => {
+    passed += bytes.length;
+    return bytes;
+  };
+  const { backend, sql } = await open({ notifications: 'off', url: proxy.url });
+  const profile = randomBytes(100_000).toString('hex');
+  await backend.createSession({ id: 'a', kind: 'session', principal: null, profile, expiresAt: FAR }, 1);
+  const change = async (version: number): Promise<void> => {
+    const record = { text: JSON.stringify('x'.repeat(200 + version)), expectedVersion: version };
+    const given = { profile: undefined, record, expiresAt: FAR + version };
+    expect(await backend.updateSession('a', given, 2 + version)).toEqual({ status: 'updated' });
+  };
+  // The first writes after a checkpoint log whole pages.
+  for (let version = 0; version < 10; version++) await change(version);
+  const [before] = await sql<{ at: string }[]>`select pg_current_wal_insert_lsn() as at`;
+  passed = 0;
+  await change(10);
+  expect(passed).toBeLessThan(2_000);
+  const [after] = await sql<{ bytes: number }[]>`
+    select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), ${before?.at ?? ''})::int4 as bytes`;
+  // Other tests write to the same server, and a checkpoint can come in between.
+  expect(after?.bytes).toBeLessThan(100_000);
+  expect((await backend.readSession('a', 20))?.profile).toBe(profile);
+});

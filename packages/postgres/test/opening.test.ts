@@ -24,6 +24,7 @@ describe('migrations', () => {
         { name: '0001-initial' },
         { name: '0002-sweeping' },
         { name: '0003-readable-views' },
+        { name: '0004-records' },
       ]);
       expect(await sql`select count(*)::int4 as count from mcp_events`).toEqual([{ count: 10 }]);
     },

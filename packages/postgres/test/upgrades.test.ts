@@ -1,13 +1,15 @@
+import { transportOf } from '@mcp-session/core/transport';
 import type { Sql } from 'postgres';
 import { expect, it } from 'vitest';
-import { append, createSession, FAR, newBackend, openBackend } from './support/schemas.ts';
+import { append, createSession, FAR, newBackend, openBackend, openStore } from './support/schemas.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Takes a schema back to what the version before had made. */
+/** Takes a schema back to what the first version made. */
 async function downgrade(sql: Sql): Promise<void> {
   await sql`drop table mcp_secrets, mcp_tasks`;
-  await sql`delete from mcp_migrations where name = '0002-sweeping'`;
+  await sql`alter table mcp_sessions drop column record, drop column record_version`;
+  await sql`delete from mcp_migrations where name <> '0001-initial'`;
 }
 
 /**
@@ -113,4 +115,22 @@ it('a new store has no repair tasks', async () => {
   expect(await sql`select from mcp_tasks`).toHaveLength(0);
   expect(await sql`select length(value) as length from mcp_secrets`).toEqual([{ length: 72 }]);
   expect(await backend.sweep(10, 1)).toEqual({ ids: [], done: true });
+});
+
+it('a record that an older version kept in the profile is there, and the next change moves it', async () => {
+  const { url, schema, sql } = await newBackend({ notifications: 'off' });
+  const before = await openStore({ url, schema, notifications: 'off' });
+  const { id } = await before.create({ metadata: { kept: true }, protocol: { logLevel: 'info' } });
+  await downgrade(sql);
+  await sql`update mcp_sessions set profile = jsonb_set(profile::jsonb, '{record}', '{"epoch":7}')::text`;
+
+  const store = await openStore({ url, schema, notifications: 'off' });
+  const session = await store.get(id);
+  if (session === undefined) throw new Error('The session is gone');
+  expect(transportOf(session).transport).toMatchObject({ protocol: { logLevel: 'info' }, record: { epoch: 7 } });
+  await transportOf(session).updateTransport((facts) => ({ ...facts, record: undefined }));
+  const found = await store.get(id);
+  expect(found?.metadata).toEqual({ kept: true });
+  expect(found && transportOf(found).transport.record).toBeUndefined();
+  expect(await sql`select profile like '%epoch%' as kept from mcp_sessions`).toEqual([{ kept: false }]);
 });

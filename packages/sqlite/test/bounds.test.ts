@@ -1,7 +1,9 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
+import { statSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
+import { newFile } from './support/files.ts';
 
 const FAR = 1e12;
 
@@ -135,4 +137,24 @@ it('a renewal changes no index, and a sweep that is too early looks again when t
   expect(lookAt()).toBe(400);
   expect(await backend.readSession('b', 399)).toMatchObject({ lastSeq: 1, expiresAt: 400 });
   expect(await backend.sweep(10, 400)).toEqual({ ids: ['b'], done: true });
+});
+
+it('a change of the record writes as much beside a profile of 200 KB as beside an empty one', async () => {
+  const written = async (profile: string): Promise<number> => {
+    const path = await newFile();
+    const backend = await createSqliteBackend({ path });
+    onTestFinished(() => backend.close());
+    await backend.migrate();
+    await backend.createSession({ id: 'a', kind: 'session', principal: null, profile, expiresAt: 2 * FAR }, FAR);
+    const before = statSync(`${path}-wal`).size;
+    for (let n = 0; n < 20; n++) {
+      const record = { text: JSON.stringify('x'.repeat(200 + n)), expectedVersion: n };
+      const change = { profile: undefined, record, expiresAt: 2 * FAR + n };
+      expect((await backend.updateSession('a', change, FAR + n))?.status).toBe('updated');
+    }
+    return statSync(`${path}-wal`).size - before;
+  };
+  const small = await written('{}');
+  expect(small).toBeLessThan(20 * 3 * 4_200);
+  expect(await written('x'.repeat(200_000))).toBeLessThanOrEqual(small + 2 * 4_200);
 });

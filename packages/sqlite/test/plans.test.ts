@@ -23,7 +23,8 @@ async function useEverything(backend: SessionBackend): Promise<void> {
     );
   await backend.createSession({ ...newSession, id: 'a' }, 1);
   await backend.createSession({ ...newSession, id: 'b' }, 1);
-  await backend.updateSession('a', { profile: '', expectedVersion: 1, expiresAt: 300 }, 1);
+  await backend.updateSession('a', { profile: { text: '', expectedVersion: 1 }, record: undefined, expiresAt: 300 }, 1);
+  await backend.updateSession('a', { profile: undefined, record: { text: '', expectedVersion: 0 }, expiresAt: 300 }, 1);
   for (const principal of [null, 'me']) await backend.readSession('a', 1, { kind: 'session', principal });
   await backend.touchSession('a', 400, 1);
   for (const principal of [undefined, null, 'me']) {

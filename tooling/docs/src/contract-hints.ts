@@ -2,7 +2,8 @@ import type { RequirementId } from '@mcp-session/conformance';
 
 /** What the author of a backend must do for each promise, or where backends get it wrong. */
 export const hints: Readonly<Record<RequirementId, string>> = {
-  'sessions.create.row': 'Set `createdAt` and `touchedAt` to `now`, `version` to 1, `lastSeq` to 0.',
+  'sessions.create.row':
+    'Set `createdAt` and `touchedAt` to `now`, `version` to 1, `recordVersion` and `lastSeq` to 0.',
   'sessions.create.duplicate': 'Insert only. An upsert replaces an expired session or a tombstone.',
   'sessions.create.race': 'Let a unique key decide, not a read before the insert.',
   'sessions.ids.bytes': 'Use a binary collation, and escape ids where the database reads patterns.',
@@ -13,6 +14,9 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'sessions.expiry.reads': 'Compare `expiresAt` with `now` in every read.',
   'sessions.expiry.writes': 'Compare in the same atomic step as the write.',
   'sessions.update.compare': 'Compare and set the version; return the present row on a conflict.',
+  'sessions.update.apart':
+    'Give each text a version of its own, and store the record so that its write does not include the profile.',
+  'sessions.update.both': 'Use one statement or one transaction. Check both versions before either write.',
   'sessions.update.race': 'Use one statement, or one transaction that cannot be interleaved.',
   'sessions.touch.renews': 'Move both times forward.',
   'sessions.touch.shortens-never': 'Take the greater of the stored and the given time.',
@@ -24,7 +28,7 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'sessions.end.writes': 'Check for the end in the step of the write, for state and events too.',
   'sessions.tombstone.kept': 'Keep the row; sweeps take only its data before `purgeAt`.',
   'sessions.tombstone.purged': 'Remove tombstones whose `purgeAt` is at or before `now`.',
-  'sessions.tombstone.bare': 'Empty profile and principal when the session ends, or remove them with the data.',
+  'sessions.tombstone.bare': 'Empty profile, record and principal when the session ends, or remove them with the data.',
   'sessions.list.filter': 'Distinguish "anyone" (`undefined`) from "nobody" (`null`).',
   'sessions.list.order': 'Sort by bytes, even if the database sorts by language.',
   'sessions.list.pages': "Follow the database's own pages to their end.",

@@ -7,6 +7,7 @@ import type {
   NewEvent,
   NewSession,
   SessionBackend,
+  SessionChange,
   StateLimits,
   StateResult,
   StateRow,
@@ -33,6 +34,16 @@ export function newToken(): string {
 
 export function newSession(id: string, given: Partial<NewSession> = {}): NewSession {
   return { id, kind: 'session', principal: null, profile: '{}', expiresAt: NOW + HOUR, ...given };
+}
+
+/** A change of the profile alone. */
+export function profileChange(text: string, expectedVersion: number, expiresAt?: number): SessionChange {
+  return { profile: { text, expectedVersion }, record: undefined, expiresAt };
+}
+
+/** A change of the record alone. */
+export function recordChange(text: string, expectedVersion: number, expiresAt?: number): SessionChange {
+  return { profile: undefined, record: { text, expectedVersion }, expiresAt };
 }
 
 export function event(streamId: string, message: string): NewEvent {

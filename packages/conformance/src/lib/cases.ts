@@ -22,6 +22,7 @@ import { sweepCases } from './cases/sweeps.ts';
 import { tailCases } from './cases/tails.ts';
 import { tokenCases } from './cases/tokens.ts';
 import { trimCases } from './cases/trims.ts';
+import { updateCases } from './cases/updates.ts';
 import { crashCase } from './crash.ts';
 import { misuseCases } from './generated/misuse.ts';
 import { generatedCases } from './generated/sequences.ts';
@@ -30,6 +31,7 @@ import { generatedCases } from './generated/sequences.ts';
 export const cases: readonly Case[] = [
   ...lifecycleCases,
   ...sessionCases,
+  ...updateCases,
   ...lifeCases,
   ...parallelCases,
   ...endingCases,

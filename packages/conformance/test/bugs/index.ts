@@ -13,12 +13,14 @@ import { storeBugs } from './store.ts';
 import { sweepBugs } from './sweeps.ts';
 import { tokenBugs } from './tokens.ts';
 import { trimBugs } from './trims.ts';
+import { updateBugs } from './updates.ts';
 
 export const bugs: readonly PlantedBug[] = [
   ...lifecycleBugs,
   ...storeBugs,
   ...kindBugs,
   ...sessionBugs,
+  ...updateBugs,
   ...endingBugs,
   ...sweepBugs,
   ...leftoverBugs,

@@ -30,7 +30,8 @@ export const kindBugs: readonly PlantedBug[] = [
     updateSession: async (id, change, now) => {
       await gap();
       const current = await right.readSession(id, now);
-      return right.updateSession(id, { ...change, expectedVersion: current?.version ?? 0 }, now);
+      const profile = change.profile && { ...change.profile, expectedVersion: current?.version ?? 0 };
+      return right.updateSession(id, { ...change, profile }, now);
     },
   })),
 

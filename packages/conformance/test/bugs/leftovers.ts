@@ -42,7 +42,7 @@ export const leftoverBugs: readonly PlantedBug[] = [
     };
   }),
 
-  ...(['principal', 'profile'] as const).map((kept) =>
+  ...(['principal', 'profile', 'record'] as const).map((kept) =>
     inMemory(
       'sessions.tombstone.bare',
       `keeps the ${kept} with a tombstone`,
@@ -68,13 +68,17 @@ export const leftoverBugs: readonly PlantedBug[] = [
   ),
 ];
 
-/** Never forgets a text that a session was created with. */
-function keeping(right: SessionBackend, kept: 'principal' | 'profile'): ReturnType<PlantedBug['bug']> {
+/** Never forgets a text of a session. */
+function keeping(right: SessionBackend, kept: 'principal' | 'profile' | 'record'): ReturnType<PlantedBug['bug']> {
   const records: { readonly id: string; readonly text: string }[] = [];
   return {
     createSession: (session, now) => {
-      records.push({ id: session.id, text: session[kept] ?? '' });
+      if (kept !== 'record') records.push({ id: session.id, text: session[kept] ?? '' });
       return right.createSession(session, now);
+    },
+    updateSession: (id, change, now) => {
+      if (kept === 'record') records.push({ id, text: change.record?.text ?? '' });
+      return right.updateSession(id, change, now);
     },
     rows: async () => [
       ...(await memoryRows(right)),

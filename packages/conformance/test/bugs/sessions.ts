@@ -66,7 +66,11 @@ export const sessionBugs: readonly PlantedBug[] = [
     'reads the profile as JSON and writes it anew',
     'profile of a session',
     (right) => ({
-      updateSession: (id, change, now) => right.updateSession(id, { ...change, profile: mangled(change.profile) }, now),
+      updateSession: (id, change, now) => {
+        const { profile } = change;
+        const written = profile && { ...profile, text: mangled(profile.text) };
+        return right.updateSession(id, { ...change, profile: written }, now);
+      },
     }),
   ),
 
@@ -112,29 +116,6 @@ export const sessionBugs: readonly PlantedBug[] = [
       touchSession: (id, expiresAt) => right.touchSession(id, expiresAt, 0),
     }),
   ),
-
-  inMemory(
-    'sessions.update.compare',
-    'replaces the profile whatever its version',
-    'updateSession that expects version 1 of 3',
-    (right) => ({
-      updateSession: async (id, change, now) => {
-        const expectedVersion = (await right.readSession(id, now))?.version ?? 0;
-        return right.updateSession(id, { ...change, expectedVersion }, now);
-      },
-    }),
-  ),
-
-  inMemory('sessions.update.race', 'compares first and replaces then', 'the updates that were made', (right) => ({
-    updateSession: async (id, change, now) => {
-      const row = await right.readSession(id, now);
-      if (row?.version !== change.expectedVersion) return right.updateSession(id, change, now);
-      await gap();
-      const expectedVersion = (await right.readSession(id, now))?.version ?? 0;
-      await right.updateSession(id, { ...change, expectedVersion }, now);
-      return { status: 'updated', version: change.expectedVersion + 1 };
-    },
-  })),
 
   inMemory(
     'sessions.touch.renews',

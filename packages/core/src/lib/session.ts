@@ -6,7 +6,7 @@ import type { SessionState } from './api/session-state.ts';
 import type { Session } from './api/session.ts';
 import type { TransportFacts, TransportSession } from './api/transport.ts';
 import { EventsHandle } from './events/events.ts';
-import { decodeProfile, encodeProfile, type Profile } from './session/profile.ts';
+import { decodeFacts, encodeFacts, type Facts, type Texts } from './session/profile.ts';
 import { isPlainObject } from './values/plain.ts';
 import type { Metadata, ProtocolFacts } from './values/facts.ts';
 import type { SessionRow } from './contract/rows.ts';
@@ -20,6 +20,9 @@ import { synchronous } from './runtime/synchronous.ts';
 
 /** How often a change of the profile may lose against other processes. */
 const MAX_PROFILE_ATTEMPTS = 50;
+
+/** The texts of a session and their versions, as this process saw them last. */
+type Stored = Pick<SessionRow, 'profile' | 'version' | 'record' | 'recordVersion'>;
 
 /** One session, as its users see it. */
 export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHandles {
@@ -36,10 +39,8 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
   readonly events: SessionEvents;
   readonly #context: SessionContext;
   readonly #shared: StoreInternals;
-  #profile: Profile;
-  /** The stored text of the profile. */
-  #profileText: string;
-  #version: number;
+  #facts: Facts;
+  #stored: Stored;
 
   /** @param renews Whether a use of this handle renews the session. */
   constructor(shared: StoreInternals, row: SessionRow, renews: boolean) {
@@ -49,10 +50,9 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
     this.createdAt = row.createdAt;
     this.lastSeq = row.lastSeq;
     this.#shared = shared;
-    this.#profile = decodeProfile(row.profile);
-    this.#profileText = row.profile;
-    this.#version = row.version;
-    const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#profile;
+    this.#stored = row;
+    this.#facts = decodeFacts(row);
+    const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#facts;
     const { graceMs } = shared.options;
     this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs, graceMs }, renews);
     this.state = new StateHandle(this.#context);
@@ -68,42 +68,42 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
   }
 
   get metadata(): Metadata {
-    return this.#profile.metadata;
+    return this.#facts.metadata;
   }
 
   get protocol(): ProtocolFacts {
-    return this.#profile.protocol;
+    return this.#facts.protocol;
   }
 
   async updateMetadata(change: (current: Metadata) => Metadata): Promise<Metadata> {
     return (
-      await this.#updateProfile((profile) => ({
-        ...profile,
-        metadata: synchronous(change(profile.metadata), 'updateMetadata'),
+      await this.#update('profile', (facts) => ({
+        ...facts,
+        metadata: synchronous(change(facts.metadata), 'updateMetadata'),
       }))
     ).metadata;
   }
 
   get transport(): TransportFacts {
-    return this.#profile;
+    return this.#facts;
   }
 
   async updateTransport(change: (current: TransportFacts) => TransportFacts): Promise<TransportFacts> {
-    return this.#updateProfile((profile) => {
-      const next = synchronous(change(profile), 'updateTransport');
+    return this.#update('record', (facts) => {
+      const next = synchronous(change(facts), 'updateTransport');
       if (!isPlainObject(next)) throw new TypeError('Facts of a transport are not a plain object');
-      return { ...profile, protocol: next.protocol, record: next.record };
+      return { ...facts, protocol: next.protocol, record: next.record };
     });
   }
 
   defaultHandle(name: string): string | undefined {
-    return this.#profile.handles?.[name];
+    return this.#facts.handles?.[name];
   }
 
   async keepDefaultHandle(name: string, id: string, replaced: string | undefined): Promise<string> {
-    const { handles } = await this.#updateProfile((profile) => {
-      const current = profile.handles?.[name];
-      return current === replaced ? { ...profile, handles: { ...profile.handles, [name]: id } } : profile;
+    const { handles } = await this.#update('profile', (facts) => {
+      const current = facts.handles?.[name];
+      return current === replaced ? { ...facts, handles: { ...facts.handles, [name]: id } } : facts;
     });
     return handles?.[name] ?? id;
   }
@@ -132,18 +132,18 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
     return summaryOf(this);
   }
 
-  async #updateProfile(change: (profile: Profile) => Profile): Promise<Profile> {
+  async #update(part: keyof Texts, change: (facts: Facts) => Facts): Promise<Facts> {
     const { gate, updates } = this.#shared;
     // In one process they run one after another. The keys of state updates contain a space, ids do
     // not.
-    return gate.run(() => updates.run(this.id, () => this.#changeProfile(change)));
+    return gate.run(() => updates.run(this.id, () => this.#change(part, change)));
   }
 
-  async #changeProfile(change: (profile: Profile) => Profile): Promise<Profile> {
+  async #change(part: keyof Texts, change: (facts: Facts) => Facts): Promise<Facts> {
     for (let attempt = 1; attempt <= MAX_PROFILE_ATTEMPTS; attempt++) {
       // Decode a fresh copy per attempt, so that mutations of a previous attempt, or of
       // `session.metadata`, are never written.
-      if (await this.#tryProfile(change(decodeProfile(this.#profileText)))) return this.#profile;
+      if (await this.#tryChange(part, change(decodeFacts(this.#stored)))) return this.#facts;
       if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
     }
     throw new SessionError('PROFILE_CONFLICT', `Profile was changed by others ${MAX_PROFILE_ATTEMPTS} times in a row`, {
@@ -151,20 +151,35 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
     });
   }
 
-  /** @returns Whether it was stored. Either way the handle then has the present profile. */
-  async #tryProfile(next: Profile): Promise<boolean> {
-    const profile = encodeProfile(next);
-    const expectedVersion = this.#version;
+  /**
+   * Writes the given part in any case, so that its version is compared, and the other one only if
+   * it differs.
+   *
+   * @returns Whether it was stored. Either way the handle then has the present facts.
+   */
+  async #tryChange(part: keyof Texts, next: Facts): Promise<boolean> {
+    const stored = this.#stored;
+    const { profile, record } = encodeFacts(next);
+    const writesProfile = part === 'profile' || profile !== stored.profile;
+    const writesRecord = part === 'record' || record !== stored.record;
     const { now } = this.#context;
-    const expiresAt = this.#context.renewalAt(now);
-    const result = this.#context.alive(
-      await this.#shared.backend.begun.updateSession(this.id, { profile, expectedVersion, expiresAt }, now),
-    );
+    const change = {
+      profile: writesProfile ? { text: profile, expectedVersion: stored.version } : undefined,
+      record: writesRecord ? { text: record, expectedVersion: stored.recordVersion } : undefined,
+      expiresAt: this.#context.renewalAt(now),
+    };
+    const result = this.#context.alive(await this.#shared.backend.begun.updateSession(this.id, change, now));
     const updated = result.status === 'updated';
     if (updated) this.#context.noteWrite(now);
-    this.#profileText = updated ? profile : result.current.profile;
-    this.#profile = decodeProfile(this.#profileText);
-    this.#version = updated ? result.version : result.current.version;
+    this.#stored = updated
+      ? {
+          profile,
+          version: stored.version + Number(writesProfile),
+          record,
+          recordVersion: stored.recordVersion + Number(writesRecord),
+        }
+      : result.current;
+    this.#facts = decodeFacts(this.#stored);
     return updated;
   }
 }

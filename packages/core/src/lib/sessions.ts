@@ -1,6 +1,7 @@
 import type { FoundSession, SessionKind } from './api/session-kind.ts';
 import type { SessionList } from './api/session-list.ts';
 import type { Session } from './api/session.ts';
+import { newRow } from './contract/new-row.ts';
 import type { SessionRow } from './contract/rows.ts';
 import { SessionError } from './errors.ts';
 import { resolveKind, type SessionKindOptions } from './options/kind-options.ts';
@@ -48,7 +49,7 @@ export class Sessions<S> {
     };
     const created = await this.#shared.backend.createSession(session, createdAt);
     if (!created) throw new SessionError('SESSION_EXISTS', 'Session id is taken');
-    return this.#handle({ ...session, version: 1, createdAt, touchedAt: createdAt, lastSeq: 0 }, true);
+    return this.#handle(newRow(session, createdAt), true);
   }
 
   async get(id: string, asking: GetSessionOptions): Promise<Session<S> | undefined> {

@@ -92,7 +92,7 @@ describe('metadata and protocol facts', () => {
         const row = await inner.readSession(id, now);
         await inner.updateSession(
           id,
-          { profile: change.profile, expectedVersion: row?.version ?? 0, expiresAt: undefined },
+          { ...change, profile: change.profile && { ...change.profile, expectedVersion: row?.version ?? 0 } },
           now,
         );
         return inner.updateSession(id, change, now);

@@ -75,9 +75,9 @@ export class DynamoDbBackend implements contract.SessionBackend {
 
   async updateSession(
     id: string,
-    change: contract.ProfileChange,
+    change: contract.SessionChange,
     now: number,
-  ): Promise<contract.ProfileResult | undefined> {
+  ): Promise<contract.ChangeResult | undefined> {
     return this.#records.update(id, change, now);
   }
 

@@ -8,6 +8,7 @@ import { number, text, type Item, type ItemKey } from './items.ts';
  *   | id          | item             | what it is                                                |
  *   | ----------- | ---------------- | --------------------------------------------------------- |
  *   | <session>   | facts            | the profile. An append does not pay for it                |
+ *   | <session>   | facts#record     | the transport's record, once one was written              |
  *   | <session>   | head             | counters, times, generation. Small: each write changes it |
  *   | <session>   | key#<part>#<key> | a state key; a large value has the parts 00, 01, …        |
  *   | <session>   | token#<token>    | the outcome of an append                                  |
@@ -32,8 +33,9 @@ import { number, text, type Item, type ItemKey } from './items.ts';
  *   | pattern      | requests                                                                   |
  *   | ------------ | -------------------------------------------------------------------------- |
  *   | create       | 1 transaction: head, profile, due item                                     |
- *   | read         | 1 query up to the head: profile and head. If the session is not in the     |
- *   |              | cache: the head, then the profile if the session is the asker's            |
+ *   | read         | 1 query up to the head: profile, record, head. If the session is not in    |
+ *   |              | the cache: the head, then 1 query of the others if it is the asker's       |
+ *   | update       | 1 transaction: head, and the profile or the record or both                 |
  *   | touch        | 1 update of the head                                                       |
  *   | append       | 1 transaction, on condition of the cached last number: head, token, events |
  *   | read events  | 1 query per MB, then 1 batch: head, trim of the stream, event at the       |
@@ -46,7 +48,7 @@ import { number, text, type Item, type ItemKey } from './items.ts';
  *   | commit       | 1 transaction, on condition of the cached state version: head and keys     |
  *   | clear        | 1 update of the head: keys of an older epoch do not exist                  |
  *   | heads        | 1 batch per 100 sessions                                                   |
- *   | list         | 1 query of an index, then 1 batch per 50 sessions                          |
+ *   | list         | 1 query of an index, then 1 batch per 33 sessions                          |
  *
  * A local index instead of a filter or a global index: reading a stream costs what that stream
  * weighs, however busy the others are, and can be strongly consistent. It costs one more write per
@@ -70,8 +72,12 @@ export const VALUE_PART_BYTES = 380_000;
 export const MAX_TRANSACTION_ITEMS = 100;
 
 export const HEAD = 'head';
-/** Sorts right before the head, so that one query reads both for the price of their sum. */
+/**
+ * Profile and record sort right before the head, so that one query reads all for the price of their
+ * sum.
+ */
 export const PROFILE = 'facts';
+export const RECORD = 'facts#record';
 export const STREAM_INDEX = 'by-stream';
 export const KIND_INDEX = 'by-kind';
 export const PRINCIPAL_INDEX = 'by-principal';
@@ -97,6 +103,10 @@ export function headKey(id: string): ItemKey {
 
 export function profileKey(id: string): ItemKey {
   return { id, item: PROFILE };
+}
+
+export function recordKey(id: string): ItemKey {
+  return { id, item: RECORD };
 }
 
 export function stateKey(id: string, key: string, part: number = 0): ItemKey {

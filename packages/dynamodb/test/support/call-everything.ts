@@ -12,7 +12,11 @@ export async function callEverything(backend: SessionBackend): Promise<void> {
   await backend.ping();
   await backend.createSession({ id: 's', kind: 'session', principal: 'p', profile: '{}', expiresAt: NOW + HOUR }, NOW);
   await backend.readSession('s', NOW);
-  await backend.updateSession('s', { profile: '1', expectedVersion: 1, expiresAt: undefined }, NOW);
+  await backend.updateSession(
+    's',
+    { profile: { text: '1', expectedVersion: 1 }, record: undefined, expiresAt: undefined },
+    NOW,
+  );
   for (const [key, value, expectedVersion] of [
     ['a', '1', 0],
     ['b', 'x'.repeat(400_000), 0],

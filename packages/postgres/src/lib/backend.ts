@@ -69,7 +69,7 @@ export class PostgresBackend implements contract.SessionBackend {
     return this.#open(() => this.#records.read(id, now, asker));
   }
 
-  updateSession(id: string, change: contract.ProfileChange, now: number): Promise<contract.ProfileResult | undefined> {
+  updateSession(id: string, change: contract.SessionChange, now: number): Promise<contract.ChangeResult | undefined> {
     return this.#open(() => this.#records.update(id, change, now));
   }
 

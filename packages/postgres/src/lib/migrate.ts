@@ -1,7 +1,7 @@
 import { SessionError } from '@mcp-session/core';
 import type { Connection } from './connection.ts';
 import { identifier, literal, placeOf, tagOf } from './literals.ts';
-import { initial, sweeping, type Compilable } from './migrate/tables.ts';
+import { initial, records, sweeping, type Compilable } from './migrate/tables.ts';
 import { readableViews } from './migrate/views.ts';
 
 /** The oldest server version that the tests run on. */
@@ -20,6 +20,7 @@ const migrations: Record<string, (connection: Connection) => readonly Compilable
   '0001-initial': initial,
   '0002-sweeping': sweeping,
   '0003-readable-views': readableViews,
+  '0004-records': records,
 };
 
 /** How many migrations this version has. */

@@ -71,6 +71,9 @@ interface SessionsTable {
   state_bytes: Int8Default;
   version: Int8Default;
   profile: string;
+  /** Empty until the first one is written. Stored out of line, as the profile is. */
+  record: Generated<string>;
+  record_version: Int8Default;
 }
 
 interface StateTable {

@@ -29,9 +29,15 @@ export function everything(backend: SessionBackend, [one, two]: readonly [string
   const page = { sessionId: one, streamId: undefined, afterSeq: undefined, limit: 10, maxBytes: 1_000 };
   const use = (name: string, call: () => Promise<unknown>, statements = 1): Use => ({ name, statements, call });
   return [
-    use('updateSession', () => backend.updateSession(one, { profile: '', expectedVersion: 1, expiresAt: 300 }, 1)),
+    use('updateSession', () =>
+      backend.updateSession(one, { profile: { text: '', expectedVersion: 1 }, record: undefined, expiresAt: 300 }, 1),
+    ),
     use('updateSession, stale', () =>
-      backend.updateSession(one, { profile: '', expectedVersion: 1, expiresAt: undefined }, 1),
+      backend.updateSession(
+        one,
+        { profile: { text: '', expectedVersion: 1 }, record: undefined, expiresAt: undefined },
+        1,
+      ),
     ),
     use('touchSession', () => backend.touchSession(one, 400, 1)),
     use('readSession', () => backend.readSession(one, 1)),

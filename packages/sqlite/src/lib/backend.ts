@@ -82,9 +82,9 @@ export class SqliteBackend implements contract.SessionBackend {
 
   async updateSession(
     id: string,
-    change: contract.ProfileChange,
+    change: contract.SessionChange,
     now: number,
-  ): Promise<contract.ProfileResult | undefined> {
+  ): Promise<contract.ChangeResult | undefined> {
     return this.#run(() => this.#records.update(id, change, now));
   }
 

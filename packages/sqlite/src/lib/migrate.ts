@@ -3,7 +3,7 @@ import type { Compilable } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
-import { initial, lookAt } from './migrate/tables.ts';
+import { initial, lookAt, records } from './migrate/tables.ts';
 
 /**
  * The migrations of this version, in order. Another name in the database comes from a newer
@@ -16,6 +16,7 @@ import { initial, lookAt } from './migrate/tables.ts';
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
   '0001-initial': initial,
   '0002-look-at': lookAt,
+  '0003-records': records,
 };
 
 /**

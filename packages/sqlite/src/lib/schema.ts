@@ -3,6 +3,7 @@ import { OperationNodeTransformer, type Generated, type KyselyPlugin, type Schem
 /** Rows of all tables, by the names that queries use. {@link prefixTables} adds the prefix. */
 export interface Tables {
   sessions: SessionsTable;
+  records: RecordsTable;
   state: StateTable;
   events: EventsTable;
   tokens: TokensTable;
@@ -41,6 +42,16 @@ interface SessionsTable {
   state_bytes: Generated<number>;
   version: Generated<number>;
   profile: string;
+}
+
+/**
+ * The transport's record of a session. A change of a row writes the whole row again, so it is not
+ * beside the profile. A session whose record was never written has no row.
+ */
+interface RecordsTable {
+  session_pk: number;
+  record_version: number;
+  record: string;
 }
 
 interface StateTable {

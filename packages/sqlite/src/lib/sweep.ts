@@ -1,6 +1,7 @@
 import type { SweepResult } from '@mcp-session/core/backend';
 import { sql } from 'kysely';
 import type { Connection, Statement } from './connection.ts';
+import type { Tables } from './schema.ts';
 
 /** Removes expired sessions, ended sessions and tombstones that are due. */
 export class Sweeper {
@@ -95,6 +96,7 @@ function prepare(connection: Connection) {
       removeFrom(connection, 'state', 'key'),
       removeFrom(connection, 'tokens', 'token'),
       removeFrom(connection, 'trims', 'stream_id'),
+      removeFrom(connection, 'records', 'session_pk'),
     ],
   };
 }
@@ -102,7 +104,7 @@ function prepare(connection: Connection) {
 // Not `delete … limit`, which needs a compile-time option that a borrowed handle may lack.
 function removeFrom(
   connection: Connection,
-  table: 'events' | 'state' | 'tokens' | 'trims',
+  table: Exclude<keyof Tables, 'sessions'>,
   key: string,
 ): Statement<Rows, unknown> {
   const [tableRef, keyRef] = [sql.table(table), sql.ref(key)];

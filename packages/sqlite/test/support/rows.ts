@@ -7,7 +7,7 @@ export function rowsOf(path: string): StoredRow[] {
   try {
     const all = (table: string) => database.prepare<[], Record<string, unknown>>(`select * from mcp_${table}`).all();
     const ids = new Map(all('sessions').map(({ pk, id }) => [pk, String(id)]));
-    return ['sessions', 'state', 'events', 'tokens', 'trims'].flatMap((table) =>
+    return ['sessions', 'state', 'events', 'tokens', 'trims', 'records'].flatMap((table) =>
       all(table).map((row) => ({
         table,
         session: ids.get(row['pk'] ?? row['session_pk']),

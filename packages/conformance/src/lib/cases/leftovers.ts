@@ -1,4 +1,16 @@
-import { appendAll, commit, event, HOUR, newSession, NOW, range, request, trim, write } from '../actions.ts';
+import {
+  appendAll,
+  commit,
+  event,
+  HOUR,
+  newSession,
+  NOW,
+  range,
+  recordChange,
+  request,
+  trim,
+  write,
+} from '../actions.ts';
 import { sharedCase, isolatedCase, type Case, type CaseContext } from '../case.ts';
 import { same } from '../findings.ts';
 import { checkLeftovers } from '../leftovers.ts';
@@ -40,9 +52,10 @@ export const leftoverCases: readonly Case[] = [
   }),
 
   isolatedCase('sessions.tombstone.bare', 'after the next sweep', async (t) => {
-    const secrets = ['profile', 'principal', 'value', 'message'].map((word) => `${word}-${t.id('secret')}`);
-    const [profile = '', principal = '', value = '', message = ''] = secrets;
+    const secrets = ['profile', 'principal', 'record', 'value', 'message'].map((word) => `${word}-${t.id('secret')}`);
+    const [profile = '', principal = '', record = '', value = '', message = ''] = secrets;
     const id = await t.createLive({ profile: `"${profile}"`, principal });
+    await t.backend.updateSession(id, recordChange(`"${record}"`, 0), NOW);
     await commit(t.backend, id, [write('k', `"${value}"`)]);
     await appendAll(t.backend, [request(id, [event('s', `"${message}"`)])]);
     const holding = async (): Promise<string[]> => {

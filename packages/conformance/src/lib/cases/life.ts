@@ -7,6 +7,7 @@ import {
   HOUR,
   newSession,
   NOW,
+  profileChange,
   readAll,
   readPage,
   request,
@@ -136,7 +137,7 @@ export const lifeCases: readonly Case[] = [
     ) => {
       switch (method) {
         case 'updateSession':
-          return backend.updateSession(id, { profile: '"x"', expectedVersion: version, expiresAt }, now);
+          return backend.updateSession(id, profileChange('"x"', version, expiresAt), now);
         case 'commitState':
           return backend.commitState({ sessionId: id, writes: [write('k', '2')], limits: UNLIMITED, expiresAt }, now);
         case 'clearState':
@@ -176,7 +177,7 @@ export const lifeCases: readonly Case[] = [
   sharedCase('sessions.renewal.none', 'a conflict or a limit renews nothing', async (t) => {
     const id = await t.createLive({ expiresAt: NOW + 1_000 });
     const expiresAt = NOW + 9_000;
-    await t.backend.updateSession(id, { profile: '"x"', expectedVersion: 7, expiresAt }, NOW + 10);
+    await t.backend.updateSession(id, profileChange('"x"', 7, expiresAt), NOW + 10);
     const stale = { sessionId: id, writes: [write('k', '1', 7)], limits: UNLIMITED, expiresAt };
     await t.backend.commitState(stale, NOW + 10);
     await t.backend.commitState({ ...stale, writes: [write('k', '1')], limits: { maxKeys: 0, maxBytes: 0 } }, NOW + 10);

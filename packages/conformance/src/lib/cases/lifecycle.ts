@@ -1,13 +1,14 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
 import {
-  appendAll,
   append,
+  appendAll,
   commit,
   event,
   HOUR,
   MIB,
   newSession,
   NOW,
+  profileChange,
   readAll,
   readPage,
   request,
@@ -28,7 +29,7 @@ async function furnish(
   const id = await t.createLive({ kind: t.kind, principal: 'alice', profile: '{"a":1}' });
   const ended = await t.createLive();
   await t.backend.endSession(ended, NOW + HOUR, NOW);
-  await t.backend.updateSession(id, { profile: '{"a":2}', expectedVersion: 1, expiresAt: NOW + 2 * HOUR }, NOW + 1);
+  await t.backend.updateSession(id, profileChange('{"a":2}', 1, NOW + 2 * HOUR), NOW + 1);
   await commit(t.backend, id, [write('a', '1'), write('gone', '1')]);
   await commit(t.backend, id, [write('b', '2'), write('gone', undefined)]);
   const again = request(id, [event('s', '1'), event('s', '2')]);

@@ -1,5 +1,5 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
-import { appendAll, event, HOUR, NOW, request, UNLIMITED, write } from '../actions.ts';
+import { appendAll, event, HOUR, NOW, profileChange, request, UNLIMITED, write } from '../actions.ts';
 
 /** A call of a method for one session, and its answer if the session is not live. */
 export interface MethodCall {
@@ -49,8 +49,7 @@ export const writes: readonly MethodCall[] = [
   {
     method: 'updateSession',
     absent: undefined,
-    call: (backend, id, now) =>
-      backend.updateSession(id, { profile: '"late"', expectedVersion: 1, expiresAt: NOW + 9 * HOUR }, now),
+    call: (backend, id, now) => backend.updateSession(id, profileChange('"late"', 1, NOW + 9 * HOUR), now),
   },
   {
     method: 'commitState',

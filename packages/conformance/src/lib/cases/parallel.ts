@@ -1,10 +1,11 @@
 import {
-  appendAll,
   append,
+  appendAll,
   commit,
   event,
   HOUR,
   NOW,
+  profileChange,
   range,
   readAll,
   request,
@@ -22,7 +23,7 @@ export const parallelCases: readonly Case[] = [
     const [handles, peers] = [await t.handles(2), await t.peers(2)];
     const updateAll = async (): Promise<void> => {
       for (const n of range(1, 20)) {
-        const change = { profile: String(n), expectedVersion: n, expiresAt: undefined };
+        const change = profileChange(String(n), n);
         same(
           (await t.backend.updateSession(id, change, NOW))?.status,
           'updated',

@@ -5,8 +5,9 @@ import type { EventRow, SessionRow, StateRow } from '@mcp-session/core/backend';
 /** The promised members of a session's row. */
 export function sessionRow(row: SessionRow | undefined): SessionRow | undefined {
   if (row === undefined) return undefined;
-  const { id, kind, principal, profile, version, createdAt, touchedAt, expiresAt, lastSeq } = row;
-  return { id, kind, principal, profile, version, createdAt, touchedAt, expiresAt, lastSeq };
+  const { id, kind, principal, profile, version, record, recordVersion, createdAt, touchedAt, expiresAt, lastSeq } =
+    row;
+  return { id, kind, principal, profile, version, record, recordVersion, createdAt, touchedAt, expiresAt, lastSeq };
 }
 
 /** The promised members of a row of state. */

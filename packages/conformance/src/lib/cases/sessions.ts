@@ -1,7 +1,19 @@
 import type { SessionRow } from '@mcp-session/core/backend';
-import { append, commit, HOUR, newSession, NOW, range, readAll, readPage, write } from '../actions.ts';
+import {
+  append,
+  commit,
+  HOUR,
+  newSession,
+  NOW,
+  profileChange,
+  range,
+  readAll,
+  readPage,
+  recordChange,
+  write,
+} from '../actions.ts';
 import { sharedCase, type Case } from '../case.ts';
-import { holds, present, same } from '../findings.ts';
+import { holds, same } from '../findings.ts';
 import { sessionRow } from './rows.ts';
 
 const profile = '{ "b": 1.0, "a": [2, "\\u0000 \\ud800 \u{1F600} \u2028"], "a": "twice" }';
@@ -13,7 +25,8 @@ export const sessionCases: readonly Case[] = [
   sharedCase('sessions.create.row', 'a new session reads as it was given', async (t) => {
     const given = newSession(t.id(), { kind: t.kind, principal: 'iss|alice', profile, expiresAt: NOW + 5 });
     same(await t.backend.createSession(given, NOW), true, 'createSession of a new id');
-    const row: SessionRow = { ...given, version: 1, createdAt: NOW, touchedAt: NOW, lastSeq: 0 };
+    const counters = { version: 1, recordVersion: 0, lastSeq: 0 };
+    const row: SessionRow = { ...given, ...counters, record: '', createdAt: NOW, touchedAt: NOW };
     for (const backend of await t.handles(2)) {
       same(sessionRow(await backend.readSession(given.id, NOW + 1)), row, 'readSession of a session just created');
     }
@@ -118,7 +131,7 @@ export const sessionCases: readonly Case[] = [
     }
   }),
 
-  sharedCase('sessions.texts.opaque', 'a profile of any size is any JSON text', async (t) => {
+  sharedCase('sessions.texts.opaque', 'a profile of any size is any JSON text, and so is a record', async (t) => {
     const large = JSON.stringify({ text: '\u{1F600}'.repeat(15_000) });
     const id = await t.createLive({ profile: large });
     same(
@@ -127,65 +140,12 @@ export const sessionCases: readonly Case[] = [
       'whether a profile of 60 kB came back as it was given',
     );
     for (const [index, text] of [profile, '""', '0', 'null', '{"a":1e400}'].entries()) {
-      await t.backend.updateSession(id, { profile: text, expectedVersion: index + 1, expiresAt: undefined }, NOW);
+      await t.backend.updateSession(id, profileChange(text, index + 1), NOW);
       same((await t.backend.readSession(id, NOW))?.profile, text, 'profile of a session after updateSession');
+      await t.backend.updateSession(id, recordChange(text, index), NOW);
+      same((await t.backend.readSession(id, NOW))?.record, text, 'record of a session after updateSession');
     }
-  }),
-
-  sharedCase('sessions.update.compare', 'the expected version decides', async (t) => {
-    const id = await t.createLive();
-    const [first, second] = await t.handles(2);
-    const change = (text: string, expectedVersion: number) => ({
-      profile: text,
-      expectedVersion,
-      expiresAt: undefined,
-    });
-    same(
-      await first?.updateSession(id, change('"a"', 1), NOW),
-      { status: 'updated', version: 2 },
-      'updateSession that expects version 1 of 1',
-    );
-    same(
-      await second?.updateSession(id, change('"b"', 2), NOW),
-      { status: 'updated', version: 3 },
-      'updateSession that expects version 2 of 2',
-    );
-    const row = sessionRow(await t.backend.readSession(id, NOW));
-    same([row?.profile, row?.version], ['"b"', 3], 'profile and version after two updates');
-    for (const stale of [1, 2, 4]) {
-      const result = present(
-        await t.backend.updateSession(id, change('"c"', stale), NOW),
-        'updateSession of a live session',
-      );
-      const told =
-        result.status === 'conflict' ? { status: result.status, current: sessionRow(result.current) } : result;
-      same(told, { status: 'conflict', current: row }, `updateSession that expects version ${stale} of 3`);
-    }
-    same(sessionRow(await t.backend.readSession(id, NOW)), row, 'readSession after updates that were in conflict');
-  }),
-
-  sharedCase('sessions.update.race', 'one of many updates of one version is made', async (t) => {
-    const id = await t.createLive();
-    const handles = await t.handles(4);
-    for (let version = 1; version <= 10; version += 1) {
-      const results = await Promise.all(
-        handles.map(async (backend, index) => {
-          const change = { profile: `"${version}-${index}"`, expectedVersion: version, expiresAt: undefined };
-          return backend.updateSession(id, change, NOW);
-        }),
-      );
-      const made = results.filter((result) => result?.status === 'updated');
-      same(
-        made,
-        [{ status: 'updated', version: version + 1 }],
-        `the updates that were made, of ${handles.length} that expect version ${version}`,
-      );
-      const winner = results.findIndex((result) => result?.status === 'updated');
-      same(
-        (await t.backend.readSession(id, NOW))?.profile,
-        `"${version}-${winner}"`,
-        'profile after the race: the one of the winner',
-      );
-    }
+    await t.backend.updateSession(id, recordChange('', 5), NOW);
+    same((await t.backend.readSession(id, NOW))?.record, '', 'record of a session after it was emptied');
   }),
 ];

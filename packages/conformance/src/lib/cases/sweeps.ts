@@ -1,20 +1,21 @@
 import {
-  appendAll,
   append,
+  appendAll,
   commit,
+  event,
   fill,
   HOUR,
   newSession,
   newToken,
   NOW,
-  event,
+  profileChange,
+  range,
   readAll,
   readPage,
   request,
   seqs,
   trim,
   walkEvents,
-  range,
   write,
 } from '../actions.ts';
 import { isolatedCase, type Case, type CaseContext } from '../case.ts';
@@ -106,7 +107,7 @@ export const sweepCases: readonly Case[] = [
     const expiresAt = NOW + 5_000;
     const [a, b, c, d] = await Promise.all(range(1, 4).map(() => t.createLive({ expiresAt: NOW + 1_000 })));
     const limits = { maxKeys: 10, maxBytes: 100 };
-    await t.backend.updateSession(a ?? '', { profile: '1', expectedVersion: 1, expiresAt }, NOW);
+    await t.backend.updateSession(a ?? '', profileChange('1', 1, expiresAt), NOW);
     await t.backend.commitState({ sessionId: b ?? '', writes: [write('k', '1')], limits, expiresAt }, NOW);
     await t.backend.clearState(c ?? '', expiresAt, NOW);
     await appendAll(t.backend, [request(d ?? '', [event('s', '1')], { expiresAt })], NOW);

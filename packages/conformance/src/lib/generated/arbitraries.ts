@@ -14,6 +14,7 @@ const key = fc.constantFrom('a', 'b', 'A', '__proto__');
 const streamId = fc.constantFrom('x', 'x', 'y', 'X');
 const principal = fc.constantFrom(null, 'p', 'q', '');
 const ttlMs = fc.constantFrom(1, 50, 1_000, 100_000);
+const part = fc.constantFrom('profile', 'record', 'both');
 const expectedVersion = fc.constantFrom('any', 'any', 'present', 'none', 'other');
 const sometimes = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(arbitrary, { nil: undefined, freq: 2 });
@@ -60,7 +61,7 @@ const trim = fc
 const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: call('create', { session, principal, ttlMs: fc.constantFrom(50, 1_000, 100_000) }) },
   { weight: 3, arbitrary: call('read', { session }) },
-  { weight: 2, arbitrary: call('update', { session, expectedVersion, ttlMs: sometimes(ttlMs) }) },
+  { weight: 3, arbitrary: call('update', { session, part, expectedVersion, ttlMs: sometimes(ttlMs) }) },
   { weight: 2, arbitrary: call('touch', { session, ttlMs }) },
   call('end', { session: fc.constantFrom(0, 1, 1, 2, 2, 2), ttlMs }),
   { weight: 2, arbitrary: call('heads', {}) },

@@ -17,6 +17,7 @@ export type Operation =
   | {
       readonly do: 'update';
       readonly session: number;
+      readonly part: 'profile' | 'record' | 'both';
       readonly expectedVersion: Expectation;
       readonly ttlMs: number | undefined;
     }
@@ -149,10 +150,16 @@ function expected(expectation: Expectation, present: number): number | undefined
 type Of<D extends Operation['do']> = Extract<Operation, { readonly do: D }>;
 
 async function update(backend: SessionBackend, operation: Of<'update'>, id: string, now: number): Promise<unknown> {
-  const { version = 0 } = (await backend.readSession(id, now)) ?? {};
-  const expectedVersion = expected(operation.expectedVersion, version) ?? version;
+  const { version = 0, recordVersion = 0 } = (await backend.readSession(id, now)) ?? {};
+  const change = (present: number) => ({
+    text: ` ${now}.0`,
+    expectedVersion: expected(operation.expectedVersion, present) ?? present,
+  });
+  const { part } = operation;
+  const profile = part === 'record' ? undefined : change(version);
+  const record = part === 'profile' ? undefined : change(recordVersion);
   const expiresAt = operation.ttlMs === undefined ? undefined : now + operation.ttlMs;
-  const result = await backend.updateSession(id, { profile: ` ${now}.0`, expectedVersion, expiresAt }, now);
+  const result = await backend.updateSession(id, { profile, record, expiresAt }, now);
   return result?.status === 'conflict' ? { ...result, current: sessionRow(result.current) } : result;
 }
 

@@ -1,12 +1,12 @@
 /** What a backend promises about sessions, heads and sweeps. */
 export const sessionRequirements = {
   'sessions.create.row':
-    'A created session reads back as it was given, with version 1, no events, and the time of the call as both of its times',
+    'A created session reads back as it was given, with version 1, an empty record of version 0, no events, and the time of the call as both of its times',
   'sessions.create.duplicate':
     'A create whose id is taken by a live session, an expired one or a tombstone is refused and replaces nothing',
   'sessions.create.race': 'If several creates of one id race, exactly one wins',
   'sessions.ids.bytes': 'Ids are compared byte by byte: never folded, trimmed, truncated or read as a pattern',
-  'sessions.texts.opaque': 'Principals and profiles are returned byte for byte',
+  'sessions.texts.opaque': 'Principals, profiles and records are returned byte for byte',
   'sessions.unknown':
     'An id that was never created does not exist: reads return undefined, writes change nothing, and no other method creates it',
   'sessions.read.asker':
@@ -16,7 +16,10 @@ export const sessionRequirements = {
   'sessions.expiry.writes':
     'From the millisecond of expiresAt on, every write on every handle is refused and changes nothing',
   'sessions.update.compare':
-    'A profile is replaced only while it has the expected version; a conflict changes nothing and returns the present row',
+    'A profile or a record is replaced only while it has the expected version; a conflict changes nothing and returns the present row',
+  'sessions.update.apart':
+    'A change of the profile neither compares nor changes the record, and a change of the record neither compares nor changes the profile',
+  'sessions.update.both': 'A change of profile and record makes both or neither',
   'sessions.update.race': 'If several updates expect the same version, exactly one succeeds',
   'sessions.touch.renews': 'A touch moves expiresAt and touchedAt forward and reports whether the session is live',
   'sessions.touch.shortens-never': 'A touch never moves expiresAt or touchedAt back',
@@ -31,7 +34,7 @@ export const sessionRequirements = {
   'sessions.tombstone.kept': 'A tombstone keeps the id taken until purgeAt, even if sweeps run before',
   'sessions.tombstone.purged': 'A sweep at purgeAt or later removes the tombstone, and the id is free',
   'sessions.tombstone.bare':
-    'After an end and the next sweep, no data of the user is stored: no profile, principal, state or message',
+    'After an end and the next sweep, no data of the user is stored: no profile, record, principal, state or message',
   'sessions.list.filter':
     'A listing shows the live sessions of one kind and, on request, of one principal or without a principal',
   'sessions.list.order': 'A listing is in the byte order of the ids and starts after afterId, which need not exist',

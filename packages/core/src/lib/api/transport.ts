@@ -20,6 +20,9 @@ export interface TransportSession {
    * Replaces the facts with the result of `change`, atomically. `change` may be called again with
    * newer facts. A fact that becomes `undefined` is removed.
    *
+   * A change of the record alone writes the record alone, and meets no conflict with changes of
+   * `protocol` or of `session.metadata`. Keep what changes often in the record.
+   *
    * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, or
    * `PROFILE_CONFLICT` after 50 lost attempts.
    */

@@ -3,13 +3,13 @@ import type { Capabilities } from './capabilities.ts';
 import type {
   AppendOutcome,
   AppendRequest,
+  ChangeResult,
   EventPage,
   EventQuery,
   NewSession,
   PolledHead,
-  ProfileChange,
-  ProfileResult,
   SessionAsker,
+  SessionChange,
   SessionPage,
   SessionPageQuery,
   SessionQuery,
@@ -75,17 +75,22 @@ export interface SessionBackend extends BackendAdministration {
    * Reads a session, strongly consistent.
    *
    * @param asker Who asks; `undefined` finds the session of any owner. The database compares, so
-   * that another principal's session costs what an unknown id costs, and its profile is not read.
+   * that another principal's session costs what an unknown id costs, and its profile and record are
+   * not read.
    * @returns `undefined` if the session is not live at `now`, or not the asker's.
    */
   readSession(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined>;
 
   /**
-   * Replaces the profile if it still has the expected version.
+   * Replaces the profile, the record, or both in one step, if each of them still has the version
+   * that the change expects.
+   *
+   * A transport changes the record each time a client connects. Its write costs what the record
+   * weighs, however large the profile is.
    *
    * @returns `undefined` if the session is not live at `now`.
    */
-  updateSession(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined>;
+  updateSession(id: string, change: SessionChange, now: number): Promise<ChangeResult | undefined>;
 
   /**
    * Renews a session: `expiresAt` becomes the greater of the stored and the given one, `touchedAt`

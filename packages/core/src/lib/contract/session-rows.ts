@@ -2,7 +2,7 @@
  * A session as a backend stores it.
  *
  * Times are Unix milliseconds, whole numbers, and always come from the caller. Texts that core
- * wrote (`profile`, values, messages) are opaque to a backend and come back unchanged.
+ * wrote (`profile`, `record`, values, messages) are opaque to a backend and come back unchanged.
  */
 export interface SessionRow {
   /**
@@ -16,8 +16,15 @@ export interface SessionRow {
   readonly principal: string | null;
   /** Core's own JSON text about the session. Opaque. */
   readonly profile: string;
-  /** Version of `profile`: 1 at creation, 1 more after each `updateSession`. */
+  /** Version of `profile`: 1 at creation, 1 more after each change of it. */
   readonly version: number;
+  /**
+   * JSON text of the transport that serves the session; empty until the first one is written.
+   * Opaque.
+   */
+  readonly record: string;
+  /** Version of `record`: 0 at creation, 1 more after each change of it. */
+  readonly recordVersion: number;
   readonly createdAt: number;
   /** The latest activity that was written. Reads in between do not show here. */
   readonly touchedAt: number;
@@ -28,8 +35,8 @@ export interface SessionRow {
 }
 
 /**
- * A session to create. `createdAt` and `touchedAt` become the call's `now`, `version` 1, `lastSeq`
- * 0.
+ * A session to create. `createdAt` and `touchedAt` become the call's `now`, `version` 1, `record`
+ * empty, `recordVersion` and `lastSeq` 0.
  */
 export interface NewSession {
   readonly id: string;
@@ -50,11 +57,19 @@ export interface SessionAsker {
   readonly principal: string | null;
 }
 
-/** A change of a session's profile. */
-export interface ProfileChange {
-  readonly profile: string;
-  /** The change is made only if the profile has this version. */
+/** A new profile or record. */
+export interface TextChange {
+  readonly text: string;
+  /** The change is made only if the profile, or the record, has this version. */
   readonly expectedVersion: number;
+}
+
+/** A change of a session's profile, of its record, or of both. */
+export interface SessionChange {
+  /** `undefined` leaves the profile alone, and its version is not compared. */
+  readonly profile: TextChange | undefined;
+  /** `undefined` leaves the record alone, and its version is not compared. */
+  readonly record: TextChange | undefined;
   /**
    * Renews the session with the change, as `touchSession` does; `undefined` leaves its times alone.
    */
@@ -62,11 +77,11 @@ export interface ProfileChange {
 }
 
 /**
- * The outcome of a {@link ProfileChange}. A `conflict` carries the present row; nothing was
+ * The outcome of a {@link SessionChange}. A `conflict` carries the present row; nothing was
  * changed.
  */
-export type ProfileResult =
-  | { readonly status: 'updated'; readonly version: number }
+export type ChangeResult =
+  | { readonly status: 'updated' }
   | { readonly status: 'conflict'; readonly current: SessionRow };
 
 /** Which sessions to list or count: live ones of one kind. */

@@ -68,7 +68,7 @@ export class MemoryBackend implements SessionBackend {
     return row !== undefined && isVisibleTo(row, asker) ? { ...row } : undefined;
   }
 
-  async updateSession(id: string, change: rows.ProfileChange, now: number): Promise<rows.ProfileResult | undefined> {
+  async updateSession(id: string, change: rows.SessionChange, now: number): Promise<rows.ChangeResult | undefined> {
     return updateSession(this.#open, id, change, now);
   }
 

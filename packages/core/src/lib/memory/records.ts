@@ -157,8 +157,9 @@ export function renew({ row }: MemorySession, expiresAt: number, now: number): v
   row.expiresAt = Math.max(row.expiresAt, expiresAt);
 }
 
-export function sessionBytes(row: Pick<SessionRow, 'id' | 'principal' | 'profile'>): number {
-  return RECORD_BYTES + utf8Bytes(row.id) + utf8Bytes(row.principal ?? '') + utf8Bytes(row.profile);
+export function sessionBytes(row: Pick<SessionRow, 'id' | 'principal' | 'profile' | 'record'>): number {
+  const texts = [row.id, row.principal ?? '', row.profile, row.record];
+  return texts.reduce((sum, text) => sum + utf8Bytes(text), RECORD_BYTES);
 }
 
 function tombstoneBytes(id: string): number {

@@ -1,15 +1,16 @@
+import { newRow } from '../contract/new-row.ts';
 import { takeSessions } from '../contract/paging.ts';
-import { utf8Bytes } from '../values/ids.ts';
 import type {
+  ChangeResult,
   NewSession,
-  ProfileChange,
-  ProfileResult,
   SessionAsker,
+  SessionChange,
   SessionPage,
   SessionPageQuery,
   SessionQuery,
   SessionRow,
   SweepResult,
+  TextChange,
 } from '../contract/rows.ts';
 import {
   eventBytes,
@@ -25,9 +26,10 @@ import { reserveFor } from './trim.ts';
 export function createSession(records: Records, session: NewSession, now: number): boolean {
   if (records.sessions.has(session.id) || records.tombstones.has(session.id)) return false;
   records.reserveSession(now);
-  records.reserve(sessionBytes(session), now);
+  const row = newRow(session, now);
+  records.reserve(sessionBytes(row), now);
   records.sessions.set(session.id, {
-    row: { ...session, version: 1, createdAt: now, touchedAt: now, lastSeq: 0 },
+    row,
     closed: false,
     state: new Map(),
     stateVersion: 0,
@@ -52,19 +54,28 @@ export function isVisibleTo(row: SessionRow, asker: SessionAsker | undefined): b
 export function updateSession(
   records: Records,
   id: string,
-  change: ProfileChange,
+  { profile, record, expiresAt }: SessionChange,
   now: number,
-): ProfileResult | undefined {
+): ChangeResult | undefined {
   const session = records.findLive(id, now);
   if (session === undefined) return undefined;
   const { row } = session;
-  if (row.version !== change.expectedVersion) return { status: 'conflict', current: { ...row } };
-  const bytes = utf8Bytes(change.profile) - utf8Bytes(row.profile);
-  reserveFor(records, [{ session, bytes }], now);
-  row.profile = change.profile;
-  row.version++;
-  if (change.expiresAt !== undefined) renew(session, change.expiresAt, now);
-  return { status: 'updated', version: row.version };
+  if (isStale(profile, row.version) || isStale(record, row.recordVersion)) {
+    return { status: 'conflict', current: { ...row } };
+  }
+  const changed = {
+    ...row,
+    ...(profile !== undefined && { profile: profile.text, version: row.version + 1 }),
+    ...(record !== undefined && { record: record.text, recordVersion: row.recordVersion + 1 }),
+  };
+  reserveFor(records, [{ session, bytes: sessionBytes(changed) - sessionBytes(row) }], now);
+  Object.assign(row, changed);
+  if (expiresAt !== undefined) renew(session, expiresAt, now);
+  return { status: 'updated' };
+}
+
+function isStale(change: TextChange | undefined, version: number): boolean {
+  return change !== undefined && change.expectedVersion !== version;
 }
 
 export function endSession(records: Records, id: string, purgeAt: number, now: number): boolean {

@@ -47,7 +47,7 @@ export class ObservedBackend implements SessionBackend {
     return this.#call('readSession', () => this.#backend.readSession(id, now, asker));
   }
 
-  updateSession(id: string, change: rows.ProfileChange, now: number): Promise<rows.ProfileResult | undefined> {
+  updateSession(id: string, change: rows.SessionChange, now: number): Promise<rows.ChangeResult | undefined> {
     return this.#call('updateSession', () => this.#backend.updateSession(id, change, now));
   }
 

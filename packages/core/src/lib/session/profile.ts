@@ -1,4 +1,6 @@
 import type { TransportFacts } from '../api/transport.ts';
+import type { SessionRow } from '../contract/rows.ts';
+import type { JsonValue } from '../values/json.ts';
 import type { Metadata } from '../values/facts.ts';
 import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../values/ids.ts';
@@ -6,7 +8,7 @@ import { decode, encodeExact } from '../values/json.ts';
 import { isPlainObject } from '../values/plain.ts';
 
 /** What core keeps in a session's `profile`. */
-export interface Profile extends TransportFacts {
+export interface Profile extends Omit<TransportFacts, 'record'> {
   readonly metadata: Metadata;
   /** Set only if the session was created with a TTL of its own. */
   readonly ttlMs?: number;
@@ -15,7 +17,13 @@ export interface Profile extends TransportFacts {
   readonly handles?: Readonly<Record<string, string>>;
 }
 
-const MAX_PROFILE_BYTES = 262_144;
+/** What is stored of a session in `profile` and in `record`. */
+export interface Facts extends Profile, TransportFacts {}
+
+/** The stored texts. */
+export type Texts = Pick<SessionRow, 'profile' | 'record'>;
+
+const MAX_BYTES = 262_144;
 
 /**
  * @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`.
@@ -24,19 +32,34 @@ const MAX_PROFILE_BYTES = 262_144;
 export function encodeProfile(profile: Profile): string {
   if (!isPlainObject(profile.metadata)) throw new TypeError('Metadata is not a plain object');
   if (!isPlainObject(profile.protocol)) throw new TypeError('Protocol facts are not a plain object');
-  return encodeExact(profile, () => 'Profile of a session', checkSize);
+  return encodeExact(profile, () => 'Profile of a session', refuseAbove('Metadata and protocol facts'));
 }
 
-function checkSize(text: string): void {
-  const bytes = utf8Bytes(text);
-  if (bytes > MAX_PROFILE_BYTES) {
+/** @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`. */
+export function encodeFacts({ record, ...profile }: Facts): Texts {
+  return { profile: encodeProfile(profile), record: encodeRecord(record) };
+}
+
+/** @throws SessionError `STORE_CORRUPT` */
+export function decodeFacts(texts: Texts): Facts {
+  // Older versions kept the record in the profile.
+  const { record: former, ...profile } = decode(texts.profile, 'profile') as Facts;
+  const record = texts.record === '' ? former : (decode(texts.record, 'record') as JsonValue);
+  return record === undefined ? profile : { ...profile, record };
+}
+
+function encodeRecord(record: JsonValue | undefined): string {
+  if (record === undefined) return '';
+  return encodeExact(record, () => 'Record of a transport', refuseAbove('Facts of a transport'));
+}
+
+function refuseAbove(subject: string): (text: string) => void {
+  return (text) => {
+    const bytes = utf8Bytes(text);
+    if (bytes <= MAX_BYTES) return;
     throw new SessionError(
       'PROFILE_TOO_LARGE',
-      `Metadata and protocol facts of ${bytes} bytes exceed ${MAX_PROFILE_BYTES} bytes; store large values in the state`,
+      `${subject} of ${bytes} bytes exceed ${MAX_BYTES} bytes; store large values in the state`,
     );
-  }
-}
-
-export function decodeProfile(text: string): Profile {
-  return decode(text, 'profile') as Profile;
+  };
 }

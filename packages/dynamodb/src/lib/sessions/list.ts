@@ -2,11 +2,11 @@ import { takeSessions, type SessionPage, type SessionPageQuery, type SessionQuer
 import type { Connection } from '../connection.ts';
 import { isLive, toHead } from '../head.ts';
 import { keyOf, text, type Item } from '../items.ts';
-import { headKey, KIND_INDEX, ownerOf, PRINCIPAL_INDEX, profileKey } from '../schema.ts';
+import { headKey, KIND_INDEX, ownerOf, PRINCIPAL_INDEX, profileKey, recordKey } from '../schema.ts';
 import type { SessionRecords } from './record.ts';
 
-/** Sessions whose rows are read in one request, with a head and a profile each. */
-const ROWS_AT_ONCE = 50;
+/** Sessions whose rows are read in one request, each with a head, a profile and a record. */
+const ROWS_AT_ONCE = 33;
 
 /**
  * Lists and counts live sessions. The ids come from a global index, which lags behind; the rows are
@@ -31,7 +31,9 @@ export class SessionList {
     const batches: Promise<Item[]>[] = [];
     for (let from = 0; from < page.rows.length; from += ROWS_AT_ONCE) {
       const some = page.rows.slice(from, from + ROWS_AT_ONCE);
-      batches.push(this.#connection.batchGet({ sessions: some.flatMap(({ id }) => [headKey(id), profileKey(id)]) }));
+      batches.push(
+        this.#connection.batchGet({ sessions: some.flatMap(({ id }) => [headKey(id), profileKey(id), recordKey(id)]) }),
+      );
     }
     const items = (await Promise.all(batches)).flat();
     const rows = this.#records.toRows(items, now).toSorted((a, b) => (a.id < b.id ? -1 : 1));

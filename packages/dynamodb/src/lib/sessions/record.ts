@@ -1,20 +1,20 @@
 import type {
+  ChangeResult,
   NewSession,
   PolledHead,
-  ProfileChange,
-  ProfileResult,
   SessionAsker,
+  SessionChange,
   SessionRow,
 } from '@mcp-session/core/backend';
 import { randomBytes } from 'node:crypto';
 import type { Connection } from '../connection.ts';
 import type { HeadCache } from '../head-cache.ts';
 import { isLive, newHead, toHead, type Head } from '../head.ts';
-import { Change, keyOf, number, text, type Item } from '../items.ts';
+import { Change, keyOf, number, text, type Item, type ItemKey } from '../items.ts';
 import { CONFLICT } from '../retries.ts';
-import { dataTtl, dueItem, HEAD, headKey, headTtl, PROFILE, profileKey } from '../schema.ts';
-import { isProfileOf, mayRead, profileItem, toRow } from './profile.ts';
+import { dueItem, HEAD, headKey, headTtl, profileKey, recordKey } from '../schema.ts';
 import { applyRenewal, conditionFailed, isLiveItem, renew, whileLive } from './renewal.ts';
+import { mayRead, profileItem, replacement, toRow } from './texts.ts';
 
 /** Creates, reads and changes the record of one session. */
 export class SessionRecords {
@@ -30,7 +30,7 @@ export class SessionRecords {
     const { id, expiresAt } = session;
     const table = this.#connection.tables.sessions;
     const head = newHead({ ...session, gen: randomBytes(6).toString('base64url') }, now);
-    const profile = profileItem(session, toHead(head).gen, 1, expiresAt);
+    const profile = profileItem(session, toHead(head).gen);
     const due = dueItem(id, expiresAt);
     const reasons = await this.#connection.transactWrite([
       { Put: new Change().whenAbsent('id').put(table, head) },
@@ -41,58 +41,48 @@ export class SessionRecords {
     return reasons === undefined;
   }
 
-  // If the cache shows that the session is the asker's, one query reads profile and head for the
-  // price of their sum. Otherwise the head is read first, alone, so that another user's session
-  // costs as much as an unknown id, however large its profile is. The cache decides nothing else.
+  // If the cache shows that the session is the asker's, one query reads profile, record and head
+  // for the price of their sum. Otherwise the head is read first, alone, so that another user's
+  // session costs as much as an unknown id, however large its profile is. The cache decides nothing
+  // else.
   async read(id: string, now: number, asker?: SessionAsker): Promise<SessionRow | undefined> {
     const known = this.#cache.get(id)?.head;
     if (asker === undefined || (known !== undefined && mayRead(known, asker))) {
-      const { items } = await this.#connection.query({
-        TableName: this.#connection.tables.sessions,
-        // Only the profile comes before the head.
-        KeyConditionExpression: 'id = :id and #item <= :head',
-        ExpressionAttributeNames: { '#item': 'item' },
-        ExpressionAttributeValues: { ':id': text(id), ':head': text(HEAD) },
-      });
-      const [row] = this.toRows(items, now);
+      const [row] = this.toRows(await this.#items(headKey(id)), now);
       if (row !== undefined) return mayRead(row, asker) ? row : undefined;
       // Not live, or only a part of a transaction was visible.
     }
     return this.#connection.retries.onConflict(async () => {
       const head = (await this.#cache.load(id))?.head;
       if (head === undefined || !isLive(head, now) || !mayRead(head, asker)) return undefined;
-      const profile = await this.#connection.get(this.#connection.tables.sessions, profileKey(id));
-      return isProfileOf(head, profile) ? toRow(head, profile) : CONFLICT;
+      return toRow(head, await this.#items(recordKey(id))) ?? CONFLICT;
     });
   }
 
-  async update(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
+  async update(id: string, change: SessionChange, now: number): Promise<ChangeResult | undefined> {
+    const { profile, record, expiresAt } = change;
     const table = this.#connection.tables.sessions;
     return this.#connection.retries.onConflict(async () => {
       const head = this.#cache.findLive(id, now)?.head ?? (await this.#cache.load(id))?.head;
       if (head === undefined || !isLive(head, now)) return undefined;
       const onHead = whileLive(head, now);
-      renew(onHead, head, change.expiresAt, now);
-      const version = change.expectedVersion + 1;
-      const profile = new Change()
-        .set('profile', text(change.profile))
-        .set('version', number(version))
-        .set('ttl', number(dataTtl(Math.max(head.expiresAt, change.expiresAt ?? 0))))
-        .when('version', '=', number(change.expectedVersion));
+      renew(onHead, head, expiresAt, now);
+      const until = Math.max(head.expiresAt, expiresAt ?? 0);
       const reasons = await this.#connection.transactWrite([
         onHead.changesNothing
           ? { ConditionCheck: onHead.check(table, headKey(id)) }
           : { Update: onHead.update(table, headKey(id)) },
-        { Update: profile.update(table, profileKey(id)) },
+        ...(profile === undefined ? [] : [replacement(head, 'profile', profile, until)(table)]),
+        ...(record === undefined ? [] : [replacement(head, 'record', record, until)(table)]),
       ]);
       if (reasons === undefined) {
-        this.#cache.learn(applyRenewal(head, change.expiresAt, now));
-        return { status: 'updated', version } as const;
+        this.#cache.learn(applyRenewal(head, expiresAt, now));
+        return { status: 'updated' } as const;
       }
       const [onHeadReason] = reasons;
       if (conditionFailed(onHeadReason) && !isLiveItem(this.#cache.learnFrom(onHeadReason), now)) return undefined;
       const current = await this.read(id, now);
-      if (current === undefined || current.version === change.expectedVersion) return current && CONFLICT;
+      if (current === undefined || !isStale(change, current)) return current && CONFLICT;
       return { status: 'conflict', current } as const;
     });
   }
@@ -143,25 +133,43 @@ export class SessionRecords {
   }
 
   /**
-   * Makes rows from heads and profiles, in any order. Leaves out sessions that are not live or not
-   * complete.
+   * Makes rows from heads, profiles and records, in any order. Leaves out sessions that are not
+   * live or not complete.
    */
   toRows(items: readonly Item[], now: number): SessionRow[] {
-    const profiles = new Map(
-      items.filter((item) => keyOf(item).item === PROFILE).map((item) => [keyOf(item).id, item]),
-    );
-    return items.flatMap((item) => {
-      if (keyOf(item).item !== HEAD) return [];
+    const byId = Map.groupBy(items, (item) => keyOf(item).id);
+    return [...byId.values()].flatMap((some) => {
+      const item = some.find((each) => keyOf(each).item === HEAD);
+      if (item === undefined) return [];
       const head = toHead(item);
       this.#cache.learn(head);
       // A head without its profile was created or removed during the read.
-      const profile = profiles.get(head.id);
-      return isLive(head, now) && isProfileOf(head, profile) ? [toRow(head, profile)] : [];
+      const row = isLive(head, now) ? toRow(head, some) : undefined;
+      return row === undefined ? [] : [row];
     });
+  }
+
+  /** Reads the items of a session up to the given one: profile, record, and the head after them. */
+  async #items(last: ItemKey): Promise<readonly Item[]> {
+    const { items } = await this.#connection.query({
+      TableName: this.#connection.tables.sessions,
+      KeyConditionExpression: 'id = :id and #item <= :last',
+      ExpressionAttributeNames: { '#item': 'item' },
+      ExpressionAttributeValues: { ':id': text(last.id), ':last': text(last.item) },
+    });
+    return items;
   }
 
   async #confirm(id: string, now: number): Promise<Head | undefined> {
     const head = (await this.#cache.load(id))?.head;
     return head !== undefined && isLive(head, now) ? head : undefined;
   }
+}
+
+/** True if a text that is to be changed has another version than the change expects. */
+function isStale({ profile, record }: SessionChange, { version, recordVersion }: SessionRow): boolean {
+  return (
+    (profile !== undefined && profile.expectedVersion !== version) ||
+    (record !== undefined && record.expectedVersion !== recordVersion)
+  );
 }

@@ -143,6 +143,19 @@ export function sweeping(connection: Connection): readonly Compilable[] {
 }
 
 /**
+ * Adds the transports' records. A default that is constant changes no stored row
+ * (postgresql.org/docs/current/sql-altertable.html).
+ */
+export function records({ queries: { schema } }: Connection): readonly Compilable[] {
+  return [
+    schema
+      .alterTable('sessions')
+      .addColumn('record', 'text', (column) => column.notNull().defaultTo(''))
+      .addColumn('record_version', 'int8', (column) => column.notNull().defaultTo(0)),
+  ];
+}
+
+/**
  * Grants the rights on the sessions table for a new table too, because default privileges may be
  * missing.
  */

@@ -1,9 +1,9 @@
 import type {
+  ChangeResult,
   NewSession,
   PolledHead,
-  ProfileChange,
-  ProfileResult,
   SessionAsker,
+  SessionChange,
   SessionRow,
 } from '@mcp-session/core/backend';
 import { sql, type ExpressionBuilder, type Selectable } from 'kysely';
@@ -31,11 +31,26 @@ export class SessionRecords {
     return row && toSession(row);
   }
 
-  async update(id: string, change: ProfileChange, now: number): Promise<ProfileResult | undefined> {
-    const [row] = await this.#statements.update({ id, now, ...change });
+  async update(
+    id: string,
+    { profile, record, expiresAt }: SessionChange,
+    now: number,
+  ): Promise<ChangeResult | undefined> {
+    const [row] = await this.#statements.update({
+      id,
+      now,
+      expiresAt,
+      profile: profile?.text,
+      version: profile?.expectedVersion,
+      record: record?.text,
+      recordVersion: record?.expectedVersion,
+    });
     if (row === undefined) return undefined;
-    if (row.updated === null) return { status: 'conflict', current: toSession(row) };
-    return { status: 'updated', version: Number(row.updated) };
+    const { profile: present, ...others } = row;
+    // Only a conflict returns the profile.
+    return present === null
+      ? { status: 'updated' }
+      : { status: 'conflict', current: toSession({ ...others, profile: present }) };
   }
 
   async touch(id: string, expiresAt: number, now: number): Promise<boolean> {
@@ -97,7 +112,7 @@ function prepare(connection: Connection) {
       queries
         .updateTable('sessions')
         // A tombstone only keeps the id taken. It holds no data of the user.
-        .set({ ended_at: now, expires_at: 0, purge_at: purgeAt, sweep_at: 0, principal: null, profile: '' })
+        .set({ ended_at: now, expires_at: 0, purge_at: purgeAt, sweep_at: 0, principal: null, profile: '', record: '' })
         .where(isLive(id, now))
         .returning('pk'),
     ),
@@ -111,31 +126,48 @@ function prepare(connection: Connection) {
   };
 }
 
+/** A change with its texts and expected versions; `undefined` leaves a text alone. */
+interface Update extends ById {
+  readonly expiresAt: number | undefined;
+  readonly profile: string | undefined;
+  readonly version: number | undefined;
+  readonly record: string | undefined;
+  readonly recordVersion: number | undefined;
+}
+
 // `for update` locks the row and reads it as it is then, so that of two updates which expect
 // the same version, the second sees the version that the first has written.
+//
+// A text that stays is assigned to itself, which keeps its stored value and copies nothing
+// (toast_tuple_init in toast_helper.c). It is not sent back either: profiles are large, and the
+// record changes with each connection.
 function prepareUpdate(connection: Connection) {
-  return connection.writing((queries, change: ById & ProfileChange) =>
-    queries
-      .with('found', (cte) =>
-        cte.selectFrom('sessions').select(columns).where(isLive(change.id, change.now)).forUpdate(),
-      )
+  return connection.writing((queries, change: Update) => {
+    const { id, now, profile, version, record, recordVersion } = change;
+    return queries
+      .with('found', (cte) => cte.selectFrom('sessions').select(columns).where(isLive(id, now)).forUpdate())
       .with('changed', (cte) =>
         cte
           .updateTable('sessions')
           .from('found')
           .set({
-            profile: change.profile,
-            version: sql`found.version + 1`,
-            ...renewal(table.sessions, sql`${change.expiresAt}::int8`, change.now),
+            profile: sql<string>`coalesce(${profile}::text, ${table.sessions}.profile)`,
+            version: sql<number>`found.version + (${version}::int8 is not null)::int4`,
+            record: sql<string>`coalesce(${record}::text, ${table.sessions}.record)`,
+            record_version: sql<number>`found.record_version + (${recordVersion}::int8 is not null)::int4`,
+            ...renewal(table.sessions, sql`${change.expiresAt}::int8`, now),
           })
           .whereRef('sessions.pk', '=', 'found.pk')
-          .where('found.version', '=', change.expectedVersion)
-          .returning('sessions.version'),
+          .where(sql<boolean>`found.version = coalesce(${version}::int8, found.version)`)
+          .where(sql<boolean>`found.record_version = coalesce(${recordVersion}::int8, found.record_version)`)
+          .returning('sessions.pk'),
       )
       .selectFrom('found')
-      .selectAll()
-      .select((row) => row.selectFrom('changed').select('version').as('updated')),
-  );
+      .leftJoin('changed', 'changed.pk', 'found.pk')
+      .select(['found.id', 'found.kind', 'found.principal', 'found.version', 'found.record', 'found.record_version'])
+      .select(['found.created_at', 'found.touched_at', 'found.expires_at', 'found.last_seq'])
+      .select(sql<string | null>`case when changed.pk is null then found.profile end`.as('profile'));
+  });
 }
 
 /** The columns that make a {@link SessionRow}. */
@@ -146,6 +178,8 @@ export const columns = [
   'sessions.principal',
   'sessions.profile',
   'sessions.version',
+  'sessions.record',
+  'sessions.record_version',
   'sessions.created_at',
   'sessions.touched_at',
   'sessions.expires_at',
@@ -164,6 +198,8 @@ export function toSession(row: Selected): SessionRow {
     principal: row.principal,
     profile: row.profile,
     version: Number(row.version),
+    record: row.record,
+    recordVersion: Number(row.record_version),
     createdAt: Number(row.created_at),
     touchedAt: Number(row.touched_at),
     expiresAt: Number(row.expires_at),
@@ -173,5 +209,15 @@ export function toSession(row: Selected): SessionRow {
 
 type Selected = Pick<
   Selectable<Tables['sessions']>,
-  'id' | 'kind' | 'principal' | 'profile' | 'version' | 'created_at' | 'touched_at' | 'expires_at' | 'last_seq'
+  | 'id'
+  | 'kind'
+  | 'principal'
+  | 'profile'
+  | 'version'
+  | 'record'
+  | 'record_version'
+  | 'created_at'
+  | 'touched_at'
+  | 'expires_at'
+  | 'last_seq'
 >;

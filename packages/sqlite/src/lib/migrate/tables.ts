@@ -107,3 +107,16 @@ export function lookAt({ handle, queries, tablePrefix }: Connection): readonly C
       .where('principal', 'is not', null),
   ];
 }
+
+/** Adds the table of the transports' records. */
+export function records({ queries: { schema } }: Connection): readonly Compilable[] {
+  return [
+    schema
+      .createTable('records')
+      .ifNotExists()
+      .addColumn('session_pk', 'integer', (column) => column.primaryKey().references('sessions.pk'))
+      .addColumn('record_version', 'integer', (column) => column.notNull())
+      .addColumn('record', 'text', (column) => column.notNull())
+      .modifyEnd(sql`strict`),
+  ];
+}

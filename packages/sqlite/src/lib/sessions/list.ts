@@ -57,6 +57,7 @@ function prepareListing(connection: Connection, byPrincipal: boolean) {
       (queries, { kind, principal, afterId, limit }: Filter & { afterId: string; limit: number }) =>
         queries
           .selectFrom('sessions')
+          .leftJoin('records', 'session_pk', 'pk')
           .select(columns)
           .where('kind', '=', kind)
           .$if(byPrincipal, (query) => query.where('principal', 'is', principal))

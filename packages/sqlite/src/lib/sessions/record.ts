@@ -1,10 +1,11 @@
 import type {
-  PolledHead,
+  ChangeResult,
   NewSession,
-  ProfileChange,
-  ProfileResult,
+  PolledHead,
   SessionAsker,
+  SessionChange,
   SessionRow,
+  TextChange,
 } from '@mcp-session/core/backend';
 import type { Selectable } from 'kysely';
 import type { Connection } from '../connection.ts';
@@ -33,15 +34,21 @@ export class SessionRecords {
     return row && toSession(row);
   }
 
-  update(id: string, change: ProfileChange, now: number): ProfileResult | undefined {
+  update(id: string, { profile, record, expiresAt }: SessionChange, now: number): ChangeResult | undefined {
+    const { versions, read, writeProfile, writeRecord } = this.#statements;
     return this.#connection.write(() => {
-      const row = this.#statements.read.get({ id, now });
-      if (row === undefined) return undefined;
-      if (row.version !== change.expectedVersion) return { status: 'conflict', current: toSession(row) };
-      const version = row.version + 1;
-      this.#statements.update.run({ pk: row.pk, profile: change.profile, version });
-      this.#sessions.renew(row.pk, change.expiresAt, now);
-      return { status: 'updated', version };
+      const found = versions.get({ id, now });
+      if (found === undefined) return undefined;
+      const { pk, version } = found;
+      const recordVersion = found.record_version ?? 0;
+      if (isStale(profile, version) || isStale(record, recordVersion)) {
+        const current = read.get({ id, now });
+        return current && { status: 'conflict', current: toSession(current) };
+      }
+      if (profile !== undefined) writeProfile.run({ pk, text: profile.text, version: version + 1 });
+      if (record !== undefined) writeRecord.run({ pk, text: record.text, version: recordVersion + 1 });
+      this.#sessions.renew(pk, expiresAt, now);
+      return { status: 'updated' };
     });
   }
 
@@ -54,7 +61,11 @@ export class SessionRecords {
   }
 
   end(id: string, purgeAt: number, now: number): boolean {
-    return this.#connection.write(() => this.#statements.end.run({ id, purgeAt, now }) === 1);
+    return this.#connection.write(() => {
+      if (this.#statements.end.run({ id, purgeAt, now }) === 0) return false;
+      this.#statements.endRecord.run({ id });
+      return true;
+    });
   }
 
   readHeads(ids: readonly string[], now: number): ReadonlyMap<string, PolledHead> {
@@ -72,6 +83,16 @@ export class SessionRecords {
 interface ById {
   id: string;
   now: number;
+}
+
+interface Written {
+  pk: number;
+  text: string;
+  version: number;
+}
+
+function isStale(change: TextChange | undefined, version: number): boolean {
+  return change !== undefined && change.expectedVersion !== version;
 }
 
 function prepare(connection: Connection) {
@@ -93,22 +114,43 @@ function prepare(connection: Connection) {
     ),
 
     read: connection.statement((queries, { id, now }: ById) =>
-      queries.selectFrom('sessions').select(columns).where(isLive(id, now)),
+      queries.selectFrom('sessions').leftJoin('records', 'session_pk', 'pk').select(columns).where(isLive(id, now)),
+    ),
+
+    versions: connection.statement((queries, { id, now }: ById) =>
+      queries
+        .selectFrom('sessions')
+        .leftJoin('records', 'session_pk', 'pk')
+        .select(['pk', 'version', 'record_version'])
+        .where(isLive(id, now)),
     ),
 
     // The query compares the principal, so the profile of another user's session is never read.
     readFor: connection.statement((queries, { id, now, kind, principal }: ById & SessionAsker) =>
       queries
         .selectFrom('sessions')
+        .leftJoin('records', 'session_pk', 'pk')
         .select(columns)
         .where(isLive(id, now))
         .where('kind', '=', kind)
         .where((row) => row.or([row('principal', 'is', null), row('principal', '=', principal)])),
     ),
 
-    update: connection.statement(
-      (queries, { pk, profile, version }: { pk: number; profile: string; version: number }) =>
-        queries.updateTable('sessions').set({ profile, version }).where('pk', '=', pk),
+    ...prepareChanges(connection),
+  };
+}
+
+function prepareChanges(connection: Connection) {
+  return {
+    writeProfile: connection.statement((queries, { pk, text, version }: Written) =>
+      queries.updateTable('sessions').set({ profile: text, version }).where('pk', '=', pk),
+    ),
+
+    writeRecord: connection.statement((queries, { pk, text, version }: Written) =>
+      queries
+        .insertInto('records')
+        .values({ session_pk: pk, record: text, record_version: version })
+        .onConflict((conflict) => conflict.column('session_pk').doUpdateSet({ record: text, record_version: version })),
     ),
 
     end: connection.statement((queries, { id, purgeAt, now }: ById & { purgeAt: number }) =>
@@ -118,10 +160,16 @@ function prepare(connection: Connection) {
         .set({ ended_at: now, purge_at: purgeAt, look_at: 0, principal: null, profile: '' })
         .where(isLive(id, now)),
     ),
+
+    endRecord: connection.statement((queries, { id }: { id: string }) =>
+      queries
+        .deleteFrom('records')
+        .where('session_pk', '=', (row) => row.selectFrom('sessions').select('pk').where('id', '=', id)),
+    ),
   };
 }
 
-/** The columns that make a {@link SessionRow}. */
+/** The columns that make a {@link SessionRow}, of a session and its record. */
 export const columns = [
   'pk',
   'id',
@@ -133,18 +181,26 @@ export const columns = [
   'touched_at',
   'expires_at',
   'last_seq',
+  'record',
+  'record_version',
 ] as const;
 
-export function toSession(row: Pick<Selectable<Tables['sessions']>, (typeof columns)[number]>): SessionRow {
+export function toSession(row: Selected): SessionRow {
   return {
     id: row.id,
     kind: row.kind,
     principal: row.principal,
     profile: row.profile,
     version: row.version,
+    record: row.record ?? '',
+    recordVersion: row.record_version ?? 0,
     createdAt: row.created_at,
     touchedAt: row.touched_at,
     expiresAt: row.expires_at,
     lastSeq: row.last_seq,
   };
 }
+
+type Selected = Pick<Selectable<Tables['sessions']>, Exclude<(typeof columns)[number], keyof Tables['records']>> & {
+  readonly [K in 'record' | 'record_version']: Tables['records'][K] | null;
+};
