@@ -1,6 +1,7 @@
 export type { SessionBackend } from './lib/contract/backend.ts';
 export type { BackendAdministration, Diagnosis } from './lib/contract/administration.ts';
 export type { Capabilities } from './lib/contract/capabilities.ts';
+export type { ProcessBackend } from './lib/contract/process-backend.ts';
 export { judgeCommit, type CommitVerdict, type StateTotals } from './lib/contract/commits.ts';
 export {
   FORGET_EVERY,

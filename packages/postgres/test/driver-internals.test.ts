@@ -72,6 +72,7 @@ it('an answer to a query that the driver never marked as sent is an error', asyn
   const client = {
     label: 'x',
     maxConnections: 1,
+    applicationName: undefined,
     statementTimeoutMs: 1_000,
     take,
     listen: sql.listen,

@@ -115,6 +115,9 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'lifecycle.crash': 'Resolve after the commit.',
   'hints.marker': 'Change the marker with every write of others.',
   'hints.watch': 'Send ids without data, to other handles only; stop on request.',
+  'processes.certain':
+    'Go by what the kernel or the database releases with the process, never by time. If in doubt, leave it out.',
+  'processes.ended': 'Optional: leave both methods out if nothing ends with the process.',
   'generated.misuse': 'Accept any text that core accepts, U+0000 and quotes included, and keep it byte for byte.',
   'generated.sequence': 'Answer any sequence of calls as the in-memory backend does.',
   'store.update.increments': 'Return the present row on a conflict.',

@@ -14,6 +14,7 @@ import { lifeCases } from './cases/life.ts';
 import { limitCases } from './cases/limits.ts';
 import { listingCases } from './cases/listing.ts';
 import { parallelCases } from './cases/parallel.ts';
+import { processCases } from './cases/processes.ts';
 import { readingCases } from './cases/reading.ts';
 import { sessionCases } from './cases/sessions.ts';
 import { stateCases } from './cases/state.ts';
@@ -49,6 +50,7 @@ export const cases: readonly Case[] = [
   ...sweepCases,
   ...leftoverCases,
   ...hintCases,
+  ...processCases,
   ...storeCases,
   ...administrationCases,
   ...kindCases,

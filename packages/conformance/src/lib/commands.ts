@@ -21,6 +21,8 @@ export type PeerMethod =
   | 'readEvents'
   | 'trimEvents'
   | 'readHeads'
+  | 'identifyProcess'
+  | 'findEndedProcesses'
   | 'migrate'
   | 'ping';
 

@@ -12,8 +12,8 @@ export interface Peer {
   /** Calls one method of its backend. */
   call<M extends PeerMethod>(
     method: M,
-    ...args: Parameters<SessionBackend[M]>
-  ): Promise<Awaited<ReturnType<SessionBackend[M]>>>;
+    ...args: Parameters<NonNullable<SessionBackend[M]>>
+  ): Promise<Awaited<ReturnType<NonNullable<SessionBackend[M]>>>>;
   /** Runs a command. @param report Called with each number that the peer acknowledges. */
   run(command: Command, report?: (seq: number) => void): Promise<unknown>;
 }
@@ -22,6 +22,9 @@ export interface Peer {
 export interface ProcessPeer extends Peer {
   /** Kills the process with SIGKILL and waits until it is gone. Running commands reject. */
   kill(): Promise<void>;
+  /** Suspends the process with SIGSTOP. */
+  suspend(): void;
+  resume(): void;
   /** Lets the process close its backend and exit. */
   stop(): Promise<void>;
 }
@@ -102,9 +105,9 @@ class ChildPeer implements ProcessPeer {
 
   async call<M extends PeerMethod>(
     method: M,
-    ...args: Parameters<SessionBackend[M]>
-  ): Promise<Awaited<ReturnType<SessionBackend[M]>>> {
-    return (await this.run({ do: 'call', method, args })) as Awaited<ReturnType<SessionBackend[M]>>;
+    ...args: Parameters<NonNullable<SessionBackend[M]>>
+  ): Promise<Awaited<ReturnType<NonNullable<SessionBackend[M]>>>> {
+    return (await this.run({ do: 'call', method, args })) as Awaited<ReturnType<NonNullable<SessionBackend[M]>>>;
   }
 
   async run(command: Command, report: (seq: number) => void = ignore): Promise<unknown> {
@@ -120,6 +123,14 @@ class ChildPeer implements ProcessPeer {
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#gone;
+  }
+
+  suspend(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
   }
 
   async stop(): Promise<void> {

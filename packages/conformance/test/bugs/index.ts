@@ -6,6 +6,7 @@ import { leftoverBugs } from './leftovers.ts';
 import { lifecycleBugs } from './lifecycle.ts';
 import { limitBugs } from './limits.ts';
 import { listingBugs } from './listing.ts';
+import { processBugs } from './processes.ts';
 import { readingBugs } from './reading.ts';
 import { sessionBugs } from './sessions.ts';
 import { stateBugs } from './state.ts';
@@ -17,6 +18,7 @@ import { updateBugs } from './updates.ts';
 
 export const bugs: readonly PlantedBug[] = [
   ...lifecycleBugs,
+  ...processBugs,
   ...storeBugs,
   ...kindBugs,
   ...sessionBugs,

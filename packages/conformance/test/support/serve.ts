@@ -33,12 +33,22 @@ export async function serveMemory({
 }: ServeOptions = {}): Promise<TestStorage> {
   const shared = plant(createMemoryBackend(), inStorage);
   const sockets = new Set<Socket>();
+  const ended = new Set<string>();
   const serve = (socket: Socket): void => {
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    // A kernel closes the socket of a process that has ended.
+    const process = `process-${crypto.randomUUID()}`;
+    socket.on('close', () => {
+      sockets.delete(socket);
+      ended.add(process);
+    });
+    const processes: Partial<Record<Request['method'], Call>> = {
+      identifyProcess: async () => process,
+      findEndedProcesses: async (names) => new Set((names as string[]).filter((name) => ended.has(name))),
+    };
     onFrames(socket, (value) => {
       const { id, method, args } = value as Request;
-      const call = shared[method] as Call;
+      const call = processes[method] ?? (shared[method] as Call);
       const reply = (answer: Answer): void => {
         if (!socket.destroyed) sendFrame(socket, answer);
       };

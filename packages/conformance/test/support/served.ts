@@ -23,6 +23,8 @@ const METHODS = [
   'readEvents',
   'trimEvents',
   'readHeads',
+  'identifyProcess',
+  'findEndedProcesses',
   'migrate',
   'ping',
 ] as const;

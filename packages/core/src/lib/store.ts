@@ -1,3 +1,4 @@
+import type { Processes, ProcessStore } from './api/processes.ts';
 import type { SessionKind } from './api/session-kind.ts';
 import type { SessionList } from './api/session-list.ts';
 import type { SessionStore } from './api/session-store.ts';
@@ -38,7 +39,7 @@ interface StoreSummary extends Pick<ResolvedOptions, 'ttlMs' | 'maxLifetimeMs' |
 }
 
 /** A store, as its users see it. */
-class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
+class StoreHandle<S extends StateSchemas> implements SessionStore<S>, ProcessStore {
   static {
     printAsJson(this, 'SessionStore');
   }
@@ -65,6 +66,12 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S> {
 
   get capabilities(): Capabilities {
     return this.#shared.backend.capabilities;
+  }
+
+  get processes(): Processes | undefined {
+    const { identifyProcess, findEndedProcesses } = this.#shared.backend;
+    if (identifyProcess === undefined || findEndedProcesses === undefined) return undefined;
+    return { identify: identifyProcess, findEnded: findEndedProcesses };
   }
 
   create(options: CreateSessionOptions = {}): Promise<Session<S>> {

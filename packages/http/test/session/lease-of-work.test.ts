@@ -15,7 +15,11 @@ describe('the lease of running requests', () => {
       let leases = 0;
       const quiet = (): void => undefined;
       const health = new StoreHealth(false, quiet, quiet);
-      const lease = { begin: () => (leases++, () => void leases--), runsUntil: async () => 0 };
+      const lease = {
+        begin: () => (leases++, () => void leases--),
+        runsUntil: async () => 0,
+        untilOver: async () => undefined,
+      };
       const bounds = new Bounds({ maxOpenRequests: 9, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 9 });
       const context = {
         nodeId: 'test',

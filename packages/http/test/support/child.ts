@@ -1,17 +1,18 @@
-// A server in a process of its own, on a file: `node child.ts <v1|v2> <path> <port> [leaseMs]`. It
-// says `ready` and its port to its parent.
-import { createSqliteStore } from '@mcp-session/sqlite';
+// A server in a process of its own: `node child.ts <v1|v2> <path or address> <port> [leaseMs]`. It
+// says its port to its parent. The address of a store is JSON; a path is that of an SQLite file.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { toNodeHandler } from '../../src/node.ts';
+import { openStore, type StoreAddress } from './chaos-store.ts';
 import type { Tool } from './line.ts';
 import { lines } from './lines.ts';
 
 const [, , name, path = '', port = '0', leaseMs = '1000'] = process.argv;
 const line = lines.find((each) => each.name === name);
 if (line === undefined) throw new Error(`No SDK line ${String(name)}`);
-const store = await createSqliteStore({ path });
+const address: StoreAddress = path.startsWith('{') ? (JSON.parse(path) as StoreAddress) : { kind: 'sqlite', path };
+const store = await openStore(address);
 
 /** Says numbers on its own stream and on the standalone one, as fast as they are stored. */
 const count: Tool = async ({ from, to, every = 0 }, { progress }, server) => {
@@ -33,6 +34,11 @@ const handler = line.createHandler({
       add: async ({ note }) =>
         JSON.stringify(await state.update('notes', (notes: unknown = []) => [...(notes as unknown[]), note])),
       ask: async (_, { elicit }) => JSON.stringify(await elicit('name?')),
+      hang: async (_, { progress, signal }) => {
+        await progress(1);
+        await pause(60_000, undefined, { signal });
+        return 'late';
+      },
       stuck: async (_, { progress }) => {
         await progress(1);
         await pause(2_000);

@@ -9,6 +9,7 @@ import { diagnose } from './diagnose.ts';
 import { migrate, planMigration } from './migrate.ts';
 import type { ResolvedOptions } from './options.ts';
 import { SessionList } from './sessions/list.ts';
+import { Processes } from './processes.ts';
 import { SessionRecords } from './sessions/record.ts';
 import { StateWriter } from './state/commit.ts';
 import { StateReader } from './state/read.ts';
@@ -19,6 +20,8 @@ export class PostgresBackend implements contract.SessionBackend {
   readonly name = 'postgres';
   readonly capabilities: contract.Capabilities;
   readonly watch?: (onHint: (sessionId: string) => void) => Promise<() => Promise<void>>;
+  readonly identifyProcess?: () => Promise<string | undefined>;
+  readonly findEndedProcesses?: (processes: readonly string[]) => Promise<ReadonlySet<string>>;
   readonly #connection: Connection;
   readonly #records: SessionRecords;
   readonly #list: SessionList;
@@ -59,6 +62,13 @@ export class PostgresBackend implements contract.SessionBackend {
     this.#trimmer = new EventTrimmer(connection);
     this.#sweeper = new Sweeper(connection);
     if (this.#hints.enabled) this.watch = (onHint) => this.#open(() => this.#hints.watch(onHint));
+    const { applicationName } = connection.client;
+    if (applicationName !== undefined) {
+      const processes = new Processes(connection, applicationName);
+      this.identifyProcess = () =>
+        this.#open(async () => (this.#hints.listensAlone() ? processes.identify() : undefined));
+      this.findEndedProcesses = (names) => this.#open(() => processes.findEnded(names));
+    }
   }
 
   createSession(session: contract.NewSession, now: number): Promise<boolean> {

@@ -31,6 +31,7 @@ function borrow(client: PostgresClient): Client {
     label: labelOf(sql),
     maxConnections: parsedOptions(sql).max,
     statementTimeoutMs: undefined,
+    applicationName: undefined,
     take: (use) => {
       use(lane);
       return () => undefined;

@@ -39,6 +39,7 @@ export class Hints {
   /** Ends the pause between two notifications early. */
   #endPause: (() => void) | undefined;
   #closing = false;
+  #staysListening = false;
   readonly #watchers = new Set<OnHint>();
   #listening: { readonly listener: Listener; readonly started: Promise<void> } | undefined;
   /** The sessions whose hint was passed on in this pause, and whether another hint came since. */
@@ -67,6 +68,18 @@ export class Hints {
     this.#sending ??= this.#sendAll();
   }
 
+  /**
+   * Starts to listen, and stays at it.
+   *
+   * @returns Whether notifications were seen to arrive, so far.
+   */
+  listensAlone(): boolean {
+    if (this.#mode !== 'auto' || this.#closing) return false;
+    this.#staysListening = true;
+    this.#listening ??= this.#listen();
+    return this.#listening.listener.hasArrived;
+  }
+
   async watch(onHint: OnHint): Promise<() => Promise<void>> {
     // The same function may watch twice.
     const watcher: OnHint = (sessionId) => onHint(sessionId);
@@ -75,7 +88,7 @@ export class Hints {
     await this.#listening.started;
     return async () => {
       this.#watchers.delete(watcher);
-      if (this.#watchers.size === 0) await this.#unlisten();
+      if (this.#watchers.size === 0 && !this.#staysListening) await this.#unlisten();
     };
   }
 

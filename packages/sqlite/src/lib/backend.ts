@@ -22,6 +22,9 @@ export class SqliteBackend implements contract.SessionBackend {
   readonly capabilities: contract.Capabilities;
   /** A database in memory has none, because no other connection can open it. */
   readonly readChangeMarker?: () => number;
+  /** Only a file that this backend has opened itself has a lock beside it. */
+  readonly identifyProcess?: () => Promise<string | undefined>;
+  readonly findEndedProcesses?: (processes: readonly string[]) => Promise<ReadonlySet<string>>;
   readonly #connection: Connection;
   readonly #records: SessionRecords;
   readonly #list: SessionList;
@@ -59,6 +62,12 @@ export class SqliteBackend implements contract.SessionBackend {
           connection.checkFile();
           return readMarker();
         });
+    }
+    const { lock } = connection;
+    if (lock !== undefined) {
+      this.identifyProcess = async () => this.#run(() => lock.take());
+      this.findEndedProcesses = async (processes) =>
+        this.#run(() => new Set(processes.filter((process) => lock.isReleased(process))));
     }
     this.#connection = connection;
     const sessions = new LiveSessions(connection);

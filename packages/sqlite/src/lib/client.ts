@@ -4,6 +4,7 @@ import type { Database } from 'better-sqlite3';
 import { resolve } from 'node:path';
 import { DatabaseFile } from './client/database-file.ts';
 import { prepareFile } from './client/prepare-file.ts';
+import { ProcessLock } from './client/process-lock.ts';
 import { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
 import { countDone } from './migrate.ts';
@@ -22,7 +23,7 @@ export async function connect(options: ResolvedOptions): Promise<Connection> {
   // `SqliteDatabase` describes only a part of a handle. `resolveOptions` has checked that it is
   // one.
   const handle = database as Database;
-  return new Connection(handle, { store: 'SQLite database of the caller', tablePrefix, owned: false, file: undefined });
+  return new Connection(handle, { store: 'SQLite database of the caller', tablePrefix, owned: false });
 }
 
 async function open({ tablePrefix, path: given, busyTimeoutMs, synchronous }: OwnDatabase): Promise<Connection> {
@@ -36,7 +37,8 @@ async function open({ tablePrefix, path: given, busyTimeoutMs, synchronous }: Ow
   try {
     handle = new driver(path, { timeout: busyTimeoutMs });
     const file = inMemory ? undefined : new DatabaseFile(path, handle, busyTimeoutMs, store);
-    const connection = new Connection(handle, { store, tablePrefix, owned: true, file });
+    const lock = inMemory ? undefined : new ProcessLock(path, driver);
+    const connection = new Connection(handle, { store, tablePrefix, owned: true, file, lock });
     // The first read comes before any write, so a file that is no database or has a newer schema is
     // refused unchanged.
     countDone(connection);

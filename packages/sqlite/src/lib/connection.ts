@@ -2,6 +2,7 @@ import type { Database, Statement as NativeStatement } from 'better-sqlite3';
 import { SessionError } from '@mcp-session/core';
 import { Kysely, SqliteDialect, type Compilable } from 'kysely';
 import type { DatabaseFile } from './client/database-file.ts';
+import type { ProcessLock } from './client/process-lock.ts';
 import { translateError } from './errors.ts';
 import { prefixTables, type Tables } from './schema.ts';
 
@@ -22,7 +23,9 @@ interface ConnectionOptions {
   /** True if we opened the handle, so that we also close it. */
   readonly owned: boolean;
   /** The file of a handle that we opened; `undefined` in memory and for a handle of the caller. */
-  readonly file: DatabaseFile | undefined;
+  readonly file?: DatabaseFile | undefined;
+  /** Shows that this process lives; `undefined` where `file` is. */
+  readonly lock?: ProcessLock | undefined;
 }
 
 /**
@@ -40,15 +43,18 @@ export class Connection {
    * would close a handle that may belong to the caller.
    */
   readonly queries: Kysely<Tables>;
+  /** `undefined` in memory and for a handle of the caller. */
+  readonly lock: ProcessLock | undefined;
   readonly #file: DatabaseFile | undefined;
   #transactions: Record<'begin' | 'beginImmediate' | 'commit' | 'rollback', NativeStatement> | undefined;
 
-  constructor(handle: Database, { store, tablePrefix, owned, file }: ConnectionOptions) {
+  constructor(handle: Database, { store, tablePrefix, owned, file, lock }: ConnectionOptions) {
     this.handle = handle;
     this.store = store;
     this.tablePrefix = tablePrefix;
     this.owned = owned;
     this.#file = file;
+    this.lock = lock;
     this.queries = new Kysely<Tables>({
       dialect: new SqliteDialect({ database: handle }),
       plugins: [prefixTables(tablePrefix)],
@@ -94,6 +100,7 @@ export class Connection {
 
   /** Closes a handle that we opened. The last connection to close moves the WAL into the file. */
   close(): void {
+    this.lock?.release();
     if (this.owned) this.handle.close();
   }
 

@@ -15,6 +15,9 @@ export const lifecycleRequirements = {
     'A writer that is killed at any moment loses no acknowledged append and leaves no hole in the numbers',
   'hints.marker': 'The change marker, if the backend has one, changes after another handle or process has written',
   'hints.watch': 'Hints, if the backend has them, name sessions that others appended to or ended, and stop on request',
+  'processes.certain':
+    'A process that lives or is suspended, and a text that stands for no process, are never found to have ended',
+  'processes.ended': 'A process that was killed is found to have ended within two seconds, by every handle and process',
   'generated.sequence': 'Any sequence of calls has the same results as on the in-memory backend of core',
   'generated.misuse':
     'Hostile keys, values, ids, cursors and options have the same results as on the in-memory backend, or fail with the same error',

@@ -1,5 +1,6 @@
 import type { BackendAdministration } from './administration.ts';
 import type { Capabilities } from './capabilities.ts';
+import type { ProcessBackend } from './process-backend.ts';
 import type {
   AppendOutcome,
   AppendRequest,
@@ -52,13 +53,13 @@ import type {
  * - A resolved write is visible to every read that starts later, in every process. If
  *   {@link Capabilities.durable} is true, it also survives the sudden end of the process.
  * - A backend reads no clock, logs nothing, caches no answer, and retries nothing that its database
- *   can do atomically. It starts a timer only to give up on a silent server, to back off, or to
- *   space out hints.
+ *   can do atomically. It starts a timer only to give up on a silent server, to back off, to
+ *   space out hints, or to be certain that a process has ended.
  * - A failure is a rejected promise with a `SessionError` whose code begins with `STORE_` and whose
  *   `cause` is the driver's error. `retryable` says whether the same call can succeed later,
  *   `outcomeUnknown` whether a write may have happened.
  */
-export interface SessionBackend extends BackendAdministration {
+export interface SessionBackend extends BackendAdministration, ProcessBackend {
   /** Short name for messages and observation, such as `sqlite`. */
   readonly name: string;
   readonly capabilities: Capabilities;

@@ -16,6 +16,8 @@ export class ObservedBackend implements SessionBackend {
   readonly capabilities: Capabilities;
   readonly readChangeMarker?: () => number;
   readonly watch?: (onHint: (sessionId: string) => void) => Promise<() => Promise<void>>;
+  readonly identifyProcess?: () => Promise<string | undefined>;
+  readonly findEndedProcesses?: (processes: readonly string[]) => Promise<ReadonlySet<string>>;
   /** The same backend for the calls of work that began before: it refuses nothing. */
   readonly begun: SessionBackend;
   readonly #backend: SessionBackend;
@@ -36,6 +38,13 @@ export class ObservedBackend implements SessionBackend {
     if (backend.readChangeMarker !== undefined) this.readChangeMarker = () => this.#readChangeMarker();
     if (backend.watch !== undefined) {
       this.watch = (onHint) => this.#call('watch', async () => (await backend.watch?.(onHint)) ?? stopNothing);
+    }
+    if (backend.identifyProcess !== undefined) {
+      this.identifyProcess = () => this.#call('identifyProcess', async () => backend.identifyProcess?.());
+    }
+    if (backend.findEndedProcesses !== undefined) {
+      this.findEndedProcesses = (processes) =>
+        this.#call('findEndedProcesses', async () => (await backend.findEndedProcesses?.(processes)) ?? new Set());
     }
   }
 

@@ -103,6 +103,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     // Running requests may still need their client's responses to end.
     if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
     const caller = { request, authInfo };
+    this.#lease.prepare();
     switch (request.method) {
       case 'POST':
         return this.#post(caller, parsedBody);

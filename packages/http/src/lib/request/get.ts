@@ -1,5 +1,4 @@
 import { SessionError } from '@mcp-session/core';
-import { setTimeout as pause } from 'node:timers/promises';
 import { emptyOf } from '../protocol/buffered-body.ts';
 import { HttpError } from '../protocol/http-errors.ts';
 import type { LocalSession } from '../session/local-session.ts';
@@ -99,8 +98,8 @@ export class GetHandler {
   }
 
   /**
-   * Waits as long as the client waits, until the lease of the node that runs the requests has
-   * expired. Then answers the remaining requests with an error.
+   * Waits as long as the client waits, until the process of the node that runs the requests has
+   * ended or its lease has expired. Then answers the remaining requests with an error.
    */
   async #settleWhenDead({ local, stream, status, reader, over }: Resumed): Promise<void> {
     try {
@@ -109,10 +108,9 @@ export class GetHandler {
       if (over.aborted) return;
       // A request that ran on this node and does not any more has no response: it could not be
       // stored.
-      while (stream.nodeId !== this.#context.nodeId) {
-        const ms = (await this.#context.lease.runsUntil(stream.nodeId, status.openedAt)) - Date.now();
-        if (ms <= 0) break;
-        await pause(ms, undefined, { signal: over, ref: false });
+      if (stream.nodeId !== this.#context.nodeId) {
+        await this.#context.lease.untilOver(stream.nodeId, status.openedAt, over);
+        if (over.aborted) return;
       }
       await settleAsInterrupted(local, stream, status);
     } catch (error) {

@@ -26,7 +26,7 @@ import {
 
 export interface StandaloneContext {
   readonly nodeId: string;
-  readonly lease: Pick<NodeLease, 'begin' | 'runsUntil'>;
+  readonly lease: Pick<NodeLease, 'begin' | 'runsUntil' | 'untilOver'>;
   readonly bounds: Bounds;
   readonly keepAliveMs: number;
   readonly retryIntervalMs: number;

@@ -37,6 +37,11 @@ export interface Client {
    */
   readonly statementTimeoutMs: number | undefined;
   /**
+   * The name of all its connections on the server, and of no others; `undefined`: its owner has
+   * named them.
+   */
+  readonly applicationName: string | undefined;
+  /**
    * Calls back when a connection is free, at once if one is. @returns A function that withdraws the
    * request.
    */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { Options, Sql } from 'postgres';
 import type { PoolOptions } from '../options.ts';
@@ -23,6 +24,8 @@ export class Pool implements Client {
   readonly label: string;
   readonly maxConnections: number;
   readonly statementTimeoutMs: number;
+  /** The name of all connections of this pool on the server, and of no others. */
+  readonly applicationName: string = `mcp-session-${randomBytes(16).toString('hex')}`;
   readonly #options: PoolOptions;
   readonly #driver: Driver;
   readonly #lanes: PoolLane[] = [];
@@ -124,7 +127,7 @@ export class Pool implements Client {
       fetch_types: false,
       onnotice: () => undefined,
       connection: {
-        application_name: 'mcp-session',
+        application_name: this.applicationName,
         ...(this.#sendsSettings && {
           statement_timeout: statementTimeoutMs,
           // Under a stricter default of the role or database, a statement that waits for a row

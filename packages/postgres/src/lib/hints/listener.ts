@@ -36,10 +36,16 @@ export class Listener {
   readonly #stop = new AbortController();
   #probe: { readonly payload: string; readonly arrived: () => void } | undefined;
   #running: Promise<void> | undefined;
+  #hasArrived = false;
 
   constructor(connection: Connection, options: ListenerOptions) {
     this.#connection = connection;
     this.#options = options;
+  }
+
+  /** Whether the last probe has arrived: this process has a connection of its own. */
+  get hasArrived(): boolean {
+    return this.#hasArrived;
   }
 
   /** Resolves after the first attempt to listen. */
@@ -117,12 +123,16 @@ export class Listener {
     this.#probe = { payload, arrived: resolve };
     try {
       while (!signal.aborted) {
+        this.#hasArrived = false;
         const sent = await this.#options.notify(channel, payload).then(
           () => true,
           () => false,
         );
         const arrived = await Promise.race([promise.then(() => true), this.#wait(sent ? PROBE_TIMEOUT_MS : RETRY_MS)]);
-        if (arrived === true) return true;
+        if (arrived === true) {
+          this.#hasArrived = true;
+          return true;
+        }
         if (sent) return signal.aborted;
       }
       return true;
