@@ -156,13 +156,17 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     expect(errors).toEqual([]);
   });
 
-  it('an answer that is too large for the store becomes an error that is stored', async () => {
-    const { client } = await startFailing(line);
+  it('an answer that is too large for the store is sent once, and reported', async () => {
+    const { client, errors } = await startFailing(line);
     const { sse } = await client.callTool('large');
     const cursor = (await sse.next())?.id ?? '';
     const { id, message } = await sse.message();
-    expect(message).toMatchObject({ error: { message: 'Answer could not be stored' } });
-    expect((await (await client.get({ 'last-event-id': cursor })).sse.message()).id).toBe(id);
+    expect(id).toBe('');
+    expect(message).toHaveProperty('result');
+    expect(await sse.rest()).toEqual([]);
+    expect(errors).toMatchObject([{ code: 'EVENT_TOO_LARGE' }]);
+    const again = await (await client.get({ 'last-event-id': cursor })).sse.message();
+    expect(again.message).toMatchObject({ error: { message: expect.stringContaining('Answer was not kept: ') } });
   });
 
   it('a stream that cannot be read is broken off, and resumes when the store works', async () => {

@@ -17,7 +17,7 @@ import type { RequestOutput } from '../session/open-requests.ts';
 import type { Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { isOutage } from '../store/health.ts';
 import { PostResponse } from '../stream/post-response.ts';
-import { notStored } from '../stream/settle-later.ts';
+import { notKept, notStored } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { cursorFrame, messageFrame, retryFrame, SSE_HEADERS } from '../stream/sse.ts';
 import type { AnswerForm } from './accept.ts';
@@ -183,9 +183,12 @@ export class PostHandler {
       if (stream.failedWith(error)) return;
       if (local.closed || isSessionGone(error)) return;
       this.#context.onError(error);
-      const failure = notStored(request.id);
+      const isTooLarge = error instanceof SessionError && error.code === 'EVENT_TOO_LARGE';
+      // This client gets it all the same. What is stored instead is for one that comes back.
+      if (isTooLarge) stream.push(answer);
+      const failure = isTooLarge ? notKept(request.id, error) : notStored(request.id);
       if (!isStoreFailure(error) && (await tryAppend(stream, failure))) return;
-      stream.push(failure);
+      if (!isTooLarge) stream.push(failure);
       stream.settleLater(failure);
     }
   }

@@ -20,6 +20,18 @@ export function interrupted(id: RequestId): JsonRpcResponse {
 }
 
 /**
+ * The error that is stored instead of a response that is larger than the store accepts. A client
+ * that resumes the request gets it.
+ */
+export function notKept(id: RequestId, { message }: Error): JsonRpcResponse {
+  return errorResponse(
+    id,
+    INTERNAL_ERROR,
+    `Answer was not kept: ${message}. It was sent only to the connection that was open`,
+  );
+}
+
+/**
  * Settles a request whose response could not be stored, as soon as the store works again. A client
  * that is connected to another node would otherwise wait for as long as this node is alive.
  */

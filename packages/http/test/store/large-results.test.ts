@@ -1,0 +1,48 @@
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { allAddresses } from '../support/addresses.ts';
+import { openStore } from '../support/chaos-store.ts';
+import { start } from '../support/harness.ts';
+import { lines } from '../support/lines.ts';
+
+/** 5 MiB, as a screenshot in base64. */
+const TEXT = 'x'.repeat(5_242_880);
+
+const stores = [
+  ['memory', createMemoryStore],
+  ...allAddresses.map(([name, open]) => [name, async () => openStore(await open())] as const),
+] as const;
+
+describe.each(lines)('a result of 5 MiB, SDK $name', { timeout: 60_000 }, (line) => {
+  it.each(stores)('reaches the client that waits for it: %s', async (_, open) => {
+    const store = await open();
+    const isKept = store.capabilities.maxEventBytes > TEXT.length;
+    const tools = {
+      atOnce: () => TEXT,
+      later: async () => {
+        await pause(100);
+        return TEXT;
+      },
+    };
+    const { raw, errors } = await start(line, { store, tools });
+    const client = raw();
+    await client.begin();
+    for (const tool of Object.keys(tools)) {
+      const { sse } = await client.callTool(tool);
+      const cursor = (await sse.next())?.id ?? '';
+      const { id, message } = await sse.message();
+      expect(message['result']).toMatchObject({ content: [{ text: TEXT }] });
+      expect(id !== '').toBe(isKept);
+      expect((await sse.rest()).filter(({ data }) => data)).toEqual([]);
+
+      const again = (await (await client.get({ 'last-event-id': cursor })).sse.message()).message;
+      if (isKept) expect(again).toEqual(message);
+      else expect(again).toMatchObject({ id: message['id'], error: { message: expect.stringContaining('not kept') } });
+    }
+    const body = { jsonrpc: '2.0', id: 'json', method: 'tools/call', params: { name: 'later', arguments: {} } };
+    const json = await client.post(body, { accept: 'application/json' });
+    expect(await json.json()).toMatchObject({ result: { content: [{ text: TEXT }] } });
+    expect(errors).toHaveLength(isKept ? 0 : 3);
+  });
+});
