@@ -81,7 +81,7 @@ describe.each(addresses)('on %s, a node that was killed', { timeout: 60_000 }, (
     expect(await told).toContain('interrupted');
     expect(performance.now() - killedAt).toBeLessThan(BUSY_MS);
 
-    // A client that comes only now is told as soon.
+    // A client that comes only now gets its error as soon.
     const again = await elsewhere.get({ 'last-event-id': cursor });
     expect((await again.sse.rest()).at(-1)?.data).toContain('interrupted');
   });

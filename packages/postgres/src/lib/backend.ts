@@ -19,9 +19,9 @@ import { Sweeper } from './sweep.ts';
 export class PostgresBackend implements contract.SessionBackend {
   readonly name = 'postgres';
   readonly capabilities: contract.Capabilities;
-  readonly watch?: (onHint: (sessionId: string) => void) => Promise<() => Promise<void>>;
   readonly identifyProcess?: () => Promise<string | undefined>;
   readonly findEndedProcesses?: (processes: readonly string[]) => Promise<ReadonlySet<string>>;
+  readonly watch?: (onHint: (sessionId: string) => void) => Promise<() => Promise<void>>;
   readonly #connection: Connection;
   readonly #records: SessionRecords;
   readonly #list: SessionList;

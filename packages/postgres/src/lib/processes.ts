@@ -6,7 +6,7 @@ import { textArray } from './literals.ts';
  * How long all connections of a process must be gone before it counts as ended, in milliseconds. A
  * process that lost them and lives has connected again by then.
  */
-const GONE_FOR_MS = 450;
+const GONE_FOR_MS = 350;
 /** Maximum number of processes whose connections were found gone. The oldest go first. */
 const MAX_GONE = 1_000;
 

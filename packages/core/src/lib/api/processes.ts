@@ -8,7 +8,7 @@ export interface Processes {
 
   /**
    * Returns those of the processes that have certainly ended. Leaves out those that live, and those
-   * of which it cannot be told.
+   * of which it cannot be known.
    *
    * @param processes What {@link identify} has returned in them.
    */

@@ -9,13 +9,13 @@ export interface ProcessBackend {
    * with nothing else, such as a lock or a session of the database. A process that hangs or is
    * suspended still has it.
    *
-   * @returns `undefined` if the end of this process could not be told, for now.
+   * @returns `undefined` if the end of this process could not be known, for now.
    */
   identifyProcess?(): Promise<string | undefined>;
 
   /**
    * Finds out which processes have certainly ended, in one round trip. Leaves out those that live,
-   * those of which it cannot be told, and texts that no backend has returned: what is left out is
+   * those of which it cannot be known, and texts that no backend has returned: what is left out is
    * decided by a lease.
    *
    * May leave out a process for half a second after its end, to be certain.

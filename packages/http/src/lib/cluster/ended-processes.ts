@@ -4,7 +4,7 @@ import type { Processes } from '@mcp-session/core/transport';
  * How often a node asks about the processes that its requests wait for, in milliseconds: one
  * question for all of them, and none while nothing waits.
  */
-const ASK_EVERY_MS = 250;
+const ASK_EVERY_MS = 200;
 
 /** Learns that other processes have ended. */
 export class EndedProcesses {
@@ -23,7 +23,7 @@ export class EndedProcesses {
     return this.#processes !== undefined;
   }
 
-  /** The text for this process; `undefined` if its end could not be told, for now. */
+  /** The text for this process; `undefined` if its end could not be known, for now. */
   async identify(): Promise<string | undefined> {
     return this.#processes?.identify().catch(() => undefined);
   }

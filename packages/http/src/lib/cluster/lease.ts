@@ -28,7 +28,7 @@ const IDENTIFY_AFTER_MS = [0, 50, 100, 250, 500, 1_000, 2_000];
 interface NodeStatus {
   /** Until when its requests count as running, in Unix milliseconds. */
   readonly until: number;
-  /** `undefined`: its end cannot be told. */
+  /** `undefined`: its end cannot be known. */
   readonly process: string | undefined;
   readonly hasRecord: boolean;
 }
@@ -43,7 +43,7 @@ interface NodeStatus {
  *
  * Where the store can tell that a process has ended, the record also identifies the node's process,
  * from its first request on. Its requests then end with the process. The lease remains for a
- * process that hangs, and for one whose end cannot be told.
+ * process that hangs, and for one whose end cannot be known.
  */
 export class NodeLease {
   readonly #store: AnyStore;
