@@ -104,16 +104,11 @@ export class Handler implements SessionHandler<AuthFacts> {
     if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
     const caller = { request, authInfo };
     this.#lease.prepare();
-    switch (request.method) {
-      case 'POST':
-        return this.#post(caller, parsedBody);
-      case 'GET':
-        return this.#get(caller);
-      case 'DELETE':
-        return this.#delete(caller);
-      default:
-        throw new HttpError(405, 'Method not allowed.', undefined, { allow: 'GET, POST, DELETE' });
-    }
+    const { method } = request;
+    if (method === 'POST') return this.#post(caller, parsedBody);
+    if (method === 'GET') return this.#get(caller);
+    if (method === 'DELETE') return this.#delete(caller);
+    throw new HttpError(405, 'Method not allowed.', undefined, { allow: 'GET, POST, DELETE' });
   }
 
   async #post(caller: Caller, parsedBody: unknown): Promise<Response> {
