@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { SessionError } from './errors.ts';
 import type { DefaultHandles } from './api/default-handles.ts';
 import type { SessionEvents } from './api/session-events.ts';
@@ -17,6 +16,7 @@ import { printAsJson } from './values/inspect.ts';
 import { StateHandle } from './state/state.ts';
 import { checkEnding, type EndSessionOptions } from './options/session-options.ts';
 import { synchronous } from './runtime/synchronous.ts';
+import { pauseAfterLoss } from './runtime/rests.ts';
 
 /** How often a change of the profile may lose against other processes. */
 const MAX_PROFILE_ATTEMPTS = 50;
@@ -144,7 +144,7 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
       // Decode a fresh copy per attempt, so that mutations of a previous attempt, or of
       // `session.metadata`, are never written.
       if (await this.#tryChange(part, change(decodeFacts(this.#stored)))) return this.#facts;
-      if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
+      await pauseAfterLoss(attempt);
     }
     throw new SessionError('PROFILE_CONFLICT', `Profile was changed by others ${MAX_PROFILE_ATTEMPTS} times in a row`, {
       retryable: true,

@@ -1,6 +1,7 @@
 // Imported, because the tests of a user may replace the global timers with fake ones that stand
 // still.
 import { setTimeout as startTimer } from 'node:timers';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Capabilities } from '../contract/capabilities.ts';
 
 /** The shortest rest, in milliseconds. */
@@ -52,4 +53,12 @@ export class Rests {
     this.#closed = true;
     for (const end of this.#ends) end();
   }
+}
+
+/**
+ * Pauses after a compare-and-set that lost against another process: at random, and longer with each
+ * loss. The first losses cost no pause.
+ */
+export async function pauseAfterLoss(losses: number): Promise<void> {
+  if (losses > 3) await pause(Math.random() * Math.min(losses, 20));
 }

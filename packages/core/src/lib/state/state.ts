@@ -1,7 +1,7 @@
 import type { SessionState, StateEntry } from '../api/session-state.ts';
-import { setTimeout as pause } from 'node:timers/promises';
 import { StateConflictError } from '../errors.ts';
 import { synchronous } from '../runtime/synchronous.ts';
+import { pauseAfterLoss } from '../runtime/rests.ts';
 import type { REMOVE } from '../values/remove.ts';
 import type { SessionBackend } from '../contract/backend.ts';
 import type { StateResult, StateRow, StateWrite } from '../contract/rows.ts';
@@ -144,7 +144,7 @@ export class StateHandle<S> implements SessionState<S> {
         throw new StateConflictError(key, write.expectedVersion ?? 0, result.current?.version ?? 0);
       }
       row = result.current;
-      if (attempt > 3) await pause(Math.random() * Math.min(attempt, 20));
+      await pauseAfterLoss(attempt);
     }
   }
 
