@@ -139,7 +139,7 @@ describe('all of a state of several pages beside a writer', () => {
       code: 'STORE_BUSY',
       scope: 'session',
       retryable: true,
-      message: expect.stringContaining('read the keys that are needed'),
+      message: expect.stringContaining('read only the keys that you need'),
     });
     expect(queries()).toBeLessThanOrEqual(8);
   });
