@@ -26,7 +26,7 @@ export type {
   SweepOptions,
 } from './lib/options/store-options.ts';
 export type { Metadata, ProtocolFacts } from './lib/values/facts.ts';
-export { REMOVE } from './lib/values/remove.ts';
+export { REMOVE, type Remove } from './lib/values/remove.ts';
 export type {
   AnySchemas,
   StandardResult,

@@ -1,4 +1,4 @@
-import type { REMOVE } from '../values/remove.ts';
+import type { Remove } from '../values/remove.ts';
 import type { StateInput, StateKey, StateOutput } from '../values/standard-schema.ts';
 
 /** A value with its version, for {@link SessionState.compareAndSet}. */
@@ -8,9 +8,9 @@ export interface StateEntry<T> {
   readonly version: number;
 }
 
-// Nobody has this symbol. Where a signature asks for a unique symbol, TypeScript does not accept
-// `() => REMOVE` as a function that returns any `symbol`.
-declare const SOME_SYMBOL: unique symbol;
+// No value has this type. Where a signature asks for it, TypeScript does not accept `() => REMOVE`
+// as a function that returns any `symbol`.
+type SomeSymbol = symbol & { readonly '@mcp-session/core': 'none' };
 
 /**
  * The state of a session: JSON values by key. Writers of different keys never overwrite each other.
@@ -74,11 +74,11 @@ export interface SessionState<S> {
    */
   update<K extends StateKey<S>>(
     key: K,
-    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | typeof SOME_SYMBOL,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | SomeSymbol,
   ): Promise<StateOutput<S, K>>;
   update<K extends StateKey<S>>(
     key: K,
-    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | typeof REMOVE,
+    change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | Remove,
   ): Promise<StateOutput<S, K> | undefined>;
 
   /**
@@ -113,9 +113,7 @@ export interface SessionState<S> {
    * for more than 64 keys or 2 MiB in one patch.
    */
   patch(
-    changes:
-      | { readonly [K in StateKey<S>]?: StateInput<S, K> | typeof REMOVE }
-      | Iterable<readonly [StateKey<S>, unknown]>,
+    changes: { readonly [K in StateKey<S>]?: StateInput<S, K> | Remove } | Iterable<readonly [StateKey<S>, unknown]>,
   ): Promise<void>;
 
   /**

@@ -2,7 +2,7 @@ import type { SessionState, StateEntry } from '../api/session-state.ts';
 import { StateConflictError } from '../errors.ts';
 import { synchronous } from '../runtime/synchronous.ts';
 import { pauseAfterLoss } from '../runtime/rests.ts';
-import type { REMOVE } from '../values/remove.ts';
+import type { Remove } from '../values/remove.ts';
 import type { SessionBackend } from '../contract/backend.ts';
 import type { StateResult, StateRow, StateWrite } from '../contract/rows.ts';
 import type { SessionContext } from '../session/context.ts';
@@ -97,9 +97,7 @@ export class StateHandle<S> implements SessionState<S> {
   }
 
   async patch(
-    changes:
-      | { readonly [K in StateKey<S>]?: StateInput<S, K> | typeof REMOVE }
-      | Iterable<readonly [StateKey<S>, unknown]>,
+    changes: { readonly [K in StateKey<S>]?: StateInput<S, K> | Remove } | Iterable<readonly [StateKey<S>, unknown]>,
   ): Promise<void> {
     const pairs = changesOf(changes);
     if (pairs.size === 0) {
