@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync 
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { run } from '@mcp-session-tooling/workspace/command';
 import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -159,6 +160,32 @@ it.each(Object.keys(optionalPeers))(
   },
   5 * minutes,
 );
+
+describe('an empty project of an operator', () => {
+  it(
+    'runs the command, which says what to install and then looks into a store',
+    async () => {
+      const project = join(folder, 'projects', 'operator');
+      const command = join(project, 'node_modules', '.bin', 'mcp-session');
+      const mcpSession = (...args: string[]) => run({ file: command, args, cwd: project });
+      const at = ['--store', 'sqlite:./sessions.db'];
+
+      await createProject(project, { packages: [get('@mcp-session/cli')], others: {} }, [...packed.values()]);
+      const alone = await mcpSession('migrate', ...at);
+      expect(alone.output).toContain('npm install @mcp-session/sqlite better-sqlite3');
+      expect(alone.ok).toBe(false);
+
+      const { peerDependencies = {} } = get('@mcp-session/sqlite').manifest;
+      const packages = [get('@mcp-session/cli'), get('@mcp-session/sqlite')];
+      await createProject(project, { packages, others: peerDependencies }, [...packed.values()]);
+      expect((await mcpSession('migrate', ...at)).output).toContain('The store is migrated.');
+      expect(await mcpSession('count', '--json', ...at)).toMatchObject({ ok: true, output: '{}\n' });
+      expect((await mcpSession('doctor', ...at)).output).toMatch(/better-sqlite3 \d+/);
+      expect((await mcpSession('--version')).output).toBe('0.0.0\n');
+    },
+    5 * minutes,
+  );
+});
 
 describe('an empty project of the author of a backend', () => {
   it(

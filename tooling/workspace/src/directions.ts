@@ -50,6 +50,12 @@ export const directions: Readonly<Record<string, Direction>> = {
   'packages/sqlite': backend('kysely', 'better-sqlite3'),
   'packages/postgres': backend('kysely', 'postgres'),
   'packages/dynamodb': backend('@aws-sdk/client-dynamodb'),
+  // It opens the backend that an address names, with what its user has installed.
+  'packages/cli': {
+    source: [core, '@mcp-session/sqlite', '@mcp-session/postgres', '@mcp-session/dynamodb', 'cli-table3', 'commander'],
+    test: [harness, '@aws-sdk/client-dynamodb', 'better-sqlite3', 'postgres'],
+    loads: true,
+  },
   'packages/http': {
     source: [core, sdks],
     test: [
@@ -128,6 +134,7 @@ export const directions: Readonly<Record<string, Direction>> = {
     test: [
       core,
       harness,
+      '@mcp-session/cli',
       '@mcp-session/http',
       '@mcp-session/sqlite',
       'better-sqlite3',

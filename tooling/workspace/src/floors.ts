@@ -50,6 +50,14 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['backend.ts'],
     ['create-store.ts'],
   ],
+  'packages/cli': [
+    ['surroundings.ts', 'failure.ts'],
+    ['output', 'store-address.ts'],
+    ['context.ts'],
+    ['commands'],
+    ['program.ts'],
+    ['run.ts'],
+  ],
   'packages/http': [
     ['runtime'],
     ['protocol'],

@@ -1,0 +1,77 @@
+import type { Session, SessionStore } from '@mcp-session/core';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
+import { CliError, EXIT } from './failure.ts';
+import { Printer } from './output/printer.ts';
+import { openBackend, parseAddress, type PlaceOptions, type Use } from './store-address.ts';
+import type { CliSurroundings } from './surroundings.ts';
+
+/** Options of every command. */
+export interface GlobalOptions extends PlaceOptions {
+  readonly store?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly surroundings: CliSurroundings;
+  readonly printer: Printer;
+  /** Opens the backend, works with it, and closes it. `use` is `look` by default. */
+  readonly withBackend: <T>(work: (backend: SessionBackend) => Promise<T>, use?: Use) => Promise<T>;
+  /** The same with a store. Refuses one whose tables are missing or old, and changes no table. */
+  readonly withStore: <T>(work: (store: SessionStore, backend: SessionBackend) => Promise<T>) => Promise<T>;
+}
+
+/** Makes what a command works with. */
+export function contextOf(surroundings: CliSurroundings, options: GlobalOptions): Context {
+  const { store: address = surroundings.env['MCP_SESSION_STORE'], json = false, ...place } = options;
+  const withBackend: Context['withBackend'] = async (work, use = 'look') => {
+    const named = parseAddress(address, place, use);
+    const backend = await openBackend(named, surroundings.folder, use);
+    try {
+      return await work(backend);
+    } finally {
+      await backend.close();
+    }
+  };
+  return {
+    surroundings,
+    printer: new Printer(surroundings, json),
+    withBackend,
+    withStore: (work) =>
+      withBackend(async (backend) => {
+        if (((await backend.planMigration?.()) ?? []).length > 0) {
+          const remedy = 'Check --store, --schema and --prefix, or create the tables with: mcp-session migrate';
+          throw new CliError('The store has no tables of this version', remedy, EXIT.failed);
+        }
+        const store = await createSessionStore(backend, { sweep: false });
+        try {
+          return await work(store, backend);
+        } finally {
+          await store.close();
+        }
+      }),
+  };
+}
+
+/** The session of an id, or of the first part of one. Looking renews nothing. */
+export async function findSession(store: SessionStore, given: string, kind: string | undefined): Promise<Session> {
+  // `console.log(session)` shows the first part of an id in this form.
+  const id = given.replace(/…$/, '');
+  const session = (await store.inspect(id)) ?? (await findByPrefix(store, id, kind));
+  if (session !== undefined) return session;
+  throw new CliError(
+    'There is no such session; it may have expired or was ended',
+    'List live sessions with: mcp-session ls',
+    EXIT.notFound,
+  );
+}
+
+async function findByPrefix(store: SessionStore, prefix: string, kind: string | undefined) {
+  if (prefix.length < 4) return undefined;
+  const page = await store.list({ cursor: prefix, limit: 2, ...(kind !== undefined && { kind }) });
+  const [first, second] = page.sessions.filter(({ id }) => id.startsWith(prefix));
+  if (second !== undefined) {
+    throw new CliError('More than one session has an id that begins like this', 'Give more of the id.');
+  }
+  return first;
+}

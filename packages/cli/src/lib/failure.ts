@@ -1,0 +1,55 @@
+import { SessionError, type SessionErrorCode } from '@mcp-session/core';
+
+/** Exit codes of the command. The README lists them. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, unwell: 4 } as const;
+
+/** A failure that the command explains itself. */
+export class CliError extends Error {
+  override readonly name = 'CliError';
+  readonly exitCode: number;
+  /** What to do, as a sentence. */
+  readonly remedy: string | undefined;
+
+  constructor(message: string, remedy?: string, exitCode: number = EXIT.usage) {
+    super(message);
+    this.remedy = remedy;
+    this.exitCode = exitCode;
+  }
+}
+
+const REMEDIES: Partial<Record<SessionErrorCode, string>> = {
+  SESSION_NOT_FOUND: 'It has expired or was ended meanwhile. List live sessions with: mcp-session ls',
+  EVENTS_TRIMMED: 'Leave out --after to read what is left.',
+  INVALID_CURSOR: 'Give --after an event id of this session, as "mcp-session events" prints it.',
+  INVALID_STREAM_ID: 'Give --stream a name as "mcp-session events" prints it.',
+  INVALID_SESSION_ID: 'Give an id as "mcp-session ls" prints it.',
+  INVALID_KIND: 'Give --kind a name as "mcp-session count" prints it.',
+  INVALID_PRINCIPAL: 'Give --principal a text, or use --anonymous.',
+  STORE_BUSY: 'Another process is using the store heavily. Try again.',
+  STORE_CORRUPT: 'Restore the store from a backup, or give --store the right file.',
+  STORE_DENIED: 'Check the password, the role and its rights. "mcp-session doctor" lists the rights.',
+  STORE_FAILED: 'Run "mcp-session doctor" on the same store.',
+  STORE_READ_ONLY: 'Use the primary server, or a file that this user may write.',
+  STORE_SCHEMA_TOO_NEW: 'Install the version of the backend that your server has.',
+  STORE_UNAVAILABLE: 'Check the address in --store, and whether the database is running.',
+};
+
+/** What a person reads about a failure, and how the process ends. */
+export function describeFailure(error: unknown): { readonly text: string; readonly exitCode: number } {
+  if (error instanceof CliError) return { text: withRemedy(error.message, error.remedy), exitCode: error.exitCode };
+  if (error instanceof SessionError) {
+    const exitCode = error.code === 'SESSION_NOT_FOUND' ? EXIT.notFound : EXIT.failed;
+    const where = error.store === undefined ? '' : `\nStore: ${error.store}`;
+    return { text: withRemedy(`${error.message} (${error.code})`, REMEDIES[error.code]) + where, exitCode };
+  }
+  // Options that a backend or core refuses. Their messages quote no password.
+  if (error instanceof TypeError || error instanceof RangeError) {
+    return { text: withRemedy(error.message, 'Run "mcp-session help" for the options.'), exitCode: EXIT.usage };
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  return { text: withRemedy(`Unexpected failure: ${what}`, 'Report it with the command.'), exitCode: EXIT.failed };
+}
+
+function withRemedy(message: string, remedy: string | undefined): string {
+  return remedy === undefined ? message : `${message}\n${remedy}`;
+}

@@ -1,0 +1,60 @@
+/**
+ * Characters that a terminal obeys, or that change the order of what it shows. Clients choose much
+ * of what a store holds, so none of it reaches a terminal as it is.
+ */
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** A text in one line that no terminal obeys. */
+export function printable(text: string): string {
+  return text.replace(UNSAFE, escapeCharacter);
+}
+
+/** The same for text that spans lines, such as JSON with indentation. */
+export function printableLines(text: string): string {
+  return text.replace(UNSAFE, (character) => (character === '\n' ? character : escapeCharacter(character)));
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+}
+
+const segmenter = new Intl.Segmenter();
+/**
+ * Code units that a character may have where texts are cut. More belong to none that people use.
+ */
+const MAX_UNITS = 16;
+
+/** How many characters people see. */
+export function lengthOf(text: string): number {
+  return Array.from(segmenter.segment(text)).length;
+}
+
+/** At most `width` characters, with `…` where something was cut off. */
+export function cut(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const some = Array.from(segmenter.segment(text.slice(0, (width + 1) * MAX_UNITS)), ({ segment }) => segment);
+  return some.length <= width ? text : `${some.slice(0, Math.max(0, width - 1)).join('')}…`;
+}
+
+/** A number with its noun, such as `1 session`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** A time span in its largest unit, such as `12m`. */
+export function span(ms: number): string {
+  const [unit, length] = UNITS.find(([, each]) => Math.abs(ms) >= each) ?? ['s', 1_000];
+  return `${Math.floor(Math.abs(ms) / length)}${unit}`;
+}
+
+/** A time as ISO 8601. */
+export function iso(time: number): string {
+  return new Date(Math.min(time, 8_640_000_000_000_000)).toISOString();
+}

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { run } from './support/cli.ts';
+import { storages } from './support/stores.ts';
+
+const secret = 'tolkien';
+
+it.each<[string, readonly string[], number, string]>([
+  ['no store', ['ls'], 2, 'Give --store, or set MCP_SESSION_STORE'],
+  [
+    'an address of no form',
+    ['ls', '--store', `mysql://me:${secret}@host/x`],
+    2,
+    'Give one such as sqlite:./sessions.db',
+  ],
+  ['a database in memory', ['ls', '--store', 'sqlite::memory:'], 2, 'Name a file'],
+  ['a file that is not there', ['ls', '--store', 'sqlite:/no/such/file.db'], 1, 'Check the path in --store'],
+  ['a schema of SQLite', ['ls', '--store', 'sqlite:x.db', '--schema', 'a'], 2, 'Leave out --schema'],
+  ['a prefix of DynamoDB', ['ls', '--store', 'dynamodb:', '--prefix', 'a'], 2, 'Name the tables'],
+  ['an unknown part of an address', ['ls', '--store', 'dynamodb:?table=a'], 2, 'It takes region, endpoint'],
+  [
+    'a server that is not there',
+    ['ls', '--store', `postgres://me:${secret}@127.0.0.1:1/x`],
+    1,
+    'whether the database is running',
+  ],
+  ['an unknown command', ['list'], 2, 'Run "mcp-session help"'],
+  ['an unknown option', ['ls', '--everything'], 2, 'Run "mcp-session help"'],
+  ['a limit that is no number', ['ls', '--limit', 'all'], 2, 'Give a whole number from 1'],
+  ['a missing id', ['show'], 2, 'Run "mcp-session help"'],
+])('%s is an error that says what to do', async (_, args, code, remedy) => {
+  const ran = await run(args);
+
+  expect(ran.stderr).toContain(remedy);
+  expect(ran).toMatchObject({ code, stdout: '' });
+  expect(ran.stderr).not.toContain(secret);
+  for (const line of ran.stderr.split('\n')) expect(line).not.toMatch(/^\s+at /);
+});
+
+it('wrong arguments on a store that is there are errors that say what to do', async () => {
+  const storage = await storages['sqlite']?.();
+  const store = await storage?.open();
+  const session = await store?.create();
+  const id = session?.id ?? '';
+  await store?.create();
+  const cases: readonly (readonly [readonly string[], number, string])[] = [
+    [['show', 'unknown-id'], 3, 'mcp-session ls'],
+    [['show', id.slice(0, 8)], 2, 'Give more of the id'],
+    [['ls', '--kind', 'No Kind'], 1, 'mcp-session count'],
+    [['ls', '--anonymous', '--principal', 'a'], 2, 'Give one of them'],
+    [['ls', '--principal', ''], 1, 'use --anonymous'],
+    [['ls', '--cursor', 'a b'], 1, 'mcp-session ls'],
+    [['events', id, '--after', '1.AAAAAAAA.s'], 1, 'an event id of this session'],
+    [['events', id, '--stream', 'a b'], 1, 'Give --stream'],
+    [['events', id, '--limit', '2000'], 2, 'Read on with --after'],
+    [['end'], 2, 'Give their ids'],
+    [['end', id, '--principal', 'a'], 2, 'Give their ids'],
+    [['ls', '--prefix', 'No Prefix'], 2, 'Run "mcp-session help"'],
+  ];
+  for (const [args, code, remedy] of cases) {
+    const ran = await run([...args, ...(storage?.args ?? [])]);
+    expect({ args, ...ran }).toEqual({ args, code, stdout: '', stderr: expect.stringContaining(remedy) });
+  }
+});
+
+it('a backend that is not installed is an error that says what to install', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-session-cli-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const { openBackend } = await import('../src/lib/store-address.ts');
+  const store = {
+    packageName: '@mcp-session/no-such-backend',
+    driver: 'no-such-driver',
+    factory: 'create',
+    options: {},
+    file: undefined,
+  };
+
+  await expect(openBackend(store, folder, 'look')).rejects.toMatchObject({
+    remedy: 'Install it with its driver: npm install @mcp-session/no-such-backend no-such-driver',
+  });
+});
+
+it('help and version go to stdout', async () => {
+  const help = await run(['help']);
+  expect(help).toMatchObject({ code: 0, stderr: '' });
+  expect(help.stdout).toContain('Exit codes:');
+  expect(await run([])).toEqual(help);
+  expect(await run(['--version'])).toMatchObject({ code: 0, stdout: '0.0.0\n' });
+});
