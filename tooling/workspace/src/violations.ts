@@ -70,13 +70,17 @@ function isFree({ file, specifier }: Import): boolean {
   return file.startsWith('src/') ? target.startsWith('src/') : !target.startsWith('..');
 }
 
-// The published entries are exactly the files directly in src. Everything else is in src/lib, and
-// private.
+// The published entries and commands are exactly the files directly in src. Everything else is in
+// src/lib, and private.
 function entryViolations({ path, folder, manifest }: WorkspacePackage): string[] {
   if (manifest.private === true || !existsSync(join(path, 'src'))) return [];
-  const entries = Object.values(manifest.exports ?? {}).map((entry) =>
+  const commands = Object.values(manifest.bin ?? {}).map((file) =>
+    file.replace('./dist/', './src/').replace(/js$/, 'ts'),
+  );
+  const exported = Object.values(manifest.exports ?? {}).map((entry) =>
     typeof entry === 'string' ? entry : entry['@mcp-session/source'],
   );
+  const entries = [...commands, ...exported];
   const files = readdirSync(join(path, 'src'), { withFileTypes: true })
     .filter((file) => file.isFile())
     .map((file) => `./src/${file.name}`);
