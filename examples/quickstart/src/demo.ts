@@ -11,7 +11,7 @@ const DEADLINE_MS = 120_000;
 const help = `Usage: npx -y pnpm@12 demo [options]
 
 Kills an MCP server in the middle of a stream, starts it again, and checks that its client carries on: the same session,
-its state, and every event that it missed, once. Takes about ten seconds. The exit code is 0 if nothing was lost.
+its state, and every event that it missed, once. Takes about 15 seconds. The exit code is 0 if nothing was lost.
 
   --store <name>  where the sessions live, one of: ${storeNames} (default: sqlite; on two nodes postgres)
   --data <where>  the database of the postgres or dynamodb store, as for start

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { serve, temporaryFolder } from './support/processes.ts';
 
 /** The scenarios of the official package that need no fixtures of theirs in the server. */
-const SCENARIOS = ['server-initialize', 'ping', 'tools-list', 'server-sse-polling', 'server-sse-multiple-streams'];
+const SCENARIOS = ['server-initialize', 'ping', 'tools-list', 'server-sse-multiple-streams'];
 
 const CLI = join(
   dirname(fileURLToPath(import.meta.resolve('@modelcontextprotocol/conformance/package.json'))),

@@ -18,15 +18,7 @@ export async function connect(
 ): Promise<{ readonly client: Client; readonly sessionId: string | undefined }> {
   const client = new Client({ name: 'two-nodes', version: '1.0.0' }, { capabilities: { elicitation: {} } });
   client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { title: nameReport() } }));
-  const transport = new StreamableHTTPClientTransport(new URL(url), {
-    reconnectionOptions: {
-      initialReconnectionDelay: 200,
-      maxReconnectionDelay: 1_000,
-      reconnectionDelayGrowFactor: 1.5,
-      // The default, 2, gives up before a node is replaced.
-      maxRetries: 100,
-    },
-  });
+  const transport = new StreamableHTTPClientTransport(new URL(url));
   await client.connect(transport);
   return { client, sessionId: transport.sessionId };
 }

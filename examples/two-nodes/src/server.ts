@@ -81,6 +81,8 @@ const handler = createSessionHandler({
   // This example has no authentication. At least no web page may call it.
   allowedOrigins: [],
   retryIntervalMs: 200,
+  // The load balancer skips a dead node: a client need not wait until that node is back.
+  restartRetryMs: 200,
   // How long after the death of a node its calls get an error.
   leaseMs: 3_000,
   onError: (error) => console.error(error),

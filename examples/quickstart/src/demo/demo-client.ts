@@ -30,16 +30,7 @@ export class DemoClient {
   }
 
   async connect(url: string): Promise<void> {
-    this.#transport = new StreamableHTTPClientTransport(new URL(url), {
-      fetch: this.network.fetch,
-      reconnectionOptions: {
-        initialReconnectionDelay: 500,
-        maxReconnectionDelay: 1_000,
-        reconnectionDelayGrowFactor: 1.5,
-        // The default, 2, gives up sooner than a server restarts.
-        maxRetries: 1_000,
-      },
-    });
+    this.#transport = new StreamableHTTPClientTransport(new URL(url), { fetch: this.network.fetch });
     await this.#client.connect(this.#transport, { signal: this.#signal });
   }
 

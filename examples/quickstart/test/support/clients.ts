@@ -23,20 +23,10 @@ export type Connect = (url: string, answer?: Answer) => Promise<TestClient>;
 
 const INFO = { name: 'test', version: '1.0.0' };
 const CAPABILITIES = { capabilities: { elicitation: {} } };
-// A server that restarts is away for longer than the two attempts that a client makes by default.
-const RECONNECTION = {
-  reconnectionOptions: {
-    initialReconnectionDelay: 200,
-    maxReconnectionDelay: 1_000,
-    reconnectionDelayGrowFactor: 1.5,
-    maxRetries: 100,
-  },
-};
-
 const connectV2: Connect = async (url, answer = { action: 'decline' }) => {
   const client = new v2.Client(INFO, CAPABILITIES);
   client.setRequestHandler('elicitation/create', () => answer);
-  const transport = new v2.StreamableHTTPClientTransport(new URL(url), RECONNECTION);
+  const transport = new v2.StreamableHTTPClientTransport(new URL(url));
   await client.connect(transport);
   onTestFinished(() => client.close());
   return {
@@ -51,7 +41,7 @@ const connectV2: Connect = async (url, answer = { action: 'decline' }) => {
 const connectV1: Connect = async (url, answer = { action: 'decline' }) => {
   const client = new v1.Client(INFO, CAPABILITIES);
   client.setRequestHandler(ElicitRequestSchema, () => answer);
-  const transport = new StreamableHTTPClientTransport(new URL(url), RECONNECTION);
+  const transport = new StreamableHTTPClientTransport(new URL(url));
   await client.connect(transport);
   onTestFinished(() => client.close());
   return {

@@ -110,7 +110,7 @@ describe.each(lines)('options of later calls, SDK $name', (line) => {
     expect((await fetch(new Request('http://localhost/mcp'))).status).toBe(400);
     expect(await broadcast({ method: 'notifications/tools/list_changed' })).toBe(0);
     await close();
-    expect((await fetch(new Request('http://localhost/mcp'))).status).toBe(503);
+    expect((await fetch(new Request('http://localhost/mcp', { method: 'DELETE' }))).status).toBe(503);
   });
 });
 

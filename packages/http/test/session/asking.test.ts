@@ -37,9 +37,9 @@ const withoutStream = (gone: 'refused' | 'broken'): { readonly fetch: typeof fet
 
 describe.each(lines)('a handler that asks its client without naming the request, SDK $name', (line) => {
   it.each(['refused', 'broken'] as const)('gets its answers where the standalone stream is %s', async (gone) => {
-    const { url, errors } = await start(line, { tools: { ask }, retryIntervalMs: 20 });
+    const { url, errors } = await start(line, { tools: { ask }, restartRetryMs: 20 });
     const stream = withoutStream(gone);
-    const client = await line.connect(url, { ...answers, fetch: stream.fetch, maxRetries: 2 });
+    const client = await line.connect(url, { ...answers, fetch: stream.fetch });
     if (gone === 'broken') await eventually(() => stream.gets === 3);
     expect(JSON.parse(await client.call('ask', { what: 'a' }))).toEqual([{ asked: 'a' }, 'a', 1]);
     await client.close();
@@ -71,7 +71,6 @@ describe.each(lines)('a handler that asks its client without naming the request,
         init?.method === 'GET' && refuse.now
           ? Promise.resolve(new Response(null, { status: 503 }))
           : routed(nodes, () => (init?.method === 'GET' ? 1 : 0))(input, init),
-      maxRetries: 1_000,
     });
     const call = client.call('ask', { what: 'a' });
     await eventually(() => asked.length === 1);

@@ -29,6 +29,9 @@ describe('the lease of running requests', () => {
         lease,
         keepAliveMs: 0,
         retryIntervalMs: 1,
+        restartRetryMs: 1,
+        maxStreamMs: Infinity,
+        standaloneStream: true,
         health,
         bounds,
       };

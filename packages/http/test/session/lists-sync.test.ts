@@ -41,7 +41,7 @@ const later = (): Promise<void> => pause(2);
 
 describe.each(lines)('a session whose server was replaced, SDK $name', (line) => {
   it('a client with default options has the new tools without asking', async () => {
-    const { url, handler, another, errors } = await start(line, { serve: a, retryIntervalMs: 20 });
+    const { url, handler, another, errors } = await start(line, { serve: a, restartRetryMs: 20 });
     const listed: string[][] = [];
     const client = await line.connect(url, { onTools: (names) => void listed.push([...names]) });
     expect(await client.call('one')).toBe('1');

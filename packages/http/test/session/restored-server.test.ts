@@ -86,7 +86,7 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
 
   it('a server that is not ready in time is closed: its requests get 503, and the next one gets a new server', async () => {
     let hangs: 'createServer' | 'onRestore' | 'subscribe' | undefined;
-    const { raw, another, store, errors } = await start(line, { setupTimeoutMs: 100 });
+    const { raw, another, store, errors } = await start(line, { setupTimeoutMs: 100, holdMs: 0 });
     const client = raw();
     await client.begin();
     await (await client.post(subscribe('a:b'))).sse.rest();

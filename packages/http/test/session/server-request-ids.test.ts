@@ -167,7 +167,7 @@ describe.each(lines)('requests of the server, SDK $name', (line) => {
       await client.begin();
       const { sse } = await client.callTool('ask');
       const { id, message } = await sse.message();
-      ids.push([id.replace(/^.*-/, ''), String(message['id']).replace(/^[0-9a-f]+[.]/, '')]);
+      ids.push([id.replace(/^.*-([0-9a-z]+)-1$/, '$1'), String(message['id']).replace(/^[0-9a-f]+[.]/, '')]);
       await sse.cancel();
     }
     for (const [stream, request] of ids) {

@@ -33,7 +33,6 @@ describe.each(
     // Whatever it posts goes to the node that runs its request, and it comes back to the other one.
     const through = routed(nodes, (_, init) => (init?.method === 'GET' ? 1 : 0));
     const client = await line.connect(a.url, {
-      maxRetries: 1_000,
       fetch: async (input, init) => {
         const response = await through(input, init);
         const cursor = new Headers(init?.headers).get('last-event-id');
@@ -127,7 +126,6 @@ describe.each(
     const [a] = nodes as [Node];
     let opened = 0;
     const client = await line.connect(a.url, {
-      maxRetries: 1_000,
       fetch: routed(nodes, (_, init) => {
         if (init?.method === 'GET') opened++;
         return init?.method === 'GET' ? 1 : 0;

@@ -17,6 +17,7 @@ const ASK_MS = 10_000;
 const handler = line.createHandler({
   store,
   retryIntervalMs: 50,
+  restartRetryMs: 50,
   leaseMs: 4_000,
   keepAliveMs: 200,
   onError: (error) => process.send?.({ error: String(error) }),

@@ -147,7 +147,6 @@ class Player {
     const client = await line.connect(url, {
       onElicit: (asked) => ({ answer: mine(asked) }),
       onSample: mine,
-      maxRetries: 100_000,
     });
     return new Player(client, tag, report, kills);
   }

@@ -1,5 +1,7 @@
-// A server in a process of its own: `node child.ts <v1|v2> <path or address> <port> [leaseMs]`. It
-// says its port to its parent. The address of a store is JSON; a path is that of an SQLite file.
+// A server in a process of its own: `node child.ts <v1|v2> <path or address> <port> [leaseMs]
+// [listenAt]`. The address of a store is JSON; a path is that of an SQLite file. With `default`
+// instead of a lease, every option has its default. It listens from `listenAt` on, in Unix
+// milliseconds, and says its port to its parent.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,7 +10,7 @@ import { openStore, type StoreAddress } from './chaos-store.ts';
 import type { Tool } from './line.ts';
 import { lines } from './lines.ts';
 
-const [, , name, path = '', port = '0', leaseMs = '1000'] = process.argv;
+const [, , name, path = '', port = '0', leaseMs = '1000', listenAt = '0'] = process.argv;
 const line = lines.find((each) => each.name === name);
 if (line === undefined) throw new Error(`No SDK line ${String(name)}`);
 const address: StoreAddress = path.startsWith('{') ? (JSON.parse(path) as StoreAddress) : { kind: 'sqlite', path };
@@ -26,13 +28,16 @@ const count: Tool = async ({ from, to, every = 0 }, { progress }, server) => {
 
 const handler = line.createHandler({
   store,
-  retryIntervalMs: 50,
-  leaseMs: Number(leaseMs),
+  ...(leaseMs !== 'default' && { retryIntervalMs: 50, restartRetryMs: 50, leaseMs: Number(leaseMs) }),
   serve: ({ state }) => ({
     tools: {
       count,
       add: async ({ note }) =>
         JSON.stringify(await state.update('notes', (notes: unknown = []) => [...(notes as unknown[]), note])),
+      tell: async (_, { notify }) => {
+        await notify('notifications/message', { level: 'info', data: 'told' });
+        return 'answered';
+      },
       ask: async (_, { elicit }) => JSON.stringify(await elicit('name?')),
       hang: async (_, { progress, signal }) => {
         await progress(1);
@@ -49,5 +54,6 @@ const handler = line.createHandler({
 });
 
 const listener = toNodeHandler(handler);
+await pause(Math.max(0, Number(listenAt) - Date.now()));
 const server = createServer((request, response) => void listener(request, response));
 server.listen(Number(port), '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));

@@ -51,6 +51,10 @@ type Shared = Pick<
   | 'maxLocalSessions'
   | 'localIdleMs'
   | 'retryIntervalMs'
+  | 'restartRetryMs'
+  | 'maxStreamMs'
+  | 'standaloneStream'
+  | 'holdMs'
   | 'keepAliveMs'
   | 'leaseMs'
   | 'abandonAfterMs'
@@ -109,7 +113,6 @@ export interface ClientOptions {
   readonly onSample?: (text: string) => string;
   readonly fetch?: typeof fetch;
   readonly headers?: Record<string, string>;
-  readonly maxRetries?: number;
   /** Is called with the names of the tools whenever the client has fetched them again. */
   readonly onTools?: (names: readonly string[]) => void;
 }

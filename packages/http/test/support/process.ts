@@ -15,7 +15,7 @@ export interface ServerProcess {
 
 /** Starts `child.ts`, and kills it when the test is over. */
 export async function startProcess(
-  args: readonly [line: string, path: string, port?: number, leaseMs?: number],
+  args: readonly [line: string, path: string, port?: number, leaseMs?: number | 'default', listenAt?: number],
 ): Promise<ServerProcess> {
   const file = fileURLToPath(new URL('child.ts', import.meta.url));
   const child: ChildProcess = spawn(process.execPath, ['--conditions=@mcp-session/source', file, ...args.map(String)], {

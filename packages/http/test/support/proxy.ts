@@ -21,6 +21,9 @@ export interface Proxy {
  */
 const CUT_AFTER_MS = 1_000;
 
+/** How often a request is sent that no node accepts: nodes start slowly on a busy machine. */
+const TRIES = 2_000;
+
 /**
  * Sends each request to a random port of those that there are now. One that nobody accepts is tried
  * on another port; what breaks later breaks for the client as well.
@@ -56,7 +59,7 @@ export async function startProxy(ports: () => readonly number[]): Promise<Proxy>
       sending.get(to)?.destroy();
     });
     from.on('data', (chunk: Buffer) => chunks.push(chunk));
-    from.on('end', () => forward(from, Buffer.concat(chunks), to, 100));
+    from.on('end', () => forward(from, Buffer.concat(chunks), to, TRIES));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -113,17 +113,11 @@ export const v1: Line = {
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),
-  connect: async (url, { onElicit, onSample, fetch, headers = {}, maxRetries = 50, onTools } = {}) => {
+  connect: async (url, { onElicit, onSample, fetch, headers = {}, onTools } = {}) => {
     const inbox = new Inbox();
     const transport = new StreamableHTTPClientTransport(url, {
       requestInit: { headers },
       ...(fetch !== undefined && { fetch }),
-      reconnectionOptions: {
-        initialReconnectionDelay: 20,
-        maxReconnectionDelay: 100,
-        reconnectionDelayGrowFactor: 1.5,
-        maxRetries,
-      },
     });
     const client = new Client(
       { name: 'test', version: '1.0.0' },

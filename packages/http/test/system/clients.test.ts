@@ -39,7 +39,7 @@ describe.each(lines)('a real client of SDK $name', (line) => {
       return 'worked';
     };
     const { url, served } = await start(line, {
-      retryIntervalMs: 20,
+      restartRetryMs: 20,
       serve: () => ({ tools: { work }, onCreated: (created) => (port = created) }),
     });
     const client = await line.connect(url);
@@ -61,7 +61,7 @@ describe.each(lines)('a real client of SDK $name', (line) => {
 
   it('continues its session, state and streams after a restart, and answers new questions', async () => {
     const { url, served, another } = await start(line, {
-      retryIntervalMs: 20,
+      restartRetryMs: 20,
       serve: ({ state }) => ({
         tools: {
           add: async ({ note }) =>

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './fetch-handler.ts';
 import { type LambdaEvent, toWebRequest } from './lambda-events.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
+import { noteLifetime } from '../stream/lifetime.ts';
 
 /** The part of a function's context that the adapters read. */
 export interface LambdaContext {
@@ -56,6 +57,11 @@ export interface LambdaHandlerOptions<AuthInfo, Event extends LambdaEvent = Lamb
 
 /** How much of a function's time is reserved for sending the response, in milliseconds. */
 const RESERVE_MS = 1_000;
+/**
+ * How long after a stream's time is up it is cut off, in milliseconds. The handler closes it
+ * before, with `retry`.
+ */
+const CUT_AFTER_MS = 200;
 const DEFAULT_COLLECT_MS = 5_000;
 const NAMES: OptionNames<LambdaHandlerOptions<never>> = {
   authenticate: ['auth', 'authorize', 'verify'],
@@ -78,8 +84,8 @@ export function toLambdaHandler<AuthInfo, Event extends LambdaEvent = LambdaEven
 ): (event: Event, context?: LambdaContext) => Promise<LambdaResult> {
   const maxStreamMs = checked(handler, options, DEFAULT_COLLECT_MS);
   return (event, context) =>
-    inTime(maxStreamMs, context, async (deadline) => {
-      const { status, headers, body } = await respond(handler, event, options.authenticate);
+    inTime(maxStreamMs, context, async (deadline, ms) => {
+      const { status, headers, body } = await respond(handler, event, options.authenticate, ms);
       const decoder = new TextDecoder();
       let text = '';
       for await (const chunk of chunksUntil(body, deadline)) text += decoder.decode(chunk, { stream: true });
@@ -110,8 +116,8 @@ export function toLambdaStreamHandler<AuthInfo, Event extends LambdaEvent = Lamb
     throw new TypeError('Global awslambda is missing: only the Node.js runtime of AWS Lambda has it');
   }
   return awslambda.streamifyResponse((event, output, context) =>
-    inTime(maxStreamMs, context, async (deadline) => {
-      const { status, headers, body } = await respond(handler, event, options.authenticate);
+    inTime(maxStreamMs, context, async (deadline, ms) => {
+      const { status, headers, body } = await respond(handler, event, options.authenticate, ms);
       const stream = awslambda.HttpResponseStream.from(output, head(event, status, headers));
       const closed = new AbortController();
       stream.once('close', () => closed.abort());
@@ -148,26 +154,33 @@ async function respond<AuthInfo, Event extends LambdaEvent>(
   handler: FetchHandler<AuthInfo>,
   event: Event,
   authenticate: LambdaHandlerOptions<AuthInfo, Event>['authenticate'],
+  lifetimeMs: number,
 ): Promise<Response> {
   const request = await requestOr400(() => toWebRequest(event));
   if (request instanceof Response) return request;
+  noteLifetime(request, lifetimeMs);
   const authInfo = await authenticate?.(request, event);
   return authInfo instanceof Response ? authInfo : respondOr500(() => handler.fetch(request, { authInfo }));
 }
 
-/** Does the work of an invocation. `deadline` is aborted when its streams have to end. */
+/**
+ * Does the work of an invocation.
+ *
+ * @param work Its streams have to end after `ms`, and are cut off when `deadline` is aborted.
+ */
 async function inTime<T>(
   maxStreamMs: number,
   context: LambdaContext | undefined,
-  work: (deadline: AbortSignal) => Promise<T>,
+  work: (deadline: AbortSignal, ms: number) => Promise<T>,
 ): Promise<T> {
   const left = (context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY) - RESERVE_MS;
   const deadline = new AbortController();
   // Unlike AbortSignal.timeout, this timer keeps the event loop alive. The runtime ends an
   // invocation whose event loop is empty.
-  const timer = setTimeout(() => deadline.abort(), Math.max(0, Math.min(maxStreamMs, left, MAX_TIMER_MS)));
+  const ms = Math.max(0, Math.min(maxStreamMs, left, MAX_TIMER_MS - CUT_AFTER_MS));
+  const timer = setTimeout(() => deadline.abort(), ms + CUT_AFTER_MS);
   try {
-    return await work(deadline.signal);
+    return await work(deadline.signal, ms);
   } finally {
     clearTimeout(timer);
   }

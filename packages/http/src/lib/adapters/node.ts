@@ -7,6 +7,7 @@ import { noteAddress } from '../request/loopback.ts';
 import { IncomingBody, isRead, lengthOf } from './incoming-body.ts';
 import { bodyOfResponse, requestWithBody } from '../protocol/buffered-body.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
+import { noteSocket } from '../stream/sockets.ts';
 
 /** The largest body that is read before the handler is called, in bytes. */
 const SMALL_BODY_BYTES = 65_536;
@@ -95,6 +96,7 @@ async function toWebRequest(request: NodeRequest<unknown>, signal: AbortSignal, 
     ? requestWithBody(url, init, await body.whole())
     : new Request(url, mayHaveBody(request) ? { ...init, body: body.stream(), duplex: 'half' } : init);
   noteAddress(made, request.socket.localAddress);
+  noteSocket(made, request.socket);
   return made;
 }
 

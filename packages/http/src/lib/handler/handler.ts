@@ -3,20 +3,28 @@ import { broadcast, type BroadcastNotification, type BroadcastOptions } from '..
 import { NodeLease } from '../cluster/lease.ts';
 import { newNodeId } from '../cluster/node-id.ts';
 import { emptyOf } from '../protocol/buffered-body.ts';
-import { closing, errorToResponse, HttpError, isServerFault, sessionNotFound } from '../protocol/http-errors.ts';
+import {
+  closing,
+  errorToResponse,
+  HttpError,
+  isServerFault,
+  notAllowed,
+  sessionNotFound,
+} from '../protocol/http-errors.ts';
 import { INVALID_REQUEST, isRequest, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
-import { type AnswerForm, answerFormFor, checkReadsStream } from '../request/accept.ts';
+import { type AnswerForm, answerFormFor } from '../request/accept.ts';
 import { type Posted, readMessages } from '../request/body.ts';
 import { type FoundSession, SessionFinder } from '../request/find-session.ts';
 import { GetHandler } from '../request/get.ts';
+import { checkGet, hold } from '../request/hold.ts';
 import { InitializeHandler } from '../request/initialize.ts';
 import { PostHandler } from '../request/post.ts';
 import { checkBatch, findInitialize } from '../request/validation.ts';
 import { endAll, type EndAllOptions } from '../session/end-all.ts';
 import { type ClientMessage, forward, isAddressed, mayConcernOthers } from '../session/forwarding.ts';
 import type { LocalSession } from '../session/local-session.ts';
-import { LocalSessions } from '../session/local-sessions.ts';
+import { LocalSessions, pinned } from '../session/local-sessions.ts';
 import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { ServerLifecycle } from '../session/server-lifecycle.ts';
 import type { AnySession } from '../store/session-handle.ts';
@@ -100,15 +108,14 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   async #answer(request: Request, options: FetchOptions<AuthFacts>): Promise<Response> {
     const { authInfo, parsedBody } = fetchOptionsOf(options);
+    const caller = { request, authInfo };
+    if (request.method === 'GET') return this.#getOrHold(caller);
     // Running requests may still need their client's responses to end.
     if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
-    const caller = { request, authInfo };
     this.#lease.prepare();
-    const { method } = request;
-    if (method === 'POST') return this.#post(caller, parsedBody);
-    if (method === 'GET') return this.#get(caller);
-    if (method === 'DELETE') return this.#delete(caller);
-    throw new HttpError(405, 'Method not allowed.', undefined, { allow: 'GET, POST, DELETE' });
+    if (request.method === 'POST') return this.#post(caller, parsedBody);
+    if (request.method === 'DELETE') return this.#delete(caller);
+    throw notAllowed('GET, POST, DELETE');
   }
 
   async #post(caller: Caller, parsedBody: unknown): Promise<Response> {
@@ -163,20 +170,19 @@ export class Handler implements SessionHandler<AuthFacts> {
     else this.#locals.add(local);
   }
 
+  async #getOrHold(caller: Caller): Promise<Response> {
+    checkGet(caller.request, this.#options);
+    return hold(
+      caller.request,
+      this.#options,
+      () => this.#get(caller),
+      () => this.#closing !== undefined,
+    );
+  }
+
   async #get(caller: Caller): Promise<Response> {
-    checkReadsStream(caller.request);
-    const session = await this.#finder.find(caller);
-    const revision = requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
-    const { request, authInfo } = caller;
-    const get = {
-      request,
-      expiresAt: authInfo?.expiresAt,
-      scopes: authInfo?.scopes ?? [],
-      revision,
-      lastSeq: session.lastSeq,
-      record: factsOf(session).record.standalone,
-      readRecord: async () => factsOf(await this.#finder.find(caller)).record.standalone,
-    };
+    this.#lease.prepare();
+    const { session, get } = await this.#finder.findForStream(caller);
     return this.#withLocal(session, caller, (local) => this.#gets.handle(local, get));
   }
 
@@ -184,7 +190,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     const session = await this.#finder.find(caller);
     requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     if (!(await session.end())) throw sessionNotFound();
-    await this.#locals.get(session.id)?.close(false);
+    await this.#locals.get(session.id)?.close('never');
     return emptyOf(204);
   }
 
@@ -234,13 +240,4 @@ export class Handler implements SessionHandler<AuthFacts> {
 
 function isAddressedMessage(message: JsonRpcMessage): message is ClientMessage {
   return !isRequest(message) && isAddressed(message);
-}
-
-async function pinned(local: LocalSession, work: (local: LocalSession) => Promise<Response>): Promise<Response> {
-  const release = local.pin();
-  try {
-    return await work(local);
-  } finally {
-    release();
-  }
 }

@@ -68,12 +68,46 @@ export interface SessionHandlerOptions<
    */
   readonly localIdleMs?: number;
   /**
-   * How long clients wait before they reconnect after the server closed their connection, in
+   * How long clients wait before they reconnect after the server closed their connection and
+   * continues: a handler let its client poll, a token expired, or the session moved. In
    * milliseconds.
    *
    * Default: `1_000`.
    */
   readonly retryIntervalMs?: number;
+  /**
+   * How long clients wait before they reconnect after their connection broke or the server stopped,
+   * in milliseconds. Each connection gets a value of its own, at most 25 % less or more. Clients of
+   * the official SDKs try twice and then give up, so a restart may take one and a half times this
+   * value.
+   *
+   * Default: `7_000`, for restarts of 10 seconds.
+   */
+  readonly restartRetryMs?: number;
+  /**
+   * How long a connection stays open, in milliseconds: then it ends with `retry`, and its client
+   * resumes the stream after `retryIntervalMs`. Set it where open connections cost money, or where
+   * a platform ends them. The connection of a call whose client cannot resume it stays open.
+   *
+   * Default: `Infinity`.
+   */
+  readonly maxStreamMs?: number;
+  /**
+   * Whether clients may open the standalone stream. With `false`, a GET gets 405, as a server
+   * without that stream answers (MCP 2025-11-25, basic/transports, Listening for Messages), and
+   * messages that belong to no request do not reach clients. Streams of requests are resumed all
+   * the same.
+   *
+   * Default: `true`.
+   */
+  readonly standaloneStream?: boolean;
+  /**
+   * How long a GET waits while the store fails or its session moves, in milliseconds. Then it gets
+   * a stream that ends with `retry`. `0`: it gets 503 at once.
+   *
+   * Default: 10 seconds (`10_000`).
+   */
+  readonly holdMs?: number;
   /**
    * How often a comment is sent on a connection that has nothing else to send, in milliseconds, so
    * that no proxy closes it; `0`: never. A comment also renews the session: a session with an open

@@ -2,6 +2,7 @@ import type { Session, StateSchemas } from '@mcp-session/core';
 import {
   callable,
   checkOptions,
+  flag,
   kindOf,
   oneOf,
   optional,
@@ -20,7 +21,7 @@ import type { ServerFactory } from '../session/server-lifecycle.ts';
 import { checkStore } from '../store/check-store.ts';
 import { StoreHealth } from '../store/health.ts';
 import type { AnyStore } from '../store/session-handle.ts';
-import { Bounds } from '../stream/bounds.ts';
+import { type BoundOptions, Bounds } from '../stream/bounds.ts';
 import type { SessionHandlerOptions } from './options.ts';
 
 /** Options with their defaults applied, and the types of the application bound. */
@@ -33,6 +34,10 @@ export interface ResolvedOptions {
   readonly maxLocalSessions: number;
   readonly localIdleMs: number;
   readonly retryIntervalMs: number;
+  readonly restartRetryMs: number;
+  readonly maxStreamMs: number;
+  readonly standaloneStream: boolean;
+  readonly holdMs: number;
   readonly keepAliveMs: number;
   readonly leaseMs: number;
   readonly abandonAfterMs: number | undefined;
@@ -55,6 +60,10 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   maxLocalSessions: ['maxSessions'],
   localIdleMs: ['idleMs', 'idleTimeout'],
   retryIntervalMs: ['retryInterval', 'retry', 'retryMs'],
+  restartRetryMs: ['reconnectMs', 'reconnectDelayMs', 'reconnectIntervalMs'],
+  maxStreamMs: ['streamMs', 'streamTimeoutMs', 'maxStreamDurationMs'],
+  standaloneStream: ['getStream', 'listen', 'disableGet'],
+  holdMs: ['maxHoldMs', 'getTimeoutMs'],
   keepAliveMs: ['keepAliveInterval', 'heartbeatMs', 'pingIntervalMs'],
   leaseMs: [],
   abandonAfterMs: ['abandonAfter', 'disconnectTimeout', 'cancelOnDisconnect'],
@@ -115,21 +124,34 @@ export function resolveOptions<
     maxLocalSessions: positive('maxLocalSessions', options.maxLocalSessions, 1_000),
     localIdleMs: positive('localIdleMs', options.localIdleMs, 300_000, MAX_TIMER_MS),
     retryIntervalMs: whole('retryIntervalMs', options.retryIntervalMs, 1_000, 0, MAX_TIMER_MS),
+    restartRetryMs: whole('restartRetryMs', options.restartRetryMs, 7_000, 0, MAX_TIMER_MS),
+    maxStreamMs: maxStreamMsOf(options.maxStreamMs),
+    standaloneStream: flag('standaloneStream', options.standaloneStream, true),
+    holdMs: whole('holdMs', options.holdMs, 10_000, 0, MAX_TIMER_MS),
     keepAliveMs: whole('keepAliveMs', options.keepAliveMs, 15_000, 0, MAX_TIMER_MS),
     leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
     abandonAfterMs: optional('abandonAfterMs', options.abandonAfterMs, MAX_TIMER_MS),
     setupTimeoutMs: positive('setupTimeoutMs', options.setupTimeoutMs, 30_000, MAX_TIMER_MS),
     maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes, 4_194_304),
     prefersJson: oneOf('responses', options.responses, ['auto', 'json'], 'auto') === 'json',
-    bounds: new Bounds({
-      maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),
-      maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),
-      maxOpenStreamsPerPrincipal: positive('maxOpenStreamsPerPrincipal', options.maxOpenStreamsPerPrincipal, 1_000),
-    }),
+    bounds: boundsOf(options),
     gate: new Gate(options),
     health,
     onError: (error) => {
       if (health.shouldReport(error)) onError(error);
     },
   };
+}
+
+function maxStreamMsOf(value: number | undefined): number {
+  const forever = value === undefined || value === Number.POSITIVE_INFINITY;
+  return forever ? Number.POSITIVE_INFINITY : positive('maxStreamMs', value, 1, MAX_TIMER_MS);
+}
+
+function boundsOf(options: Partial<BoundOptions>): Bounds {
+  return new Bounds({
+    maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),
+    maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),
+    maxOpenStreamsPerPrincipal: positive('maxOpenStreamsPerPrincipal', options.maxOpenStreamsPerPrincipal, 1_000),
+  });
 }

@@ -32,15 +32,18 @@ export function jsonError(
   return jsonOf({ jsonrpc: '2.0', error: { code, message }, id: null }, headers, status);
 }
 
+/** An error that passes by itself: a GET waits instead. */
+export class PassingError extends HttpError {}
+
 /**
  * The local session was closed during the request. The client's retry finds it restored, or ended.
  */
 export function sessionMoves(): HttpError {
-  return new HttpError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
+  return new PassingError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
 }
 
 export function closing(): HttpError {
-  return new HttpError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
+  return new PassingError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
 }
 
 /**
@@ -49,6 +52,11 @@ export function closing(): HttpError {
  */
 export function sessionNotFound(): HttpError {
   return new HttpError(404, 'Session not found', SESSION_NOT_FOUND);
+}
+
+/** @param allow The methods that the client may use. */
+export function notAllowed(allow: string): HttpError {
+  return new HttpError(405, 'Method not allowed.', undefined, { allow });
 }
 
 /** After how many seconds a client may retry when the store failed. */
@@ -111,6 +119,15 @@ const RESPONSES: Readonly<Record<SessionErrorCode, HttpError>> = {
   // The SDK answers it with a JSON-RPC error.
   INVALID_REQUEST_STATE: SERVER_FAULT,
 };
+
+/** Failures of the store that do not pass by themselves. */
+const PERMANENT: ReadonlySet<SessionErrorCode> = new Set(['STORE_CORRUPT', 'STORE_DENIED', 'STORE_SCHEMA_TOO_NEW']);
+
+/** Whether the same request may succeed a little later. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof PassingError) return true;
+  return error instanceof SessionError && responseFor(error).status === 503 && !PERMANENT.has(error.code);
+}
 
 function responseFor(error: unknown): HttpError {
   if (error instanceof HttpError) return error;

@@ -4,7 +4,7 @@ import { HttpError } from './http-errors.ts';
  * The revision of a client that names none (MCP 2025-11-25, basic/transports, Protocol Version
  * Header).
  */
-const DEFAULT_REVISION = '2025-03-26';
+export const DEFAULT_REVISION = '2025-03-26';
 
 /** The last revision with batches: 2025-06-18 removed them. */
 export const LAST_BATCH_REVISION = '2025-03-26';

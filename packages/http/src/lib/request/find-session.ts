@@ -5,6 +5,7 @@ import type { LocalSession } from '../session/local-session.ts';
 import type { LocalSessions } from '../session/local-sessions.ts';
 import type { Caller } from '../session/sdk-adapter.ts';
 import type { StoreHealth } from '../store/health.ts';
+import type { StreamGet } from '../standalone/stream-get.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 import { factsOf } from '../store/session-record.ts';
 
@@ -45,12 +46,28 @@ export class SessionFinder {
     if (session === undefined) {
       const local = locals.get(id);
       // Its own principal does not find it any more: it has ended or expired.
-      if (local !== undefined && local.session.principal === principal) await local.close(false);
+      if (local !== undefined && local.session.principal === principal) await local.close('never');
       throw sessionNotFound();
     }
     // A session without a version was not begun over HTTP and is not for clients.
     if (session.protocol.protocolVersion === undefined) throw sessionNotFound();
     return session;
+  }
+
+  /** The same for a GET, with what a stream needs to know of it. @throws HttpError 400, 404 */
+  async findForStream(caller: Caller): Promise<{ readonly session: AnySession; readonly get: StreamGet }> {
+    const { request, authInfo } = caller;
+    const session = await this.find(caller);
+    const get = {
+      request,
+      expiresAt: authInfo?.expiresAt,
+      scopes: authInfo?.scopes ?? [],
+      revision: requestRevision(request, session.protocol.protocolVersion, this.#context.protocolVersions),
+      lastSeq: session.lastSeq,
+      record: factsOf(session).record.standalone,
+      readRecord: async () => factsOf(await this.find(caller)).record.standalone,
+    };
+    return { session, get };
   }
 
   /**

@@ -1,17 +1,31 @@
-import { SessionError } from '@mcp-session/core';
-import { emptyOf } from '../protocol/buffered-body.ts';
-import { HttpError } from '../protocol/http-errors.ts';
+import { EventsTrimmedError, SessionError } from '@mcp-session/core';
+import { emptyOf, responseWithBody } from '../protocol/buffered-body.ts';
+import { HttpError, notAllowed } from '../protocol/http-errors.ts';
+import { errorResponse, INTERNAL_ERROR } from '../protocol/json-rpc.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { NodeContext } from '../session/node-context.ts';
 import { parseStandaloneCursor } from '../standalone/cursor.ts';
-import type { StreamGet } from '../standalone/standalone-stream.ts';
+import type { StreamGet } from '../standalone/stream-get.ts';
+import type { AnySession } from '../store/session-handle.ts';
 import { endedMarker } from '../stream/markers.ts';
 import { RequestStatus } from '../stream/request-status.ts';
 import { interrupted } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
-import { openingFrames } from '../stream/sse.ts';
+import { messageFrame, openingFrames, SSE_HEADERS } from '../stream/sse.ts';
 import type { StreamReader } from '../stream/stream-reader.ts';
 import { parseRequestStream, type RequestStream } from '../stream/stream-ids.ts';
+
+const TRIMMED = 'Response is no longer kept: the client was away for too long';
+
+/** A request stream that a client resumes. */
+interface Resuming {
+  readonly cursor: string;
+  readonly stream: RequestStream;
+  readonly status: RequestStatus;
+  /** Whether the requests run on this node. */
+  readonly running: boolean;
+  readonly reader: StreamReader;
+}
 
 /** A request stream that a client has resumed on a node that does not run its requests. */
 interface Resumed {
@@ -38,7 +52,10 @@ export class GetHandler {
     const cursor = get.request.headers.get('last-event-id') || undefined;
     if (cursor === undefined) return local.standalone.open(get, undefined);
     const standalone = parseStandaloneCursor(local.session, cursor);
-    if (standalone !== undefined) return local.standalone.open(get, standalone);
+    if (standalone !== undefined) {
+      if (!this.#context.standaloneStream) throw notAllowed('POST, DELETE');
+      return local.standalone.open(get, standalone);
+    }
     const streamId = local.session.events.streamOf(cursor);
     const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
     // The other streams of the log are internal.
@@ -48,40 +65,59 @@ export class GetHandler {
 
   async #resumeRequest(
     local: LocalSession,
-    { request, revision, expiresAt, scopes, lastSeq }: StreamGet,
+    get: StreamGet,
     { cursor, stream }: { readonly cursor: string; readonly stream: RequestStream },
   ): Promise<Response> {
-    const { streamId, requestCount } = stream;
+    const { streamId } = stream;
     const { connections } = local;
     // Asked before the log is read: a request that ends in between has stored its response by then.
     const running = local.isRunning(streamId);
     const status = this.#statusOf(local, stream, running);
-    const reader = await status.readTo(cursor, (after) => connections.reader(streamId, after));
+    const open = (after: string | undefined): StreamReader => connections.reader(streamId, after);
+    const reader = await status.readTo(cursor, open).catch((error: unknown) => {
+      if (error instanceof EventsTrimmedError) return undefined;
+      throw error;
+    });
+    if (reader === undefined && !running && !(await hasEvents(local.session, streamId))) {
+      return this.#answerTrimmed(stream);
+    }
+    return this.#follow(local, get, { cursor, stream, status, running, reader: reader ?? open(undefined) });
+  }
+
+  #follow(local: LocalSession, get: StreamGet, resuming: Resuming): Response {
+    const { request, revision, expiresAt, scopes, lastSeq } = get;
+    const { cursor, stream, status, running, reader } = resuming;
     try {
       checkScopes(scopes, status.scopes);
       const settled = status.settledAt(cursor);
-      // The status that tells an SSE client not to reconnect (HTML standard, section 9.2.3). SDK v1
-      // otherwise reconnects forever after an error.
-      if (settled.size >= requestCount) {
+      if (settled.size >= stream.requestCount) {
         reader.close();
-        return emptyOf(204);
+        return nothingLeft();
       }
-      const { response, over } = connections.open({
-        streamId,
+      const { response, over } = local.connections.open({
+        streamId: stream.streamId,
         reader,
-        opening: openingFrames(cursor, revision, this.#context.retryIntervalMs),
-        settlement: new Settlement(requestCount, settled),
+        opening: openingFrames(cursor, revision, this.#context),
+        settlement: new Settlement(stream.requestCount, settled),
         openedSeq: lastSeq,
         request,
         expiresAt,
       });
-      if (!running) local.attendance.report(streamId, over);
+      if (!running) local.attendance.report(stream.streamId, over);
       if (!running) void this.#settleWhenDead({ local, stream, status, reader, over });
       return response;
     } catch (error) {
       reader.close();
       throw error;
     }
+  }
+
+  /** Ends a stream of which nothing is kept: its response was trimmed, or was never stored. */
+  #answerTrimmed({ requestId }: RequestStream): Response {
+    this.#context.onError(new Error('Response of a request was trimmed before its client came back for it'));
+    if (requestId === undefined) return nothingLeft();
+    const message = errorResponse(requestId, INTERNAL_ERROR, TRIMMED);
+    return responseWithBody(messageFrame({ id: undefined, message }), SSE_HEADERS);
   }
 
   /**
@@ -136,16 +172,28 @@ function isScope(text: string): boolean {
   return /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text);
 }
 
+/**
+ * The status that tells an SSE client not to reconnect (HTML standard, section 9.2.3). SDK v1
+ * otherwise reconnects forever after an error.
+ */
+function nothingLeft(): Response {
+  return emptyOf(204);
+}
+
+async function hasEvents({ events }: AnySession, streamId: string): Promise<boolean> {
+  return (await events.recent(1, streamId)).length > 0;
+}
+
 async function settleAsInterrupted(
   { session }: LocalSession,
-  { streamId }: RequestStream,
+  { streamId, requestId }: RequestStream,
   status: RequestStatus,
 ): Promise<void> {
   await status.readAll(session);
-  // If the ids of the requests were trimmed, no response can name them. The stream has to end all
-  // the same.
+  const ids = status.unsettled ?? (requestId !== undefined && status.unsettledCount > 0 ? [requestId] : undefined);
+  // If the ids of several requests were trimmed, no response can name them. The stream has to end
+  // all the same.
   const answers =
-    status.unsettled?.map(interrupted) ??
-    Array.from({ length: status.unsettledCount }, (_, i) => endedMarker(`${streamId} ${i}`));
+    ids?.map(interrupted) ?? Array.from({ length: status.unsettledCount }, (_, i) => endedMarker(`${streamId} ${i}`));
   for (const answer of answers) await session.events.append(streamId, answer);
 }

@@ -54,7 +54,7 @@ async function responsesOf(
     settlement,
     request: caller.request,
     expiresAt: caller.authInfo?.expiresAt,
-    outlivesToken: true,
+    staysOpen: true,
   });
   stream.attach(connections);
   return collected;

@@ -19,7 +19,7 @@ import { isOutage } from '../store/health.ts';
 import { PostResponse } from '../stream/post-response.ts';
 import { notKept, notStored } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
-import { cursorFrame, messageFrame, retryFrame, SSE_HEADERS } from '../stream/sse.ts';
+import { messageFrame, openingFrames, SSE_HEADERS } from '../stream/sse.ts';
 import type { AnswerForm } from './accept.ts';
 import { answerAsJson } from './json-answer.ts';
 
@@ -50,6 +50,7 @@ interface Responding {
   readonly isBatch: boolean;
   /** Whether the client resumes a stream that the server closed. */
   readonly polls: boolean;
+  readonly revision: string;
   readonly caller: Caller;
   readonly extra: unknown;
 }
@@ -80,14 +81,15 @@ export class PostHandler {
     }
 
     bounds.checkRequests(local.transport.open.size, requests.length);
+    const ids = requests.map(({ id }) => id);
     const stream = new PostResponse({
       session: local.session,
       health,
-      streamId: local.transport.ids.nextStream(requests.length),
+      streamId: local.transport.ids.nextStream(ids),
       // Without the store, it is unknown what other nodes forwarded. Every such message counts as
       // older.
       sinceSeq: lastSeq ?? Number.MAX_SAFE_INTEGER,
-      ids: requests.map(({ id }) => id),
+      ids,
       scopes: caller.authInfo?.scopes ?? [],
       onStreaming: () => local.inbox.watch(),
       onAppended: (eventId) => local.inbox.appended(eventId),
@@ -108,13 +110,13 @@ export class PostHandler {
       stream.open();
       throw error;
     }
-    return this.#respond(local, stream, { requests, polls, caller, extra, form, isBatch });
+    return this.#respond(local, stream, { requests, polls, revision, caller, extra, form, isBatch });
   }
 
   /** Releases a session, and leaves an error for each request that was being answered. */
   async interrupt(local: LocalSession): Promise<void> {
     const open = local.transport.open.ofClient();
-    await local.close(true, async () => {
+    await local.close('restart', async () => {
       for (const { id, stream } of open) {
         await tryAppend(stream, errorResponse(id, INTERNAL_ERROR, 'Server was stopped while it handled the request'));
       }
@@ -130,16 +132,18 @@ export class PostHandler {
 
   /** Sends the response once the stream has begun. */
   async #respond(local: LocalSession, stream: PostResponse, responding: Responding): Promise<Response> {
-    const { requests, polls, caller } = responding;
+    const { requests, polls, revision, caller } = responding;
     const cursor = await this.#begin(local, stream, responding);
     if (responding.form === 'json') return answerAsJson(local, stream, { ...responding, cursor });
-    const { retryIntervalMs } = this.#context;
     const { streamId, complete } = stream;
-    const opening = polls && cursor !== undefined ? cursorFrame(cursor, true) + retryFrame(retryIntervalMs) : '';
+    // Without a first cursor: nothing is left to resume, and strict clients stop at an event
+    // without data.
     if (complete !== undefined) {
-      return responseWithBody(complete === 'nothing' ? opening : opening + messageFrame(complete), SSE_HEADERS);
+      return responseWithBody(complete === 'nothing' ? '' : messageFrame(complete), SSE_HEADERS);
     }
-    if (local.closed) return responseWithBody(opening + retryFrame(retryIntervalMs), SSE_HEADERS);
+    const canComeBack = polls && cursor !== undefined;
+    const opening = canComeBack ? openingFrames(cursor, revision, this.#context) : '';
+    if (local.closingFrame !== undefined) return responseWithBody(opening + local.closingFrame, SSE_HEADERS);
     const { response } = local.connections.open({
       streamId,
       reader: cursor === undefined ? undefined : local.connections.reader(streamId, cursor),
@@ -148,7 +152,7 @@ export class PostHandler {
       request: caller.request,
       expiresAt: caller.authInfo?.expiresAt,
       // A client that cannot come back keeps the connection of its call.
-      outlivesToken: !polls || cursor === undefined,
+      staysOpen: !canComeBack,
     });
     stream.attach(local.connections);
     return response;

@@ -27,7 +27,7 @@ export async function endAll(store: AnyStore, locals: LocalSessions, options: En
   const ofPrincipal = locals.all().filter(({ session }) => session.principal === options.principal);
   for (const local of ofPrincipal) {
     if (await local.session.end()) total++;
-    await local.close(false);
+    await local.close('never');
   }
   return total;
 }

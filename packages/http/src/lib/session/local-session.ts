@@ -3,6 +3,7 @@ import { isCancellation, isNotification, type JsonRpcMessage } from '../protocol
 import { StandaloneStream } from '../standalone/standalone-stream.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { Connections } from '../stream/connections.ts';
+import { type ComeBack, lastFrame } from '../stream/retry.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import { Attendance, type AttendanceContext } from './attendance.ts';
 import { Inbox } from './inbox.ts';
@@ -39,6 +40,7 @@ export class LocalSession {
   #pins = 0;
   #closing: Promise<void> | undefined;
   #ended = false;
+  #closingFrame: string | undefined;
   /** When it was last busy, by `performance.now()`. */
   lastUsedAt: number = performance.now();
 
@@ -52,7 +54,7 @@ export class LocalSession {
         this.#used();
         this.attendance.left(streamId);
       },
-      onSessionEnded: () => void this.close(false),
+      onSessionEnded: () => void this.close('never'),
     });
     this.standalone = new StandaloneStream(session, this.connections, context);
     this.transport = new SessionTransport(session.id, new ServerRequestIds(context.nodeId), {
@@ -67,7 +69,7 @@ export class LocalSession {
       transport: this.transport,
       onBusy: () => this.#holdLease(),
       onAttended: (streamId) => this.attendance.reported(streamId),
-      onSessionEnded: () => void this.close(false),
+      onSessionEnded: () => void this.close('never'),
     });
     this.attendance = new Attendance({
       ...context,
@@ -87,6 +89,11 @@ export class LocalSession {
   /** Whether this node closed it because the session has ended or expired. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** The last frame of its connections; `undefined`: it is not closed. */
+  get closingFrame(): string | undefined {
+    return this.#closingFrame;
   }
 
   /**
@@ -115,18 +122,19 @@ export class LocalSession {
    * Evicts the session from this node: closes its server (which aborts the handlers), and then its
    * connections. The session itself stays in the store.
    *
-   * @param comeBack Whether to tell clients when to reconnect.
+   * @param comeBack When clients reconnect.
    * @param lastWords Awaited after the handlers were aborted and before the connections are closed.
    */
-  close(comeBack = true, lastWords?: () => Promise<void>): Promise<void> {
+  close(comeBack: ComeBack = 'soon', lastWords?: () => Promise<void>): Promise<void> {
     if (this.#closing === undefined) {
-      this.#ended = !comeBack;
+      this.#ended = comeBack === 'never';
+      this.#closingFrame = lastFrame(comeBack, this.#context);
       this.#closing = this.#close(comeBack, lastWords);
     }
     return this.#closing;
   }
 
-  async #close(comeBack: boolean, lastWords: (() => Promise<void>) | undefined): Promise<void> {
+  async #close(comeBack: ComeBack, lastWords: (() => Promise<void>) | undefined): Promise<void> {
     this.connections.seal();
     this.standalone.seal();
     this.#context.onClosed(this);
@@ -174,7 +182,7 @@ export class LocalSession {
       if (!isNotification(message)) throw error;
       // Both SDK lines ignore this promise (McpServer.sendToolListChanged), and an unhandled
       // rejection ends the process.
-      if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void this.close(false);
+      if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') void this.close('never');
       else onError(error);
     }
   }
@@ -195,7 +203,7 @@ export class LocalSession {
     try {
       await this.session.touch();
     } catch (error) {
-      if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') await this.close(false);
+      if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') await this.close('never');
       else this.#context.onError(error);
     }
   }

@@ -105,3 +105,13 @@ export class LocalSessions {
     ).unref();
   }
 }
+
+/** Works with a session that stays in memory meanwhile. */
+export async function pinned(local: LocalSession, work: (local: LocalSession) => Promise<Response>): Promise<Response> {
+  const release = local.pin();
+  try {
+    return await work(local);
+  } finally {
+    release();
+  }
+}

@@ -1,5 +1,5 @@
-import type { ConnectionsContext } from '../stream/connections.ts';
-import type { StandaloneContext } from '../standalone/standalone-stream.ts';
+import type { ConnectionsContext } from '../stream/open-options.ts';
+import type { StandaloneContext } from '../standalone/stream-get.ts';
 
 /** What all sessions of a node have in common. */
 export type NodeContext = ConnectionsContext & StandaloneContext;

@@ -7,7 +7,7 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from '../protocol/json-rpc.ts';
-import { requestStream } from '../stream/stream-ids.ts';
+import { requestStreamId } from '../stream/stream-ids.ts';
 
 const WIRE_ID = /^([0-9a-f]{16})\.[0-9a-f]{12}\.[1-9][0-9]*$/;
 
@@ -49,9 +49,8 @@ export class ServerRequestIds {
   }
 
   /** A name for the stream of a POST that no other POST of the session has. */
-  nextStream(requestCount: number): string {
-    const name = `${this.#instance}${(++this.#streamCount).toString(36)}`;
-    return requestStream(requestCount, this.#nodeId, name).streamId;
+  nextStream(requestIds: readonly RequestId[]): string {
+    return requestStreamId(requestIds, this.#nodeId, `${this.#instance}${(++this.#streamCount).toString(36)}`);
   }
 
   /** How many requests wait for a response. */

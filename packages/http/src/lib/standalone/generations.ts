@@ -38,11 +38,20 @@ export async function spanAfter(
   if (next === undefined) return undefined;
   const span = { generation, after: id, until: next.after };
   // Markers do not count: a client that got no message would come back for the same span again.
-  for await (const { seq, message } of session.events.replay({ streamId: STANDALONE_STREAM, after: id })) {
-    if (seq > seqOf(span.until)) return undefined;
-    if (isMessage(message)) return span;
+  try {
+    return (await hasMessages(session, id, span.until)) ? span : undefined;
+  } catch (error) {
+    if (!(error instanceof EventsTrimmedError)) throw error;
+    return (await hasMessages(session, undefined, span.until)) ? span : undefined;
   }
-  return undefined;
+}
+
+async function hasMessages(session: AnySession, after: string | undefined, until: string): Promise<boolean> {
+  for await (const { seq, message } of session.events.replay({ streamId: STANDALONE_STREAM, after })) {
+    if (seq > seqOf(until)) return false;
+    if (isMessage(message)) return true;
+  }
+  return false;
 }
 
 /**

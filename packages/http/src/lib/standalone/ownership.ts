@@ -3,7 +3,7 @@ import { HttpError } from '../protocol/http-errors.ts';
 import { appendWithRetry } from '../store/append-with-retry.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { factsOf, type StandaloneRecord, updateStandalone } from '../store/session-record.ts';
-import { takenMarker } from '../stream/markers.ts';
+import { challengedMarker, takenMarker } from '../stream/markers.ts';
 import { seqOf, STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import type { StandaloneCursor } from './cursor.ts';
 import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './generations.ts';
@@ -20,16 +20,6 @@ import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './genera
 // Only the owner with the newest epoch may release. A claim that takes the stream from another node
 // appends a marker with the new epoch to the stream. The former owner reads it there and closes its
 // connection; what follows in the log is sent by the new owner only.
-
-/**
- * How long an owner on another node may take to release a stream that its client has closed, in
- * milliseconds.
- */
-const RELEASED_WITHIN_MS = 500;
-/** How often the record is read during this time, in milliseconds. */
-const LOOK_AGAIN_MS = 50;
-/** How often it is read afterwards, in milliseconds. */
-const LOOK_LATER_MS = 200;
 
 export interface OwnershipContext {
   readonly nodeId: string;
@@ -65,7 +55,8 @@ export type ClaimOutcome =
    * client.
    */
   | { readonly span: Span }
-  | { readonly ownedBy: Owner };
+  /** `here`: a connection of this node has the stream. */
+  | { readonly ownedBy: Owner | 'here' };
 
 /** Another node that owns the stream. */
 export interface Owner {
@@ -81,8 +72,6 @@ export interface Owner {
  * newest connection, which may be dead without the owner knowing. A cursor of an earlier generation
  * gets the rest of that generation. If nothing is left, its client is treated like one
  * without a cursor: it may start a new generation if the stream is free.
- *
- * @throws HttpError 409 if the stream is open on this node and may not be taken over.
  */
 export async function claimOwnership(
   session: AnySession,
@@ -128,8 +117,7 @@ async function withoutClaim(
   if (!ownedHere && ownedBy === undefined) return undefined;
   const lost = cursor === undefined ? await lostSpan(session, record) : undefined;
   if (lost !== undefined) return { span: lost };
-  if (ownedBy === undefined) throw streamAlreadyOpen();
-  return { ownedBy };
+  return { ownedBy: ownedBy ?? 'here' };
 }
 
 async function otherOwner(
@@ -152,27 +140,6 @@ function startOfNew(
   cursor: StandaloneCursor | undefined,
 ): string | undefined {
   return cursor === undefined ? delivered : laterOf(cursor.id, written);
-}
-
-/** Decides how long a client waits for a stream that another node owns. */
-export class ClaimWait {
-  readonly #begun: number = performance.now();
-  #first: Owner | undefined;
-
-  /**
-   * @returns When to read the record again, in milliseconds from now.
-   * @throws HttpError 409 once the owner is known to be alive.
-   */
-  lookAgainAfter(owner: Owner): number {
-    this.#first ??= owner;
-    // A client that closes its stream and opens the next one can be faster than the node that it
-    // has left.
-    if (performance.now() - this.#begun < RELEASED_WITHIN_MS) return LOOK_AGAIN_MS;
-    // The owner renewed its lease while we waited, so it is alive: refuse. A dead owner cannot
-    // renew; keep waiting until its lease expires.
-    if (owner.epoch !== this.#first.epoch || owner.until > this.#first.until) throw streamAlreadyOpen();
-    return LOOK_LATER_MS;
-  }
 }
 
 function laterOf(a: string, b: string | undefined): string {
@@ -230,6 +197,11 @@ export async function evictOwner(session: AnySession, nodeId: string): Promise<v
     return isEvicted ? { ...record, ...free } : record;
   });
   if (isEvicted) await appendWithRetry(session, STANDALONE_STREAM, takenMarker(epoch));
+}
+
+/** Has the owner on another node look after its client, see `Connections.challenge`. */
+export async function challengeOwner(session: AnySession, { epoch }: Owner): Promise<void> {
+  await appendWithRetry(session, STANDALONE_STREAM, challengedMarker(epoch));
 }
 
 export function streamAlreadyOpen(): HttpError {

@@ -1,67 +1,44 @@
-import { SessionError } from '@mcp-session/core';
+import { EventsTrimmedError, SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { NodeLease } from '../cluster/lease.ts';
 import { sessionMoves } from '../protocol/http-errors.ts';
+import { FIRST_POLLING_REVISION } from '../protocol/revisions.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import type { StandaloneRecord } from '../store/session-record.ts';
-import type { Bounds } from '../stream/bounds.ts';
 import type { Connections } from '../stream/connections.ts';
-import { takenBy } from '../stream/markers.ts';
+import { challengedBy, takenBy } from '../stream/markers.ts';
 import { openingFrames } from '../stream/sse.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import type { StreamReader } from '../stream/stream-reader.ts';
+import { ClaimWait } from './claim-wait.ts';
 import { type StandaloneCursor, wireId } from './cursor.ts';
 import { DeliveryTracker } from './delivery-tracker.ts';
 import type { Span } from './generations.ts';
+import { lossFrames } from './loss.ts';
 import {
+  challengeOwner,
   type Claim,
   claimOwnership,
-  ClaimWait,
   type Delivery,
   evictOwner,
   type Owner,
   releaseOwnership,
   streamAlreadyOpen,
 } from './ownership.ts';
+import type { StandaloneContext, StreamGet } from './stream-get.ts';
 
-export interface StandaloneContext {
-  readonly nodeId: string;
-  readonly lease: Pick<NodeLease, 'begin' | 'runsUntil' | 'untilOver'>;
-  readonly bounds: Bounds;
-  readonly keepAliveMs: number;
-  readonly retryIntervalMs: number;
-  readonly onError: (error: unknown) => void;
-}
-
-/** A GET for a stream of the session, with what was read to answer it. */
-export interface StreamGet {
-  readonly request: Request;
-  /** When the client's token expires, in Unix seconds; `undefined`: never. */
-  readonly expiresAt: number | undefined;
-  /** The scopes of the client's token. */
-  readonly scopes: readonly string[];
-  /** The protocol revision that governs the request. */
-  readonly revision: string;
-  /** The record of the standalone stream, as it was read for this request. */
-  readonly record: StandaloneRecord;
-  /** Reads the record again. */
-  readonly readRecord: () => Promise<StandaloneRecord>;
-  /** Number of the session's newest event when the request came. */
-  readonly lastSeq: number;
+/** A reader that can be followed. */
+interface Checked {
+  /** Stands at the cursor and has checked it. */
+  readonly reader: StreamReader;
+  /** Whether events after the cursor were trimmed: the reader stands at the oldest one left. */
+  readonly isTrimmed: boolean;
 }
 
 /** Where the client of a GET is. */
-interface Position {
-  readonly cursor: StandaloneCursor;
-  /** Stands at the cursor and has checked it. */
-  readonly reader: StreamReader;
-}
+type Position = Checked & { readonly cursor: StandaloneCursor };
 
 /** Where a connection starts. */
-interface Start {
-  readonly after: string | undefined;
-  readonly reader: StreamReader;
-}
+type Start = Checked & { readonly after: string | undefined };
 
 /**
  * The standalone stream of a session, as one node opens it for the session's client.
@@ -96,18 +73,18 @@ export class StandaloneStream {
    *
    * @param cursor Where the client is; `undefined`: it has no cursor.
    * @throws HttpError 409 if another connection owns the stream.
-   * @throws SessionError `INVALID_CURSOR`, `EVENTS_TRIMMED`
+   * @throws SessionError `INVALID_CURSOR`
    */
   async open(get: StreamGet, cursor: StandaloneCursor | undefined): Promise<Response> {
     const done = this.#context.bounds.waits(this.#session.id);
     if (done === undefined) throw streamAlreadyOpen();
-    const reader = cursor && this.#reader(cursor.id);
+    let checked: Checked | undefined;
     try {
       // A cursor that cannot be followed must not take the stream from the connection that has it.
-      await reader?.peek();
-      return await this.#waitToOpen(get, cursor && reader && { cursor, reader });
+      checked = cursor && (await this.#check(cursor.id));
+      return await this.#waitToOpen(get, cursor && checked && { ...checked, cursor });
     } catch (error) {
-      reader?.close();
+      checked?.reader.close();
       throw error;
     } finally {
       done();
@@ -136,14 +113,28 @@ export class StandaloneStream {
     for (let { record } = get; ; record = await get.readRecord()) {
       const opened = await this.#serialize(() => this.#tryOpen(get, record, position));
       if (opened instanceof Response) return opened;
-      const ms = wait.lookAgainAfter(opened);
-      await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
+      if (opened === 'here') await this.#challenge();
+      else {
+        const ms = wait.lookAgainAfter(opened);
+        if (wait.challenges()) await challengeOwner(this.#session, opened);
+        await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
+      }
       if (signal.aborted) throw streamAlreadyOpen();
       if (this.#closed) throw sessionMoves();
     }
   }
 
-  async #tryOpen(get: StreamGet, record: StandaloneRecord, position: Position | undefined): Promise<Response | Owner> {
+  /** @throws HttpError 409 if the client of this node's connection is still there. */
+  async #challenge(): Promise<void> {
+    if (!(await this.#connections.challenge(STANDALONE_STREAM))) throw streamAlreadyOpen();
+    await this.released();
+  }
+
+  async #tryOpen(
+    get: StreamGet,
+    record: StandaloneRecord,
+    position: Position | undefined,
+  ): Promise<Response | Owner | 'here'> {
     const isOpen = (): boolean => this.#connections.has(STANDALONE_STREAM);
     const claimed = await claimOwnership(this.#session, { record, cursor: position?.cursor, isOpen }, this.#context);
     if ('ownedBy' in claimed) return claimed.ownedBy;
@@ -152,9 +143,9 @@ export class StandaloneStream {
     const done = this.#context.lease.begin();
     try {
       if (position !== undefined && after === position.cursor.id) {
-        return this.#openOwned(get, claim, { after, reader: position.reader }, done);
+        return this.#openOwned(get, claim, { ...position, after }, done);
       }
-      const start = await this.#start(after);
+      const start = { ...(await this.#check(after)), after };
       position?.reader.close();
       return this.#openOwned(get, claim, start, done);
     } catch (error) {
@@ -167,11 +158,13 @@ export class StandaloneStream {
   /** Sends the rest of an earlier generation, on a connection of its own. */
   #openSpan(get: StreamGet, { generation, after, until }: Span, position: Position | undefined): Response {
     const { request, revision, expiresAt } = get;
+    const { reader, isTrimmed } =
+      after === position?.cursor.id ? position : { reader: this.#reader(after), isTrimmed: false };
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
       place: `${STANDALONE_STREAM} ${generation}`,
-      reader: after === position?.cursor.id ? position.reader : this.#reader(after),
-      opening: openingFrames(wireId(after, generation), revision, this.#context.retryIntervalMs),
+      reader,
+      opening: openingFrames(wireId(after, generation), revision, this.#context) + lossFrames(this.#session, isTrimmed),
       until,
       toWireId: (id) => wireId(id, generation),
       request,
@@ -180,44 +173,55 @@ export class StandaloneStream {
     return response;
   }
 
-  #openOwned(get: StreamGet, claim: Claim, { after, reader }: Start, done: () => void): Response {
+  #openOwned(get: StreamGet, claim: Claim, { after, reader, isTrimmed }: Start, done: () => void): Response {
     const { request, revision, expiresAt } = get;
-    const { keepAliveMs, retryIntervalMs, onError } = this.#context;
+    const { keepAliveMs, onError } = this.#context;
     const { epoch, generation } = claim;
-    const tracker = new DeliveryTracker(this.#session, claim, after, keepAliveMs, onError);
+    const tracker = new DeliveryTracker(this.#session, {
+      claim,
+      after,
+      keepAliveMs,
+      // Earlier clients do not see the first cursor, which has no data.
+      hasFirstCursor: revision >= FIRST_POLLING_REVISION,
+      onError,
+    });
     const cursor = after === undefined ? undefined : wireId(after, generation);
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
       reader,
-      opening: openingFrames(cursor, revision, retryIntervalMs),
-      endsConnection: (marker) => takenBy(marker) > epoch,
+      opening: openingFrames(cursor, revision, this.#context) + lossFrames(this.#session, isTrimmed),
+      endsConnection: (marker) => {
+        if (challengedBy(marker) === epoch) void this.#connections.challenge(STANDALONE_STREAM);
+        return takenBy(marker) > epoch;
+      },
       toWireId: (id) => wireId(id, generation),
       request,
       expiresAt,
       onSent: (id) => tracker.written(id),
       onIdle: () => tracker.storeIfDue(),
-      onClosed: () => {
+      onClosed: (isBroken) => {
         done();
-        this.#release(claim, tracker.delivery);
+        // Nobody knows when its client stopped to receive.
+        this.#release(claim, isBroken ? tracker.nothingDelivered : tracker.delivery);
       },
     });
     return response;
   }
 
   /**
-   * Starts after what counts as delivered. If later events were trimmed, the client gets the
-   * remaining ones, and the error is reported.
+   * Opens a reader. If events after the cursor were trimmed, the client gets the remaining ones,
+   * and the error is reported.
    */
-  async #start(delivered: string | undefined): Promise<Start> {
-    const reader = this.#reader(delivered);
+  async #check(after: string | undefined): Promise<Checked> {
+    const reader = this.#reader(after);
     try {
       await reader.peek();
-      return { after: delivered, reader };
+      return { reader, isTrimmed: false };
     } catch (error) {
       reader.close();
-      if (!(error instanceof SessionError) || error.code !== 'EVENTS_TRIMMED') throw error;
+      if (!(error instanceof EventsTrimmedError)) throw error;
       this.#context.onError(error);
-      return { after: undefined, reader: this.#reader(undefined) };
+      return { reader: this.#reader(undefined), isTrimmed: true };
     }
   }
 

@@ -2,20 +2,15 @@ import { SessionError } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sessionMoves } from '../protocol/http-errors.ts';
 import type { JsonRpcResponse } from '../protocol/json-rpc.ts';
-import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
-import type { Bounds } from './bounds.ts';
 import { follow, type FollowOptions } from './follow.ts';
 import { JsonConnection } from './json-connection.ts';
-import {
-  type ClientConnection,
-  type OutgoingEvent,
-  retryFrame,
-  SSE_HEADERS,
-  SseConnection,
-  type SseOptions,
-} from './sse.ts';
+import { lifetimeOf, whenOver } from './lifetime.ts';
+import type { ConnectionsContext, ConnectionsEvents, OpenedConnection, OpenOptions } from './open-options.ts';
+import { type ComeBack, lastFrame } from './retry.ts';
+import { type ClientConnection, type OutgoingEvent, SSE_HEADERS, SseConnection, type SseOptions } from './sse.ts';
 import { STANDALONE_STREAM } from './stream-ids.ts';
+import { isUnacknowledged } from './sockets.ts';
 import { StreamReader } from './stream-reader.ts';
 import { isExpired, whenExpired } from './token-expiry.ts';
 
@@ -30,63 +25,13 @@ const FLUSH_MS = 500;
  */
 const READ_AGAIN_MS = 500;
 
-/** A connection to open. */
-export interface OpenOptions extends FollowOptions {
-  readonly streamId: string;
-  /**
-   * Reads the stream. The connection closes it. `undefined`: the stream is not stored, and its
-   * messages are pushed.
-   */
-  readonly reader: StreamReader | undefined;
-  /** The first frames. */
-  readonly opening: string;
-  /**
-   * A new connection replaces the one in the same place. Default: the stream's id, so that each
-   * message goes to one connection.
-   */
-  readonly place?: string;
-  /**
-   * When the client's token expires, in Unix seconds. The connection ends then, and does not renew
-   * the session afterwards. Default: never.
-   */
-  readonly expiresAt?: number | undefined;
-  /** Whether the connection stays open after that: its client could not come back. */
-  readonly outlivesToken?: boolean;
-  /**
-   * The client's request. If it is aborted, the connection is closed; the work behind it continues.
-   */
-  readonly request: Request;
-  /** Is called with the id of each stored event that was written to the connection. */
-  readonly onSent?: ((wireId: string) => void) | undefined;
-  /** Is called with each keep-alive comment. */
-  readonly onIdle?: (() => void) | undefined;
-  /** Is called once, when the connection is closed. */
-  readonly onClosed?: (() => void) | undefined;
-}
-
-export interface OpenedConnection {
-  readonly response: Response;
-  /** Is aborted when the connection is closed by either side. */
-  readonly over: AbortSignal;
-}
-
-export interface ConnectionsContext {
-  readonly health: StoreHealth;
-  readonly bounds: Bounds;
-  readonly keepAliveMs: number;
-  readonly retryIntervalMs: number;
-  readonly onError: (error: unknown) => void;
-}
-
-/** What the connections of a session call. */
-export interface ConnectionsEvents {
-  /** A keep-alive comment is sent on one of them. */
-  readonly onIdle: () => void;
-  /** One of them is closed. */
-  readonly onClosed: (streamId: string) => void;
-  /** A reader of the log found that the session has ended or expired. */
-  readonly onSessionEnded: () => void;
-}
+/**
+ * How long a client may take to close the connection that it has left, or to acknowledge a comment,
+ * in milliseconds.
+ */
+const CHALLENGE_MS = 500;
+/** How long a client may take nothing if no comments are sent, in milliseconds. */
+const DEFAULT_STALLED_MS = 15_000;
 
 /** The connections that the client of a session has open on this node. */
 export class Connections {
@@ -94,6 +39,8 @@ export class Connections {
   readonly #context: ConnectionsContext;
   readonly #events: ConnectionsEvents;
   readonly #open = new Map<string, ClientConnection>();
+  readonly #requests = new WeakMap<ClientConnection, Request>();
+  readonly #broken = new WeakSet<ClientConnection>();
   #sealed = false;
 
   constructor(session: AnySession, context: ConnectionsContext, events: ConnectionsEvents) {
@@ -158,15 +105,16 @@ export class Connections {
   ): { readonly connection: C; readonly over: AbortSignal } {
     if (this.#sealed) throw sessionMoves();
     const { streamId, place = streamId, reader, request, onSent, onIdle } = options;
-    const { health, keepAliveMs, retryIntervalMs } = this.#context;
+    const { health, keepAliveMs } = this.#context;
     this.#open.get(place)?.close();
     const over = new AbortController();
     const uncount = this.#context.bounds.opened(this.#session.principal);
     const onAbort = (): void => connection.close();
-    const { expiresAt, outlivesToken = false } = options;
-    const keep = whenExpired(outlivesToken ? undefined : expiresAt, health, () =>
-      connection.close(retryFrame(retryIntervalMs)),
-    );
+    const end = (): void => connection.close(this.#lastFrame('soon'));
+    const { expiresAt, staysOpen = false } = options;
+    const cancels = staysOpen
+      ? []
+      : [whenExpired(expiresAt, health, end), whenOver(this.#lifetimeOf(request), health, end)];
     const connection: C = make({
       opening: options.opening,
       events: reader === undefined ? undefined : this.#follow(reader, options),
@@ -183,15 +131,16 @@ export class Connections {
         over.abort();
         reader?.close();
         uncount();
-        keep();
+        for (const cancel of cancels) cancel();
         request.signal.removeEventListener('abort', onAbort);
         if (this.#open.get(place) === connection) this.#open.delete(place);
         this.#events.onClosed(streamId);
-        options.onClosed?.();
+        options.onClosed?.(this.#broken.has(connection));
         this.#report(error);
       },
     });
     this.#open.set(place, connection);
+    this.#requests.set(connection, request);
     if (request.signal.aborted) connection.close();
     else request.signal.addEventListener('abort', onAbort, { once: true });
     return { connection, over: over.signal };
@@ -205,14 +154,35 @@ export class Connections {
     return this.#open.get(streamId)?.push(message, always) ?? false;
   }
 
-  /** Closes the connection of a stream, if there is one. The client resumes it for the rest. */
-  close(streamId: string, lastFrame: string = retryFrame(this.#context.retryIntervalMs)): void {
-    this.#open.get(streamId)?.close(lastFrame);
+  /**
+   * Finds out whether the client of a stream's connection is still there, and breaks the connection
+   * off if its socket takes nothing. A client that is asleep, or behind a network that is gone,
+   * does not close its connection.
+   *
+   * @returns Whether the connection is closed now.
+   */
+  async challenge(streamId: string): Promise<boolean> {
+    const connection = this.#open.get(streamId);
+    if (!(connection instanceof SseConnection)) return connection === undefined;
+    connection.probe();
+    await Promise.race([connection.over, pause(CHALLENGE_MS, undefined, { ref: false })]);
+    if (this.#open.get(streamId) !== connection) return true;
+    const request = this.#requests.get(connection);
+    const isStalled = connection.stalledMs > (this.#context.keepAliveMs || DEFAULT_STALLED_MS);
+    if (!isStalled && !(request !== undefined && (await isUnacknowledged(request)))) return false;
+    this.#broken.add(connection);
+    connection.break();
+    return true;
   }
 
-  /** @param comeBack Whether to tell clients when to reconnect. */
-  closeAll(comeBack: boolean): void {
-    for (const name of this.#open.keys()) this.close(name, comeBack ? undefined : '');
+  /** Closes the connection of a stream, if there is one. The client resumes it for the rest. */
+  close(streamId: string, frame: string = this.#lastFrame('soon')): void {
+    this.#open.get(streamId)?.close(frame);
+  }
+
+  /** @param comeBack When clients reconnect. */
+  closeAll(comeBack: ComeBack): void {
+    for (const name of this.#open.keys()) this.close(name, this.#lastFrame(comeBack));
   }
 
   /** Waits a moment for stored responses to reach their clients. */
@@ -228,7 +198,16 @@ export class Connections {
   async *#follow(reader: StreamReader, options: FollowOptions): AsyncGenerator<OutgoingEvent, string, undefined> {
     const ended = yield* follow(reader, options);
     if (ended === 'session') this.#events.onSessionEnded();
-    return ended === 'connection' ? retryFrame(this.#context.retryIntervalMs) : '';
+    return ended === 'connection' ? this.#lastFrame('soon') : '';
+  }
+
+  #lifetimeOf(request: Request): number {
+    const { maxStreamMs } = this.#context;
+    return Math.min(maxStreamMs, lifetimeOf(request) ?? maxStreamMs);
+  }
+
+  #lastFrame(comeBack: ComeBack): string {
+    return lastFrame(comeBack, this.#context);
   }
 
   #report(error: unknown): void {

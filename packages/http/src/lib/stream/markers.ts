@@ -31,6 +31,11 @@ interface Taken {
   readonly listener: number;
 }
 
+/** Another node has a client that wants the standalone stream: its owner looks after its own. */
+interface Challenged {
+  readonly challenged: number;
+}
+
 export function openedMarker(ids: readonly RequestId[], scopes: readonly string[]): Opened {
   return { opened: ids, ...(scopes.length > 0 && { scopes }) };
 }
@@ -45,6 +50,10 @@ export function closedMarker(): Closed {
 
 export function takenMarker(epoch: number): Taken {
   return { listener: epoch };
+}
+
+export function challengedMarker(epoch: number): Challenged {
+  return { challenged: epoch };
 }
 
 /** The requests for which a stream was opened; `undefined` unless the event is an opened marker. */
@@ -74,5 +83,11 @@ export function isClosedMarker(message: unknown): boolean {
  */
 export function takenBy(message: unknown): number {
   const epoch = (message as Partial<Taken> | null)?.listener;
+  return typeof epoch === 'number' ? epoch : 0;
+}
+
+/** The epoch of the connection that is challenged; 0 unless the event is a challenged marker. */
+export function challengedBy(message: unknown): number {
+  const epoch = (message as Partial<Challenged> | null)?.challenged;
   return typeof epoch === 'number' ? epoch : 0;
 }

@@ -1,7 +1,8 @@
 import { FIRST_POLLING_REVISION } from '../protocol/revisions.ts';
 import { isMessage, type JsonRpcMessage } from '../protocol/json-rpc.ts';
-import type { Settlement } from './settlement.ts';
 import { settledBy } from './markers.ts';
+import { restartFrame, type RetryOptions } from './retry.ts';
+import type { Settlement } from './settlement.ts';
 
 export const SSE_HEADERS = {
   'content-type': 'text/event-stream',
@@ -84,17 +85,12 @@ export function cursorFrame(id: string, emptyData: boolean): string {
   return emptyData ? `id: ${id}\ndata: \n\n` : `id: ${id}\n\n`;
 }
 
-/** A frame that tells the client when to reconnect. */
-export function retryFrame(ms: number): string {
-  return `retry: ${ms}\n\n`;
-}
-
 /**
- * The first frames of a GET: the cursor after which it sends, if there is one, and when to
- * reconnect.
+ * The first frames of a connection: the cursor after which it sends, if there is one, and when to
+ * reconnect if it breaks.
  */
-export function openingFrames(cursor: string | undefined, revision: string, retryIntervalMs: number): string {
-  const retry = retryFrame(retryIntervalMs);
+export function openingFrames(cursor: string | undefined, revision: string, options: RetryOptions): string {
+  const retry = restartFrame(options);
   return cursor === undefined ? retry : cursorFrame(cursor, revision >= FIRST_POLLING_REVISION) + retry;
 }
 
@@ -114,6 +110,8 @@ export class SseConnection implements ClientConnection {
   #arrived: Exclude<Next, string> | undefined;
   #wake: ((next: 'idle' | 'closed' | 'arrived') => void) | undefined;
   #closed = false;
+  /** When the client last took something, by `performance.now()`. */
+  #takenAt = performance.now();
   readonly #resolveOver: () => void;
 
   constructor(options: SseOptions) {
@@ -141,6 +139,23 @@ export class SseConnection implements ClientConnection {
     return true;
   }
 
+  /** For how long something has waited for a client that takes nothing, in milliseconds. */
+  get stalledMs(): number {
+    return (this.#controller?.desiredSize ?? 0) < 0 ? performance.now() - this.#takenAt : 0;
+  }
+
+  /** Sends a comment now, so that it shows whether the client takes it. */
+  probe(): void {
+    if (!this.#closed) this.#write(KEEP_ALIVE);
+  }
+
+  /** Breaks the connection off: its client is gone. */
+  break(): void {
+    if (this.#closed) return;
+    this.#controller?.error(new Error('Client takes nothing'));
+    this.#finish();
+  }
+
   /** Closes the connection with a last frame. The client may reconnect. */
   close(lastFrame = ''): void {
     if (this.#closed) return;
@@ -150,6 +165,7 @@ export class SseConnection implements ClientConnection {
   }
 
   async #pull(): Promise<void> {
+    this.#takenAt = performance.now();
     const next = await this.#next();
     if (this.#closed || next === 'closed') return;
     if (next === 'idle') {
