@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { addresses } from '../support/addresses.ts';
 import { eventually, gate } from '../support/harness.ts';
@@ -141,6 +142,32 @@ describe.each(
       expect(answers((await resumed(client, middle[0]?.id)) as Frame[])).toEqual([all[1]]);
       expect(await resumed(client, (await session?.events.recent(1, streamId))?.[0]?.id)).toBe(204);
     }
+    expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  it('rule 32: a node with a record has one more lease, in which its response still counts', async () => {
+    const leaseMs = 1_000;
+    const nodes = await startNodes(line, 2, { newAddress, leaseMs, serve: () => ({ tools: {} }) });
+    const [a, b] = nodes as [Node, Node];
+    const here = a.raw();
+    const session = await a.store.get(await here.begin());
+    const outcomes = ['done', 'failed'].map(async (outcome, index) => {
+      // As a node leaves it whose event loop is blocked: its lease is over, and its record is there.
+      const nodeId = `0123456789abcde${index}`;
+      const metadata = { leaseUntil: Date.now() - 1 };
+      await a.store.create({ id: `node-${nodeId}`, kind: 'node', metadata });
+      const streamId = `req-1-${nodeId}-1`;
+      const opened = await session?.events.append(streamId, { opened: [1] });
+      const begun = performance.now();
+      const got = Promise.all([a, b].map((node) => resumed(node.raw(here.headers), opened)));
+      await pause(1.4 * leaseMs);
+      if (outcome === 'done') await session?.events.append(streamId, { jsonrpc: '2.0', id: 1, result: {} });
+      const frames = (await got) as Frame[][];
+      expect(frames.map(answers)).toEqual([[`1 ${outcome}`], [`1 ${outcome}`]]);
+      // The error comes after the lease of the request, or of the record, and not much later.
+      if (outcome === 'failed') expect(performance.now() - begun).toBeGreaterThan(2 * leaseMs - 50);
+    });
+    await Promise.all(outcomes);
     expect(nodes.flatMap(({ errors }) => errors)).toEqual([]);
   });
 

@@ -117,14 +117,15 @@ export class NodeLease {
 
   /**
    * Resolves when a request of a node does not count as running any more, or when the signal is
-   * aborted.
+   * aborted. A node that has not ended its record gets one more lease: its event loop may only have
+   * been blocked, and then its response is on its way.
    *
    * @param beganAt When the request began, in Unix milliseconds; `undefined`: unknown.
    */
   async untilOver(nodeId: string, beganAt: number | undefined, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const { until, process, hasRecord } = await this.#statusOf(nodeId, beganAt);
-      const leftMs = until - Date.now();
+      const leftMs = until + (hasRecord ? this.#leaseMs : 0) - Date.now();
       if (leftMs <= 0 || (await this.#hasEnded(process))) return;
       // A node that has just begun its first request is about to store its record.
       const waitMs = hasRecord || !this.#processes.isKnown ? leftMs : Math.min(leftMs, LOOK_AGAIN_MS);
