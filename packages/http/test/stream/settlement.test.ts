@@ -152,7 +152,8 @@ describe.each(
     const here = a.raw();
     const session = await a.store.get(await here.begin());
     const outcomes = ['done', 'failed'].map(async (outcome, index) => {
-      // As a node leaves it whose event loop is blocked: its lease is over, and its record is there.
+      // As a node leaves it whose event loop is blocked: its lease is over, and its record is
+      // there.
       const nodeId = `0123456789abcde${index}`;
       const metadata = { leaseUntil: Date.now() - 1 };
       await a.store.create({ id: `node-${nodeId}`, kind: 'node', metadata });

@@ -118,7 +118,8 @@ export interface SessionHandlerOptions<
   readonly keepAliveMs?: number;
   /**
    * How long a node counts as alive after its last heartbeat, in milliseconds. When that time is
-   * up, clients that resume one of its requests receive an error. On SQLite and PostgreSQL they do
+   * up, clients that resume one of its requests receive an error. A node that has renewed its lease
+   * gets one more: its event loop may only have been blocked. On SQLite and PostgreSQL they do
    * not wait for it if the node's process has ended.
    *
    * Default: 15 seconds (`15_000`).
