@@ -244,7 +244,8 @@ export interface SessionHandlerOptions<
    * Is called with each error that is not the client's. What it throws becomes a process warning.
    * With `degrade`, a failing store is reported once until it works again.
    *
-   * Default: `console.error`, with the code and the scope of a `SessionError` first.
+   * Default: `console.error`, with the code and the scope of a `SessionError` first, each cause once
+   * a minute.
    */
   readonly onError?: (error: unknown) => void;
 }

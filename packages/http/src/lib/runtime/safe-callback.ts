@@ -1,4 +1,4 @@
-import { SessionError } from '@mcp-session/core';
+import { errorLog } from './error-log.ts';
 
 /** Wraps a callback of the application so that it never throws. */
 export function safeCallback<T>(name: string, callback: ((value: T) => void) | undefined): (value: T) => void {
@@ -11,12 +11,10 @@ export function safeCallback<T>(name: string, callback: ((value: T) => void) | u
   };
 }
 
-/** The option `onError` that never throws. Without the option, errors go to the console. */
+/**
+ * The option `onError` that never throws. Without the option, errors go to the console, each cause
+ * once a minute.
+ */
 export function errorListener(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
-  return safeCallback('onError', onError ?? print);
-}
-
-function print(error: unknown): void {
-  const what = error instanceof SessionError ? `${error.code} (${error.scope})` : 'unexpected error';
-  console.error(`@mcp-session/http: ${what}`, error);
+  return safeCallback('onError', onError ?? errorLog());
 }
