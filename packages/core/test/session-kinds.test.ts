@@ -21,8 +21,9 @@ it('the sessions of a kind have schemas and lifetimes of their own', async () =>
 });
 
 it('without options a kind lives as the store says', async () => {
-  const { store, clock } = await open({ ttlMs: 1_000, maxLifetimeMs: 1_500 });
-  const { id } = await store.ofKind('cart').create();
+  const { store, clock } = await open({ ttlMs: 1_000, maxLifetimeMs: 1_500, state: { count: z.number() } });
+  const { id, state } = await store.ofKind('cart').create();
+  await state.set('anything', ['goes']);
   clock.now += 900;
   expect(await store.ofKind('cart').get(id)).toBeDefined();
   clock.now += 600;

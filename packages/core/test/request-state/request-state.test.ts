@@ -102,6 +102,17 @@ describe('a request state', () => {
     for (const each of [...changed, ...hostile]) {
       expect([FOREIGN, 'Request state is malformed']).toContain(await refusalOf(states.verify(each as string, alice)));
     }
+    const huge = `v1.a.${'A'.repeat(100_000)}`;
+    expect(await refusalOf(states.verify(huge, alice))).toBe('Request state is malformed');
+    // Unused bits of the last character: another text, the same bytes.
+    const texts = await Promise.all(['', 'x', 'xx'].map((each) => states.mint(each, alice)));
+    const padded = texts.filter((each) => (each.split('.')[2] ?? '').length % 4 !== 0);
+    expect(padded).toHaveLength(2);
+    for (const each of padded) {
+      const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+      const next = alphabet[alphabet.indexOf(each.at(-1) ?? '') + 1] ?? '';
+      expect(await refusalOf(states.verify(each.slice(0, -1) + next, alice))).toBe('Request state is malformed');
+    }
     expect(opened.calls.take()).toEqual([]);
     expect(await states.verify(state, alice)).toEqual({ admin: false });
   });
@@ -181,12 +192,23 @@ it('a failing store refuses, and uses up nothing', async () => {
       if (failing) throw new SessionError('STORE_UNAVAILABLE', 'Down');
       return inner.createSession(...args);
     },
+    readSession: async (...args) => {
+      if (failing) throw new SessionError('STORE_UNAVAILABLE', 'Down');
+      return inner.readSession(...args);
+    },
   }));
   const states = statesOf(opened, { once: true });
   const state = await states.mint(1, alice);
   await expect(states.verify(state, alice)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
   failing = false;
   expect(await states.verify(state, alice)).toBe(1);
+
+  const kept = statesOf(opened, { once: true, maxInlineBytes: 0 });
+  const large = await kept.mint('large', alice);
+  failing = true;
+  await expect(kept.verify(large, alice)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  failing = false;
+  expect(await kept.verify(large, alice)).toBe('large');
 });
 
 it('options are checked, and no error shows a secret', async () => {
