@@ -6,7 +6,7 @@ import { createHandler } from './handler.ts';
 import { openStore, type Place } from './store.ts';
 
 const [place = ''] = process.argv.slice(2);
-const handler = createHandler(await openStore(JSON.parse(place) as Place));
+const handler = createHandler(await openStore(JSON.parse(place) as Place), {});
 const mcp = toNodeHandler(handler);
 const server = createServer((request, response) => void mcp(request, response));
 await once(server.listen(0, '127.0.0.1'), 'listening');

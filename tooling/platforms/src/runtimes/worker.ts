@@ -21,7 +21,7 @@ export class Sessions {
   }
 
   async fetch(request: Request): Promise<Response> {
-    this.#handler ??= openStore(this.#place).then(createHandler);
+    this.#handler ??= openStore(this.#place).then((store) => createHandler(store));
     return (await this.#handler).fetch(request);
   }
 }

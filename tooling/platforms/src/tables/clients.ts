@@ -20,7 +20,8 @@ export const clients: readonly Client[] = [
     packageName: '@modelcontextprotocol/client',
     tested: STORY,
     set: 'Nothing',
-    surprises: 'It tries a broken stream twice, at the interval that the server named, and then gives the stream up',
+    surprises:
+      'It tries a broken stream twice, at the interval that the server named, and then gives the stream up: see `restartRetryMs`',
   },
   {
     name: 'TypeScript SDK v1',

@@ -136,6 +136,27 @@ export const shapes: readonly Shape[] = [
     ],
   },
   {
+    product: 'Cursor, Codex, claude.ai behind its proxy',
+    habit: 'Open the standalone stream again without a cursor, at the moment that the first one breaks',
+    gets: 'The stream',
+    exchanges: [
+      ...visit(BOTH, STREAM_ONLY),
+      { send: { method: 'GET', sessionId: 'own', headers: { accept: STREAM_ONLY } }, get: { status: 200 } },
+      { send: { method: 'GET', sessionId: 'own', headers: { accept: STREAM_ONLY } }, get: { status: 200 } },
+    ],
+  },
+  {
+    product: 'Any client, of a server that is paid by the second',
+    habit: 'Keeps a standalone stream open',
+    gets: '405, which clients take for a server without such a stream',
+    set: '`standaloneStream: false`',
+    options: { standaloneStream: false },
+    exchanges: [
+      ...visit(BOTH, STREAM_ONLY),
+      { send: { method: 'GET', sessionId: 'own', headers: { accept: STREAM_ONLY } }, get: { status: 405 } },
+    ],
+  },
+  {
     product: 'n8n, ChatGPT, claude.ai in a chat',
     habit: 'Begin a session for each call, and send no DELETE',
     gets: 'A session for each call, which expires',
