@@ -167,7 +167,8 @@ describe('an empty project of an operator', () => {
     async () => {
       const project = join(folder, 'projects', 'operator');
       const command = join(project, 'node_modules', '.bin', 'mcp-session');
-      const mcpSession = (...args: string[]) => run({ file: command, args, cwd: project });
+      const mcpSession = (...args: string[]) =>
+        run({ file: 'env', args: ['-u', 'NODE_PATH', command, ...args], cwd: project });
       const at = ['--store', 'sqlite:./sessions.db'];
 
       await createProject(project, { packages: [get('@mcp-session/cli')], others: {} }, [...packed.values()]);
