@@ -1,2 +1,2 @@
 export { processesOf, type Processes } from './lib/api/processes.ts';
-export { transportOf, type TransportFacts, type TransportSession } from './lib/api/transport.ts';
+export { givenTtlOf, transportOf, type TransportFacts, type TransportSession } from './lib/api/transport.ts';

@@ -33,7 +33,7 @@ const EXPORTS: Record<string, string[]> = {
     'versionOf',
     'whole',
   ],
-  './transport': ['processesOf', 'transportOf'],
+  './transport': ['givenTtlOf', 'processesOf', 'transportOf'],
   './memory': ['createMemoryBackend', 'createMemoryStore'],
   './event-store': ['createEventStore', 'isPriming'],
   './handles': ['defineHandle', 'handleErrorResult'],

@@ -1,4 +1,6 @@
 export type { ServerContext } from './lib/handler/options.ts';
+export type { SessionlessContext } from './lib/handler/session-options.ts';
+export type { SessionCreateContext, SessionRefusal } from './lib/request/session-create.ts';
 export type { BroadcastNotification, BroadcastOptions } from './lib/cluster/broadcast.ts';
 export type { EndAllOptions } from './lib/session/end-all.ts';
 export type { CloseOptions, FetchOptions } from './lib/handler/session-handler.ts';

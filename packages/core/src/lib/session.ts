@@ -9,12 +9,14 @@ import { decodeFacts, encodeFacts, type Facts, type Texts } from './session/prof
 import { isPlainObject } from './values/plain.ts';
 import type { Metadata, ProtocolFacts } from './values/facts.ts';
 import type { SessionRow } from './contract/rows.ts';
-import { SessionContext, type StoreInternals } from './session/context.ts';
+import { type Lifetime, SessionContext, type StoreInternals } from './session/context.ts';
 import { endSession } from './session/ending.ts';
 import { summaryOf, type SessionSummary } from './session/summary.ts';
 import { printAsJson } from './values/inspect.ts';
 import { StateHandle } from './state/state.ts';
 import { checkEnding, type EndSessionOptions } from './options/session-options.ts';
+import { optional } from './values/option-checks.ts';
+import type { ResolvedOptions } from './options/store-options.ts';
 import { synchronous } from './runtime/synchronous.ts';
 import { pauseAfterLoss } from './runtime/rests.ts';
 
@@ -52,9 +54,7 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
     this.#shared = shared;
     this.#stored = row;
     this.#facts = decodeFacts(row);
-    const { ttlMs = shared.options.ttlMs, maxLifetimeMs = shared.options.maxLifetimeMs } = this.#facts;
-    const { graceMs } = shared.options;
-    this.#context = new SessionContext(shared, row, { ttlMs, maxLifetimeMs, graceMs }, renews);
+    this.#context = new SessionContext(shared, row, lifetimeOf(this.#facts, shared.options), renews);
     this.state = new StateHandle(this.#context);
     this.events = new EventsHandle(this.#context);
   }
@@ -92,7 +92,11 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
     return this.#update('record', (facts) => {
       const next = synchronous(change(facts), 'updateTransport');
       if (!isPlainObject(next)) throw new TypeError('Facts of a transport are not a plain object');
-      return { ...facts, protocol: next.protocol, record: next.record };
+      const { protocol, record } = next;
+      if (!('ttlMs' in next)) return { ...facts, protocol, record };
+      const { ttlMs: _, ...others } = facts;
+      const ttlMs = optional('ttlMs', next.ttlMs);
+      return { ...others, protocol, record, ...(ttlMs !== undefined && { ttlMs }) };
     });
   }
 
@@ -163,14 +167,14 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
     const writesProfile = part === 'profile' || profile !== stored.profile;
     const writesRecord = part === 'record' || record !== stored.record;
     const { now } = this.#context;
+    const { options, backend } = this.#shared;
     const change = {
       profile: writesProfile ? { text: profile, expectedVersion: stored.version } : undefined,
       record: writesRecord ? { text: record, expectedVersion: stored.recordVersion } : undefined,
-      expiresAt: this.#context.renewalAt(now),
+      expiresAt: this.#context.renewalAt(now, lifetimeOf(next, options)),
     };
-    const result = this.#context.alive(await this.#shared.backend.begun.updateSession(this.id, change, now));
+    const result = this.#context.alive(await backend.begun.updateSession(this.id, change, now));
     const updated = result.status === 'updated';
-    if (updated) this.#context.noteWrite(now);
     this.#stored = updated
       ? {
           profile,
@@ -180,6 +184,16 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
         }
       : result.current;
     this.#facts = decodeFacts(this.#stored);
+    this.#context.lifetime = lifetimeOf(this.#facts, options);
+    if (updated) this.#context.noteWrite(now);
     return updated;
   }
+}
+
+function lifetimeOf({ ttlMs, maxLifetimeMs }: Facts, defaults: ResolvedOptions): Lifetime {
+  return {
+    ttlMs: ttlMs ?? defaults.ttlMs,
+    maxLifetimeMs: maxLifetimeMs ?? defaults.maxLifetimeMs,
+    graceMs: defaults.graceMs,
+  };
 }

@@ -74,6 +74,11 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S>, ProcessSto
     return { identify: identifyProcess, findEnded: findEndedProcesses };
   }
 
+  /** For `givenTtlOf`. */
+  get givenTtlMs(): number | undefined {
+    return this.#shared.options.givenTtlMs;
+  }
+
   create(options: CreateSessionOptions = {}): Promise<Session<S>> {
     return this.#sessions.create(options);
   }

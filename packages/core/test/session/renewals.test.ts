@@ -1,4 +1,5 @@
-import { SessionError } from '@mcp-session/core';
+import { type Session, SessionError } from '@mcp-session/core';
+import { givenTtlOf, transportOf } from '@mcp-session/core/transport';
 import { describe, expect, it } from 'vitest';
 import { codeOf, collect } from '../support/errors.ts';
 import { open, START } from '../support/open.ts';
@@ -53,5 +54,41 @@ describe('a read whose renewal fails', () => {
     clock.now += 200;
 
     expect(await codeOf(() => session.state.get('a'))).toBe('SESSION_NOT_FOUND');
+  });
+});
+
+describe('a transport', () => {
+  const setTtl = (session: Session, ttlMs: number | undefined) =>
+    transportOf(session).updateTransport(({ protocol, record }) => ({ protocol, record, ttlMs }));
+
+  it('gives a session another life, which counts from then on, for every handle that reads it later', async () => {
+    const { store, clock } = await open({ ttlMs: 1_000 });
+    const session = await store.create({ ttlMs: 100 });
+    expect(session.expiresAt).toBe(START + 100);
+    clock.now += 99;
+    expect(await setTtl(session, 5_000)).toMatchObject({ ttlMs: 5_000 });
+    expect(session.expiresAt).toBe(START + 5_099);
+    clock.now += 4_999;
+    expect((await store.get(session.id))?.expiresAt).toBe(clock.now + 5_000);
+    // The store's own again. A session never expires sooner than it would have before.
+    await setTtl(session, undefined);
+    expect(transportOf(session).transport.ttlMs).toBeUndefined();
+    clock.now += 4_999;
+    await session.state.set('a', 1);
+    expect(session.expiresAt).toBe(clock.now + 1_000);
+  });
+
+  it('keeps the life of a session if it leaves it out', async () => {
+    const { store } = await open({ ttlMs: 1_000 });
+    const session = await store.create({ ttlMs: 100 });
+    await transportOf(session).updateTransport(({ protocol }) => ({ protocol }));
+    expect(transportOf(session).transport.ttlMs).toBe(100);
+    expect(await codeOf(() => setTtl(session, 0))).toBe('RangeError');
+  });
+
+  it('can see whether a store was given a life of its sessions', async () => {
+    const given = await open({ ttlMs: 1_800_000 });
+    const leftOut = await open({});
+    expect([given.store, leftOut.store, {}].map(givenTtlOf)).toEqual([1_800_000, undefined, undefined]);
   });
 });

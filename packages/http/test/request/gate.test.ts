@@ -136,8 +136,11 @@ describe.each(lines)('hosts and origins, SDK $name', (line) => {
     const store = await createMemoryStore();
     const make = (options: object) => () => line.createHandler({ store, serve: () => ({ tools: {} }), ...options });
     expect(make({ allowedOrigins: APP })).toThrow(
-      new TypeError('Option allowedOrigins is a string, not an array of strings'),
+      new TypeError(`Option allowedOrigins is "${APP}", not an array of strings, 'any' or 'same-host'`),
     );
+    for (const given of ['*', 'all', '', null, {}, 7, true]) {
+      expect(make({ allowedOrigins: given })).toThrow(TypeError);
+    }
     expect(make({ allowedHosts: 'localhost' })).toThrow(TypeError);
     expect(make({ allowedOrigins: [7] })).toThrow(TypeError);
     for (const entry of [`${APP}/`, 'https://App.example', `${APP}:443`, `${APP}/path`]) {

@@ -40,12 +40,41 @@ describe.each(lines)('requests, SDK $name', (line) => {
   it('rule 2: no session is made from an id that a client brings', async () => {
     const { raw, store } = await start(line);
     const client = raw();
-    const response = await client.post(initialize(), { 'mcp-session-id': '0190a8a0-0000-7000-8000-000000000000' });
-    expect(response.status).toBe(404);
-    expect(await store.count()).toBe(0);
-    await client.begin();
-    expect((await client.post(initialize())).status).toBe(400);
+    const ids = ['0190a8a0-0000-7000-8000-000000000000', 'x'.repeat(256), await raw().begin()];
+    const foreign = raw({ authorization: 'Bearer https://issuer|alice' });
+    ids.push(await foreign.begin());
+    for (const id of ids) {
+      const response = await client.post(initialize(), { 'mcp-session-id': id });
+      expect([id, response.status]).toEqual([id, 200]);
+      const made = response.headers.get('mcp-session-id') ?? '';
+      expect(made).toMatch(UUID_V7);
+      expect(ids).not.toContain(made);
+      expect((await client.post(client.toolCall('echo'), { 'mcp-session-id': made })).status).toBe(200);
+    }
+    expect(await store.count()).toBe(6);
+    // A session that is begun anew with its own id goes on.
+    expect((await raw({ 'mcp-session-id': ids[2] ?? '' }).callTool('echo')).status).toBe(200);
+    expect((await foreign.callTool('echo')).status).toBe(200);
+  });
+
+  it('rule 2: a client of the SDK begins anew with the id of a session that has ended', async () => {
+    const { url, store, raw } = await start(line, { tools: echo });
+    const stale = raw();
+    const id = await stale.begin();
+    await stale.delete();
+    const client = await line.connect(url, {
+      fetch: (input, init) => {
+        const headers = new Headers(init?.headers);
+        if (!headers.has('mcp-session-id')) headers.set('mcp-session-id', id);
+        return fetch(input, { ...init, headers });
+      },
+    });
+    expect([await client.call('echo', { text: 'again' }).catch(String), client.sessionId === id]).toEqual([
+      'again',
+      false,
+    ]);
     expect(await store.count()).toBe(1);
+    await client.close();
   });
 
   it('rule 3: a request without an id is a 400 for every method', async () => {

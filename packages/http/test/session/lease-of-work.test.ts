@@ -27,6 +27,7 @@ describe('the lease of running requests', () => {
         revision: undefined,
         abandonAfterMs: undefined,
         lease,
+        sessionTtlMs: undefined,
         keepAliveMs: 0,
         retryIntervalMs: 1,
         restartRetryMs: 1,

@@ -65,6 +65,13 @@ type Shared = Pick<
   | 'maxOpenStreams'
   | 'maxOpenStreamsPerPrincipal'
   | 'generateSessionId'
+  | 'sessionIdOf'
+  | 'withoutSession'
+  | 'maxSessionsPerPrincipal'
+  | 'onSessionLimit'
+  | 'addressOf'
+  | 'sessionTtlMs'
+  | 'uninitializedTtlMs'
   | 'revision'
   | 'allowedHosts'
   | 'allowedOrigins'
@@ -84,6 +91,8 @@ export interface TestOptions extends Shared {
   readonly store: SessionStore;
   readonly serve: (session: Session, restored: boolean) => TestServer | Promise<TestServer>;
   readonly onRestore?: () => void | Promise<void>;
+  readonly stateless?: () => TestServer;
+  readonly onSessionCreate?: NonNullable<SessionHandlerOptions<never, TestAuth>['onSessionCreate']>;
   readonly principal?: (auth: TestAuth | undefined) => string | null | undefined;
 }
 
@@ -129,8 +138,9 @@ export function passedOn({
   serve,
   onRestore,
   principal,
+  stateless,
   ...options
-}: TestOptions): Omit<TestOptions, 'serve' | 'onRestore' | 'principal'> {
+}: TestOptions): Omit<TestOptions, 'serve' | 'onRestore' | 'principal' | 'stateless'> {
   return options;
 }
 

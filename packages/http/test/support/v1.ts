@@ -106,10 +106,11 @@ function makeServer({
 
 export const v1: Line = {
   name: 'v1',
-  createHandler: ({ serve, onRestore, principal, ...options }) =>
+  createHandler: ({ serve, onRestore, principal, stateless, ...options }) =>
     createSessionHandler({
       ...passedOn({ serve, ...options }),
       createServer: async ({ session, restored }) => makeServer(await serve(session, restored)),
+      ...(stateless !== undefined && { createStatelessServer: () => makeServer(stateless()) }),
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),

@@ -96,10 +96,11 @@ function makeServer({
 
 export const v2: Line = {
   name: 'v2',
-  createHandler: ({ serve, onRestore, principal, ...options }) =>
+  createHandler: ({ serve, onRestore, principal, stateless, ...options }) =>
     createSessionHandler({
       ...passedOn({ serve, ...options }),
       createServer: async ({ session, restored }) => makeServer(await serve(session, restored)),
+      ...(stateless !== undefined && { createStatelessServer: () => makeServer(stateless()) }),
       ...(onRestore !== undefined && { onRestore }),
       ...(principal !== undefined && { principal }),
     }),

@@ -9,6 +9,11 @@ export interface TransportFacts {
    * no record.
    */
   readonly record?: JsonValue | undefined;
+  /**
+   * How long the session lives after its last use, in milliseconds; `undefined`: as long as the
+   * store says. A change that leaves it out keeps it.
+   */
+  readonly ttlMs?: number | undefined;
 }
 
 /** A session as a transport uses it. */
@@ -27,6 +32,15 @@ export interface TransportSession {
    * `PROFILE_CONFLICT` after 50 lost attempts.
    */
   updateTransport(change: (current: TransportFacts) => TransportFacts): Promise<TransportFacts>;
+}
+
+/**
+ * The `ttlMs` that a store was opened with; `undefined` if its option was left out, or if the
+ * object is no store of this package. For transports whose sessions have another default.
+ */
+export function givenTtlOf(store: object): number | undefined {
+  const { givenTtlMs } = store as { readonly givenTtlMs?: unknown };
+  return typeof givenTtlMs === 'number' ? givenTtlMs : undefined;
 }
 
 /**

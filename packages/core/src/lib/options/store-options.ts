@@ -108,6 +108,8 @@ export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
 /** Options with their defaults applied. */
 export interface ResolvedOptions {
   readonly ttlMs: number;
+  /** The option `ttlMs` as it was given. */
+  readonly givenTtlMs: number | undefined;
   readonly maxLifetimeMs: number | undefined;
   readonly touchIntervalMs: number;
   readonly tombstoneMs: number;
@@ -161,6 +163,7 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
   if (sweep !== false) checkOptions(sweep, SWEEP, 'sweep');
   return {
     ttlMs,
+    givenTtlMs: options.ttlMs,
     maxLifetimeMs: optional('maxLifetimeMs', options.maxLifetimeMs),
     touchIntervalMs: positive('touchIntervalMs', options.touchIntervalMs, defaultTouchIntervalMs(ttlMs), ttlMs),
     tombstoneMs: positive('tombstoneMs', options.tombstoneMs, 86_400_000),

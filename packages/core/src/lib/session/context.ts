@@ -40,8 +40,7 @@ export class SessionContext {
   readonly shared: StoreInternals;
   readonly id: string;
   readonly createdAt: number;
-  readonly #lifetime: Lifetime;
-  readonly #touchIntervalMs: number;
+  #lifetime: Lifetime;
   readonly #renews: boolean;
   touchedAt: number;
   expiresAt: number;
@@ -53,11 +52,6 @@ export class SessionContext {
     this.id = row.id;
     this.createdAt = row.createdAt;
     this.#lifetime = lifetime;
-    const { ttlMs, touchIntervalMs } = shared.options;
-    // A session with a shorter TTL of its own would expire between two touches of the store's
-    // interval.
-    this.#touchIntervalMs =
-      lifetime.ttlMs === ttlMs ? touchIntervalMs : Math.min(touchIntervalMs, defaultTouchIntervalMs(lifetime.ttlMs));
     // The creation is a use as well, and is stored in real time.
     this.touchedAt = Math.max(row.touchedAt, row.createdAt + lifetime.graceMs);
     this.expiresAt = row.expiresAt;
@@ -67,14 +61,23 @@ export class SessionContext {
     return this.shared.options.clock();
   }
 
+  /** The session lives by this from now on. */
+  set lifetime(lifetime: Lifetime) {
+    this.#lifetime = lifetime;
+  }
+
   /** When the session expires if it is used now. */
   expiryAt(now: number): number {
     return expiryOf(this.#lifetime, this.createdAt, now);
   }
 
-  /** What a write that begins now carries as `expiresAt`; `undefined` if it renews nothing. */
-  renewalAt(now: number): number | undefined {
-    return this.#renews ? this.expiryAt(now) : undefined;
+  /**
+   * What a write that begins now carries as `expiresAt`; `undefined` if it renews nothing.
+   *
+   * @param lifetime By which the session lives after the write. Default: the present one.
+   */
+  renewalAt(now: number, lifetime: Lifetime = this.#lifetime): number | undefined {
+    return this.#renews ? expiryOf(lifetime, this.createdAt, now) : undefined;
   }
 
   /** Notes that a write with {@link renewalAt} has succeeded. */
@@ -136,7 +139,13 @@ export class SessionContext {
   }
 
   #touchIsDue(now: number): boolean {
-    return now - this.touchedAt >= this.#touchIntervalMs;
+    const { ttlMs, touchIntervalMs } = this.shared.options;
+    const { ttlMs: ownTtlMs } = this.#lifetime;
+    // A session with a shorter TTL of its own would expire between two touches of the store's
+    // interval.
+    const intervalMs =
+      ownTtlMs === ttlMs ? touchIntervalMs : Math.min(touchIntervalMs, defaultTouchIntervalMs(ownTtlMs));
+    return now - this.touchedAt >= intervalMs;
   }
 
   /** @throws SessionError `SESSION_NOT_FOUND` if the backend found no live session. */

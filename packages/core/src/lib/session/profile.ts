@@ -8,9 +8,9 @@ import { decode, encodeExact } from '../values/json.ts';
 import { isPlainObject } from '../values/plain.ts';
 
 /** What core keeps in a session's `profile`. */
-export interface Profile extends Omit<TransportFacts, 'record'> {
+export interface Profile extends Omit<TransportFacts, 'record' | 'ttlMs'> {
   readonly metadata: Metadata;
-  /** Set only if the session was created with a TTL of its own. */
+  /** Set only if the session has a TTL of its own. */
   readonly ttlMs?: number;
   readonly maxLifetimeMs?: number;
   /** Ids of the session's default handles, by the names of their definitions. */
@@ -18,7 +18,7 @@ export interface Profile extends Omit<TransportFacts, 'record'> {
 }
 
 /** What is stored of a session in `profile` and in `record`. */
-export interface Facts extends Profile, TransportFacts {}
+export interface Facts extends Profile, Omit<TransportFacts, 'ttlMs'> {}
 
 /** The stored texts. */
 export type Texts = Pick<SessionRow, 'profile' | 'record'>;

@@ -3,24 +3,19 @@ import { broadcast, type BroadcastNotification, type BroadcastOptions } from '..
 import { NodeLease } from '../cluster/lease.ts';
 import { newNodeId } from '../cluster/node-id.ts';
 import { emptyOf } from '../protocol/buffered-body.ts';
-import {
-  closing,
-  errorToResponse,
-  HttpError,
-  isServerFault,
-  notAllowed,
-  sessionNotFound,
-} from '../protocol/http-errors.ts';
-import { INVALID_REQUEST, isRequest, type JsonRpcMessage } from '../protocol/json-rpc.ts';
+import { closing, errorToResponse, isServerFault, notAllowed, sessionNotFound } from '../protocol/http-errors.ts';
+import { isRequest } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
 import { type AnswerForm, answerFormFor } from '../request/accept.ts';
-import { type Posted, readMessages } from '../request/body.ts';
+import type { Posted } from '../request/body.ts';
 import { type FoundSession, SessionFinder } from '../request/find-session.ts';
 import { GetHandler } from '../request/get.ts';
 import { checkGet, hold } from '../request/hold.ts';
 import { InitializeHandler } from '../request/initialize.ts';
 import { PostHandler } from '../request/post.ts';
-import { checkBatch, findInitialize } from '../request/validation.ts';
+import { readPost } from '../request/read-post.ts';
+import { SessionlessHandler } from '../request/sessionless.ts';
+import { checkBatch } from '../request/validation.ts';
 import { endAll, type EndAllOptions } from '../session/end-all.ts';
 import { type ClientMessage, forward, isAddressed, mayConcernOthers } from '../session/forwarding.ts';
 import type { LocalSession } from '../session/local-session.ts';
@@ -48,6 +43,7 @@ export class Handler implements SessionHandler<AuthFacts> {
   readonly #locals: LocalSessions;
   readonly #lifecycle: ServerLifecycle;
   readonly #initializes: InitializeHandler;
+  readonly #sessionless: SessionlessHandler;
   readonly #posts: PostHandler;
   readonly #gets: GetHandler;
   readonly #lease: NodeLease;
@@ -76,7 +72,11 @@ export class Handler implements SessionHandler<AuthFacts> {
     this.#lease = lease;
     this.#finder = new SessionFinder({ ...context, protocolVersions: sdk.protocolVersions });
     this.#lifecycle = new ServerLifecycle(sdk, context);
-    this.#initializes = new InitializeHandler(this.#lifecycle, options.principalOf, (local) => this.#begun(local));
+    this.#sessionless = new SessionlessHandler(sdk, { ...context, finder: this.#finder });
+    this.#initializes = new InitializeHandler(this.#lifecycle, {
+      ...context,
+      onBegun: (local) => this.#begun(local),
+    });
     this.#posts = new PostHandler(sdk, context);
     this.#gets = new GetHandler(context);
   }
@@ -88,8 +88,9 @@ export class Handler implements SessionHandler<AuthFacts> {
   readonly fetch = async (request: Request, options: FetchOptions<AuthFacts> = {}): Promise<Response> => {
     const { gate, onError } = this.#options;
     try {
-      gate.check(request);
-      return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, options)));
+      const given = fetchOptionsOf(options);
+      gate.check(request, given.authInfo !== undefined);
+      return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, given)));
     } catch (error) {
       if (isServerFault(error)) onError(error);
       return gate.open(request, errorToResponse(error));
@@ -106,8 +107,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     await (this.#closing ??= this.#close(drainMs));
   };
 
-  async #answer(request: Request, options: FetchOptions<AuthFacts>): Promise<Response> {
-    const { authInfo, parsedBody } = fetchOptionsOf(options);
+  async #answer(request: Request, { authInfo, parsedBody }: FetchOptions<AuthFacts>): Promise<Response> {
     const caller = { request, authInfo };
     if (request.method === 'GET') return this.#getOrHold(caller);
     // Running requests may still need their client's responses to end.
@@ -119,22 +119,17 @@ export class Handler implements SessionHandler<AuthFacts> {
   }
 
   async #post(caller: Caller, parsedBody: unknown): Promise<Response> {
-    const { request } = caller;
-    const form = answerFormFor(request, this.#options.prefersJson);
-    const hasId = request.headers.has('mcp-session-id');
-    const found = hasId ? await this.#finder.findOrLocal(caller) : undefined;
-    const posted = await readMessages(request, parsedBody, {
+    const form = answerFormFor(caller.request, this.#options.prefersJson);
+    const found = await this.#finder.findOrNone(caller);
+    const { posted, initialize } = await readPost(caller.request, parsedBody, {
       maxBodyBytes: this.#options.maxBodyBytes,
       parse: (value) => this.#sdk.parseMessage(value),
+      isUnknown: found === 'unknown',
     });
     if (this.#closing !== undefined && posted.messages.some(isRequest)) throw closing();
-    const initialize = findInitialize(posted);
-    if (found === undefined) {
-      if (initialize === undefined) throw this.#finder.idIsMissing(request);
-      return this.#initializes.handle(initialize, caller);
-    }
-    if (initialize !== undefined) {
-      throw new HttpError(400, 'Invalid Request: Server already initialized', INVALID_REQUEST);
+    if (initialize !== undefined) return this.#initializes.handle(initialize, caller);
+    if (found === 'unnamed' || found === 'unknown') {
+      return this.#sessionless.handle({ why: found, posted, caller, form });
     }
     return this.#handlePosted(found, posted, caller, form);
   }
@@ -148,7 +143,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     const revision = requestRevision(caller.request, protocol.protocolVersion, this.#sdk.protocolVersions);
     checkBatch(posted, revision);
     const { messages, isBatch } = posted;
-    if ('session' in source && !this.#locals.has(source.session.id) && messages.every(isAddressedMessage)) {
+    if ('session' in source && !this.#locals.has(source.session.id) && messages.every(isAddressed)) {
       await this.#forward(source.session, messages);
       return emptyOf(202);
     }
@@ -227,17 +222,16 @@ export class Handler implements SessionHandler<AuthFacts> {
     const locals = this.#locals.all();
     if (drainMs > 0) {
       await Promise.race([
-        Promise.all(locals.map(({ transport }) => transport.answered())),
+        Promise.all([...locals.map(({ transport }) => transport.answered()), this.#sessionless.running.answered()]),
         pause(drainMs, undefined, { ref: false }),
       ]);
     }
     this.#stopped = true;
     this.#locals.stop();
-    await Promise.all(this.#locals.all().map((local) => this.#posts.interrupt(local)));
+    await Promise.all([
+      ...this.#locals.all().map((local) => this.#posts.interrupt(local)),
+      this.#sessionless.running.stop(),
+    ]);
     await this.#lease.close();
   }
-}
-
-function isAddressedMessage(message: JsonRpcMessage): message is ClientMessage {
-  return !isRequest(message) && isAddressed(message);
 }

@@ -1,8 +1,10 @@
 import type { Session, SessionStore, StateSchemas, UserRecordOptions } from '@mcp-session/core';
+import type { AllowedOrigins } from '../request/gate.ts';
 import type { PrincipalOf } from '../request/principal.ts';
 import type { UserContext } from '../request/user.ts';
 import type { AuthFacts, ServerLike } from '../session/sdk-adapter.ts';
 import type { StoreStatus } from '../store/health.ts';
+import type { SessionOptions } from './session-options.ts';
 
 /** What `createServer` gets. */
 export interface ServerContext<S, AuthInfo, U extends StateSchemas = StateSchemas> extends UserContext<U> {
@@ -26,7 +28,7 @@ export interface SessionHandlerOptions<
   AuthInfo extends AuthFacts,
   S extends StateSchemas = StateSchemas,
   U extends StateSchemas = StateSchemas,
-> {
+> extends SessionOptions<AuthInfo, U> {
   /** The store of the sessions. The handler does not close it. */
   readonly store: SessionStore<S>;
   /**
@@ -148,20 +150,6 @@ export interface SessionHandlerOptions<
    */
   readonly maxBodyBytes?: number;
   /**
-   * How requests are answered.
-   *
-   * - `auto`: a client that lists `text/event-stream` in `Accept` gets a stream, which it can
-   *   resume. Any other client gets one JSON body with the response, however long the call takes.
-   * - `json`: each client that can read JSON gets JSON, for proxies without streams. Progress and
-   *   log messages of a call stay in its log, and a connection that breaks loses the response.
-   *
-   * While a call is answered as JSON, what its handler asks the client goes to the standalone
-   * stream. If that is not open, asking fails with an error.
-   *
-   * Default: `auto`.
-   */
-  readonly responses?: 'auto' | 'json';
-  /**
    * How many requests of one session this process answers at the same time. One more is refused
    * with 429. A request counts until it is answered, even if its client has disconnected.
    *
@@ -182,11 +170,6 @@ export interface SessionHandlerOptions<
    * Default: `1_000`.
    */
   readonly maxOpenStreamsPerPrincipal?: number;
-  /**
-   * Makes session ids: visible ASCII, from a secure generator. Default: UUID v7 with 74 random
-   * bits.
-   */
-  readonly generateSessionId?: () => string;
   /**
    * Names the version of what `createServer` makes, such as a build number. When a session gets a
    * server of another version, its client is notified once that the lists of tools, prompts and
@@ -232,20 +215,24 @@ export interface SessionHandlerOptions<
    */
   readonly allowedHosts?: readonly string[];
   /**
-   * The origins of allowed pages, as browsers write them: `https://app.example.com`. `*` allows any
-   * page to act as the browser's user. `[]` allows no page. Allowed pages may also read the
-   * responses: preflights are answered and CORS headers are sent. A request without `Origin`
-   * passes, unless its browser says that another site caused it (`Sec-Fetch-Site`).
+   * The origins of allowed pages: as browsers write them (`https://app.example.com`), `'any'`, or
+   * `'same-host'`, for which `Origin` must have the host of `Host`. `'any'` lets any page act as
+   * the browser's user. `[]` allows no page.
    *
-   * Default: pages of the host itself. `Origin` must have the host of `Host`.
+   * Listed pages, or any, may also read the responses: preflights are answered and CORS headers are
+   * sent. A request without `Origin` passes, unless its browser says that another site caused it
+   * (`Sec-Fetch-Site`). The value is checked when the handler is made.
+   *
+   * Default: `same-host`, and any origin for a request with `authInfo` and a bearer token in
+   * `Authorization`. Hosted connectors such as the one of claude.ai send the origin of their site.
    */
-  readonly allowedOrigins?: readonly string[];
+  readonly allowedOrigins?: AllowedOrigins;
   /**
    * Is called with each error that is not the client's. What it throws becomes a process warning.
    * With `degrade`, a failing store is reported once until it works again.
    *
-   * Default: `console.error`, with the code and the scope of a `SessionError` first, each cause once
-   * a minute.
+   * Default: `console.error`, with the code and the scope of a `SessionError` first, each cause
+   * once a minute.
    */
   readonly onError?: (error: unknown) => void;
 }

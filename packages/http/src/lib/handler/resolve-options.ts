@@ -23,9 +23,15 @@ import { StoreHealth } from '../store/health.ts';
 import type { AnyStore } from '../store/session-handle.ts';
 import { type BoundOptions, Bounds } from '../stream/bounds.ts';
 import type { SessionHandlerOptions } from './options.ts';
+import {
+  type ResolvedSessionOptions,
+  resolveSessionOptions,
+  SESSION_NAMES,
+  statelessOf,
+} from './resolve-session-options.ts';
 
 /** Options with their defaults applied, and the types of the application bound. */
-export interface ResolvedOptions {
+export interface ResolvedOptions extends ResolvedSessionOptions {
   readonly store: AnyStore;
   readonly servers: ServerFactory;
   readonly principalOf: (caller: Caller) => Promise<string | null>;
@@ -54,6 +60,7 @@ export interface ResolvedOptions {
 /** The options of a session handler, with their names in other libraries. */
 export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, never>> = {
   store: ['sessionStore', 'sessions', 'eventStore'],
+  ...SESSION_NAMES,
   createServer: ['server', 'getServer', 'makeServer', 'factory', 'serverFactory'],
   principal: ['getPrincipal', 'userId', 'identify'],
   user: ['userState', 'userRecord', 'forPrincipal'],
@@ -69,11 +76,9 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   abandonAfterMs: ['abandonAfter', 'disconnectTimeout', 'cancelOnDisconnect'],
   setupTimeoutMs: ['startTimeoutMs', 'restoreTimeoutMs'],
   maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
-  responses: ['responseMode', 'enableJsonResponse', 'jsonResponse', 'json'],
   maxOpenRequests: ['maxConcurrency', 'maxConcurrentRequests', 'maxRequests'],
   maxOpenStreams: ['maxStreams', 'maxConnections'],
   maxOpenStreamsPerPrincipal: ['maxStreamsPerPrincipal', 'maxStreamsPerUser'],
-  generateSessionId: ['sessionIdGenerator', 'generateId', 'genid'],
   revision: ['version', 'serverVersion', 'build'],
   onRestore: ['onRestored'],
   onStoreError: [],
@@ -106,20 +111,10 @@ export function resolveOptions<
   const health = new StoreHealth(degrades, safeCallback('onStoreStatus', options.onStoreStatus), onError);
   return {
     store: options.store,
-    servers: {
-      create: async (session, restored, { request, authInfo }) =>
-        options.createServer({
-          session: session as Session<S>,
-          restored,
-          request,
-          authInfo: authInfo as AuthInfo,
-          ...userContext(options.store, session.principal, options.user),
-        }),
-      restored: async (session, server) =>
-        options.onRestore?.({ session: session as Session<S>, server: server as Server }),
-    },
+    servers: serversOf(options),
     principalOf: ({ request, authInfo }) => principalOf(authInfo as AuthInfo | undefined, request, options.principal),
     generateSessionId: options.generateSessionId,
+    ...resolveSessionOptions(options),
     revision: text('revision', options.revision),
     maxLocalSessions: positive('maxLocalSessions', options.maxLocalSessions, 1_000),
     localIdleMs: positive('localIdleMs', options.localIdleMs, 300_000, MAX_TIMER_MS),
@@ -154,4 +149,26 @@ function boundsOf(options: Partial<BoundOptions>): Bounds {
     maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),
     maxOpenStreamsPerPrincipal: positive('maxOpenStreamsPerPrincipal', options.maxOpenStreamsPerPrincipal, 1_000),
   });
+}
+
+/** The server factories of the application, with its types bound. */
+function serversOf<
+  Server extends ServerLike,
+  AuthInfo extends AuthFacts,
+  S extends StateSchemas,
+  U extends StateSchemas,
+>(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ServerFactory {
+  return {
+    create: async (session, restored, { request, authInfo }) =>
+      options.createServer({
+        session: session as Session<S>,
+        restored,
+        request,
+        authInfo: authInfo as AuthInfo,
+        ...userContext(options.store, session.principal, options.user),
+      }),
+    createStateless: statelessOf(options),
+    restored: async (session, server) =>
+      options.onRestore?.({ session: session as Session<S>, server: server as Server }),
+  };
 }

@@ -4,6 +4,8 @@ import { requestRevision } from '../protocol/revisions.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { LocalSessions } from '../session/local-sessions.ts';
 import type { Caller } from '../session/sdk-adapter.ts';
+import type { PlatformSessions } from './platform-sessions.ts';
+import type { ServerFactory } from '../session/server-lifecycle.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { StreamGet } from '../standalone/stream-get.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
@@ -25,6 +27,8 @@ export interface SessionFinderContext {
   readonly health: StoreHealth;
   readonly locals: LocalSessions;
   readonly principalOf: (caller: Caller) => Promise<string | null>;
+  readonly platformSessions: PlatformSessions;
+  readonly servers: Pick<ServerFactory, 'createStateless'>;
   readonly protocolVersions: readonly string[];
 }
 
@@ -38,19 +42,17 @@ export class SessionFinder {
 
   /** Reads the session from the store. @throws HttpError 400, 404 */
   async find(caller: Caller): Promise<AnySession> {
-    const { store, health, locals, principalOf } = this.#context;
-    const id = caller.request.headers.get('mcp-session-id');
-    if (id === null) throw this.idIsMissing(caller.request);
-    const principal = await principalOf(caller);
-    const session = await health.read(() => store.get(id, { principal }));
-    if (session === undefined) {
-      const local = locals.get(id);
-      // Its own principal does not find it any more: it has ended or expired.
-      if (local !== undefined && local.session.principal === principal) await local.close('never');
-      throw sessionNotFound();
-    }
+    const { request } = caller;
+    const id = request.headers.get('mcp-session-id');
+    const platformId = this.#context.platformSessions.idOf(request);
+    if (id === null && platformId === undefined) throw this.idIsMissing(request);
+    const principal = await this.#context.principalOf(caller);
+    const session =
+      platformId === undefined
+        ? await this.#read(id ?? '', principal)
+        : await this.#findOfPlatform(platformId, id, principal);
     // A session without a version was not begun over HTTP and is not for clients.
-    if (session.protocol.protocolVersion === undefined) throw sessionNotFound();
+    if (session?.protocol.protocolVersion === undefined) throw sessionNotFound();
     return session;
   }
 
@@ -68,6 +70,51 @@ export class SessionFinder {
       readRecord: async () => factsOf(await this.find(caller)).record.standalone,
     };
     return { session, get };
+  }
+
+  /** One read if the client sends an id of this server, and two if the platform has replaced it. */
+  async #findOfPlatform(
+    platformId: string,
+    id: string | null,
+    principal: string | null,
+  ): Promise<AnySession | undefined> {
+    const { health, platformSessions } = this.#context;
+    const named = id === null || id === platformId ? undefined : await this.#read(id, principal);
+    if (named !== undefined) return named;
+    const boundId = await health.read(() => platformSessions.find(platformId, principal));
+    return (
+      (boundId === undefined ? undefined : await this.#read(boundId, principal)) ??
+      // The platform may pass on what the client sends.
+      (id === platformId ? this.#read(id, principal) : undefined)
+    );
+  }
+
+  async #read(id: string, principal: string | null): Promise<AnySession | undefined> {
+    const { store, health, locals } = this.#context;
+    const session = await health.read(() => store.get(id, { principal }));
+    const local = session === undefined ? locals.get(id) : undefined;
+    // Its own principal does not find it any more: it has ended or expired.
+    if (local !== undefined && local.session.principal === principal) await local.close('never');
+    return session;
+  }
+
+  /**
+   * Like {@link findOrLocal}, for a request that may need no session.
+   *
+   * @returns `unnamed` if the request names no session, `unknown` if it names one that is not
+   * found.
+   */
+  async findOrNone(caller: Caller): Promise<FoundSession | 'unnamed' | 'unknown'> {
+    const { request } = caller;
+    if (!request.headers.has('mcp-session-id') && this.#context.platformSessions.idOf(request) === undefined) {
+      return 'unnamed';
+    }
+    try {
+      return await this.findOrLocal(caller);
+    } catch (error) {
+      if (error instanceof HttpError && error.status === 404) return 'unknown';
+      throw error;
+    }
   }
 
   /**
@@ -91,13 +138,16 @@ export class SessionFinder {
   }
 
   /**
-   * The error for a request without a session id.
+   * The error for a request without a session id. Where POSTs need no session, there is nothing
+   * else to do without one.
    *
    * @throws HttpError 400 if its client speaks a revision that is not served.
    */
   idIsMissing(request: Request): HttpError {
     requestRevision(request, undefined, this.#context.protocolVersions);
-    return new HttpError(400, 'Bad Request: Mcp-Session-Id header is required');
+    return this.#context.servers.createStateless === undefined
+      ? new HttpError(400, 'Bad Request: Mcp-Session-Id header is required')
+      : new HttpError(405, 'Method not allowed without a session', undefined, { allow: 'POST' });
   }
 
   /**

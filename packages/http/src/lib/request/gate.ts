@@ -1,4 +1,4 @@
-import { texts } from '@mcp-session/core/backend';
+import { kindOf, texts } from '@mcp-session/core/backend';
 import { HttpError } from '../protocol/http-errors.ts';
 import { emptyOf } from '../protocol/buffered-body.ts';
 import { cameOverLoopback, isLoopbackHost } from './loopback.ts';
@@ -14,10 +14,15 @@ const METHODS = 'GET, POST, DELETE';
 /** How long a browser may cache a preflight, in seconds. */
 const MAX_AGE_SECONDS = '600';
 
+/**
+ * The origins whose pages are allowed: a list of them, any, or that of the host which they call.
+ */
+export type AllowedOrigins = readonly string[] | 'any' | 'same-host';
+
 /** The options that say which requests are allowed. */
 export interface GateOptions {
   readonly allowedHosts?: readonly string[] | undefined;
-  readonly allowedOrigins?: readonly string[] | undefined;
+  readonly allowedOrigins?: AllowedOrigins | undefined;
 }
 
 /**
@@ -28,20 +33,29 @@ export interface GateOptions {
 export class Gate {
   readonly #hosts: readonly string[] | undefined;
   readonly #origins: readonly string[] | undefined;
+  /** Whether a request with a verified token may come from any origin. */
+  readonly #trustsTokens: boolean;
 
   /** @throws TypeError or RangeError that names the option. */
   constructor({ allowedHosts, allowedOrigins }: GateOptions) {
     this.#hosts = texts('allowedHosts', allowedHosts)?.map(checkedHost);
-    this.#origins = texts('allowedOrigins', allowedOrigins)?.map(checkedOrigin);
+    this.#origins = originsOf(allowedOrigins);
+    this.#trustsTokens = allowedOrigins === undefined;
   }
 
-  /** @throws HttpError 403 */
-  check(request: Request): void {
+  /**
+   * @param isVerified Whether the request has a verified token. Without `allowedOrigins`, its
+   * origin does not matter then if it carries the token itself: a browser adds no bearer token by
+   * itself, so a page that has one did not trick anyone.
+   * @throws HttpError 403
+   */
+  check(request: Request, isVerified: boolean): void {
     const host = request.headers.get('host') ?? new URL(request.url).host;
     if (!this.#isHostAllowed(request, host)) {
       const hint = this.#hosts === undefined ? ': behind a proxy on this machine, list it in allowedHosts' : '';
       throw new HttpError(403, `Invalid Host header: ${host}${hint}`);
     }
+    if (isVerified && this.#trustsTokens && hasBearerToken(request)) return;
     const origin = request.headers.get('origin');
     if (origin !== null && !this.#isOriginAllowed(origin, host)) {
       throw new HttpError(403, `Invalid Origin header: ${origin}`);
@@ -91,6 +105,23 @@ export class Gate {
   #isListed(origin: string): boolean {
     return this.#origins?.some((each) => each === ANY || each === origin) ?? false;
   }
+}
+
+/**
+ * @returns `undefined`: that of the host. @throws TypeError or RangeError that names the option.
+ */
+function originsOf(given: unknown): readonly string[] | undefined {
+  if (given === 'any') return [ANY];
+  if (given === undefined || given === 'same-host') return undefined;
+  if (!Array.isArray(given)) {
+    const value = typeof given === 'string' ? JSON.stringify(given) : kindOf(given);
+    throw new TypeError(`Option allowedOrigins is ${value}, not an array of strings, 'any' or 'same-host'`);
+  }
+  return texts('allowedOrigins', given)?.map(checkedOrigin);
+}
+
+function hasBearerToken({ headers }: Request): boolean {
+  return /^bearer\s/i.test(headers.get('authorization') ?? '');
 }
 
 /**

@@ -1,42 +1,55 @@
-import { jsonOf, responseWithBody } from '../protocol/buffered-body.ts';
-import type { JsonRpcRequest, JsonRpcResponse } from '../protocol/json-rpc.ts';
+import type { JsonRpcRequest } from '../protocol/json-rpc.ts';
 import type { LocalSession } from '../session/local-session.ts';
-import type { Caller } from '../session/sdk-adapter.ts';
+import type { AuthFacts, Caller } from '../session/sdk-adapter.ts';
 import type { ServerLifecycle } from '../session/server-lifecycle.ts';
-import { messageFrame, SSE_HEADERS } from '../stream/sse.ts';
-import { answerFormFor } from './accept.ts';
+import type { PlatformSessions } from './platform-sessions.ts';
+import { checkCreate, type OnSessionCreate } from './session-create.ts';
+import type { SessionLimits } from './session-limits.ts';
+import { wholeAnswer } from './whole-answer.ts';
 
-/** Answers `initialize`: begins a session. */
-export class InitializeHandler {
-  readonly #lifecycle: ServerLifecycle;
-  readonly #principalOf: (caller: Caller) => Promise<string | null>;
-  readonly #onBegun: (local: LocalSession) => Promise<void>;
-
-  constructor(
-    lifecycle: ServerLifecycle,
-    principalOf: (caller: Caller) => Promise<string | null>,
-    onBegun: (local: LocalSession) => Promise<void>,
-  ) {
-    this.#lifecycle = lifecycle;
-    this.#principalOf = principalOf;
-    this.#onBegun = onBegun;
-  }
-
-  async handle(initialize: JsonRpcRequest, caller: Caller): Promise<Response> {
-    const principal = await this.#principalOf(caller);
-    const { response, local } = await this.#lifecycle.begin(initialize, principal, caller);
-    if (local === undefined) return answer(caller.request, response);
-    await this.#onBegun(local);
-    return answer(caller.request, response, { 'mcp-session-id': local.session.id });
-  }
+export interface InitializeContext {
+  readonly platformSessions: PlatformSessions;
+  readonly sessionLimits: SessionLimits;
+  readonly onSessionCreate: OnSessionCreate<AuthFacts> | undefined;
+  readonly principalOf: (caller: Caller) => Promise<string | null>;
+  /** Is awaited with each new session before the response. */
+  readonly onBegun: (local: LocalSession) => Promise<void>;
 }
 
 /**
- * JSON for each client that can read it, and not a stream: a client whose connection breaks here
- * has no session to resume.
+ * Answers `initialize`: begins a session with an id of this server, whatever id the request names.
+ * A client that begins anew may still send the id of its last session.
  */
-function answer(request: Request, message: JsonRpcResponse, headers: Readonly<Record<string, string>> = {}): Response {
-  return answerFormFor(request, true) === 'json'
-    ? jsonOf(message, headers)
-    : responseWithBody(messageFrame({ id: undefined, message }), { ...SSE_HEADERS, ...headers });
+export class InitializeHandler {
+  readonly #lifecycle: ServerLifecycle;
+  readonly #context: InitializeContext;
+
+  constructor(lifecycle: ServerLifecycle, context: InitializeContext) {
+    this.#lifecycle = lifecycle;
+    this.#context = context;
+  }
+
+  /** @throws HttpError 429, or what `onSessionCreate` refuses with. */
+  async handle(initialize: JsonRpcRequest, caller: Caller): Promise<Response> {
+    const { platformSessions, sessionLimits, onSessionCreate, principalOf, onBegun } = this.#context;
+    const { request } = caller;
+    const principal = await principalOf(caller);
+    const platformId = platformSessions.idOf(request);
+    await checkCreate(onSessionCreate, initialize, caller, principal);
+    const admission = await sessionLimits.admit(principal, request);
+    try {
+      const { response, local } = await this.#lifecycle.begin(initialize, principal, caller, async (session) => {
+        await admission.confirm(session);
+        if (platformId !== undefined) await platformSessions.bind(platformId, session);
+      });
+      if (local === undefined) {
+        admission.failed(undefined);
+        return wholeAnswer(request, response);
+      }
+      await onBegun(local);
+      return wholeAnswer(request, response, { 'mcp-session-id': local.session.id });
+    } catch (error) {
+      throw admission.failed(error);
+    }
+  }
 }

@@ -33,10 +33,11 @@ export interface DualEraHandlerOptions<
   S extends StateSchemas = StateSchemas,
   Server extends V2Server = V2Server,
   U extends StateSchemas = StateSchemas,
-> extends SessionHandlerOptions<Server, AuthInfo, S, U> {
+> extends Omit<SessionHandlerOptions<Server, AuthInfo, S, U>, 'createStatelessServer'> {
   /**
    * Makes the server of one request of revision 2026-07-28, which has no sessions: the factory of
-   * the SDK's `createMcpHandler`.
+   * the SDK's `createMcpHandler`. With `withoutSession: 'stateless'`, also of one POST of an
+   * earlier revision without a session; the context's `era` is `legacy` then.
    */
   readonly createStatelessServer: (context: StatelessContext<U>) => V2Server | Promise<V2Server>;
   /** More options of the SDK's `createMcpHandler`, such as `bus`. Default: its defaults. */
@@ -73,7 +74,7 @@ export function createDualEraHandler<
   checkOptions(options, DUAL_NAMES);
   const { createStatelessServer, stateless = {}, ...ofSessions } = options;
   checkStateless(createStatelessServer, stateless);
-  const sessions = createSessionHandler(ofSessions);
+  const sessions = createSessionHandler({ ...ofSessions, ...legacyOf(options) });
   const gate = new Gate(options);
   const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
@@ -98,7 +99,7 @@ export function createDualEraHandler<
     fetch: async (request, fetchOptions = {}) => {
       try {
         const { authInfo, parsedBody } = fetchOptionsOf(fetchOptions);
-        gate.check(request);
+        gate.check(request, authInfo !== undefined);
         const revision = request.headers.get('mcp-protocol-version') ?? '';
         if (request.method !== 'POST' && revision >= FIRST_STATELESS_REVISION) {
           throw new HttpError(
@@ -121,6 +122,24 @@ export function createDualEraHandler<
         return gate.open(request, errorToResponse(error));
       }
     },
+  };
+}
+
+/** The same factory for POSTs of the revisions with sessions that have none. */
+function legacyOf<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>({
+  withoutSession,
+  createStatelessServer,
+}: DualEraHandlerOptions<S, Server, U>): Pick<SessionHandlerOptions<Server, AuthInfo, S, U>, 'createStatelessServer'> {
+  if (withoutSession !== 'stateless') return {};
+  return {
+    createStatelessServer: async ({ request, authInfo, principal, user }) =>
+      createStatelessServer({
+        era: 'legacy',
+        requestInfo: request,
+        ...(authInfo !== undefined && { authInfo }),
+        principal,
+        user,
+      }),
   };
 }
 

@@ -1,6 +1,8 @@
 import {
+  isRequest,
   isRequestId,
   isResponse,
+  type JsonRpcMessage,
   type JsonRpcNotification,
   type JsonRpcResponse,
   type RequestId,
@@ -33,7 +35,8 @@ export function forwardedBy(event: unknown): ClientMessage | undefined {
  * Whether a message means one server instance only: a response, progress or a cancellation. Every
  * other notification is for whichever server has the session.
  */
-export function isAddressed(message: ClientMessage): boolean {
+export function isAddressed(message: JsonRpcMessage): message is ClientMessage {
+  if (isRequest(message)) return false;
   return isResponse(message) || isProgress(message) || cancelledId(message) !== undefined;
 }
 

@@ -15,6 +15,10 @@ import { SettingsSync } from './settings-sync.ts';
 import { SessionTransport } from './transport.ts';
 
 export interface LocalSessionContext extends NodeContext, ListsSyncContext, AttendanceContext {
+  /**
+   * How long a session lives after its last use, in milliseconds; `undefined`: as the store says.
+   */
+  readonly sessionTtlMs: number | undefined;
   /** Called once for each session, when it is closed on this node. */
   readonly onClosed: (local: LocalSession) => void;
 }
@@ -78,7 +82,7 @@ export class LocalSession {
       isConnected: (streamId) => this.connections.has(streamId),
       onAppended: (eventId) => this.inbox.appended(eventId),
     });
-    this.settings = new SettingsSync(session, this.transport, context.onError);
+    this.settings = new SettingsSync(session, this.transport, context);
     this.lists = new ListsSync(session, context, context.onError, (eventId) => this.inbox.appended(eventId));
   }
 

@@ -17,7 +17,8 @@ export interface Caller {
 
 /** The transport of a session, as the SDKs see it: the `Transport` of either line. */
 export interface TransportLike {
-  readonly sessionId: string;
+  /** Left out: there is no session. */
+  readonly sessionId?: string;
   onmessage?: ((message: JsonRpcMessage, extra?: unknown) => void) | undefined;
   onclose?: (() => void) | undefined;
   onerror?: ((error: Error) => void) | undefined;

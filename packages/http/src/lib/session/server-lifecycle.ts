@@ -19,6 +19,8 @@ const MAX_PARAMS_BYTES = 131_072;
 /** Makes the servers of an application, with the types of the SDK line and of its state bound. */
 export interface ServerFactory {
   create(session: AnySession, restored: boolean, caller: Caller): Promise<ServerLike>;
+  /** Makes the server of one request without a session; `undefined`: such requests are refused. */
+  readonly createStateless: ((caller: Caller) => Promise<ServerLike>) | undefined;
   /** Is awaited after a server was restored and before its request is handled. */
   restored(session: AnySession, server: ServerLike): Promise<void>;
 }
@@ -28,6 +30,11 @@ export interface LifecycleContext extends LocalSessionContext {
   readonly servers: ServerFactory;
   readonly generateSessionId: (() => string) | undefined;
   readonly setupTimeoutMs: number;
+  /**
+   * How long a session lives that its client has not used yet, in milliseconds; `undefined`: as
+   * long as any other.
+   */
+  readonly newSessionTtlMs: number | undefined;
 }
 
 interface ConnectedServer {
@@ -55,12 +62,14 @@ export class ServerLifecycle {
   /**
    * Begins a session with a client's `initialize` request.
    *
+   * @param admit Is awaited when the server has agreed. If it throws, the session is discarded.
    * @returns The server's response, and the local session; `undefined` if the server refused.
    */
   async begin(
     initialize: JsonRpcRequest,
     principal: string | null,
     caller: Caller,
+    admit: (session: AnySession) => Promise<void>,
   ): Promise<{ readonly response: JsonRpcResponse; readonly local: LocalSession | undefined }> {
     const session = await this.#create(initialize, principal);
     const limit = this.#limit();
@@ -87,6 +96,7 @@ export class ServerLifecycle {
         protocol: { ...protocol, protocolVersion, serverCapabilities },
         record: { ...record, server, standalone: { ...record.standalone, delivered: first } },
       }));
+      await admit(session);
       return { response, local };
     } catch (error) {
       await this.#discard(session, connecting);
@@ -131,10 +141,15 @@ export class ServerLifecycle {
   }
 
   async #create(initialize: JsonRpcRequest, principal: string | null): Promise<AnySession> {
-    const { store, generateSessionId } = this.#context;
+    const { store, generateSessionId, newSessionTtlMs: ttlMs } = this.#context;
     const id = generateSessionId?.();
     const initializeParams = asJson(initialize.params ?? {}, MAX_PARAMS_BYTES);
-    return store.create({ ...(id !== undefined && { id }), principal, protocol: { initializeParams } });
+    return store.create({
+      ...(id !== undefined && { id }),
+      ...(ttlMs !== undefined && { ttlMs }),
+      principal,
+      protocol: { initializeParams },
+    });
   }
 
   async #connect(session: AnySession, restored: boolean, caller: Caller): Promise<ConnectedServer> {

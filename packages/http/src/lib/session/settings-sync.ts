@@ -3,6 +3,7 @@ import {
   errorResponse,
   INTERNAL_ERROR,
   INVALID_PARAMS,
+  isRequest,
   type JsonRpcMessage,
   type JsonRpcRequest,
   type JsonRpcResponse,
@@ -38,6 +39,14 @@ export class UnsupportedVersionError extends HttpError {
   }
 }
 
+export interface SettingsContext {
+  /**
+   * How long a session lives after its last use, in milliseconds; `undefined`: as the store says.
+   */
+  readonly sessionTtlMs: number | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
 /**
  * Keeps a client's settings in two places: in the session, where all nodes find them, and in this
  * node's server, to which it replays what the client told servers on other nodes.
@@ -45,14 +54,17 @@ export class UnsupportedVersionError extends HttpError {
 export class SettingsSync {
   readonly #session: AnySession;
   readonly #transport: SessionTransport;
+  readonly #ttlMs: number | undefined;
   readonly #onError: (error: unknown) => void;
   /** The settings that the server has. */
   #applied: ClientSettings = NO_SETTINGS;
   /** Resolves when the server has them; `undefined`: it has. */
   #applying: Promise<void> | undefined;
 
-  constructor(session: AnySession, transport: SessionTransport, onError: (error: unknown) => void) {
+  constructor(session: AnySession, transport: SessionTransport, context: SettingsContext) {
+    const { sessionTtlMs, onError } = context;
     this.#session = session;
+    this.#ttlMs = sessionTtlMs;
     this.#transport = transport;
     this.#onError = onError;
   }
@@ -89,16 +101,24 @@ export class SettingsSync {
   /**
    * Stores what the notifications of a POST change. If the store fails, this node's server still
    * gets a change of roots.
+   *
+   * A session has its full life from `notifications/initialized` on, or from the first request of a
+   * client that leaves it out.
    */
   async storeNotified(messages: readonly JsonRpcMessage[], health: StoreHealth): Promise<void> {
     const notified = changeByNotifications(messages);
-    if (notified === undefined) return;
+    if (notified === undefined && !(this.#isNew && messages.some(isUse))) return;
     await health.write(
-      () => this.#store(notified.change),
+      () => this.#store((facts) => ({ ...(notified?.change(facts) ?? facts), ttlMs: this.#ttlMs })),
       (error) => {
-        if (notified.initialized) throw error;
+        if (notified?.initialized === true) throw error;
       },
     );
+  }
+
+  /** Whether the session does not have its full life yet, as far as this node knows. */
+  get #isNew(): boolean {
+    return factsOf(this.#session).ttlMs !== this.#ttlMs;
   }
 
   /**
@@ -180,13 +200,18 @@ export class SettingsSync {
 
   async #store(change: SettingsChange): Promise<void> {
     const facts = await updateFacts(this.#session, (current) => {
-      const { protocol, record } = change(current);
-      return { protocol, record: { ...record, settingsVersion: record.settingsVersion + 1 } };
+      const { record, ...others } = change(current);
+      return { ...others, record: { ...record, settingsVersion: record.settingsVersion + 1 } };
     });
     const settings = settingsOf(facts);
     // If another node changed something too, the server gets both changes with its next request.
     if (settings.version === this.#applied.version + 1) this.#applied = settings;
   }
+}
+
+/** Whether a message shows that a client uses its session. */
+function isUse(message: JsonRpcMessage): boolean {
+  return isRequest(message) && message.method !== 'ping';
 }
 
 function refusal({ id }: JsonRpcRequest, error: unknown): JsonRpcResponse {

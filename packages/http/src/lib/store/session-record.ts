@@ -60,6 +60,11 @@ export interface SessionRecord {
 export interface SessionFacts {
   readonly protocol: ProtocolFacts;
   readonly record: SessionRecord;
+  /**
+   * How long the session lives after its last use, in milliseconds; `undefined`: as the store says.
+   * A change that leaves it out keeps it.
+   */
+  readonly ttlMs?: number | undefined;
 }
 
 const NEW_RECORD: SessionRecord = {
@@ -79,8 +84,8 @@ const NEW_RECORD: SessionRecord = {
 
 /** The facts of a session, as its handle last saw them. */
 export function factsOf(session: AnySession): SessionFacts {
-  const { protocol, record } = transportOf(session).transport;
-  return { protocol, record: decode(record) };
+  const { protocol, record, ttlMs } = transportOf(session).transport;
+  return { protocol, record: decode(record), ttlMs };
 }
 
 /**
@@ -91,11 +96,11 @@ export async function updateFacts(
   session: AnySession,
   change: (current: SessionFacts) => SessionFacts,
 ): Promise<SessionFacts> {
-  const { protocol, record } = await transportOf(session).updateTransport((current) => {
-    const next = change({ protocol: current.protocol, record: decode(current.record) });
-    return { protocol: next.protocol, record: encode(next.record) };
+  const { protocol, record, ttlMs } = await transportOf(session).updateTransport((current) => {
+    const next = change({ protocol: current.protocol, record: decode(current.record), ttlMs: current.ttlMs });
+    return { ...next, record: encode(next.record) };
   });
-  return { protocol, record: decode(record) };
+  return { protocol, record: decode(record), ttlMs };
 }
 
 /** The same for the standalone stream alone. */
