@@ -1,6 +1,7 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { createSessionHandler, type SessionHandler } from '@mcp-session/http/v2';
 import { createNotesServer, state } from '@mcp-session-examples/quickstart/server';
+import { McpServer } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished } from 'vitest';
 import { type Exchange, type Shape, shapes } from '../src/tables/shapes.ts';
 
@@ -10,10 +11,18 @@ const INITIALIZE = {
   clientInfo: { name: 'product', version: '1.0.0' },
 };
 
+/** The server of a request without a session. */
+function createStatelessServer(): McpServer {
+  const server = new McpServer({ name: 'clock', version: '1.0.0' });
+  server.registerTool('tell_time', {}, () => ({ content: [{ type: 'text', text: 'It is noon' }] }));
+  return server;
+}
+
 async function serve({ options }: Shape): Promise<SessionHandler> {
   const store = await createMemoryStore({ state });
   const handler = createSessionHandler({
     ...options,
+    ...(options?.['withoutSession'] === 'stateless' && { createStatelessServer }),
     store,
     createServer: ({ session }) => createNotesServer(session),
   });

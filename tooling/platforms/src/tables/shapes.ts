@@ -39,6 +39,8 @@ const JSON_ONLY = 'application/json';
 const STREAM_ONLY = 'text/event-stream';
 
 const CLAUDE = { origin: 'https://claude.ai' };
+/** An id that a platform chose. */
+const PLATFORM = 'agentcore-2f0c5a1e-7d1b-4f0e-9a53-6c1d8f0b7e21';
 /** An id that no session has. */
 const UNKNOWN = '0197b0f6-0000-7000-8000-000000000000';
 
@@ -111,6 +113,54 @@ export const shapes: readonly Shape[] = [
           status: 200,
           headers: { 'access-control-expose-headers': 'Mcp-Session-Id, Retry-After, WWW-Authenticate' },
         },
+      },
+    ],
+  },
+  {
+    product: 'opencode, and proxies that restart',
+    habit: 'Send `initialize` with the id of a session that has ended',
+    gets: 'A new session with another id',
+    exchanges: [
+      {
+        send: { rpc: 'initialize', sessionId: UNKNOWN, headers: { accept: BOTH } },
+        get: { status: 200, holds: '"serverInfo"' },
+      },
+      { send: { rpc: 'tools/list', sessionId: 'own', headers: { accept: BOTH } }, get: { status: 200 } },
+    ],
+  },
+  {
+    product: 'Amazon Bedrock AgentCore',
+    habit: 'Sends an id of its own in each request, and a `ping` before anything',
+    gets: 'The session that it began under its id',
+    set: "`sessionIdOf: (request) => request.headers.get('mcp-session-id') ?? undefined`",
+    options: { sessionIdOf: (request: Request) => request.headers.get('mcp-session-id') ?? undefined },
+    exchanges: [
+      { send: { rpc: 'ping', sessionId: PLATFORM, headers: { accept: BOTH } }, get: { status: 200 } },
+      {
+        send: { rpc: 'initialize', sessionId: PLATFORM, headers: { accept: BOTH } },
+        get: { status: 200, holds: '"serverInfo"' },
+      },
+      {
+        send: { rpc: 'tools/call', params: NOTE, sessionId: PLATFORM, headers: { accept: BOTH } },
+        get: { status: 200, holds: '1 note' },
+      },
+      {
+        send: { rpc: 'tools/call', params: { name: 'list_notes' }, sessionId: PLATFORM, headers: { accept: BOTH } },
+        get: { status: 200, holds: 'buy milk' },
+      },
+    ],
+  },
+  {
+    product: 'claude.ai, ChatGPT, AWS DevOps Agent, Gemini CLI',
+    habit: 'Send calls without the id of their session, or without a session',
+    gets: 'An answer to each request by itself. Without the option, 400',
+    set: "`withoutSession: 'stateless'` and `createStatelessServer`",
+    options: { withoutSession: 'stateless' },
+    exchanges: [
+      { send: { method: 'GET', headers: { accept: STREAM_ONLY } }, get: { status: 405 } },
+      {
+        send: { rpc: 'tools/call', params: { name: 'tell_time' }, headers: { accept: BOTH } },
+        get: { status: 200, holds: 'It is noon' },
       },
     ],
   },
