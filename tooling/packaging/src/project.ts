@@ -141,7 +141,7 @@ function rowsOf(path) {
   const database = new Database(path, { readonly: true });
   const all = (table) => database.prepare('select * from mcp_' + table).all();
   const ids = new Map(all('sessions').map(({ pk, id }) => [pk, id]));
-  const rows = ['sessions', 'state', 'events', 'tokens', 'trims'].flatMap((table) =>
+  const rows = ['sessions', 'state', 'events', 'tokens', 'trims', 'records'].flatMap((table) =>
     all(table).map((row) => ({ table, session: ids.get(row.pk ?? row.session_pk), text: JSON.stringify(row) })),
   );
   database.close();

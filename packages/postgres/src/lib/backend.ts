@@ -63,7 +63,7 @@ export class PostgresBackend implements contract.SessionBackend {
     this.#sweeper = new Sweeper(connection);
     if (this.#hints.enabled) this.watch = (onHint) => this.#open(() => this.#hints.watch(onHint));
     const { applicationName } = connection.client;
-    if (applicationName !== undefined) {
+    if (applicationName !== undefined && notifications === 'auto') {
       const processes = new Processes(connection, applicationName);
       this.identifyProcess = () =>
         this.#open(async () => (this.#hints.listensAlone() ? processes.identify() : undefined));
