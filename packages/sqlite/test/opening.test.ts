@@ -76,7 +76,11 @@ describe('opening a file', () => {
     const database = openDatabase(path);
     database.exec('delete from mcp_migrations');
     const store = await createSqliteStore({ path });
-    expect(database.prepare('select name from mcp_migrations').pluck().all()).toEqual(['0001-initial', '0002-look-at']);
+    expect(database.prepare('select name from mcp_migrations').pluck().all()).toEqual([
+      '0001-initial',
+      '0002-look-at',
+      '0003-records',
+    ]);
     await store.close();
   });
 

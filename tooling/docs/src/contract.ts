@@ -43,7 +43,7 @@ const PARTS: readonly Part[] = [
   },
   { title: 'State', groups: ['state'] },
   { title: 'Events', groups: ['events'] },
-  { title: 'The backend itself', groups: ['capabilities', 'lifecycle', 'hints', 'generated'] },
+  { title: 'The backend itself', groups: ['capabilities', 'lifecycle', 'hints', 'processes', 'generated'] },
   {
     title: 'The store on top',
     text: 'Core keeps these promises on any backend that keeps the others. If one of these cases fails while all others pass, report it.',
