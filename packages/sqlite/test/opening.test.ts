@@ -74,13 +74,12 @@ describe('opening a file', () => {
     const path = await newFile();
     await (await createSqliteStore({ path })).close();
     const database = openDatabase(path);
+    const names = () => database.prepare('select name from mcp_migrations').pluck().all();
+    const migrations = names();
+    expect(migrations.length).toBeGreaterThan(0);
     database.exec('delete from mcp_migrations');
     const store = await createSqliteStore({ path });
-    expect(database.prepare('select name from mcp_migrations').pluck().all()).toEqual([
-      '0001-initial',
-      '0002-look-at',
-      '0003-records',
-    ]);
+    expect(names()).toEqual(migrations);
     await store.close();
   });
 

@@ -38,7 +38,7 @@ describe.each(lines)('a result of 5 MiB, SDK $name', { timeout: 60_000 }, (line)
       expect(Boolean(answer?.id)).toBe(isKept);
       expect(others).toEqual([]);
 
-      // A whole response comes without a frame before it.
+      // A whole response has no frame before it.
       const cursor = frames[0] === answer ? undefined : frames[0]?.id;
       expect(cursor !== undefined).toBe(tool === 'later' || !isKept);
       if (cursor === undefined) continue;
