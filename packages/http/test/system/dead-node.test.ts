@@ -13,7 +13,7 @@ import { RawClient } from '../support/raw.ts';
 
 /** So long that no test waits for it. */
 const LEASE_MS = 60_000;
-/** The promise is a second. Twice that is what a machine may add that is busy with other tests. */
+/** The promise is a second. The rest is what a machine may add that is busy with other tests. */
 const BUSY_MS = 3_000;
 
 const at = (port: number): URL => new URL(`http://127.0.0.1:${port}/mcp`);
