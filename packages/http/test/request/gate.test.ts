@@ -1,38 +1,19 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { McpServer } from '@modelcontextprotocol/server';
-import { request as sendRequest } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { noteAddress } from '../../src/lib/request/loopback.ts';
 import { createDualEraHandler, type SessionHandler } from '../../src/v2.ts';
 import { start } from '../support/harness.ts';
 import { Connection, frameworks, listening, wire } from '../support/keep-alive.ts';
-import type { TestOptions } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { initialize } from '../support/raw.ts';
+import { JSON_HEADERS, statusesOn } from '../support/statuses.ts';
 import { v2 } from '../support/v2.ts';
 
-const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 const APP = 'https://app.example';
 
-/** Begins a session with headers that `fetch` does not let one set. @returns The status. */
-function begin(url: URL, headers: Record<string, string>): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const request = sendRequest(url, { method: 'POST', headers: { ...JSON_HEADERS, ...headers } }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    request.on('error', reject).end(JSON.stringify(initialize()));
-  });
-}
-
 describe.each(lines)('hosts and origins, SDK $name', (line) => {
-  const statuses = async (
-    options: Partial<TestOptions>,
-    requests: (port: string) => readonly Record<string, string>[],
-  ): Promise<number[]> => {
-    const { url } = await start(line, options);
-    return Promise.all(requests(url.port).map((headers) => begin(url, headers)));
-  };
+  const statuses = statusesOn(line);
 
   it('by default, a loopback connection must name a loopback host', async () => {
     const own = await statuses({}, (port) =>

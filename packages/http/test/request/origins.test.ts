@@ -1,32 +1,13 @@
-import { request as sendRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { start } from '../support/harness.ts';
-import type { TestOptions } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { initialize } from '../support/raw.ts';
+import { JSON_HEADERS, statusesOn } from '../support/statuses.ts';
 
-const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 const APP = 'https://app.example';
 
-/** Begins a session with headers that `fetch` does not let one set. @returns The status. */
-function begin(url: URL, headers: Record<string, string>): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const request = sendRequest(url, { method: 'POST', headers: { ...JSON_HEADERS, ...headers } }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    request.on('error', reject).end(JSON.stringify(initialize()));
-  });
-}
-
 describe.each(lines)('words for origins, and hosted connectors, SDK $name', (line) => {
-  const statuses = async (
-    options: Partial<TestOptions>,
-    requests: (port: string) => readonly Record<string, string>[],
-  ): Promise<number[]> => {
-    const { url } = await start(line, options);
-    return Promise.all(requests(url.port).map((headers) => begin(url, headers)));
-  };
+  const statuses = statusesOn(line);
 
   it("words instead of a list: 'any' and 'same-host'", async () => {
     const pages = (port: string) => [
