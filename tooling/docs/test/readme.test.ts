@@ -1,4 +1,6 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -27,12 +29,33 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** An empty folder from which the packages are found, as a reader's would be. */
+function emptyFolder(): string {
+  const parent = fileURLToPath(new URL('../node_modules/', import.meta.url));
+  const folder = mkdtempSync(join(parent, '.readme-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // As `npm init -y` makes it: CommonJS, so that the names of the files must say what they are.
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }');
+  return folder;
+}
+
 /** Starts a file as a reader would, but on our sources. It is killed after the test. */
 function start(file: string, cwd: string): ChildProcess {
   const args = ['--conditions=@mcp-session/source', '--disable-warning=ExperimentalWarning', file];
-  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
+}
+
+async function untilItIsGone(port: number): Promise<void> {
+  for (;;) {
+    const gone = await fetch(`http://127.0.0.1:${port}/mcp`).then(
+      () => false,
+      () => true,
+    );
+    if (gone) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 async function untilItListens(port: number): Promise<void> {
@@ -50,11 +73,7 @@ it(
   'the server of the README survives kill -9, and its client prints what the README says',
   { timeout: LIMIT_MS },
   async () => {
-    const parent = fileURLToPath(new URL('../node_modules/', import.meta.url));
-    const folder = mkdtempSync(join(parent, '.readme-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    // As `npm init -y` makes it: CommonJS, so that the names of the files must say what they are.
-    writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }');
+    const folder = emptyFolder();
     const port = await freePort();
     for (const [name, module] of [
       ['server', '@mcp-session/http/v2'],
@@ -84,3 +103,28 @@ it(
     expect(`${seen.join('\n')}\n`).toBe(shown);
   },
 );
+
+it('the server of the README answers the call that runs when it gets SIGTERM', { timeout: LIMIT_MS }, async () => {
+  const folder = emptyFolder();
+  const port = await freePort();
+  // The tool begins, and goes on when the test says so.
+  const slow =
+    "console.log('begun'); await new Promise((go) => process.stdin.once('data', go)); process.stdin.pause();";
+  const code = codeWith('@mcp-session/http/v2').replace('3000', String(port)).replace('const visits', `${slow} $&`);
+  writeFileSync(join(folder, 'server.mjs'), code);
+  const server = start(join(folder, 'server.mjs'), folder);
+  const ended = once(server, 'exit');
+  await untilItListens(port);
+  const client = new Client({ name: 'reader', version: '1.0.0' });
+  await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`)));
+  const call = client.callTool({ name: 'visit' });
+  await once(server.stdout ?? process.stdin, 'data');
+
+  server.kill('SIGTERM');
+  await untilItIsGone(port);
+  server.stdin?.write('go on');
+
+  expect((await call).content).toEqual([{ type: 'text', text: 'visit 1' }]);
+  expect(await ended).toEqual([0, null]);
+  await client.close();
+});

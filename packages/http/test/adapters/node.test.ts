@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { connect as connectSocket, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FetchHandler, toNodeHandler } from '../../src/node.ts';
@@ -8,6 +8,10 @@ import type { ServerPort } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 
 async function listen(handler: FetchHandler<unknown>, parsedBody?: unknown): Promise<number> {
+  return ((await serve(handler, parsedBody)).address() as AddressInfo).port;
+}
+
+async function serve(handler: FetchHandler<unknown>, parsedBody?: unknown): Promise<Server> {
   const listener = toNodeHandler(handler);
   const server = createServer(
     (request, response) => void listener(Object.assign(request, { body: parsedBody }), response),
@@ -18,7 +22,7 @@ async function listen(handler: FetchHandler<unknown>, parsedBody?: unknown): Pro
     server.closeAllConnections();
     server.close();
   });
-  return (server.address() as AddressInfo).port;
+  return server;
 }
 
 async function talk(port: number, text: string): Promise<string> {
@@ -39,6 +43,17 @@ function openingWith(text: string): ReadableStream<Uint8Array> {
     },
     { highWaterMark: 0 },
   );
+}
+
+/** A body that begins at once, and ends when a promise does. */
+function endingAfter(end: Promise<void>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    start: async (controller) => {
+      controller.enqueue(new TextEncoder().encode('begin'));
+      await end;
+      controller.close();
+    },
+  });
 }
 
 /** Notes what goes to the operating system, call by call. */
@@ -147,6 +162,33 @@ describe('the adapter for node:http', () => {
     const port = await listen({ fetch: async () => new Response(body) });
     const text = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`)).text();
     await expect(text()).rejects.toThrow('terminated');
+  });
+
+  it('after close of the server, connections end with the response that they carry', async () => {
+    const [called, answer, end] = [gate(), gate(), gate()];
+    const server = await serve({
+      fetch: async ({ method }) => {
+        if (method === 'GET') return new Response(endingAfter(end.passed));
+        called.open();
+        await answer.passed;
+        return new Response('answer');
+      },
+    });
+    // Otherwise Node ends them after 5 seconds.
+    server.keepAliveTimeout = 0;
+    const { port } = server.address() as AddressInfo;
+    const stream = connectSocket(port, '127.0.0.1', () => stream.write('GET /mcp HTTP/1.1\r\nhost: localhost\r\n\r\n'));
+    await once(stream, 'data');
+    const call = talk(port, 'POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}');
+    await called.passed;
+
+    server.close();
+    const ended = once(stream.resume(), 'end');
+    answer.open();
+    end.open();
+
+    expect(await call).toMatch(/\r\nconnection: close\r\n[\s\S]*answer/i);
+    await ended;
   });
 });
 

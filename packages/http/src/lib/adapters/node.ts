@@ -1,6 +1,7 @@
 import { checkOptions, type OptionNames, positive } from '@mcp-session/core/backend';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { finished, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './fetch-handler.ts';
 import { noteAddress } from '../request/loopback.ts';
@@ -47,6 +48,9 @@ const NAMES: OptionNames<NodeHandlerOptions> = { bodyTimeoutMs: ['timeout', 'tim
  *
  * The connection of a refused request stays usable: up to 4 MiB of its body are read and discarded,
  * for at most 10 seconds. A connection with a larger body is closed.
+ *
+ * After `close` of the server, each connection ends with the response that it carries, so that
+ * clients and proxies send their next request elsewhere.
  *
  * @throws TypeError or RangeError for a value that is no handler, and for an option.
  */
@@ -134,8 +138,9 @@ async function write(
   }
   const left = !isRead(request);
   const head = Object.fromEntries(headers);
+  const isLast = (left && incoming.isTooMuch) || isServerClosed(request);
   // HTTP/2 has no such header; it ends each stream by itself.
-  if (left && request.httpVersionMajor === 1 && incoming.isTooMuch) head['connection'] = 'close';
+  if (request.httpVersionMajor === 1 && isLast) head['connection'] = 'close';
   const whole = bodyOfResponse(answered);
   if (whole !== undefined) {
     // With a known length, Node sends head and body together.
@@ -155,6 +160,15 @@ async function write(
       if (!goesOn) request.destroy();
     });
   } else if (!response.writableEnded) response.end();
+  // A proxy would send its next request on this connection, to a server that stops. A stream's
+  // headers could not say so.
+  if (isServerClosed(request)) finished(response, () => request.socket.end());
+}
+
+/** Whether `close` of the server was called. It leaves connections open that are not idle then. */
+function isServerClosed({ socket, httpVersionMajor }: IncomingMessage): boolean {
+  const { server } = socket as Socket & { readonly server?: { readonly listening?: boolean } };
+  return httpVersionMajor === 1 && server?.listening === false;
 }
 
 async function pipe(body: ReadableStream<Uint8Array>, response: ServerResponse, end: boolean): Promise<void> {
