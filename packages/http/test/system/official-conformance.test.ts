@@ -1,16 +1,13 @@
-import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { createSessionStore } from '@mcp-session/core/backend';
+import { createMemoryBackend } from '@mcp-session/core/memory';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { toNodeHandler } from '../../src/node.ts';
-import type { Line, Tool } from '../support/line.ts';
+import { inputRequiredNode } from '../support/input-required.ts';
+import type { Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
-import { newFile, startNodes } from '../support/nodes.ts';
+import { startNodes } from '../support/nodes.ts';
+import { passOfficial } from '../support/official.ts';
 
 /**
  * The scenarios of the official package that are about sessions, streams and what a server says on
@@ -18,6 +15,7 @@ import { newFile, startNodes } from '../support/nodes.ts';
  */
 const SCENARIOS = [
   'server-initialize',
+  'server-session-lifecycle',
   'ping',
   'logging-set-level',
   'tools-call-simple-text',
@@ -29,6 +27,30 @@ const SCENARIOS = [
   'server-sse-multiple-streams',
   'resources-subscribe',
   'resources-unsubscribe',
+];
+
+/**
+ * The scenarios of revision 2026-07-28 that are about state between requests, and about headers.
+ */
+const MODERN_SCENARIOS = [
+  ...[
+    'basic-elicitation',
+    'basic-list-roots',
+    'basic-sampling',
+    'capability-check',
+    'ignore-extra-params',
+    'missing-input-response',
+    'multi-round',
+    'multiple-input-requests',
+    'non-tool-request',
+    'request-state',
+    'result-type',
+    'tampered-state',
+    'unsupported-methods',
+    'validate-input',
+  ].map((name) => `input-required-result-${name}`),
+  'http-header-validation',
+  'server-sse-multiple-streams',
 ];
 
 /** What the scenarios ask of a server, see `conformance list` and its descriptions. */
@@ -57,64 +79,34 @@ const tools: Readonly<Record<string, Tool>> = {
   },
 };
 
-interface Check {
-  readonly id: string;
-  readonly status: string;
-  readonly errorMessage?: string;
-}
-
-/**
- * Runs the official package against a number of nodes that take turns. @returns Its checks by
- * scenario.
- */
-async function run(line: Line, count: number): Promise<Map<string, Check[]>> {
-  const nodes = await startNodes(line, count, { serve: () => ({ tools }), retryIntervalMs: 200 });
-  const listeners = nodes.map(({ handler }) => toNodeHandler(handler));
-  let requests = 0;
-  const server = createServer((request, response) => void listeners[requests++ % count]?.(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const folder = dirname(await newFile());
-  const cli = join(
-    dirname(fileURLToPath(import.meta.resolve('@modelcontextprotocol/conformance/package.json'))),
-    'dist/index.js',
-  );
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
-  const results = new Map<string, Check[]>();
-  await promisify(execFile)(process.execPath, [cli, 'server', '--url', url, '--suite', 'all', '-o', folder], {
-    cwd: folder,
-  }).catch(
-    // It fails for scenarios of other things, which this server has no fixtures for.
-    () => undefined,
-  );
-  for (const name of await readdir(folder)) {
-    const scenario = SCENARIOS.find((each) => name.startsWith(`server-${each}-20`));
-    if (scenario === undefined) continue;
-    const checks = JSON.parse(await readFile(join(folder, name, 'checks.json'), 'utf8')) as Check[];
-    results.set(
-      scenario,
-      checks.filter(({ status }) => status !== 'INFO'),
-    );
-  }
-  return results;
-}
-
 describe.each(lines)('the official conformance package, SDK $name', { timeout: 120_000 }, (line) => {
   it.each([1, 2])('passes its scenarios of sessions and streams on %i node(s) that take turns', async (count) => {
-    const results = await run(line, count);
-    expect([...results.keys()].toSorted()).toEqual(SCENARIOS.toSorted());
+    const nodes = await startNodes(line, count, { serve: () => ({ tools }), retryIntervalMs: 200 });
+    const results = await passOfficial(
+      nodes.map(({ handler }) => toNodeHandler(handler)),
+      { revision: '2025-11-25', names: SCENARIOS },
+    );
     // The package leaves the last one out where the connection was not closed.
     expect(results.get('server-sse-polling')?.map(({ id }) => id)).toEqual([
       'server-sse-priming-event',
       'server-sse-retry-field',
       'server-sse-disconnect-resume',
     ]);
-    for (const [scenario, checks] of results) {
-      const failed = checks.filter(({ status }) => status !== 'SUCCESS');
-      expect([scenario, checks.length > 0, failed]).toEqual([scenario, true, []]);
-    }
+  });
+});
+
+describe('the official conformance package, revision 2026-07-28', { timeout: 120_000 }, () => {
+  it.each([1, 2])('passes its scenarios of input requests on %i node(s) that take turns', async (count) => {
+    const backend = createMemoryBackend();
+    const stores = await Promise.all(Array.from({ length: count }, () => createSessionStore(backend)));
+    const handlers = stores.map((store) => inputRequiredNode(store));
+    onTestFinished(async () => {
+      await Promise.all(handlers.map((handler) => handler.close()));
+      await Promise.all(stores.map((store) => store.close()));
+    });
+    await passOfficial(
+      handlers.map((handler) => toNodeHandler(handler)),
+      { revision: '2026-07-28', names: MODERN_SCENARIOS },
+    );
   });
 });
