@@ -71,6 +71,23 @@ export const directions: Readonly<Record<string, Direction>> = {
       'aws-lambda',
     ],
   },
+  'packages/tasks': {
+    source: [core, sdks],
+    test: [
+      '@mcp-session/http',
+      '@mcp-session/sqlite',
+      'better-sqlite3',
+      '@mcp-session/postgres',
+      'postgres',
+      '@mcp-session/dynamodb',
+      '@aws-sdk/client-dynamodb',
+      harness,
+    ],
+  },
+  'examples/both-eras': {
+    source: [core, '@mcp-session/http', '@mcp-session/sqlite', '@mcp-session/tasks', 'better-sqlite3', sdks, 'zod'],
+    test: [],
+  },
   'examples/quickstart': {
     source: [
       core,

@@ -1,0 +1,151 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import * as z from 'zod';
+
+const SERVER = fileURLToPath(new URL('../src/server.ts', import.meta.url));
+const REVISION = '2026-07-28';
+
+interface Running {
+  readonly url: URL;
+  /** Kills the process, and starts another one on the same port and file. */
+  restart(): Promise<void>;
+}
+
+/** The server of the example, in a process of its own. */
+async function start(): Promise<Running> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcp-session-both-eras-'));
+  let child: ChildProcess | undefined;
+  const run = async (port: string): Promise<URL> => {
+    const args = ['--conditions=@mcp-session/source', '--no-warnings', SERVER, port, join(folder, 'sessions.db')];
+    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    child = started;
+    const [line] = (await once(createInterface({ input: started.stdout }), 'line')) as [string];
+    return new URL(/listens on (\S+)$/.exec(line)?.[1] ?? '');
+  };
+  const kill = async (): Promise<void> => {
+    const gone = child && once(child, 'exit');
+    child?.kill('SIGKILL');
+    await gone;
+  };
+  onTestFinished(async () => {
+    await kill();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const url = await run('0');
+  return {
+    url,
+    restart: async () => {
+      await kill();
+      await run(url.port);
+    },
+  };
+}
+
+async function connect(url: URL, mode: 'legacy' | { pin: string }): Promise<Client> {
+  const client = new Client({ name: 'client', version: '1.0.0' }, { versionNegotiation: { mode } });
+  await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers: { 'x-user': 'ada' } } }));
+  onTestFinished(() => client.close());
+  return client;
+}
+
+async function call(client: Client, name: string, args: Record<string, unknown> = {}): Promise<string> {
+  const { content } = await client.callTool({ name, arguments: args });
+  return (content as { text: string }[])[0]?.text ?? '';
+}
+
+/** Calls a tool and returns what it answers as JSON. */
+async function ask(client: Client, name: string, args?: Record<string, unknown>): Promise<Record<string, unknown>> {
+  return JSON.parse(await call(client, name, args)) as Record<string, unknown>;
+}
+
+it('a cart and a user outlive the server in both eras', { timeout: 60_000 }, async () => {
+  const { url, restart } = await start();
+  const old = await connect(url, 'legacy');
+  const modern = await connect(url, { pin: REVISION });
+  const own = await ask(old, 'add', { item: 'tea' });
+  const other = await ask(modern, 'add', { item: 'salt' });
+  expect(await ask(old, 'visit')).toEqual({ principal: 'ada', visits: 1 });
+  await restart();
+
+  expect(await ask(old, 'add', { item: 'milk' })).toEqual({ cart: own['cart'], items: ['tea', 'milk'] });
+  const { cart } = other;
+  expect(await ask(modern, 'add', { item: 'oil', cart })).toEqual({ cart, items: ['salt', 'oil'] });
+  expect(await ask(modern, 'visit')).toEqual({ principal: 'ada', visits: 2 });
+  expect(await call(modern, 'add', { item: 'x', cart: 'cart_unknown' })).toBe('The cart is unknown; create a new one');
+});
+
+it(
+  'a report is finished although its server is killed: as a task, and by a second call',
+  { timeout: 60_000 },
+  async () => {
+    const { url, restart } = await start();
+    const begin = await fetch(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'x-user': 'ada',
+        'mcp-protocol-version': REVISION,
+        'mcp-method': 'tools/call',
+        'mcp-name': 'report',
+      },
+      body: JSON.stringify(request('tools/call', { name: 'report', arguments: {} })),
+    });
+    const { result } = z
+      .object({ result: z.object({ resultType: z.literal('task'), taskId: z.string() }) })
+      .parse(await answerOf(begin));
+    const { taskId } = result;
+
+    const old = await connect(url, 'legacy');
+    const cut = call(old, 'report').catch(() => 'lost');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await restart();
+
+    const get = async () => {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'x-user': 'ada',
+          'mcp-protocol-version': REVISION,
+          'mcp-method': 'tasks/get',
+          'mcp-name': taskId,
+        },
+        body: JSON.stringify(request('tasks/get', { taskId })),
+      });
+      return answerOf(response);
+    };
+    await vi.waitFor(async () => expect(await get()).toMatchObject({ result: { status: 'completed' } }), {
+      timeout: 20_000,
+      interval: 200,
+    });
+    expect(await get()).toMatchObject({
+      result: { result: { content: [{ text: '20 pages' }, { text: 'attempt 2' }] } },
+    });
+
+    await cut;
+    expect(await call(old, 'report')).toBe('20 pages');
+  },
+);
+
+function request(method: string, params: object): object {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': REVISION,
+    'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+  };
+  return { jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } };
+}
+
+async function answerOf(response: Response): Promise<unknown> {
+  const body = await response.text();
+  return JSON.parse(body.startsWith('{') ? body : (/^data: (\{.*)$/m.exec(body)?.[1] ?? '{}'));
+}

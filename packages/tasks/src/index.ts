@@ -1,0 +1,6 @@
+export type { TaskRunner, TaskStoreOptions } from './lib/options.ts';
+export { TaskError, type TaskErrorCode } from './lib/task-error.ts';
+export type { TaskHandle } from './lib/task-handle.ts';
+export type { CreateTaskOptions, TaskStore } from './lib/api.ts';
+export { createTaskStore } from './lib/task-store.ts';
+export type { InputRequests, InputResponses, Task, TaskAccess, TaskFailure, TaskStatus } from './lib/task.ts';

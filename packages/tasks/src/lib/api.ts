@@ -1,0 +1,83 @@
+import type { JsonValue } from '@mcp-session/core';
+import type { TaskHandle } from './task-handle.ts';
+import type { InputResponses, Task, TaskAccess } from './task.ts';
+
+/** A task to create. */
+export interface CreateTaskOptions extends TaskAccess {
+  /**
+   * How long the task is kept from its creation, in milliseconds, whatever its status; `null` for
+   * no limit. Default: `ttlMs` of the store.
+   */
+  readonly ttlMs?: number | null;
+  /** How often clients should ask, in milliseconds. Default: `pollIntervalMs` of the store. */
+  readonly pollIntervalMs?: number;
+  /**
+   * What the worker needs to know, such as the arguments of the tool. Default: `null`. The record
+   * of a task may have 256 KiB in all.
+   */
+  readonly context?: JsonValue;
+  /** What happens if the worker of the task dies. Default: as the task store says. */
+  readonly onInterrupted?: 'fail' | 'run again';
+  /** Which of the store's runners executes the task. Default: none; the one who claims it. */
+  readonly runner?: string;
+}
+
+/**
+ * Durable tasks in a session store. Every method throws a SessionError: `INVALID_PRINCIPAL`, and
+ * `STORE_…` if the database fails.
+ */
+export interface TaskStore {
+  /**
+   * Creates a task. When it resolves, every node finds the task. A task with a runner is begun in
+   * this process at once.
+   *
+   * @throws RangeError for a runner that the store does not have. SessionError `NOT_JSON`,
+   * `PROFILE_TOO_LARGE`.
+   */
+  create(options?: CreateTaskOptions): Promise<Task>;
+
+  /**
+   * Reads a task: one read, and one more for a result of more than 64 KiB. If the task's worker has
+   * died, the task fails, or runs again in this process if it has the runner, as `onInterrupted`
+   * says.
+   *
+   * @returns `undefined` if the task is unknown, malformed, expired, or another principal's.
+   */
+  get(taskId: string, access?: TaskAccess): Promise<Task | undefined>;
+
+  /**
+   * Gives answers to the worker: one read and one write. Answers to requests that are not
+   * outstanding are ignored; the first answer to each wins. The status follows when the worker has
+   * the answers.
+   *
+   * @returns Whether {@link get} would find the task.
+   */
+  update(taskId: string, inputResponses: InputResponses, access?: TaskAccess): Promise<boolean>;
+
+  /**
+   * Asks the worker to stop: one read and one write. A task without a live worker is cancelled at
+   * once, any other when its worker stops. A worker may finish nevertheless. Changes nothing if the
+   * task is final.
+   *
+   * @returns Whether {@link get} would find the task.
+   */
+  cancel(taskId: string, access?: TaskAccess): Promise<boolean>;
+
+  /**
+   * Takes a task in order to write it, from any process that has the store, such as the worker of a
+   * queue. Its heartbeat keeps others from taking it; end or release it.
+   *
+   * @returns `undefined` if {@link get} would not find the task, it is final, or another worker has
+   * it.
+   */
+  claim(taskId: string, access?: TaskAccess): Promise<TaskHandle | undefined>;
+
+  /**
+   * Settles all tasks whose worker has died: they fail, or run again in this process. `get` does so
+   * for the task that it reads. Call this when a process starts, or on a schedule, for tasks that
+   * no client asks for. Costs a listing of all tasks.
+   *
+   * @returns How many tasks were settled.
+   */
+  recover(): Promise<number>;
+}

@@ -1,0 +1,88 @@
+import { callable, checkOptions, kindOf, oneOf, positive, type OptionNames } from '@mcp-session/core/backend';
+import { reporter } from './report.ts';
+import type { TaskHandle } from './task-handle.ts';
+
+/** Executes tasks of one name. What it returns, in JSON, becomes the result of the task. */
+export type TaskRunner = (task: TaskHandle) => Promise<object>;
+
+/** Options of `createTaskStore`. */
+export interface TaskStoreOptions {
+  /**
+   * What executes tasks, by name. Every node that may continue a task of another node has the same
+   * ones. Default: none; tasks are then executed by those who call `claim`.
+   */
+  readonly runners?: Readonly<Record<string, TaskRunner>>;
+  /**
+   * What happens to a task whose worker has died, unless its creator says otherwise. `fail`: it
+   * fails, with a clear error. `run again`: a node with its runner runs it again, from its
+   * checkpoint; a task without a runner can be claimed again. Default: `fail`.
+   */
+  readonly onInterrupted?: 'fail' | 'run again';
+  /**
+   * How long a worker counts as alive after its last heartbeat, in milliseconds. The clocks of the
+   * nodes must agree to well within it. Default: 15 seconds (`15_000`).
+   */
+  readonly leaseMs?: number;
+  /**
+   * How long a task is kept from its creation, in milliseconds, unless its creator says otherwise.
+   * Default: 24 hours (`86_400_000`).
+   */
+  readonly ttlMs?: number;
+  /** How often clients should ask, in milliseconds. Default: `2_000`. */
+  readonly pollIntervalMs?: number;
+  /**
+   * Is called with errors of the store that no caller waits for, such as a heartbeat that failed.
+   * Default: `console.error`.
+   */
+  readonly onError?: (error: unknown) => void;
+  /** Returns the present time in whole Unix milliseconds. Default: `Date.now`. */
+  readonly clock?: () => number;
+}
+
+/** Options with their defaults applied. */
+export interface ResolvedTaskOptions {
+  readonly runners: ReadonlyMap<string, TaskRunner>;
+  readonly onInterrupted: 'fail' | 'run again';
+  readonly leaseMs: number;
+  readonly ttlMs: number;
+  readonly pollIntervalMs: number;
+  readonly onError: (error: unknown) => void;
+  readonly clock: () => number;
+}
+
+/** The longest delay of a timer of Node. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+const NAMES: OptionNames<TaskStoreOptions> = {
+  runners: ['handlers', 'workers', 'run'],
+  onInterrupted: ['onCrash', 'onDeath'],
+  leaseMs: ['heartbeatMs', 'lockMs'],
+  ttlMs: ['ttl', 'defaultTtlMs', 'expiresIn'],
+  pollIntervalMs: ['pollInterval'],
+  onError: ['onerror', 'logger'],
+  clock: ['now'],
+};
+
+/** @throws TypeError or RangeError that names the option. */
+export function resolveTaskOptions(store: unknown, options: TaskStoreOptions): ResolvedTaskOptions {
+  if (typeof (store as { readonly ofKind?: unknown } | undefined)?.ofKind !== 'function') {
+    throw new TypeError(`Store of createTaskStore is ${kindOf(store)}, not a session store; await it first`);
+  }
+  checkOptions(options, NAMES, 'createTaskStore');
+  const { runners = {} } = options;
+  for (const [name, runner] of Object.entries(runners)) callable(`runners.${name}`, runner);
+  return {
+    runners: new Map(Object.entries(runners)),
+    onInterrupted: checkInterrupted(options.onInterrupted, 'fail'),
+    leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
+    ttlMs: positive('ttlMs', options.ttlMs, 86_400_000),
+    pollIntervalMs: positive('pollIntervalMs', options.pollIntervalMs, 2_000),
+    onError: reporter(callable('onError', options.onError)),
+    clock: callable('clock', options.clock) ?? Date.now,
+  };
+}
+
+/** @throws TypeError or RangeError */
+export function checkInterrupted(value: unknown, fallback: 'fail' | 'run again'): ResolvedTaskOptions['onInterrupted'] {
+  return oneOf('onInterrupted', value, ['fail', 'run again'], fallback);
+}

@@ -1,0 +1,81 @@
+import type { JsonValue, Metadata, Session, StateSchemas } from '@mcp-session/core';
+import type { InputRequests, Task, TaskFailure, TaskStatus } from './task.ts';
+
+/** The kind of the sessions that are tasks. */
+export const TASK_KIND = 'task';
+/** The stream of a task's log that carries answers and cancellations to its worker. */
+export const COMMANDS = 'commands';
+/** The state key of a worker's result that is too large for the record. */
+export function resultKey(epoch: number): string {
+  return `result ${epoch}`;
+}
+
+/**
+ * A task as it is stored: the metadata of its session, so that `tasks/get` is one read, and each
+ * change is one compare-and-set.
+ */
+export interface TaskRecord {
+  readonly status: TaskStatus;
+  readonly statusMessage?: string;
+  readonly updatedAt: number;
+  readonly ttlMs: number | null;
+  readonly pollIntervalMs: number;
+  /** The name of the runner; `null`: the one who claims the task. */
+  readonly runner: string | null;
+  readonly onInterrupted: 'fail' | 'run again';
+  /** What the creator gave to the worker. */
+  readonly context: JsonValue;
+  /** The number of the present worker. Each one gets a greater one; 0 for none. */
+  readonly epoch: number;
+  /** Until when the worker counts as alive, in Unix milliseconds; `null`: there is none. */
+  readonly leaseUntil: number | null;
+  /** What a later worker continues from. */
+  readonly checkpoint?: JsonValue;
+  /** Outstanding requests. */
+  readonly inputRequests: InputRequests;
+  /** The first answer to each request that was ever answered. */
+  readonly answers: Readonly<Record<string, JsonValue>>;
+  readonly result?: object;
+  /** Whether the result is in the state. */
+  readonly hasLargeResult?: boolean;
+  readonly error?: TaskFailure;
+}
+
+/** A change of a record. */
+export type TaskChange = (record: TaskRecord) => TaskRecord;
+
+export type TaskSession = Session<StateSchemas>;
+
+export function recordOf(session: { readonly metadata: Metadata }): TaskRecord {
+  return session.metadata as unknown as TaskRecord;
+}
+
+export function metadataOf(record: TaskRecord): Metadata {
+  return record as unknown as Metadata;
+}
+
+export function isFinal({ status }: Pick<TaskRecord, 'status'>): boolean {
+  return status !== 'working' && status !== 'input_required';
+}
+
+/** Whether a worker had the task and has not renewed its lease in time. */
+export function isInterrupted(record: TaskRecord, now: number): boolean {
+  return !isFinal(record) && record.leaseUntil !== null && record.leaseUntil <= now;
+}
+
+/** The record as the protocol shows it. @param result The result, wherever it is stored. */
+export function taskOf(taskId: string, createdAt: number, record: TaskRecord, result: object | undefined): Task {
+  const { status, statusMessage, ttlMs, pollIntervalMs, inputRequests, error } = record;
+  return {
+    taskId,
+    status,
+    ...(statusMessage !== undefined && { statusMessage }),
+    createdAt: new Date(createdAt).toISOString(),
+    lastUpdatedAt: new Date(record.updatedAt).toISOString(),
+    ttlMs,
+    pollIntervalMs,
+    ...(status === 'input_required' && { inputRequests }),
+    ...(status === 'completed' && { result: result ?? {} }),
+    ...(status === 'failed' && error !== undefined && { error }),
+  };
+}

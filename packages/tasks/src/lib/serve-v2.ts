@@ -1,0 +1,116 @@
+import { callable, checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  type McpServer,
+  MissingRequiredClientCapabilityError,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import { taskParams, updateParams } from './params.ts';
+import type { Task } from './task.ts';
+import type { CreateTaskOptions, TaskStore } from './api.ts';
+
+/** The name of the extension in the capabilities of clients and servers. */
+export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
+
+/** Options of `serveTasks`. */
+export interface ServeTasksOptions {
+  /**
+   * Returns the principal of a request, from its verified token; `null` for an anonymous one. It is
+   * the user, and not the OAuth client, which all users of an application share. Required.
+   */
+  readonly principal: (context: ServerContext) => string | null | undefined | Promise<string | null | undefined>;
+}
+
+/** The result of a request that became a task. */
+export interface CreateTaskResult extends Task {
+  // The results of the SDK may have properties that they do not name.
+  readonly [name: string]: unknown;
+  readonly resultType: 'task';
+  /** Empty. To the SDK, the result of a tool has content. */
+  content: never[];
+}
+
+/** Tasks for the tools of a server. */
+export interface ServedTasks {
+  /** Whether the request declares the extension. Only such a request may be answered by a task. */
+  supports(context: ServerContext): boolean;
+
+  /**
+   * Creates a task of the request's principal. Return it from the tool.
+   *
+   * @throws ProtocolError -32021 if the request does not declare the extension: ask
+   * {@link supports} first where the tool can answer without a task. Also the errors of
+   * `TaskStore.create`.
+   */
+  create(context: ServerContext, options?: Omit<CreateTaskOptions, 'principal'>): Promise<CreateTaskResult>;
+}
+
+const NAMES: OptionNames<ServeTasksOptions> = { principal: ['user', 'userId', 'getPrincipal'] };
+
+/**
+ * Serves `tasks/get`, `tasks/update` and `tasks/cancel` of the extension
+ * `io.modelcontextprotocol/tasks` (SEP-2663) on a server of SDK v2, and advertises it. Call it
+ * before the server is connected. It works in revision 2026-07-28; older revisions have other
+ * tasks.
+ *
+ * An id that is unknown, malformed, expired or another principal's is answered with -32602, in the
+ * same words.
+ *
+ * @throws TypeError for an option.
+ */
+export function serveTasks(server: McpServer, tasks: TaskStore, options: ServeTasksOptions): ServedTasks {
+  checkOptions(options, NAMES, 'serveTasks');
+  const tell = callable('principal', options.principal);
+  if (tell === undefined) throw new TypeError('Option principal is missing; return null for anonymous requests');
+  const accessOf = async (context: ServerContext): Promise<{ readonly principal: string | null }> => {
+    requireExtension(context);
+    const principal = await tell(context);
+    if (principal === undefined) {
+      throw new TypeError(
+        `Option principal of serveTasks returned ${kindOf(principal)}; return null for an anonymous request`,
+      );
+    }
+    return { principal };
+  };
+  const { server: low } = server;
+  low.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });
+  low.setRequestHandler('tasks/get', { params: taskParams }, async ({ taskId }, context) => {
+    const task = await tasks.get(taskId, await accessOf(context));
+    if (task === undefined) throw unknownTask();
+    return { ...task, resultType: 'complete' };
+  });
+  low.setRequestHandler('tasks/update', { params: updateParams }, async ({ taskId, inputResponses }, context) => {
+    const answers = inputResponses ?? context.mcpReq.inputResponses ?? {};
+    if (!(await tasks.update(taskId, answers, await accessOf(context)))) throw unknownTask();
+    return { resultType: 'complete' };
+  });
+  low.setRequestHandler('tasks/cancel', { params: taskParams }, async ({ taskId }, context) => {
+    if (!(await tasks.cancel(taskId, await accessOf(context)))) throw unknownTask();
+    return { resultType: 'complete' };
+  });
+  return {
+    supports,
+    create: async (context, given) => {
+      const { principal } = await accessOf(context);
+      return { ...(await tasks.create({ ...given, principal })), resultType: 'task', content: [] };
+    },
+  };
+}
+
+function supports({ mcpReq }: ServerContext): boolean {
+  // The SDK's type of the envelope names no keys.
+  const envelope: Readonly<Record<string, unknown>> = mcpReq.envelope ?? {};
+  const { extensions } = (envelope[CLIENT_CAPABILITIES_META_KEY] ?? {}) as { readonly extensions?: unknown };
+  return typeof extensions === 'object' && extensions !== null && Object.hasOwn(extensions, TASKS_EXTENSION);
+}
+
+function requireExtension(context: ServerContext): void {
+  if (supports(context)) return;
+  throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } });
+}
+
+function unknownTask(): ProtocolError {
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, 'Task not found');
+}

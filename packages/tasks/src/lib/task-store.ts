@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
+import { checkOptions, optional, type OptionNames } from '@mcp-session/core/backend';
+import { execute } from './execute.ts';
+import { checkInterrupted, resolveTaskOptions, type ResolvedTaskOptions, type TaskStoreOptions } from './options.ts';
+import {
+  COMMANDS,
+  isFinal,
+  isInterrupted,
+  metadataOf,
+  recordOf,
+  resultKey,
+  TASK_KIND,
+  taskOf,
+  type TaskChange,
+  type TaskRecord,
+  type TaskSession,
+} from './record.ts';
+import { taskLost, TaskError } from './task-error.ts';
+import type { TaskHandle } from './task-handle.ts';
+import type { CreateTaskOptions, TaskStore } from './api.ts';
+import type { InputResponses, Task, TaskAccess } from './task.ts';
+import { Worker, type Command } from './worker.ts';
+
+/** Practically forever: the life of a task is that from its creation. */
+const CENTURY_MS = 3_153_600_000_000;
+const TASK_ID = /^task_[A-Za-z0-9_-]{22}$/;
+const INTERRUPTED = { code: -32_603, message: 'Task was interrupted: the process that ran it has ended' };
+
+const CREATE: OptionNames<CreateTaskOptions> = {
+  principal: ['owner', 'user', 'userId'],
+  ttlMs: ['ttl'],
+  pollIntervalMs: ['pollInterval'],
+  context: ['metadata', 'arguments', 'args'],
+  onInterrupted: [],
+  runner: ['handler', 'name', 'worker'],
+};
+
+class Tasks implements TaskStore {
+  readonly #sessions: SessionKind<StateSchemas>;
+  readonly #options: ResolvedTaskOptions;
+
+  constructor(sessions: SessionKind<StateSchemas>, options: ResolvedTaskOptions) {
+    this.#sessions = sessions;
+    this.#options = options;
+  }
+
+  async create(given: CreateTaskOptions = {}): Promise<Task> {
+    checkOptions(given, CREATE, 'create');
+    const { principal = null, context = null, runner = null } = given;
+    const ttlMs = given.ttlMs === null ? null : (optional('ttlMs', given.ttlMs) ?? this.#options.ttlMs);
+    const pollIntervalMs = optional('pollIntervalMs', given.pollIntervalMs) ?? this.#options.pollIntervalMs;
+    if (runner !== null && !this.#options.runners.has(runner)) {
+      throw new RangeError(`Option runner of create is ${JSON.stringify(runner)}, which the task store does not have`);
+    }
+    const now = this.#options.clock();
+    const record: TaskRecord = {
+      status: 'working',
+      updatedAt: now,
+      ttlMs,
+      pollIntervalMs,
+      runner,
+      onInterrupted: checkInterrupted(given.onInterrupted, this.#options.onInterrupted),
+      context,
+      // With a runner, this process has the task from the beginning, so that its death shows.
+      epoch: runner === null ? 0 : 1,
+      leaseUntil: runner === null ? null : now + this.#options.leaseMs,
+      inputRequests: {},
+      answers: {},
+    };
+    const session = await this.#sessions.create({
+      id: `task_${randomBytes(16).toString('base64url')}`,
+      principal,
+      metadata: metadataOf(record),
+      ...(ttlMs !== null && { maxLifetimeMs: ttlMs }),
+    });
+    if (runner !== null) this.#run(session, runner);
+    return taskOf(session.id, session.createdAt, record, undefined);
+  }
+
+  async get(taskId: string, access: TaskAccess = {}): Promise<Task | undefined> {
+    const session = await this.#find(taskId, access);
+    if (session === undefined) return undefined;
+    if (isInterrupted(recordOf(session), this.#options.clock())) await this.#settle(session);
+    const record = recordOf(session);
+    const result: unknown =
+      record.hasLargeResult === true ? await session.state.get(resultKey(record.epoch)) : record.result;
+    return taskOf(session.id, session.createdAt, record, result as object | undefined);
+  }
+
+  async update(taskId: string, inputResponses: InputResponses, access: TaskAccess = {}): Promise<boolean> {
+    const session = await this.#find(taskId, access);
+    if (session === undefined) return false;
+    const { inputRequests } = recordOf(session);
+    const news = Object.entries(inputResponses).filter(([key]) => Object.hasOwn(inputRequests, key));
+    if (news.length === 0) return true;
+    const answers = Object.fromEntries(news) as Readonly<Record<string, JsonValue>>;
+    await session.events.append(COMMANDS, { answers } satisfies Command);
+    return true;
+  }
+
+  async cancel(taskId: string, access: TaskAccess = {}): Promise<boolean> {
+    const session = await this.#find(taskId, access);
+    if (session === undefined) return false;
+    const isIdle = (record: TaskRecord): boolean =>
+      record.leaseUntil === null || isInterrupted(record, this.#options.clock());
+    if (isFinal(recordOf(session))) return true;
+    const done = isIdle(recordOf(session)) && (await this.#change(session, isIdle, toCancelled));
+    if (!done && !isFinal(recordOf(session))) await session.events.append(COMMANDS, { cancel: true } satisfies Command);
+    return true;
+  }
+
+  async claim(taskId: string, access: TaskAccess = {}): Promise<TaskHandle | undefined> {
+    const session = await this.#find(taskId, access);
+    return session !== undefined && (await this.#take(session)) ? new Worker(session, this.#options) : undefined;
+  }
+
+  async recover(): Promise<number> {
+    let settled = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await this.#sessions.list({ cursor });
+      for (const { id, principal, metadata } of page.sessions) {
+        if (!isInterrupted(recordOf({ metadata }), this.#options.clock())) continue;
+        const session = await this.#find(id, { principal });
+        if (session !== undefined && (await this.#settle(session))) settled += 1;
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return settled;
+  }
+
+  async #find(taskId: string, { principal = null }: TaskAccess): Promise<TaskSession | undefined> {
+    // Every id costs one read, so that time reveals nothing either. No task has the other id.
+    const isId = typeof taskId === 'string' && TASK_ID.test(taskId);
+    return this.#sessions.get(isId ? taskId : 'task_?', { principal });
+  }
+
+  /** Settles a task whose worker has died. @returns Whether this call did. */
+  async #settle(session: TaskSession): Promise<boolean> {
+    const { clock, runners } = this.#options;
+    const { runner, onInterrupted } = recordOf(session);
+    if (onInterrupted === 'run again') {
+      if (runner === null || !runners.has(runner) || !(await this.#take(session))) return false;
+      this.#run(session, runner);
+      return true;
+    }
+    return this.#change(session, (record) => isInterrupted(record, clock()), toInterrupted);
+  }
+
+  /** Makes this process the worker of a task, if no live worker has it. */
+  async #take(session: TaskSession): Promise<boolean> {
+    const { clock, leaseMs } = this.#options;
+    return this.#change(
+      session,
+      (record) => !isFinal(record) && (record.leaseUntil === null || record.leaseUntil <= clock()),
+      (record) => ({ ...record, epoch: record.epoch + 1, leaseUntil: clock() + leaseMs }),
+    );
+  }
+
+  #run(session: TaskSession, name: string): void {
+    const runner = this.#options.runners.get(name);
+    if (runner !== undefined) void execute(new Worker(session, this.#options), runner, this.#options.onError);
+  }
+
+  /** Changes a record if it still is as asked, in one compare-and-set. @returns Whether it was. */
+  async #change(session: TaskSession, is: (record: TaskRecord) => boolean, change: TaskChange): Promise<boolean> {
+    const { clock } = this.#options;
+    try {
+      await session.updateMetadata((metadata) => {
+        const record = recordOf({ metadata });
+        if (isFinal(record) || !is(record)) throw taskLost();
+        return metadataOf({ ...change(record), updatedAt: clock() });
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof TaskError) return false;
+      throw error;
+    }
+  }
+}
+
+function toCancelled(record: TaskRecord): TaskRecord {
+  return { ...record, status: 'cancelled', inputRequests: {}, leaseUntil: null };
+}
+
+function toInterrupted(record: TaskRecord): TaskRecord {
+  return { ...record, status: 'failed', error: INTERRUPTED, inputRequests: {}, leaseUntil: null };
+}
+
+/**
+ * Makes the durable tasks of a session store. A task is a session of the kind `task`: what one node
+ * creates, any node shows, answers, cancels and, if its worker has died, settles.
+ *
+ * @throws TypeError or RangeError that names the option.
+ */
+export function createTaskStore(store: Pick<SessionStore, 'ofKind'>, options: TaskStoreOptions = {}): TaskStore {
+  const resolved = resolveTaskOptions(store, options);
+  return new Tasks(store.ofKind(TASK_KIND, { ttlMs: CENTURY_MS }), resolved);
+}

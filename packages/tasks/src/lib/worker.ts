@@ -1,0 +1,222 @@
+import { SessionError, type JsonValue } from '@mcp-session/core';
+import type { ResolvedTaskOptions } from './options.ts';
+import {
+  COMMANDS,
+  isFinal,
+  metadataOf,
+  recordOf,
+  resultKey,
+  type TaskChange,
+  type TaskRecord,
+  type TaskSession,
+} from './record.ts';
+import type { InputRequests, InputResponses, TaskFailure } from './task.ts';
+import { TaskError, taskCancelled, taskLost } from './task-error.ts';
+import type { TaskHandle } from './task-handle.ts';
+
+/** A result of more bytes of JSON goes into the state: the record is read with each `tasks/get`. */
+const MAX_INLINE_RESULT = 65_536;
+
+/** What another node sends to the worker of a task. */
+export type Command = { readonly cancel: true } | { readonly answers: Readonly<Record<string, JsonValue>> };
+
+/** Writes a task while no other worker does. */
+export class Worker implements TaskHandle {
+  readonly taskId: string;
+  readonly principal: string | null;
+  readonly context: JsonValue;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly #session: TaskSession;
+  readonly #options: ResolvedTaskOptions;
+  readonly #abort = new AbortController();
+  /** Ends the heartbeat and the tail. */
+  readonly #stopped = new AbortController();
+  readonly #heartbeat: NodeJS.Timeout;
+  readonly #asked = new Set<string>();
+  /** Resolve when an answer has come. */
+  readonly #waiters = new Set<() => void>();
+
+  /** @param session Its record has the epoch of this worker. */
+  constructor(session: TaskSession, options: ResolvedTaskOptions) {
+    const { context, epoch } = recordOf(session);
+    this.taskId = session.id;
+    this.principal = session.principal;
+    this.context = context;
+    this.attempt = epoch;
+    this.signal = this.#abort.signal;
+    this.#session = session;
+    this.#options = options;
+    this.#heartbeat = setInterval(() => void this.#beat(), Math.max(1, Math.floor(options.leaseMs / 3)));
+    void this.#follow();
+  }
+
+  async status(message: string): Promise<void> {
+    await this.#write((record) => ({ ...record, statusMessage: message }));
+  }
+
+  async requireInput(requests: InputRequests): Promise<InputResponses> {
+    const keys = Object.keys(requests);
+    for (const key of keys) {
+      if (this.#asked.has(key)) throw new TypeError(`Key ${JSON.stringify(key)} of an input request was used before`);
+    }
+    for (const key of keys) this.#asked.add(key);
+    await this.#write((record) => {
+      const open = Object.entries(requests).filter(([key]) => !Object.hasOwn(record.answers, key));
+      return withRequests(record, { ...record.inputRequests, ...Object.fromEntries(open) });
+    });
+    for (;;) {
+      this.signal.throwIfAborted();
+      const { answers } = recordOf(this.#session);
+      if (keys.every((key) => Object.hasOwn(answers, key))) {
+        return Object.fromEntries(keys.map((key) => [key, answers[key]]));
+      }
+      await new Promise<void>((resolve) => this.#waiters.add(resolve));
+    }
+  }
+
+  get checkpoint(): JsonValue | undefined {
+    return recordOf(this.#session).checkpoint;
+  }
+
+  async saveCheckpoint(value: JsonValue): Promise<void> {
+    await this.#write((record) => ({ ...record, checkpoint: value }));
+  }
+
+  async complete(result: object): Promise<void> {
+    const large = Buffer.byteLength(JSON.stringify(result)) > MAX_INLINE_RESULT;
+    // Stored under the number of this worker first: nobody reads it before the record says so.
+    if (large) await this.#session.state.set(resultKey(this.attempt), result);
+    await this.#end((record) => ({
+      ...record,
+      status: 'completed',
+      ...(large ? { hasLargeResult: true } : { result }),
+    }));
+  }
+
+  async fail(error: TaskFailure): Promise<void> {
+    await this.#end((record) => ({ ...record, status: 'failed', error }));
+  }
+
+  async cancelled(): Promise<void> {
+    await this.#end((record) => ({ ...record, status: 'cancelled' }));
+  }
+
+  async release(): Promise<void> {
+    this.#stop();
+    try {
+      await this.#write((record) => ({ ...record, leaseUntil: null }), null);
+    } catch (error) {
+      if (!(error instanceof TaskError)) throw error;
+    }
+  }
+
+  /** Stops without a word to the store: the lease runs out, as if the process had died. */
+  abandon(): void {
+    this.#stop();
+  }
+
+  /** Ends the task, with nothing outstanding. */
+  async #end(change: TaskChange): Promise<void> {
+    await this.#write((record) => ({ ...change(record), inputRequests: {} }), null);
+    this.#stop();
+  }
+
+  /**
+   * Changes the record if the task is still this worker's, in one compare-and-set.
+   *
+   * @param leaseMs How long the lease lasts from now; `null` gives it up.
+   * @throws TaskError `TASK_LOST`
+   */
+  async #write(change: TaskChange, leaseMs: number | null = this.#options.leaseMs): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      await this.#session.updateMetadata((metadata) => {
+        const record = metadata as unknown as TaskRecord;
+        if (isFinal(record) || record.epoch !== this.attempt) throw this.#lose();
+        const now = clock();
+        const next = change(record);
+        // A heartbeat is no news for clients.
+        const updatedAt = next === record ? record.updatedAt : now;
+        return metadataOf({ ...next, updatedAt, leaseUntil: leaseMs === null ? null : now + leaseMs });
+      });
+    } catch (error) {
+      const gone = error instanceof SessionError && error.code === 'SESSION_NOT_FOUND';
+      throw gone ? this.#lose() : error;
+    }
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#write((record) => record);
+    } catch (error) {
+      if (!(error instanceof TaskError)) this.#options.onError(error);
+    }
+  }
+
+  /** Takes what other nodes send, until the worker stops. */
+  async #follow(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        const tail = this.#session.events.tail({ streamId: COMMANDS, signal: this.#stopped.signal });
+        for await (const { message } of tail) await this.#take(message as Command);
+        // It ends by itself when the task has expired, or the store is closed.
+        if (!this.#stopped.signal.aborted) this.#lose();
+        return;
+      } catch (error) {
+        if (error instanceof TaskError || this.#stopped.signal.aborted) return;
+        this.#options.onError(error);
+        await new Promise((resolve) => setTimeout(resolve, 500).unref());
+      }
+    }
+  }
+
+  async #take(command: Command): Promise<void> {
+    if ('cancel' in command) {
+      this.#abortWith(taskCancelled());
+      return;
+    }
+    const keys = Object.keys(command.answers);
+    const { answers } = recordOf(this.#session);
+    // Only what is answered is certain: the question may be stored although its write is still
+    // under way here.
+    if (keys.every((key) => Object.hasOwn(answers, key))) return;
+    await this.#write((record) => {
+      const news = Object.entries(command.answers).filter(([key]) => Object.hasOwn(record.inputRequests, key));
+      if (news.length === 0) return record;
+      const open = Object.entries(record.inputRequests).filter(([key]) => !Object.hasOwn(command.answers, key));
+      return withRequests(
+        { ...record, answers: { ...record.answers, ...Object.fromEntries(news) } },
+        Object.fromEntries(open),
+      );
+    });
+    this.#wake();
+  }
+
+  #lose(): TaskError {
+    const lost = taskLost();
+    this.#abortWith(lost);
+    return lost;
+  }
+
+  #abortWith(reason: TaskError): void {
+    this.#abort.abort(reason);
+    if (reason.code === 'TASK_LOST') this.#stop();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+
+  #stop(): void {
+    clearInterval(this.#heartbeat);
+    this.#stopped.abort();
+  }
+}
+
+function withRequests(record: TaskRecord, inputRequests: InputRequests): TaskRecord {
+  const status = Object.keys(inputRequests).length === 0 ? 'working' : 'input_required';
+  return { ...record, inputRequests, status };
+}

@@ -1,0 +1,170 @@
+import { createSessionStore } from '@mcp-session/core/backend';
+import { createMemoryBackend } from '@mcp-session/core/memory';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { createTaskStore, type TaskHandle } from '../src/index.ts';
+import { backends } from './support/backends.ts';
+import { alice, ask, become, codeOf, nodes, SOON, statusOf, take, useBackend } from './support/nodes.ts';
+
+describe.each(backends)('%s', (...backend) => {
+  beforeEach(() => useBackend(backend));
+
+  describe('a runner', () => {
+    it('ends the task by its result, by a JSON-RPC error, or by the error of a tool', async () => {
+      const { first, second, errors } = await nodes({
+        runners: {
+          works: async ({ context }) => ({ got: context }),
+          refuses: async () => {
+            throw Object.assign(new Error('No'), { code: -32_000, data: { why: 'x' } });
+          },
+          breaks: async () => {
+            throw new Error('Disk is full');
+          },
+        },
+      });
+      const done = async (runner: string) => {
+        const { taskId } = await first.tasks.create({ ...alice, runner, context: 7 });
+        return vi.waitFor(async () => {
+          const task = await second.tasks.get(taskId, alice);
+          expect(task?.status).not.toBe('working');
+          return task;
+        }, SOON);
+      };
+      expect(await done('works')).toMatchObject({ status: 'completed', result: { got: 7 } });
+      expect(await done('refuses')).toMatchObject({
+        status: 'failed',
+        error: { code: -32_000, message: 'No', data: { why: 'x' } },
+      });
+      expect(await done('breaks')).toMatchObject({
+        status: 'completed',
+        result: { isError: true, content: [{ type: 'text', text: 'Disk is full' }] },
+      });
+      expect(errors).toEqual([]);
+      await expect(first.tasks.create({ runner: 'none' })).rejects.toThrow('Option runner of create is "none"');
+    });
+  });
+
+  describe('an interrupted task', () => {
+    it('fails with a clear error when its lease is over, and its late worker changes nothing', async () => {
+      const { first, second, clock } = await nodes({ leaseMs: 1_000_000 });
+      const { taskId } = await first.tasks.create(alice);
+      const worker = await take(first.tasks, taskId);
+      clock.now += 999_999;
+      expect(await statusOf(second.tasks, taskId)).toBe('working');
+      clock.now += 1;
+      expect(await second.tasks.get(taskId, alice)).toMatchObject({
+        status: 'failed',
+        error: { code: -32_603, message: 'Task was interrupted: the process that ran it has ended' },
+      });
+      expect(await codeOf(worker.complete({ late: true }))).toBe('TASK_LOST');
+      expect([worker.signal.aborted, await statusOf(first.tasks, taskId)]).toEqual([true, 'failed']);
+    });
+
+    it('that runs again continues from its checkpoint on the node that is asked, with its answers', async () => {
+      const seen: unknown[] = [];
+      const runners = {
+        report: async (task: TaskHandle) => {
+          seen.push([task.attempt, task.checkpoint]);
+          const { name } = await task.requireInput({ name: ask('Who?') });
+          await task.saveCheckpoint({ page: task.attempt });
+          const { sure } = await task.requireInput({ sure: ask('Sure?') });
+          return [name, sure];
+        },
+      };
+      const { first, second, clock } = await nodes({ leaseMs: 1_000_000, onInterrupted: 'run again', runners });
+      const { taskId } = await first.tasks.create({ ...alice, runner: 'report' });
+      await become(second.tasks, taskId, 'input_required');
+      await second.tasks.update(taskId, { name: 'Ada' }, alice);
+      await vi.waitFor(
+        async () => expect((await second.tasks.get(taskId, alice))?.inputRequests).toEqual({ sure: ask('Sure?') }),
+        SOON,
+      );
+      clock.now += 1_000_000;
+      expect(await second.tasks.recover()).toBe(1);
+      expect(await second.tasks.recover()).toBe(0);
+      await first.tasks.update(taskId, { sure: true, name: 'Eve' }, alice);
+      await become(first.tasks, taskId, 'completed');
+      expect((await first.tasks.get(taskId, alice))?.result).toEqual(['Ada', true]);
+      expect(seen).toEqual([
+        [1, undefined],
+        [2, { page: 1 }],
+      ]);
+    });
+
+    it('that was released is free at once', async () => {
+      const { first, second } = await nodes();
+      const { taskId } = await first.tasks.create(alice);
+      const worker = await take(first.tasks, taskId);
+      await worker.saveCheckpoint('here');
+      await worker.release();
+      const next = await take(second.tasks, taskId);
+      expect([next.attempt, next.checkpoint, await codeOf(worker.status('late'))]).toEqual([2, 'here', 'TASK_LOST']);
+    });
+  });
+});
+
+describe('in memory', () => {
+  beforeEach(() => useBackend(backends[0]));
+
+  it('a heartbeat keeps the lease and is no news', async () => {
+    const { first, second, clock } = await nodes({ leaseMs: 30 });
+    const { taskId } = await first.tasks.create(alice);
+    await take(first.tasks, taskId);
+    const before = await second.tasks.get(taskId, alice);
+    for (let beat = 0; beat < 5; beat++) {
+      clock.now += 15;
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      expect(await second.tasks.get(taskId, alice)).toEqual(before);
+    }
+  });
+
+  it('an answer that comes before the worker knows that its question is stored is not lost', async () => {
+    const backend = createMemoryBackend();
+    const stored = Promise.withResolvers<void>();
+    const known = Promise.withResolvers<void>();
+    let writes = 0;
+    const slow = new Proxy(backend, {
+      get: (inner, name, receiver) => {
+        const value: unknown = Reflect.get(inner, name, receiver);
+        if (typeof value !== 'function') return value;
+        if (name !== 'updateSession') return value.bind(inner) as unknown;
+        return async (...args: Parameters<typeof inner.updateSession>) => {
+          const result = await inner.updateSession(...args);
+          // The first write is the claim, the second one the question.
+          writes += 1;
+          if (writes === 2) {
+            stored.resolve();
+            await known.promise;
+          }
+          return result;
+        };
+      },
+    });
+    const store = await createSessionStore(slow, { sweep: false });
+    onTestFinished(() => store.close());
+    const tasks = createTaskStore(store);
+    const { taskId } = await tasks.create(alice);
+    const worker = await take(tasks, taskId);
+    const answers = worker.requireInput({ name: ask('Who?') });
+    await stored.promise;
+    await tasks.update(taskId, { name: 'Ada' }, alice);
+    // Long enough for the tail, which is in the same process.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    known.resolve();
+    expect(await answers).toEqual({ name: 'Ada' });
+  });
+
+  it('options are checked where the store is made', async () => {
+    const { first } = await nodes();
+    // @ts-expect-error: it was not awaited
+    expect(() => createTaskStore(Promise.resolve(first.store))).toThrow('is a promise');
+    // @ts-expect-error: the name is wrong
+    expect(() => createTaskStore(first.store, { heartbeatMs: 1 })).toThrow('did you mean leaseMs?');
+    expect(() => createTaskStore(first.store, { onInterrupted: 'retry' as 'fail' })).toThrow(
+      "not 'fail' or 'run again'",
+    );
+    await expect(first.tasks.create({ ttlMs: 0 })).rejects.toThrow('Option ttlMs is 0');
+    await expect(first.tasks.create({ context: 'x'.repeat(300_000) })).rejects.toMatchObject({
+      code: 'PROFILE_TOO_LARGE',
+    });
+  });
+});
