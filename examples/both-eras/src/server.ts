@@ -16,7 +16,7 @@ const [port = '3000', path = 'sessions.db'] = process.argv.slice(2);
 const store = await createSqliteStore({ path });
 const carts = defineHandle(store, { name: 'cart', state: { items: z.array(z.string()) }, maxPerPrincipal: 100 });
 
-const PAGES = 20;
+const PAGES = 10;
 const text = (each: string): CallToolResult => ({ content: [{ type: 'text', text: each }] });
 
 /** Writes a report slowly. `begin` is where an earlier process stopped. */
