@@ -10,6 +10,7 @@ const TABLES: readonly (readonly [pkg: string, heading: string, title: string])[
   ['sqlite', 'Options', 'SQLite'],
   ['postgres', 'Options', 'PostgreSQL'],
   ['dynamodb', 'Options', 'DynamoDB'],
+  ['tasks', 'Options', 'The task store'],
 ];
 
 /** The page `docs/reference/options.md`: the tables of the packages' READMEs. */

@@ -100,6 +100,19 @@ export async function main(): Promise<SessionHandler[]> {
   ];
 }
 `,
+  '@mcp-session/tasks/v2': `import { createMemoryStore } from '@mcp-session/core/memory';
+import { createTaskStore } from '@mcp-session/tasks';
+import { serveTasks } from '@mcp-session/tasks/v2';
+import { McpServer } from '@modelcontextprotocol/server';
+
+export async function main(): Promise<McpServer> {
+  const tasks = createTaskStore(await createMemoryStore());
+  const server = new McpServer({ name: 'test', version: '1.0.0' });
+  const served = serveTasks(server, tasks, { principal: () => null });
+  server.registerTool('report', {}, async (context) => served.create(context));
+  return server;
+}
+`,
 };
 
 /**

@@ -159,6 +159,7 @@ export const directions: Readonly<Record<string, Direction>> = {
       'postgres',
       '@mcp-session/dynamodb',
       '@aws-sdk/client-dynamodb',
+      '@mcp-session/tasks',
       'valibot',
       'jose',
       'zod',

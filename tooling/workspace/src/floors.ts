@@ -58,6 +58,15 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['program.ts'],
     ['run.ts'],
   ],
+  'packages/tasks': [
+    ['task-error.ts', 'report.ts', 'params.ts', 'task.ts'],
+    ['task-handle.ts', 'record.ts'],
+    ['api.ts', 'options.ts'],
+    ['worker.ts'],
+    ['execute.ts'],
+    ['task-store.ts'],
+    ['*'],
+  ],
   'packages/http': [
     ['runtime'],
     ['protocol'],
