@@ -4,4 +4,5 @@ export {
   type CreateTaskResult,
   type ServedTasks,
   type ServeTasksOptions,
+  type TaskServer,
 } from './lib/serve-v2.ts';

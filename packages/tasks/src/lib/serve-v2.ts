@@ -14,6 +14,17 @@ import type { CreateTaskOptions, TaskStore } from './api.ts';
 /** The name of the extension in the capabilities of clients and servers. */
 export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
+/**
+ * An `McpServer` of SDK v2. By structure and not by class: to TypeScript, the class that a CommonJS
+ * project imports is a different one.
+ */
+export interface TaskServer {
+  readonly server: {
+    registerCapabilities(capabilities: { readonly extensions?: Record<string, Record<string, never>> }): void;
+    setRequestHandler(...args: never): void;
+  };
+}
+
 /** Options of `serveTasks`. */
 export interface ServeTasksOptions {
   /**
@@ -60,7 +71,7 @@ const NAMES: OptionNames<ServeTasksOptions> = { principal: ['user', 'userId', 'g
  *
  * @throws TypeError for an option.
  */
-export function serveTasks(server: McpServer, tasks: TaskStore, options: ServeTasksOptions): ServedTasks {
+export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeTasksOptions): ServedTasks {
   checkOptions(options, NAMES, 'serveTasks');
   const tell = callable('principal', options.principal);
   if (tell === undefined) throw new TypeError('Option principal is missing; return null for anonymous requests');
@@ -74,7 +85,7 @@ export function serveTasks(server: McpServer, tasks: TaskStore, options: ServeTa
     }
     return { principal };
   };
-  const { server: low } = server;
+  const low = server.server as McpServer['server'];
   low.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });
   low.setRequestHandler('tasks/get', { params: taskParams }, async ({ taskId }, context) => {
     const task = await tasks.get(taskId, await accessOf(context));
