@@ -6,12 +6,32 @@ export interface CommandFacts {
   readonly packages: readonly string[];
   /** Whether a path from the root exists. */
   readonly exists: (path: string) => boolean;
+  /** The commands of `mcp-session`, and all of their options. */
+  readonly cli: { readonly commands: readonly string[]; readonly options: readonly string[] };
 }
 
 /** What pnpm does itself. */
 const PNPM_COMMANDS = new Set(['add', 'exec', 'install', 'rebuild']);
 /** Commands that name nothing of this project. */
-const OTHERS = new Set(['cd', 'curl', 'docker', 'export', 'git', 'kill', 'mkdir', 'node', 'npm', 'sqlite3']);
+const OTHERS = new Set([
+  'aws',
+  'cd',
+  'curl',
+  'docker',
+  'export',
+  'git',
+  'jq',
+  'kill',
+  'kubectl',
+  'mkdir',
+  'node',
+  'npm',
+  'pg_dump',
+  'pg_restore',
+  'rm',
+  'sqlite3',
+  'xargs',
+]);
 
 /** The problems of the commands in a shell block: one sentence each. */
 export function commandProblems(code: string, facts: CommandFacts): string[] {
@@ -24,7 +44,8 @@ export function commandProblems(code: string, facts: CommandFacts): string[] {
     .flatMap((command) => problemsOf(command.replace(/^(?:[A-Z_]+=\S*\s+)+/, ''), facts));
 }
 
-function problemsOf(command: string, { scriptsOf, packages, exists }: CommandFacts): string[] {
+function problemsOf(command: string, facts: CommandFacts): string[] {
+  const { scriptsOf, packages, exists } = facts;
   const words = command.split(/\s+/);
   const problems = words
     .map((word) => /^@mcp-session\/[a-z-]+/.exec(word)?.[0])
@@ -39,10 +60,18 @@ function problemsOf(command: string, { scriptsOf, packages, exists }: CommandFac
     if (!scriptsOf(name).includes(script) && !PNPM_COMMANDS.has(script)) problems.push(`No script ${script}`);
     const paths = rest.split(/\s+/).filter((word) => /^(?:docs|examples|packages|tooling)\//.test(word));
     problems.push(...paths.filter((path) => !exists(path)).map((path) => `No path ${path}`));
+  } else if (words.includes('mcp-session')) {
+    problems.push(...cliProblems(words.slice(words.indexOf('mcp-session') + 1), facts.cli));
   } else if (words[0]?.startsWith('.') === true) {
     if (!exists(words[0])) problems.push(`No path ${words[0]}`);
   } else if (!OTHERS.has(words[0] ?? '') && !command.startsWith('npx vitest ')) {
     problems.push(`Nothing checks the command ${command}`);
   }
   return problems;
+}
+
+function cliProblems([name = '', ...args]: readonly string[], { commands, options }: CommandFacts['cli']): string[] {
+  const unknown = args.filter((arg) => arg.startsWith('--')).filter((arg) => !options.includes(arg));
+  const problems = unknown.map((option) => `mcp-session has no option ${option}`);
+  return commands.includes(name) ? problems : [`mcp-session has no command ${name}`, ...problems];
 }

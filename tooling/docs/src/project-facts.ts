@@ -60,3 +60,11 @@ export function citedRules(): number[] {
 export function ruleNumbers(text: string): number[] {
   return [...text.matchAll(/^\| (\d+) +\|/gm)].map(([, number]) => Number(number));
 }
+
+/** The commands of `mcp-session` and all of their options, as its program declares them. */
+export function cliFacts(): { readonly commands: readonly string[]; readonly options: readonly string[] } {
+  const files = globSync('packages/cli/src/lib/**/*.ts', { cwd: root });
+  const source = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n');
+  const all = (pattern: RegExp): string[] => [...source.matchAll(pattern)].map(([, name = '']) => name);
+  return { commands: all(/\.command\('([\w-]+)/g), options: all(/'(--[\w-]+)[ ']/g) };
+}

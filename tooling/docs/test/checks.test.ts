@@ -9,6 +9,7 @@ describe('shell commands', () => {
     scriptsOf: (name?: string) => (name === 'other' ? ['bench'] : ['test']),
     packages: ['@mcp-session/core'],
     exists: (path: string) => path === '.ci/run' || path === 'packages/core',
+    cli: { commands: ['ls'], options: ['--json'] },
   };
 
   it.each([
@@ -18,6 +19,8 @@ describe('shell commands', () => {
     ['npx -y pnpm@12 test packages/cor', 'No path packages/cor'],
     ['npm install \\\n  @mcp-session/cor', 'No package @mcp-session/cor'],
     ['.ci/rum', 'No path .ci/rum'],
+    ['mcp-session list', 'mcp-session has no command list'],
+    ['mcp-session ls --jsn | jq .', 'mcp-session has no option --jsn'],
     ['make test', 'Nothing checks the command make test'],
   ])('%j is wrong', (code, problem) => {
     expect(commandProblems(code, facts)).toEqual([problem]);
@@ -30,6 +33,7 @@ describe('shell commands', () => {
     'PORT=3000 node server.ts',
     '.ci/run',
     'npx vitest run',
+    'mcp-session ls --json | jq .',
   ])('%j is right', (code) => {
     expect(commandProblems(code, facts)).toEqual([]);
   });

@@ -20,14 +20,24 @@ import {
 import { foreignNames } from '../src/foreign-names.ts';
 import { machinePaths, privateHosts } from '../src/machines.ts';
 import { sourceNames, unknownNames } from '../src/names.ts';
+import { manifestCode } from '../src/manifests.ts';
 import { optionsPage } from '../src/options.ts';
 import { platformsPage } from '../src/platforms.ts';
-import { citedRules, errorCodes, headingNames, optionNames, rowNames, ruleNumbers } from '../src/project-facts.ts';
+import {
+  citedRules,
+  cliFacts,
+  errorCodes,
+  headingNames,
+  optionNames,
+  rowNames,
+  ruleNumbers,
+} from '../src/project-facts.ts';
 
 const all = documents();
 const everyDocument = all.map((document) => [document.path, document] as const);
 const blocks = all.flatMap(blocksOf).map((block) => [`${block.document}:${block.line}`, block] as const);
-const inLanguage = (language: string) => blocks.filter(([, block]) => block.language === language);
+const inLanguage = (language: string) =>
+  blocks.filter(([, block]) => block.language === language && block.unchecked === undefined);
 const textOf = (path: string): string => all.find((document) => document.path === path)?.text ?? '';
 
 const isFile = (flag: string): boolean => flag.startsWith('file=');
@@ -41,6 +51,7 @@ const facts: CommandFacts = {
   scriptsOf: (name) => Object.keys(manifestOf(name)?.scripts ?? {}),
   packages: published.map(({ manifest }) => manifest.name),
   exists: (path) => existsSync(join(root, path)),
+  cli: cliFacts(),
 };
 
 describe('documents', () => {
@@ -66,7 +77,7 @@ describe('documents', () => {
   });
 
   it.each(everyDocument)('%s names commands that exist', (_, document) => {
-    const commands = spansOf(document).filter((span) => span.startsWith('npx -y pnpm@12 ') && !span.includes('<'));
+    const commands = spansOf(document).filter((span) => /^(?:npx -y pnpm@12|mcp-session) (?!<)/.test(span));
 
     expect(commands.flatMap((command) => commandProblems(command, facts))).toEqual([]);
   });
@@ -85,6 +96,12 @@ describe('documents', () => {
     const readme = textOf(`${folder}/README.md`);
 
     expect(optionNames(folder).filter((name) => !new RegExp(`\\b${name}\\b`).test(readme))).toEqual([]);
+  });
+
+  it('say what to do about every code of a store, in the runbook', () => {
+    const runbook = textOf('docs/operating/runbook.md');
+
+    expect(errorCodes().filter((code) => code.startsWith('STORE_') && !runbook.includes(code))).toEqual([]);
   });
 
   it('have the contract as the kit words it: "npx -y pnpm@12 reference" writes it', () => {
@@ -136,7 +153,8 @@ describe('code blocks', () => {
   let complaints = new Map<string, string[]>();
 
   beforeAll(() => {
-    writeBlocks(inLanguage('ts').map(([, block]) => block));
+    const manifests = inLanguage('yaml').map(([, block]) => ({ ...block, prelude: '', code: manifestCode(block) }));
+    writeBlocks([...inLanguage('ts').map(([, block]) => block), ...manifests]);
     complaints = checkTypes();
     // A compiler over all blocks: seconds, and many on a machine that is busy.
   }, 120_000);
@@ -145,7 +163,7 @@ describe('code blocks', () => {
     expect(isChecked(block) || (block.unchecked ?? '') !== '').toBe(true);
   });
 
-  it.each(inLanguage('ts'))('%s type-checks', (_, block) => {
+  it.each([...inLanguage('ts'), ...inLanguage('yaml')])('%s type-checks', (_, block) => {
     expect(complaints.get(fileOf(block)) ?? []).toEqual([]);
   });
 
@@ -192,7 +210,7 @@ function isChecked(block: Block): boolean {
   if (language === 'text' && flags.includes('output')) {
     return blocks.some(([, before]) => outputAfter(before) === block);
   }
-  return ['json', 'mermaid', 'sh'].includes(language) && flags.length === 0;
+  return ['json', 'mermaid', 'sh', 'yaml'].includes(language) && flags.length === 0;
 }
 
 /** The block "text output" that comes right after one that runs: all that it prints. */

@@ -1,14 +1,12 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { root } from '@mcp-session-tooling/workspace/packages';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { blocksOf } from '../src/documents.ts';
+import { emptyFolder, freePort, start, untilItIsGone, untilItListens } from './support/server.ts';
 
 const LIMIT_MS = 60_000;
 
@@ -19,54 +17,6 @@ function codeWith(module: string): string {
   const code = blocks.find((block) => block.language === 'ts' && block.code.includes(`'${module}'`))?.code;
   if (code === undefined) throw new Error(`README.md has no block that imports ${module}`);
   return code;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** An empty folder from which the packages are found, as a reader's would be. */
-function emptyFolder(): string {
-  const parent = fileURLToPath(new URL('../node_modules/', import.meta.url));
-  const folder = mkdtempSync(join(parent, '.readme-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  // As `npm init -y` makes it: CommonJS, so that the names of the files must say what they are.
-  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }');
-  return folder;
-}
-
-/** Starts a file as a reader would, but on our sources. It is killed after the test. */
-function start(file: string, cwd: string): ChildProcess {
-  const args = ['--conditions=@mcp-session/source', '--disable-warning=ExperimentalWarning', file];
-  const child = spawn(process.execPath, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  return child;
-}
-
-async function untilItIsGone(port: number): Promise<void> {
-  for (;;) {
-    const gone = await fetch(`http://127.0.0.1:${port}/mcp`).then(
-      () => false,
-      () => true,
-    );
-    if (gone) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function untilItListens(port: number): Promise<void> {
-  for (;;) {
-    try {
-      await fetch(`http://127.0.0.1:${port}/mcp`);
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }
 
 it(

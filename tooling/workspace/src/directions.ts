@@ -147,7 +147,15 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   // Its dev dependencies are what the code blocks of the documents import.
   'tooling/docs': {
-    source: ['@mcp-session-tooling/platforms', '@mcp-session-tooling/workspace', 'dompurify', 'mermaid', 'vite', kit],
+    source: [
+      '@mcp-session-tooling/platforms',
+      '@mcp-session-tooling/workspace',
+      'dompurify',
+      'mermaid',
+      'vite',
+      'yaml',
+      kit,
+    ],
     test: [
       core,
       harness,
@@ -160,6 +168,7 @@ export const directions: Readonly<Record<string, Direction>> = {
       '@mcp-session/dynamodb',
       '@aws-sdk/client-dynamodb',
       '@mcp-session/tasks',
+      'kubernetes-models',
       'valibot',
       'jose',
       'zod',

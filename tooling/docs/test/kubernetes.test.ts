@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '@mcp-session-tooling/workspace/packages';
+import { expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { blocksOf } from '../src/documents.ts';
+import { manifestCode } from '../src/manifests.ts';
+import { emptyFolder, freePort, start, untilItIsGone, untilItListens } from './support/server.ts';
+
+const path = 'docs/operating/kubernetes.md';
+const blocks = blocksOf({ path, text: readFileSync(join(root, path), 'utf8') });
+const textOf = (language: string): string => blocks.find((block) => block.language === language)?.code ?? '';
+
+/** The paths of the probes, and how long a pod has from preStop to SIGKILL, in seconds. */
+const deployment = parseAllDocuments(textOf('yaml'))[0];
+const inContainer = (...keys: readonly string[]): unknown =>
+  deployment?.getIn(['spec', 'template', 'spec', 'containers', 0, ...keys]);
+const probes = ['readinessProbe', 'livenessProbe'].map((probe) => String(inContainer(probe, 'httpGet', 'path')));
+
+it('the probes of the Deployment are answered by the server, which ends on SIGTERM', async () => {
+  const folder = emptyFolder();
+  const port = await freePort();
+  const block = blocks.find(({ language }) => language === 'ts');
+  const code = `${block?.prelude}${block?.code}`
+    .replace('(): McpServer', '()')
+    .replace('@mcp-session/postgres', '@mcp-session/sqlite')
+    .replaceAll('createPostgresStore', 'createSqliteStore')
+    .replace("{ schema: 'mcp' }", '')
+    .replace('3000', `${port}, '127.0.0.1'`);
+  writeFileSync(join(folder, 'server.mjs'), code);
+  const server = start(join(folder, 'server.mjs'), folder);
+  const ended = once(server, 'exit');
+  await untilItListens(port);
+
+  expect(probes).toEqual(['/readyz', '/healthz']);
+  for (const probe of [...probes, '/other']) {
+    expect((await fetch(`http://127.0.0.1:${port}${probe}`)).status).toBe(probe === '/other' ? 404 : 200);
+  }
+  server.kill('SIGTERM');
+  await untilItIsGone(port);
+  expect(await ended).toEqual([0, null]);
+});
+
+it('a pod has the time that preStop and the drain take', () => {
+  const grace = Number(deployment?.getIn(['spec', 'template', 'spec', 'terminationGracePeriodSeconds']));
+  const preStop = Number(inContainer('lifecycle', 'preStop', 'sleep', 'seconds'));
+  const drainMs = Number(/drainMs: (?<ms>[\d_]+)/.exec(textOf('ts'))?.groups?.['ms']?.replace('_', ''));
+
+  expect(preStop + drainMs / 1_000).toBeLessThan(grace);
+});
+
+it('YAML that is no manifest, or cannot be parsed, is refused', () => {
+  expect(() => manifestCode({ code: 'a: 1\n' })).toThrow('must be a manifest of Kubernetes');
+  expect(() => manifestCode({ code: 'a: [1\n' })).toThrow('Flow sequence');
+});
