@@ -1,0 +1,144 @@
+import type { JsonValue, SessionStore } from '@mcp-session/core';
+import { checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
+import type { TaskStore as V1TaskStore } from '@modelcontextprotocol/sdk/experimental/tasks';
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import {
+  GetTaskPayloadRequestSchema,
+  RELATED_TASK_META_KEY,
+  ResultSchema,
+  type ServerCapabilities,
+  type ServerNotification,
+  type ServerRequest,
+} from '@modelcontextprotocol/sdk/types.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TaskStore } from './api.ts';
+import { TASK_KIND } from './record.ts';
+import { TasksV1 } from './store-v1.ts';
+import type { Task } from './task.ts';
+import { resultOf, unknownV1Task } from './task-v1.ts';
+
+/**
+ * An `McpServer` of SDK v1. By structure and not by class: to TypeScript, the class that a CommonJS
+ * project imports is a different one.
+ */
+export interface V1TaskServer {
+  readonly server: { setRequestHandler(...args: never): void };
+}
+
+/** Options of `createV1Tasks`. */
+export interface V1TasksOptions {
+  /**
+   * The principal of the session that the server serves; `null` for an anonymous one. It is the
+   * user, and not the OAuth client. Required.
+   */
+  readonly principal: string | null;
+}
+
+/** The tasks of one server of SDK v1. */
+export interface V1Tasks {
+  /**
+   * Options for `new McpServer(info, options)`: the task store, and the capability `tasks`. A
+   * session without a principal has no `tasks/list`.
+   */
+  readonly options: {
+    readonly taskStore: V1TaskStore;
+    readonly capabilities: Pick<ServerCapabilities, 'tasks'>;
+  };
+
+  /**
+   * Makes `tasks/result` ask the client what the task's worker needs, whichever node that runs on.
+   * Call it before the server is connected.
+   */
+  serve(server: V1TaskServer): void;
+}
+
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+
+const NAMES: OptionNames<V1TasksOptions> = { principal: ['user', 'userId', 'owner'] };
+/** A question waits as long as the task. The longest delay of a timer of Node. */
+const NO_TIMEOUT_MS = 2_147_483_647;
+
+/**
+ * Shows the tasks of a task store as the experimental tasks of SDK v1 (revision 2025-11-25): the
+ * same stored tasks as {@link serveTasks} of `@mcp-session/tasks/v2`, with `ttl`, `pollInterval`,
+ * `tasks/result` and `tasks/list`. Make one for each server, which is one for each session.
+ *
+ * In a tool, `extra.taskStore.createTask({ ttl, pollInterval, context: { runner, context } })`
+ * creates a task; its `context` takes `runner`, `context` and `onInterrupted` of
+ * `TaskStore.create`.
+ *
+ * @throws TypeError for an option.
+ */
+export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskStore, options: V1TasksOptions): V1Tasks {
+  checkOptions(options, NAMES, 'createV1Tasks');
+  const { principal } = options;
+  if (principal !== null && typeof principal !== 'string') {
+    throw new TypeError(`Option principal is ${kindOf(principal)}; give a string, or null for an anonymous session`);
+  }
+  const taskStore = new TasksV1(store.ofKind(TASK_KIND), tasks, principal);
+  return {
+    options: {
+      taskStore,
+      capabilities: {
+        tasks: { cancel: {}, requests: { tools: { call: {} } }, ...(principal !== null && { list: {} }) },
+      },
+    },
+    serve: ({ server }) => {
+      const setRequestHandler = server.setRequestHandler.bind(server) as (
+        schema: typeof GetTaskPayloadRequestSchema,
+        handler: (request: { readonly params: { readonly taskId: string } }, extra: Extra) => Promise<object>,
+      ) => void;
+      setRequestHandler(GetTaskPayloadRequestSchema, async ({ params: { taskId } }, extra) => {
+        const result = await followedResult(taskStore, taskId, extra);
+        const meta = result['_meta'] as Record<string, unknown> | undefined;
+        return { ...result, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
+      });
+    },
+  };
+}
+
+/** Waits for the end of a task, and asks the client what its worker needs meanwhile. */
+async function followedResult(tasks: TasksV1, taskId: string, extra: Extra): Promise<Record<string, unknown>> {
+  const asked = new Set<string>();
+  const news = new AbortController();
+  let refused: { readonly error: unknown } | undefined;
+  const ask = async (key: string, request: JsonValue): Promise<void> => {
+    try {
+      await tasks.answer(taskId, key, await answerOf(taskId, request, extra));
+    } catch (error) {
+      refused = { error };
+      news.abort();
+    }
+  };
+  for (;;) {
+    extra.signal.throwIfAborted();
+    if (refused !== undefined) throw refused.error;
+    const task = await tasks.find(taskId);
+    if (task === undefined) throw unknownV1Task();
+    if (isOver(task)) return resultOf(task);
+    for (const [key, request] of Object.entries(task.inputRequests ?? {})) {
+      if (asked.has(key)) continue;
+      asked.add(key);
+      void ask(key, request);
+    }
+    await pause(task.pollIntervalMs, undefined, { signal: AbortSignal.any([extra.signal, news.signal]) }).catch(
+      () => undefined,
+    );
+  }
+}
+
+function isOver({ status }: Task): boolean {
+  return status !== 'working' && status !== 'input_required';
+}
+
+/** Asks the client on the stream of the request that waits for the result. */
+async function answerOf(taskId: string, request: JsonValue, extra: Extra): Promise<JsonValue> {
+  const { method, params } = request as { readonly method: string; readonly params?: Record<string, unknown> };
+  const meta = params?.['_meta'] as Record<string, unknown> | undefined;
+  const related = { ...params, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
+  const { _meta, ...answer } = await extra.sendRequest({ method, params: related } as ServerRequest, ResultSchema, {
+    timeout: NO_TIMEOUT_MS,
+    signal: extra.signal,
+  });
+  return answer as JsonValue;
+}

@@ -1,0 +1,175 @@
+import { createSqliteStore } from '@mcp-session/sqlite';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { CallToolResultSchema, ElicitRequestSchema, type Task } from '@modelcontextprotocol/sdk/types.js';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { createTaskStore } from '../src/index.ts';
+import { createV1Tasks } from '../src/v1.ts';
+
+interface Nodes {
+  readonly path: string;
+  /** Sends each request to the next node that lives. */
+  readonly fetch: typeof fetch;
+  /** Ends a node as a power cut would. */
+  kill(pid: number): Promise<void>;
+}
+
+async function start(): Promise<Nodes> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcp-session-tasks-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, 'sessions.db');
+  const file = fileURLToPath(new URL('support/v1-node.ts', import.meta.url));
+  const run = async () => {
+    const child = fork(file, [path], { execArgv: ['--conditions=@mcp-session/source', '--no-warnings'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const [port] = (await once(child, 'message')) as [number];
+    return { child, port };
+  };
+  const nodes = await Promise.all([run(), run()]);
+  let turn = 0;
+  return {
+    path,
+    fetch: (input, init) => {
+      const url = new URL(input instanceof Request ? input.url : input);
+      url.port = String(nodes[turn++ % nodes.length]?.port);
+      return fetch(url, init);
+    },
+    kill: async (pid) => {
+      const index = nodes.findIndex(({ child }) => child.pid === pid);
+      const [node] = nodes.splice(index, 1);
+      const gone = node && once(node.child, 'exit');
+      node?.child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+/** The real client, with its defaults. */
+async function connect({ fetch }: Nodes, user = 'alice') {
+  const client = new Client({ name: 'client', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+  const related: unknown[] = [];
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => {
+    related.push(params._meta?.['io.modelcontextprotocol/related-task']);
+    return { action: 'accept', content: { name: 'Ada' } };
+  });
+  const transport = new StreamableHTTPClientTransport(new URL('http://127.0.0.1/mcp'), {
+    fetch,
+    requestInit: { headers: { 'x-user': user } },
+  });
+  await client.connect(transport);
+  onTestFinished(() => client.close());
+  return { client, related };
+}
+
+/** Creates a task, without a wait for its end. */
+async function begin(client: Client, name: string): Promise<Task> {
+  for await (const message of client.experimental.tasks.callToolStream({ name }, CallToolResultSchema, { task: {} })) {
+    if (message.type === 'taskCreated') return message.task;
+  }
+  throw new Error('The server made no task');
+}
+
+it('a task of SDK v1 asks its client, and goes on elsewhere when its node is killed', { timeout: 60_000 }, async () => {
+  const nodes = await start();
+  const { client, related } = await connect(nodes);
+  const seen: string[] = [];
+  let taskId = '';
+  const stream = client.experimental.tasks.callToolStream({ name: 'report' }, CallToolResultSchema, {
+    task: { ttl: 60_000 },
+  });
+  for await (const message of stream) {
+    seen.push(message.type === 'taskStatus' ? message.task.status : message.type);
+    if (message.type === 'error') throw message.error;
+    if (message.type === 'taskCreated') {
+      taskId = message.task.taskId;
+      expect(message.task).toMatchObject({ status: 'working', ttl: 60_000, pollInterval: 50 });
+      const asked = client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+      // It asks the client, and the node that runs the task is gone before it has answered.
+      while (related.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      const task = await client.experimental.tasks.getTask(taskId);
+      await nodes.kill(Number(/\d+/.exec(task.statusMessage ?? '')));
+      asked.catch(() => undefined);
+    }
+    if (message.type === 'result') {
+      expect(message.result.content).toEqual([{ type: 'text', text: 'Ada, attempt 2' }]);
+    }
+  }
+  expect([seen[0], seen.at(-1)]).toEqual(['taskCreated', 'result']);
+  expect(related[0]).toEqual({ taskId });
+  expect(await client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema)).toMatchObject({
+    content: [{ text: 'Ada, attempt 2' }],
+    _meta: { 'io.modelcontextprotocol/related-task': { taskId } },
+  });
+});
+
+it('the same task in both shapes: errors, cancel, list, and what a stranger sees', { timeout: 60_000 }, async () => {
+  const nodes = await start();
+  const [{ client }, { client: mallory }] = [await connect(nodes), await connect(nodes, 'mallory')];
+  const { tasks } = client.experimental;
+  const store = await createSqliteStore({ path: nodes.path });
+  onTestFinished(() => store.close());
+  const alice = { principal: 'alice' };
+  const extension = createTaskStore(store);
+
+  const broken = await begin(client, 'breaks');
+  expect(await tasks.getTaskResult(broken.taskId, CallToolResultSchema)).toMatchObject({ isError: true });
+  // A tool's error is `failed` in 2025-11-25, and `completed` in the extension.
+  expect((await tasks.getTask(broken.taskId)).status).toBe('failed');
+  expect((await extension.get(broken.taskId, alice))?.status).toBe('completed');
+
+  const refused = await begin(client, 'refuses');
+  await expect(tasks.getTaskResult(refused.taskId, CallToolResultSchema)).rejects.toMatchObject({ code: -32_000 });
+
+  const waiting = await begin(client, 'wait');
+  const end = tasks.getTaskResult(waiting.taskId, CallToolResultSchema).catch((error: unknown) => error);
+  for (const id of [waiting.taskId, 'task_unknown', '__proto__']) {
+    const calls = [
+      mallory.experimental.tasks.getTask(id),
+      mallory.experimental.tasks.cancelTask(id),
+      mallory.experimental.tasks.getTaskResult(id, CallToolResultSchema),
+    ];
+    for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
+      expect(reason).toMatchObject({ code: -32_602 });
+    }
+  }
+  expect((await mallory.experimental.tasks.listTasks()).tasks).toEqual([]);
+  expect(await tasks.cancelTask(waiting.taskId)).toMatchObject({ status: 'cancelled' });
+  expect(await end).toMatchObject({ code: -32_602 });
+  await expect(tasks.cancelTask(waiting.taskId)).rejects.toMatchObject({ code: -32_602 });
+  expect((await extension.get(waiting.taskId, alice))?.status).toBe('cancelled');
+  const listed = (await tasks.listTasks()).tasks.map(({ taskId, status }) => [taskId, status]);
+  expect(Object.fromEntries(listed)).toEqual({
+    [broken.taskId]: 'failed',
+    [refused.taskId]: 'failed',
+    [waiting.taskId]: 'cancelled',
+  });
+});
+
+it('a tool of SDK v1 that works in its own process stores its result once', async () => {
+  const store = await createSqliteStore({ path: ':memory:' });
+  onTestFinished(() => store.close());
+  const tasks = createTaskStore(store);
+  const { taskStore, capabilities } = createV1Tasks(store, tasks, { principal: null }).options;
+  expect(capabilities.tasks).not.toHaveProperty('list');
+  const request = { method: 'tools/call' };
+  const { taskId } = await taskStore.createTask({ ttl: null, pollInterval: 70 }, 1, request);
+  expect(await taskStore.getTask(taskId)).toMatchObject({ status: 'working', ttl: null, pollInterval: 70 });
+  for (const ttl of [0, -1, 1.5, 1e300]) {
+    await expect(taskStore.createTask({ ttl }, 1, request)).rejects.toMatchObject({ code: -32_602 });
+  }
+  await taskStore.updateTaskStatus(taskId, 'working', 'half of it');
+  expect((await taskStore.getTask(taskId))?.statusMessage).toBe('half of it');
+  await taskStore.storeTaskResult(taskId, 'failed', { content: [] });
+  expect(await taskStore.getTask(taskId)).toMatchObject({ status: 'failed' });
+  expect(await taskStore.getTaskResult(taskId)).toEqual({ content: [], isError: true });
+  await expect(taskStore.storeTaskResult(taskId, 'completed', {})).rejects.toMatchObject({ code: 'TASK_LOST' });
+  expect(await taskStore.listTasks()).toEqual({ tasks: [] });
+  // @ts-expect-error: it must be given
+  expect(() => createV1Tasks(store, tasks, {})).toThrow('Option principal is undefined');
+});
