@@ -100,6 +100,19 @@ export async function main(): Promise<SessionHandler[]> {
   ];
 }
 `,
+  '@mcp-session/tasks/v1': `import { createMemoryStore } from '@mcp-session/core/memory';
+import { createTaskStore } from '@mcp-session/tasks';
+import { createV1Tasks } from '@mcp-session/tasks/v1';
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+
+export async function main(): Promise<McpServer> {
+  const store = await createMemoryStore();
+  const tasks = createV1Tasks(store, createTaskStore(store), { principal: null });
+  const server = new McpServer({ name: 'test', version: '1.0.0' }, tasks.options);
+  tasks.serve(server);
+  return server;
+}
+`,
   '@mcp-session/tasks/v2': `import { createMemoryStore } from '@mcp-session/core/memory';
 import { createTaskStore } from '@mcp-session/tasks';
 import { serveTasks } from '@mcp-session/tasks/v2';

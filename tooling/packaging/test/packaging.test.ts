@@ -21,6 +21,7 @@ const installed = new Map<string, Promise<void> | undefined>();
 const optionalPeers: Readonly<Record<string, readonly string[]>> = {
   '@mcp-session/http/v1': ['@modelcontextprotocol/sdk'],
   '@mcp-session/http/v2': ['@modelcontextprotocol/server'],
+  '@mcp-session/tasks/v1': ['@modelcontextprotocol/sdk'],
   '@mcp-session/tasks/v2': ['@modelcontextprotocol/server'],
   '@mcp-session/conformance/vitest': ['vitest'],
 };

@@ -60,11 +60,11 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
   ],
   'packages/tasks': [
     ['task-error.ts', 'report.ts', 'params.ts', 'task.ts'],
-    ['task-handle.ts', 'record.ts'],
+    ['task-handle.ts', 'record.ts', 'task-v1.ts'],
     ['api.ts', 'options.ts'],
     ['worker.ts'],
     ['execute.ts'],
-    ['task-store.ts'],
+    ['task-store.ts', 'store-v1.ts'],
     ['*'],
   ],
   'packages/http': [

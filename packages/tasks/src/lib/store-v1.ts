@@ -87,7 +87,7 @@ export class TasksV1 implements V1TaskStore {
   }
 
   /**
-   * Ends a task at once, whoever runs it: a task must be `cancelled` in the response to
+   * Ends a task at once, even while a worker has it: a task must be `cancelled` in the response to
    * `tasks/cancel` (2025-11-25, basic/utilities/tasks, "Task Cancellation"). What its worker writes
    * after that changes nothing.
    */
