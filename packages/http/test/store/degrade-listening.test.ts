@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ALL, dataOf, startDegrading } from '../support/degrading.ts';
+import { ALL, dataOf, startDegrading, WRITES } from '../support/degrading.ts';
 import { eventually } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
 
@@ -75,5 +75,21 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
     // Whether the store can be read as well is known when it is read again.
     await eventually(async () => (await listener.callTool('echo')).status === 200 && handler.localSessions === 1);
     await sse.cancel();
+  });
+
+  it('a store that does not answer delays no client that opens a stream, and none that answers another node', async () => {
+    const { client, fail, heal, hold } = await startDegrading(line, undefined, { holdMs: 0 });
+    fail(WRITES);
+    expect((await client.callTool('echo')).status).toBe(200);
+    heal();
+    const release = hold(WRITES);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const asking = client.callTool('echo');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'of another node' } };
+    expect((await client.get()).status).toBe(503);
+    expect((await client.post(cancelled)).status).toBe(503);
+    release();
+    expect((await asking).status).toBe(200);
   });
 });

@@ -1,6 +1,7 @@
 import { SessionError } from '@mcp-session/core';
 import { processesOf } from '@mcp-session/core/transport';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { StoreHealth } from '../store/health.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 import { EndedProcesses } from './ended-processes.ts';
 
@@ -33,6 +34,13 @@ interface NodeStatus {
   readonly hasRecord: boolean;
 }
 
+export interface LeaseOptions {
+  readonly nodeId: string;
+  readonly leaseMs: number;
+  readonly health: Pick<StoreHealth, 'write'>;
+  readonly onError: (error: unknown) => void;
+}
+
 /**
  * Says whether the node that runs a request is alive. A client that resumes a request of a dead
  * node gets an error instead of silence.
@@ -49,6 +57,7 @@ export class NodeLease {
   readonly #store: AnyStore;
   readonly #nodeId: string;
   readonly #leaseMs: number;
+  readonly #health: Pick<StoreHealth, 'write'>;
   readonly #onError: (error: unknown) => void;
   readonly #processes: EndedProcesses;
   #runningCount = 0;
@@ -64,10 +73,11 @@ export class NodeLease {
   /** Whether the last renewal failed: the next one is not before its time. */
   #hasFailed = false;
 
-  constructor(store: AnyStore, nodeId: string, leaseMs: number, onError: (error: unknown) => void) {
+  constructor(store: AnyStore, { nodeId, leaseMs, health, onError }: LeaseOptions) {
     this.#store = store;
     this.#nodeId = nodeId;
     this.#leaseMs = leaseMs;
+    this.#health = health;
     this.#onError = onError;
     this.#processes = new EndedProcesses(processesOf(store));
   }
@@ -185,8 +195,7 @@ export class NodeLease {
       ...(process !== undefined && { [PROCESS]: process }),
     };
     try {
-      if (this.#record === undefined) this.#record = await this.#createOrFind(metadata);
-      else await this.#record.updateMetadata(() => metadata);
+      this.#record = await this.#health.write(() => this.#write(metadata));
       this.#stored = process;
       this.#hasFailed = false;
     } catch (error) {
@@ -199,7 +208,11 @@ export class NodeLease {
   }
 
   /** Also finds a record that an earlier try created without learning of it. */
-  async #createOrFind(metadata: Readonly<Record<string, string | number>>): Promise<AnySession> {
+  async #write(metadata: Readonly<Record<string, string | number>>): Promise<AnySession> {
+    if (this.#record !== undefined) {
+      await this.#record.updateMetadata(() => metadata);
+      return this.#record;
+    }
     const id = recordId(this.#nodeId);
     try {
       return await this.#store.create({ ...RECORD_LIFE, id, kind: KIND, metadata });

@@ -53,10 +53,10 @@ export class Handler implements SessionHandler<AuthFacts> {
   #stopped = false;
 
   constructor(sdk: SdkAdapter, options: ResolvedOptions) {
-    const { store, leaseMs, onError } = options;
+    const { store } = options;
     const nodeId = newNodeId();
     const locals = new LocalSessions(options);
-    const lease = new NodeLease(store, nodeId, leaseMs, onError);
+    const lease = new NodeLease(store, { ...options, nodeId });
     const context = {
       ...options,
       nodeId,
@@ -157,7 +157,10 @@ export class Handler implements SessionHandler<AuthFacts> {
    * them.
    */
   async #forward(session: AnySession, messages: readonly ClientMessage[]): Promise<void> {
-    for (const message of messages) if (mayConcernOthers(message, this.#nodeId)) await forward(session, message);
+    const { health } = this.#options;
+    for (const message of messages) {
+      if (mayConcernOthers(message, this.#nodeId)) await forward(session, message, health);
+    }
   }
 
   async #begun(local: LocalSession): Promise<void> {

@@ -8,6 +8,7 @@ import {
   type RequestId,
 } from '../protocol/json-rpc.ts';
 import { appendWithRetry } from '../store/append-with-retry.ts';
+import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { NODES_STREAM } from '../stream/stream-ids.ts';
 import { nodeOfId } from './server-request-ids.ts';
@@ -21,9 +22,13 @@ interface Forwarded {
 }
 
 /** Leaves a client's message for the other nodes of its session, in the session's log. */
-export async function forward(session: AnySession, message: ClientMessage): Promise<void> {
+export async function forward(
+  session: AnySession,
+  message: ClientMessage,
+  health: Pick<StoreHealth, 'write'>,
+): Promise<void> {
   const forwarded: Forwarded = { forwarded: message };
-  await appendWithRetry(session, NODES_STREAM, forwarded);
+  await health.write(() => appendWithRetry(session, NODES_STREAM, forwarded));
 }
 
 /** The message that an event of the nodes' stream holds; `undefined`: none. */

@@ -99,10 +99,10 @@ export class Inbox {
    * unknown.
    */
   async deliver(message: ClientMessage, extra: unknown, lastSeq: number | undefined): Promise<void> {
-    const { session, transport, nodeId } = this.#options;
+    const { session, transport, nodeId, health } = this.#options;
     if (lastSeq !== undefined && transport.awaits(message)) await this.#readThrough(lastSeq);
     if (await this.#handOver(message, extra)) return;
-    if (mayConcernOthers(message, nodeId)) await forward(session, message);
+    if (mayConcernOthers(message, nodeId)) await forward(session, message, health);
     else this.#reportStray(message);
   }
 

@@ -205,7 +205,7 @@ export class LocalSession {
 
   async #renew(): Promise<void> {
     try {
-      await this.session.touch();
+      await this.#context.health.write(() => this.session.touch());
     } catch (error) {
       if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') await this.close('never');
       else this.#context.onError(error);

@@ -1,4 +1,5 @@
 import type { AnySession } from '../store/session-handle.ts';
+import type { StoreHealth } from '../store/health.ts';
 import { updateStandalone } from '../store/session-record.ts';
 import { parseStandaloneCursor } from './cursor.ts';
 import type { Claim, Delivery } from './ownership.ts';
@@ -21,6 +22,7 @@ export interface DeliveryOptions {
   readonly keepAliveMs: number;
   /** Whether the client sees the first cursor of its connection. */
   readonly hasFirstCursor: boolean;
+  readonly health: Pick<StoreHealth, 'write'>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -87,10 +89,12 @@ export class DeliveryTracker {
     if (delivered === undefined || delivered === this.#stored || now < this.#storeAgainAt) return;
     this.#storeAgainAt = now + this.#settleMs;
     this.#stored = delivered;
-    const { claim, onError } = this.#options;
-    updateStandalone(this.#session, (record) =>
-      record.epoch === claim.epoch ? { ...record, delivered } : record,
-    ).catch(onError);
+    const { claim, health, onError } = this.#options;
+    health
+      .write(() =>
+        updateStandalone(this.#session, (record) => (record.epoch === claim.epoch ? { ...record, delivered } : record)),
+      )
+      .catch(onError);
   }
 
   #settledWithCursor(): string | undefined {

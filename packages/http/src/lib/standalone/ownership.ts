@@ -1,6 +1,7 @@
 import type { NodeLease } from '../cluster/lease.ts';
 import { HttpError } from '../protocol/http-errors.ts';
 import { appendWithRetry } from '../store/append-with-retry.ts';
+import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { factsOf, type StandaloneRecord, updateStandalone } from '../store/session-record.ts';
 import { challengedMarker, takenMarker } from '../stream/markers.ts';
@@ -24,6 +25,7 @@ import { lostSpan, mayHaveLost, type Span, spanAfter, withStart } from './genera
 export interface OwnershipContext {
   readonly nodeId: string;
   readonly lease: Pick<NodeLease, 'runsUntil'>;
+  readonly health: Pick<StoreHealth, 'write'>;
 }
 
 /** A right to send a session's standalone stream. */
@@ -88,7 +90,7 @@ export async function claimOwnership(
     const owner = { ...claim, nodeId: context.nodeId, since: Date.now(), written: undefined };
     let after: string | undefined;
     let won = false;
-    current = await updateStandalone(session, (latest) => {
+    const update = (latest: StandaloneRecord): StandaloneRecord => {
       won = latest.epoch === former;
       if (!won) return latest;
       after = isContinued ? cursor.id : startOfNew(latest, cursor);
@@ -96,9 +98,10 @@ export async function claimOwnership(
       if (after === undefined) return owned;
       if (!isContinued) return { ...owned, generations: withStart(latest, { generation: epoch, after }) };
       return mayHaveLost(latest) ? owned : { ...owned, delivered: after };
-    });
+    };
+    current = await context.health.write(() => updateStandalone(session, update));
     if (!won) continue;
-    if (formerId !== undefined && formerId !== context.nodeId) await endFormerOwner(session, claim);
+    if (formerId !== undefined && formerId !== context.nodeId) await endFormerOwner(session, claim, context);
     return { claim, after };
   }
 }
@@ -150,9 +153,9 @@ function laterOf(a: string, b: string | undefined): string {
  * Tells the former owner to close its connection. If the marker cannot be stored, gives up the new
  * claim, and throws the error.
  */
-async function endFormerOwner(session: AnySession, claim: Claim): Promise<void> {
+async function endFormerOwner(session: AnySession, claim: Claim, context: OwnershipContext): Promise<void> {
   try {
-    await appendWithRetry(session, STANDALONE_STREAM, takenMarker(claim.epoch));
+    await mark(session, takenMarker(claim.epoch), context);
   } catch (error) {
     await releaseOwnership(session, claim).catch(() => undefined);
     throw error;
@@ -168,7 +171,8 @@ export interface Delivery {
 }
 
 /**
- * Releases the stream, unless another claim has ended this one.
+ * Releases the stream, unless another claim has ended this one. It is tried even if the store is
+ * known to fail: a stream that is not released keeps clients of other nodes out.
  *
  * @param delivery Default: nothing was delivered.
  */
@@ -189,19 +193,25 @@ export async function releaseOwnership(
  * Ends the connection that another node has open and frees the stream. The client comes back with
  * its cursor.
  */
-export async function evictOwner(session: AnySession, nodeId: string): Promise<void> {
+export async function evictOwner(session: AnySession, context: OwnershipContext): Promise<void> {
+  const { nodeId, health } = context;
   let isEvicted = false;
-  const { epoch } = await updateStandalone(session, (record) => {
+  const update = (record: StandaloneRecord): StandaloneRecord => {
     isEvicted = record.nodeId !== undefined && record.nodeId !== nodeId;
     const free = { epoch: record.epoch + 1, nodeId: undefined, since: undefined, written: undefined };
     return isEvicted ? { ...record, ...free } : record;
-  });
-  if (isEvicted) await appendWithRetry(session, STANDALONE_STREAM, takenMarker(epoch));
+  };
+  const { epoch } = await health.write(() => updateStandalone(session, update));
+  if (isEvicted) await mark(session, takenMarker(epoch), context);
 }
 
 /** Has the owner on another node look after its client, see `Connections.challenge`. */
-export async function challengeOwner(session: AnySession, { epoch }: Owner): Promise<void> {
-  await appendWithRetry(session, STANDALONE_STREAM, challengedMarker(epoch));
+export async function challengeOwner(session: AnySession, { epoch }: Owner, context: OwnershipContext): Promise<void> {
+  await mark(session, challengedMarker(epoch), context);
+}
+
+async function mark(session: AnySession, marker: object, { health }: OwnershipContext): Promise<void> {
+  await health.write(() => appendWithRetry(session, STANDALONE_STREAM, marker));
 }
 
 export function streamAlreadyOpen(): HttpError {

@@ -94,7 +94,7 @@ export class StandaloneStream {
   /** Closes the stream's connection, on any node. The client reconnects for the rest. */
   evict(): void {
     if (this.#connections.has(STANDALONE_STREAM)) this.#connections.close(STANDALONE_STREAM);
-    else evictOwner(this.#session, this.#context.nodeId).catch((error: unknown) => this.#report(error));
+    else evictOwner(this.#session, this.#context).catch((error: unknown) => this.#report(error));
   }
 
   /** Refuses new connections from now on. */
@@ -116,7 +116,7 @@ export class StandaloneStream {
       if (opened === 'here') await this.#challenge();
       else {
         const ms = wait.lookAgainAfter(opened);
-        if (wait.challenges()) await challengeOwner(this.#session, opened);
+        if (wait.challenges()) await challengeOwner(this.#session, opened, this.#context);
         await pause(ms, undefined, { signal, ref: false }).catch(() => undefined);
       }
       if (signal.aborted) throw streamAlreadyOpen();
@@ -175,7 +175,7 @@ export class StandaloneStream {
 
   #openOwned(get: StreamGet, claim: Claim, { after, reader, isTrimmed }: Start, done: () => void): Response {
     const { request, revision, expiresAt } = get;
-    const { keepAliveMs, onError } = this.#context;
+    const { keepAliveMs, health, onError } = this.#context;
     const { epoch, generation } = claim;
     const tracker = new DeliveryTracker(this.#session, {
       claim,
@@ -183,6 +183,7 @@ export class StandaloneStream {
       keepAliveMs,
       // Earlier clients do not see the first cursor, which has no data.
       hasFirstCursor: revision >= FIRST_POLLING_REVISION,
+      health,
       onError,
     });
     const cursor = after === undefined ? undefined : wireId(after, generation);

@@ -1,4 +1,5 @@
 import type { NodeLease } from '../cluster/lease.ts';
+import type { StoreHealth } from '../store/health.ts';
 import type { StandaloneRecord } from '../store/session-record.ts';
 import type { Bounds } from '../stream/bounds.ts';
 import type { RetryOptions } from '../stream/retry.ts';
@@ -7,6 +8,7 @@ export interface StandaloneContext extends RetryOptions {
   readonly nodeId: string;
   readonly lease: Pick<NodeLease, 'begin' | 'runsUntil' | 'untilOver'>;
   readonly bounds: Bounds;
+  readonly health: Pick<StoreHealth, 'write'>;
   readonly keepAliveMs: number;
   /** Whether clients may open the stream. */
   readonly standaloneStream: boolean;

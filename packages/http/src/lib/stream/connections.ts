@@ -201,9 +201,11 @@ export class Connections {
     return ended === 'connection' ? this.#lastFrame('soon') : '';
   }
 
-  #lifetimeOf(request: Request): number {
+  /** How long a request's connection may still stay open. */
+  #lifetimeOf(request: Request): () => number {
     const { maxStreamMs } = this.#context;
-    return Math.min(maxStreamMs, lifetimeOf(request) ?? maxStreamMs);
+    const over = performance.now() + Math.min(maxStreamMs, lifetimeOf(request) ?? maxStreamMs);
+    return () => over - performance.now();
   }
 
   #lastFrame(comeBack: ComeBack): string {

@@ -15,23 +15,29 @@ export function lifetimeOf(request: Request): number | undefined {
   return deadline === undefined ? undefined : Math.max(0, deadline - performance.now());
 }
 
-/** How often a stream that is over is looked at again while its client could not reconnect. */
+/** How often a connection that is over is looked at again while its client could not reconnect. */
 const LOOK_AGAIN_MS = 1_000;
 
 /**
- * Ends a connection after a time.
+ * Ends a connection when no time is left.
  *
- * @param ms `Infinity`: never.
+ * @param leftMs How long the connection may still stay open; `Infinity`: forever.
  * @param health While requests are served without the store, the client could not reconnect, so the
  * connection stays open.
  * @returns A function that cancels it.
  */
-export function whenOver(ms: number, health: Pick<StoreHealth, 'degraded'>, end: () => void): () => void {
-  if (ms > MAX_TIMER_MS) return () => undefined;
-  let timer = setTimeout(look, ms).unref();
-  function look(): void {
-    if (health.degraded) timer = setTimeout(look, LOOK_AGAIN_MS).unref();
+export function whenOver(leftMs: () => number, health: Pick<StoreHealth, 'degraded'>, end: () => void): () => void {
+  if (leftMs() === Number.POSITIVE_INFINITY) return () => undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const lookIn = (ms: number): void => {
+    timer = setTimeout(look, Math.min(Math.ceil(ms), MAX_TIMER_MS)).unref();
+  };
+  const look = (): void => {
+    const ms = leftMs();
+    if (ms > 0) lookIn(ms);
+    else if (health.degraded) lookIn(LOOK_AGAIN_MS);
     else end();
-  }
+  };
+  lookIn(Math.max(0, leftMs()));
   return () => clearTimeout(timer);
 }
