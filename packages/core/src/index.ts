@@ -1,4 +1,4 @@
-export type { SessionEvent, SessionEvents } from './lib/api/session-events.ts';
+export type { SessionEvent, SessionEventPage, SessionEvents } from './lib/api/session-events.ts';
 export type { SessionState, StateEntry } from './lib/api/session-state.ts';
 export type { SessionList } from './lib/api/session-list.ts';
 export type { SessionStore } from './lib/api/session-store.ts';
@@ -16,7 +16,13 @@ export {
   type SessionErrorOptions,
   type SessionErrorScope,
 } from './lib/errors.ts';
-export type { AppendOptions, ReplayOptions, TailOptions, TrimOptions } from './lib/options/event-options.ts';
+export type {
+  AppendOptions,
+  EventPageOptions,
+  ReplayOptions,
+  TailOptions,
+  TrimOptions,
+} from './lib/options/event-options.ts';
 export type { JsonValue } from './lib/values/json.ts';
 export type { Observer, Operation, OperationName } from './lib/runtime/observer.ts';
 export type {

@@ -52,8 +52,37 @@ export const directions: Readonly<Record<string, Direction>> = {
   'packages/dynamodb': backend('@aws-sdk/client-dynamodb'),
   // It opens the backend that an address names, with what its user has installed.
   'packages/cli': {
-    source: [core, '@mcp-session/sqlite', '@mcp-session/postgres', '@mcp-session/dynamodb', 'cli-table3', 'commander'],
+    source: [
+      core,
+      '@mcp-session/studio',
+      '@mcp-session/sqlite',
+      '@mcp-session/postgres',
+      '@mcp-session/dynamodb',
+      'cli-table3',
+      'commander',
+    ],
     test: [harness, '@aws-sdk/client-dynamodb', 'better-sqlite3', 'postgres'],
+    loads: true,
+  },
+  // The page is bundled, so that its framework is nothing that a user installs. From the sources,
+  // the handler loads the build of the page.
+  'packages/studio': {
+    source: [core],
+    test: [
+      harness,
+      '@mcp-session/sqlite',
+      'better-sqlite3',
+      '@mcp-session/postgres',
+      'postgres',
+      '@mcp-session/dynamodb',
+      '@aws-sdk/client-dynamodb',
+      '@preact/signals',
+      'preact',
+      'vite',
+      'playwright-core',
+      '@sparticuz/chromium',
+      'fast-check',
+    ],
     loads: true,
   },
   'packages/http': {
@@ -161,6 +190,7 @@ export const directions: Readonly<Record<string, Direction>> = {
       harness,
       '@mcp-session/cli',
       '@mcp-session/http',
+      '@mcp-session/studio',
       '@mcp-session/sqlite',
       'better-sqlite3',
       '@mcp-session/postgres',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { wrapFiles } from './comments.ts';
 import { buildCommand, run } from './command.ts';
-import { workspacePackages, type WorkspacePackage } from './packages.ts';
+import { root, workspacePackages, type WorkspacePackage } from './packages.ts';
 import { phrasesOfWorkspace } from './prose.ts';
 import { countCheck, countTests, type StepResult, type VitestReport } from './report.ts';
 
@@ -36,8 +36,10 @@ export function checks(): Step[] {
     finding('comment width', 'Wider than 100 columns; "pnpm format" wraps them:', () => wrapFiles(false)),
     finding('prose', 'Phrases that docs/style.md does without:', phrasesOfWorkspace),
     ...workspacePackages()
-      .filter(({ path }) => existsSync(join(path, 'tsconfig.json')))
-      .map(({ folder }) => check(`types of ${folder}`, 'tsc', ['--project', folder])),
+      // Code for a browser has types of its own.
+      .flatMap(({ folder }) => [folder, `${folder}/page`])
+      .filter((folder) => existsSync(join(root, folder, 'tsconfig.json')))
+      .map((folder) => check(`types of ${folder}`, 'tsc', ['--project', folder])),
     check('dead code', 'knip', ['--no-progress', '--no-config-hints']),
     check('duplicates', 'jscpd', ['packages', 'tooling', 'examples']),
   ];

@@ -7,6 +7,7 @@ import { ls } from './commands/ls.ts';
 import { migrate } from './commands/migrate.ts';
 import { show } from './commands/show.ts';
 import { state } from './commands/state.ts';
+import { studio } from './commands/studio.ts';
 import { sweep } from './commands/sweep.ts';
 import { contextOf, type Context, type GlobalOptions } from './context.ts';
 import type { CliSurroundings } from './surroundings.ts';
@@ -98,6 +99,13 @@ function addLooks(program: Command, context: () => Context): void {
     .command('doctor')
     .description('check schema, versions, rights, indexes, clock and notifications')
     .action(() => doctor(context()));
+  program
+    .command('studio')
+    .description('show all of it as a page in a browser, on this machine only')
+    .option('--port <number>', 'the port; 0 takes a free one', portOf, 0)
+    .option('--read-only', 'end no sessions')
+    .option('--open', 'open the page in the browser')
+    .action((options: Parameters<typeof studio>[1]) => studio(context(), options));
 }
 
 function addWork(program: Command, context: () => Context): void {
@@ -124,6 +132,14 @@ function addWork(program: Command, context: () => Context): void {
 const kind = (): Option => new Option('--kind <name>', 'kind of the sessions; default: session');
 const principal = (): Option => new Option('--principal <name>', 'only sessions of this principal');
 const anonymous = (): Option => new Option('--anonymous', 'only sessions without a principal');
+
+function portOf(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65_535) {
+    throw new InvalidArgumentError('Give a port from 0 to 65535.');
+  }
+  return value;
+}
 
 function whole(text: string): number {
   const value = Number(text);

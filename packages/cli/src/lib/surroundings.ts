@@ -17,6 +17,6 @@ export interface CliSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The folder that paths of files and installed backends start from. */
   readonly folder: string;
-  /** Ends `events --follow` and `sweep` early. Default: never. */
+  /** Ends `events --follow`, `studio` and `sweep`. Default: never. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -181,3 +181,37 @@ describe('events.recent', () => {
     expect(await codeOf(() => events.tail().next())).toBe('STORE_CORRUPT');
   });
 });
+
+describe('events.page', () => {
+  it('starts at any number, of one stream or of all, and says how much there is', async () => {
+    const { store } = await open();
+    const { events } = await store.create();
+    for (let n = 1; n <= 10; n++) await events.append(n % 2 === 0 ? 'even' : 'odd', n);
+    const numbers = async (options: Parameters<typeof events.page>[0]) => {
+      const page = await events.page(options);
+      return { ...page, events: page.events.map(({ seq }) => seq) };
+    };
+
+    expect(await numbers({})).toEqual({
+      events: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+      more: false,
+      lastSeq: 10,
+      trimmedSeq: 0,
+    });
+    expect(await numbers({ afterSeq: 3, limit: 2 })).toMatchObject({ events: [4, 5], more: true });
+    expect(await numbers({ afterSeq: 3, streamId: 'even' })).toMatchObject({ events: [4, 6, 8, 10], more: false });
+    expect(await numbers({ afterSeq: 99 })).toMatchObject({ events: [], lastSeq: 10 });
+    await events.trim({ maxEvents: 4 });
+    expect(await numbers({ afterSeq: 2 })).toMatchObject({ events: [7, 8, 9, 10], trimmedSeq: 6 });
+  });
+
+  it('refuses what is no number, and names that it does not know', async () => {
+    const { store } = await open();
+    const { events } = await store.create();
+
+    await expect(events.page({ afterSeq: -1 })).rejects.toThrow('afterSeq');
+    await expect(events.page({ limit: 1_001 })).rejects.toThrow('limit');
+    await expect(events.page({ after: 1 } as never)).rejects.toThrow('did you mean afterSeq?');
+    expect(await codeOf(() => events.page({ streamId: 'a b' }))).toBe('INVALID_STREAM_ID');
+  });
+});

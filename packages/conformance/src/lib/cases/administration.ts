@@ -28,6 +28,11 @@ export const administrationCases: readonly Case[] = [
       same([...(await session.state.snapshot()).keys()], ['k'], 'keys of a snapshot');
       same(await session.state.get('k'), 1, 'a value that an administrator reads');
       same((await session.events.recent()).length, 2, 'events that an administrator reads');
+      same(
+        (await session.events.page({ afterSeq: 1 })).events.map(({ seq }) => seq),
+        [2],
+        'numbers of a page',
+      );
       for await (const event of session.events.replay()) holds(event.seq < 3, 'a replay gave too much');
     }
     await store.count({ kind });

@@ -57,6 +57,10 @@ const methods: Readonly<Record<string, Method>> = {
     },
   },
   recent: { takes: [limits, streams], run: (_, { events }, limit, stream) => events.recent(limit, stream) },
+  page: {
+    takes: [hostile.options({ afterSeq: limits, streamId: streams, limit: limits })],
+    run: (_, { events }, options) => events.page(options),
+  },
   trim: { takes: [hostile.options(bounds)], run: (_, { events }, options) => events.trim(options) },
   streamOf: { takes: [cursors], run: (_, { events }, cursor) => events.streamOf(cursor) },
   touch: { takes: [], run: (_, session) => session.touch() },

@@ -1,4 +1,10 @@
-import type { AppendOptions, ReplayOptions, TailOptions, TrimOptions } from '../options/event-options.ts';
+import type {
+  AppendOptions,
+  EventPageOptions,
+  ReplayOptions,
+  TailOptions,
+  TrimOptions,
+} from '../options/event-options.ts';
 
 /** An event of a session's log. */
 export interface SessionEvent {
@@ -16,6 +22,17 @@ export interface SessionEvent {
   readonly message: unknown;
   /** Unix milliseconds. */
   readonly createdAt: number;
+}
+
+/** A page of a log, oldest first. */
+export interface SessionEventPage {
+  readonly events: readonly SessionEvent[];
+  /** Whether there may be more after the last event of this page. */
+  readonly more: boolean;
+  /** Number of the newest event of the log at the moment of the read; 0 if there never was one. */
+  readonly lastSeq: number;
+  /** The greatest number that was trimmed from the stream, or from the whole log; 0 for none. */
+  readonly trimmedSeq: number;
 }
 
 /**
@@ -95,6 +112,15 @@ export interface SessionEvents {
    * @param streamId Only events of this stream. Default: the whole log.
    */
   recent(limit?: number, streamId?: string): Promise<SessionEvent[]>;
+
+  /**
+   * Reads one page of the log by the numbers of its events, for administration: a reader can start
+   * anywhere, also where events were trimmed. A client's cursor belongs to `replay` and `tail`,
+   * which never skip an event silently.
+   *
+   * @throws SessionError `INVALID_STREAM_ID`. RangeError for a number or a limit.
+   */
+  page(options?: EventPageOptions): Promise<SessionEventPage>;
 
   /**
    * Removes the oldest events of the log. Their numbers are never used again. A reader whose cursor

@@ -1,12 +1,14 @@
-import type { SessionEvent, SessionEvents } from '../api/session-events.ts';
+import type { SessionEvent, SessionEventPage, SessionEvents } from '../api/session-events.ts';
 import { SessionError } from '../errors.ts';
 import { formatEventId, parseEventId, sessionTag } from './event-id.ts';
 import {
   checkAppend,
+  checkPage,
   checkReplay,
   checkTail,
   checkTrim,
   type AppendOptions,
+  type EventPageOptions,
   type ReplayOptions,
   type TailOptions,
   type TrimOptions,
@@ -70,6 +72,15 @@ export class EventsHandle implements SessionEvents {
       await this.#session.callAndTouch((backend, now) => backend.readEvents(query, now)),
     );
     return page.events.map((row) => this.#event(row));
+  }
+
+  async page(options: EventPageOptions = {}): Promise<SessionEventPage> {
+    const query = { ...checkPage(options), sessionId: this.#session.id, maxBytes: PAGE_BYTES };
+    const page = this.#session.alive(
+      await this.#session.callAndTouch((backend, now) => backend.readEvents(query, now)),
+    );
+    const { events, more, lastSeq, trimmedSeq } = page;
+    return { events: events.map((row) => this.#event(row)), more, lastSeq, trimmedSeq };
   }
 
   async trim(options: TrimOptions): Promise<number> {

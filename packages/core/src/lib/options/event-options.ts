@@ -1,4 +1,5 @@
-import { callable, checkOptions, flag, kindOf, whole, type OptionNames } from '../values/option-checks.ts';
+import { callable, checkOptions, flag, kindOf, positive, whole, type OptionNames } from '../values/option-checks.ts';
+import { checkStreamId } from '../values/ids.ts';
 
 /** Where a replay starts. */
 export interface ReplayOptions {
@@ -21,6 +22,18 @@ export interface TailOptions extends ReplayOptions {
    * called.
    */
   readonly onCaughtUp?: (() => void) | undefined;
+}
+
+/** Which page of a log to read. */
+export interface EventPageOptions {
+  /**
+   * Only events with a greater number. Default: 0, which starts at the oldest event that is kept.
+   */
+  readonly afterSeq?: number;
+  /** Only events of this stream. Default: `undefined`, the whole log. */
+  readonly streamId?: string | undefined;
+  /** Most events to return, 1 to 1,000. Default: `100`. Fewer are returned if they exceed 1 MiB. */
+  readonly limit?: number;
 }
 
 /** How to append. */
@@ -53,6 +66,11 @@ const TAIL: OptionNames<TailOptions> = {
   signal: ['abort', 'abortSignal'],
   onCaughtUp: ['onLive', 'onIdle', 'onWait'],
 };
+const PAGE: OptionNames<EventPageOptions> = {
+  afterSeq: ['after', 'seq', 'from', 'offset'],
+  streamId: ['stream'],
+  limit: ['pageSize', 'max', 'count'],
+};
 const APPEND: OptionNames<AppendOptions> = { renew: ['touch'] };
 const TRIM: OptionNames<TrimOptions> = {
   maxEvents: ['keep', 'limit', 'max'],
@@ -74,6 +92,21 @@ export function checkTail(options: TailOptions): TailOptions {
   }
   callable('onCaughtUp', options.onCaughtUp);
   return options;
+}
+
+/** @returns The options with their defaults. */
+export function checkPage(options: EventPageOptions): {
+  readonly afterSeq: number;
+  readonly streamId: string | undefined;
+  readonly limit: number;
+} {
+  checkOptions(options, PAGE, 'page');
+  const { afterSeq, streamId, limit } = options;
+  return {
+    afterSeq: whole('afterSeq', afterSeq, 0, 0),
+    streamId: streamId === undefined ? undefined : checkStreamId(streamId),
+    limit: positive('limit', limit, 100, 1_000),
+  };
 }
 
 /** @returns Whether to renew. */

@@ -1,0 +1,11 @@
+import config from '@mcp-session-tooling/vitest';
+import { mergeConfig, type ViteUserConfig } from 'vitest/config';
+
+const own: ViteUserConfig = mergeConfig(config, {
+  test: {
+    globalSetup: ['@mcp-session-tooling/databases/postgres-setup', '@mcp-session-tooling/databases/dynamodb-setup'],
+    testTimeout: 60_000,
+  },
+});
+
+export default own;
