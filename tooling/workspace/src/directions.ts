@@ -38,6 +38,16 @@ export const everybody: readonly string[] = [
 // A backend's test folder is the one place where kit, harness and backend meet.
 const backend = (...drivers: string[]): Direction => ({ source: [core, ...drivers], test: [kit, harness] });
 
+/** The backends, each with its driver. */
+const databases = [
+  '@mcp-session/sqlite',
+  'better-sqlite3',
+  '@mcp-session/postgres',
+  'postgres',
+  '@mcp-session/dynamodb',
+  '@aws-sdk/client-dynamodb',
+];
+
 /**
  * The arrows of docs/internals/architecture.md. A package that has no entry here fails the test, so
  * a new one is a decision.
@@ -70,12 +80,7 @@ export const directions: Readonly<Record<string, Direction>> = {
     source: [core],
     test: [
       harness,
-      '@mcp-session/sqlite',
-      'better-sqlite3',
-      '@mcp-session/postgres',
-      'postgres',
-      '@mcp-session/dynamodb',
-      '@aws-sdk/client-dynamodb',
+      ...databases,
       '@preact/signals',
       'preact',
       'vite',
@@ -87,31 +92,11 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   'packages/http': {
     source: [core, sdks],
-    test: [
-      '@mcp-session/sqlite',
-      'better-sqlite3',
-      '@mcp-session/postgres',
-      'postgres',
-      '@mcp-session/dynamodb',
-      '@aws-sdk/client-dynamodb',
-      harness,
-      'zod',
-      ...frameworks,
-      'aws-lambda',
-    ],
+    test: [...databases, harness, 'zod', ...frameworks, 'aws-lambda'],
   },
   'packages/tasks': {
     source: [core, sdks],
-    test: [
-      '@mcp-session/http',
-      '@mcp-session/sqlite',
-      'better-sqlite3',
-      '@mcp-session/postgres',
-      'postgres',
-      '@mcp-session/dynamodb',
-      '@aws-sdk/client-dynamodb',
-      harness,
-    ],
+    test: ['@mcp-session/http', ...databases, harness],
   },
   'examples/both-eras': {
     source: [core, '@mcp-session/http', '@mcp-session/sqlite', '@mcp-session/tasks', 'better-sqlite3', sdks, 'zod'],
@@ -121,12 +106,7 @@ export const directions: Readonly<Record<string, Direction>> = {
     source: [
       core,
       '@mcp-session/http',
-      '@mcp-session/sqlite',
-      'better-sqlite3',
-      '@mcp-session/postgres',
-      'postgres',
-      '@mcp-session/dynamodb',
-      '@aws-sdk/client-dynamodb',
+      ...databases,
       sdks,
       'zod',
       // The demo plays both examples, and brings the database for it.
@@ -191,12 +171,7 @@ export const directions: Readonly<Record<string, Direction>> = {
       '@mcp-session/cli',
       '@mcp-session/http',
       '@mcp-session/studio',
-      '@mcp-session/sqlite',
-      'better-sqlite3',
-      '@mcp-session/postgres',
-      'postgres',
-      '@mcp-session/dynamodb',
-      '@aws-sdk/client-dynamodb',
+      ...databases,
       '@mcp-session/tasks',
       'kubernetes-models',
       'valibot',

@@ -66,6 +66,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['execute.ts'],
     ['task-store.ts', 'store-v1.ts'],
     ['*'],
+  ],
   'packages/studio': [
     ['answers.ts', 'error-log.ts', 'page.ts', 'values.ts', 'facts.ts'],
     ['assets.ts', 'body.ts', 'guard.ts', 'options.ts'],
