@@ -1,6 +1,7 @@
 export type { TaskRunner, TaskStoreOptions } from './lib/options.ts';
 export { TaskError, type TaskErrorCode } from './lib/task-error.ts';
 export type { TaskHandle } from './lib/task-handle.ts';
-export type { CreateTaskOptions, TaskStore } from './lib/api.ts';
+export type { TaskBus } from './lib/changes.ts';
+export type { CreateTaskOptions, TaskStore, WatchTaskOptions } from './lib/api.ts';
 export { createTaskStore } from './lib/task-store.ts';
 export type { InputRequests, InputResponses, Task, TaskAccess, TaskFailure, TaskStatus } from './lib/task.ts';

@@ -1,6 +1,12 @@
 export {
+  serveTaskNotifications,
+  type FetchHandler,
+  type FetchContext,
+  type TaskNotificationOptions,
+} from './lib/listen.ts';
+export { TASKS_EXTENSION } from './lib/extension.ts';
+export {
   serveTasks,
-  TASKS_EXTENSION,
   type CreateTaskResult,
   type ServedTasks,
   type ServeTasksOptions,

@@ -67,7 +67,7 @@ describe.each(backends)('%s', (...backend) => {
           const { name } = await task.requireInput({ name: ask('Who?') });
           await task.saveCheckpoint({ page: task.attempt });
           const { sure } = await task.requireInput({ sure: ask('Sure?') });
-          return [name, sure];
+          return { answers: [name, sure] };
         },
       };
       const { first, second, clock } = await nodes({ leaseMs: 1_000_000, onInterrupted: 'run again', runners });
@@ -83,7 +83,7 @@ describe.each(backends)('%s', (...backend) => {
       expect(await second.tasks.recover()).toBe(0);
       await first.tasks.update(taskId, { sure: true, name: 'Eve' }, alice);
       await become(first.tasks, taskId, 'completed');
-      expect((await first.tasks.get(taskId, alice))?.result).toEqual(['Ada', true]);
+      expect((await first.tasks.get(taskId, alice))?.result).toEqual({ answers: ['Ada', true] });
       expect(seen).toEqual([
         [1, undefined],
         [2, { page: 1 }],

@@ -1,84 +1,12 @@
-import { createDualEraHandler, defaultPrincipal } from '@mcp-session/http/v2';
-import { McpServer, type ServerContext } from '@modelcontextprotocol/server';
-import { expect, it, onTestFinished, vi } from 'vitest';
-import { createTaskStore, type TaskHandle } from '../src/index.ts';
-import { serveTasks, TASKS_EXTENSION } from '../src/v2.ts';
+import { expect, it, vi } from 'vitest';
+import { TASKS_EXTENSION } from '../src/v2.ts';
 import { backends } from './support/backends.ts';
+import { wireNodes } from './support/wire.ts';
 
-const REVISION = '2026-07-28';
-
-async function report(task: TaskHandle) {
-  await task.status('asking');
-  const { name } = await task.requireInput({
-    name: { method: 'elicitation/create', params: { mode: 'form', message: 'Who?', requestedSchema: {} } },
-  });
-  return { content: [{ type: 'text', text: JSON.stringify([task.context, name]) }] };
-}
-
-type Answer = Record<string, unknown> & { readonly result?: Record<string, unknown> };
-
-/** Two nodes on one file of SQLite, and a client that speaks for itself. */
 async function nodes() {
-  const openStore = await backends[1]?.[1]();
-  const errors: unknown[] = [];
-  const start = async () => {
-    const store = await openStore?.({});
-    if (store === undefined) throw new Error('There is a backend');
-    const tasks = createTaskStore(store, { runners: { report }, pollIntervalMs: 50 });
-    const createServer = (): McpServer => {
-      const server = new McpServer({ name: 'reports', version: '1.0.0' });
-      const served = serveTasks(server, tasks, {
-        principal: ({ http }: ServerContext) => (http?.authInfo ? defaultPrincipal(http.authInfo) : null),
-      });
-      server.registerTool('report', {}, async (context) =>
-        served.supports(context) || context.mcpReq._meta?.['must'] === true
-          ? await served.create(context, { runner: 'report', context: 'all' })
-          : { content: [{ type: 'text', text: 'at once' }] },
-      );
-      return server;
-    };
-    const handler = createDualEraHandler({
-      store,
-      createServer,
-      createStatelessServer: createServer,
-      onError: (error) => void errors.push(error),
-    });
-    onTestFinished(async () => {
-      await handler.close();
-      await store.close();
-    });
-    return handler;
-  };
-  const handlers = [await start(), await start()] as const;
-  let turn = 0;
-  /** Sends a request to the other node than the last one. */
-  return async (method: string, params: object, { sub = 'alice', declares = true, name = '', must = false } = {}) => {
-    const extensions = declares ? { [TASKS_EXTENSION]: {} } : {};
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': REVISION,
-      'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
-      'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} }, extensions },
-      ...(must && { must }),
-    };
-    const request = new Request('http://localhost/mcp', {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        host: 'localhost',
-        'mcp-protocol-version': REVISION,
-        'mcp-method': method,
-        ...(name !== '' && { 'mcp-name': name }),
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
-    });
-    const authInfo = { token: 'x', clientId: 'app', scopes: [], extra: { iss: 'https://issuer', sub } };
-    const response = await handlers[turn++ % 2 === 0 ? 0 : 1].fetch(request, { authInfo });
-    expect(response.status).toBeLessThan(500);
-    const text = await response.text();
-    const json = text.startsWith('{') ? text : (/^data: (\{.*)$/m.exec(text)?.[1] ?? '{}');
-    return JSON.parse(json) as Answer;
-  };
+  const [, sqlite] = backends;
+  if (sqlite === undefined) throw new Error('There are backends');
+  return (await wireNodes(sqlite)).send;
 }
 
 it('a tool becomes a task that any node shows, asks through, and ends', async () => {

@@ -59,9 +59,9 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['run.ts'],
   ],
   'packages/tasks': [
-    ['task-error.ts', 'report.ts', 'params.ts', 'task.ts'],
-    ['task-handle.ts', 'record.ts', 'task-v1.ts'],
-    ['api.ts', 'options.ts'],
+    ['task-error.ts', 'report.ts', 'params.ts', 'task.ts', 'changes.ts'],
+    ['task-handle.ts', 'record.ts', 'watch.ts', 'task-v1.ts'],
+    ['api.ts', 'options.ts', 'answers.ts'],
     ['worker.ts'],
     ['execute.ts'],
     ['task-store.ts', 'store-v1.ts'],

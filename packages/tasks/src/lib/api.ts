@@ -22,6 +22,12 @@ export interface CreateTaskOptions extends TaskAccess {
   readonly runner?: string;
 }
 
+/** Options of `watch`. */
+export interface WatchTaskOptions extends TaskAccess {
+  /** Ends the watch. Default: it ends when the task is final or gone. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Durable tasks in a session store. Every method throws a SessionError: `INVALID_PRINCIPAL`, and
  * `STORE_…` if the database fails.
@@ -46,11 +52,23 @@ export interface TaskStore {
   get(taskId: string, access?: TaskAccess): Promise<Task | undefined>;
 
   /**
+   * Yields the task as {@link get} would now, and again after each change on any node, until it is
+   * final, has expired, or the signal is aborted. Yields nothing if `get` would not find it.
+   * Changes in quick succession may be yielded as one.
+   *
+   * One read at the beginning and one for each change; of a task that runs, also one for each lease
+   * of its worker. Without a `bus`, changes of other nodes are seen every `pollIntervalMs`.
+   */
+  watch(taskId: string, options?: WatchTaskOptions): AsyncGenerator<Task, void, undefined>;
+
+  /**
    * Gives answers to the worker: one read and one write. Answers to requests that are not
    * outstanding are ignored; the first answer to each wins. The status follows when the worker has
    * the answers.
    *
    * @returns Whether {@link get} would find the task.
+   * @throws TaskError `INPUT_REFUSED` for answers that have more than 64 levels, or for which the
+   * record of the task has no room: 128 KiB for all answers to a task.
    */
   update(taskId: string, inputResponses: InputResponses, access?: TaskAccess): Promise<boolean>;
 

@@ -1,3 +1,4 @@
+import { SessionError } from '@mcp-session/core';
 import type { TaskRunner } from './options.ts';
 import { TaskError } from './task-error.ts';
 import type { TaskFailure } from './task.ts';
@@ -10,7 +11,14 @@ import type { Worker } from './worker.ts';
  */
 export async function execute(task: Worker, run: TaskRunner, onError: (error: unknown) => void): Promise<void> {
   try {
-    await finish(task, await outcomeOf(task, run));
+    const outcome = await outcomeOf(task, run);
+    try {
+      await finish(task, outcome);
+    } catch (error) {
+      if (!isUnstorable(error)) throw error;
+      // The store is well, so another attempt would end in the same way.
+      await task.fail({ code: -32_603, message: `Result of the task cannot be stored: ${error.message}` });
+    }
   } catch (error) {
     if (!(error instanceof TaskError)) onError(error);
     // If the store has failed, the lease runs out, and another process settles the task.
@@ -42,6 +50,14 @@ async function finish(task: Worker, outcome: Outcome): Promise<void> {
   }
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return task.complete({ content: [{ type: 'text', text }], isError: true });
+}
+
+/** A result that is no JSON, or is too large. */
+function isUnstorable(error: unknown): error is Error {
+  if (error instanceof SessionError) {
+    return ['NOT_JSON', 'PROFILE_TOO_LARGE', 'STATE_TOO_LARGE', 'STATE_VALUE_TOO_LARGE'].includes(error.code);
+  }
+  return error instanceof TypeError || error instanceof RangeError;
 }
 
 function isFailure(thrown: unknown): thrown is TaskFailure {

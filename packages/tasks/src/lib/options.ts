@@ -1,4 +1,5 @@
 import { callable, checkOptions, kindOf, oneOf, positive, type OptionNames } from '@mcp-session/core/backend';
+import { TaskChanges, type TaskBus } from './changes.ts';
 import { reporter } from './report.ts';
 import type { TaskHandle } from './task-handle.ts';
 
@@ -31,6 +32,13 @@ export interface TaskStoreOptions {
   /** How often clients should ask, in milliseconds. Default: `2_000`. */
   readonly pollIntervalMs?: number;
   /**
+   * Carries changes of tasks between nodes, for `watch` and for `subscriptions/listen`: the bus of
+   * `createStoreEventBus`, which the handler can share. A change then costs one more write, an
+   * append to the log of the bus. Default: none. Watchers then see changes of other nodes when they
+   * read the task again, every `pollIntervalMs`.
+   */
+  readonly bus?: TaskBus;
+  /**
    * Is called with errors of the store that no caller waits for, such as a heartbeat that failed.
    * Default: `console.error`.
    */
@@ -46,12 +54,13 @@ export interface ResolvedTaskOptions {
   readonly leaseMs: number;
   readonly ttlMs: number;
   readonly pollIntervalMs: number;
+  readonly changes: TaskChanges;
   readonly onError: (error: unknown) => void;
   readonly clock: () => number;
 }
 
 /** The longest delay of a timer of Node. */
-const MAX_TIMER_MS = 2_147_483_647;
+export const MAX_TIMER_MS: number = 2_147_483_647;
 
 const NAMES: OptionNames<TaskStoreOptions> = {
   runners: ['handlers', 'workers', 'run'],
@@ -59,6 +68,7 @@ const NAMES: OptionNames<TaskStoreOptions> = {
   leaseMs: ['heartbeatMs', 'lockMs'],
   ttlMs: ['ttl', 'defaultTtlMs', 'expiresIn'],
   pollIntervalMs: ['pollInterval'],
+  bus: ['eventBus', 'events'],
   onError: ['onerror', 'logger'],
   clock: ['now'],
 };
@@ -77,9 +87,15 @@ export function resolveTaskOptions(store: unknown, options: TaskStoreOptions): R
     leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
     ttlMs: positive('ttlMs', options.ttlMs, 86_400_000),
     pollIntervalMs: positive('pollIntervalMs', options.pollIntervalMs, 2_000),
+    changes: new TaskChanges(checkBus(options.bus)),
     onError: reporter(callable('onError', options.onError)),
     clock: callable('clock', options.clock) ?? Date.now,
   };
+}
+
+function checkBus(bus: TaskBus | undefined): TaskBus | undefined {
+  if (bus === undefined || (typeof bus.publish === 'function' && typeof bus.subscribe === 'function')) return bus;
+  throw new TypeError(`Option bus is ${kindOf(bus)}, not an event bus; pass what createStoreEventBus returns`);
 }
 
 /** @throws TypeError or RangeError */

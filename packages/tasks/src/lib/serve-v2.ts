@@ -1,18 +1,10 @@
 import { callable, checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
-import {
-  CLIENT_CAPABILITIES_META_KEY,
-  type McpServer,
-  MissingRequiredClientCapabilityError,
-  ProtocolError,
-  ProtocolErrorCode,
-  type ServerContext,
-} from '@modelcontextprotocol/server';
+import { type McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from '@modelcontextprotocol/server';
+import { declaresTasks, missingExtension, TASKS_EXTENSION } from './extension.ts';
 import { taskParams, updateParams } from './params.ts';
+import { TaskError } from './task-error.ts';
 import type { Task } from './task.ts';
 import type { CreateTaskOptions, TaskStore } from './api.ts';
-
-/** The name of the extension in the capabilities of clients and servers. */
-export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 
 /**
  * An `McpServer` of SDK v2. By structure and not by class: to TypeScript, the class that a CommonJS
@@ -94,7 +86,7 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
   });
   low.setRequestHandler('tasks/update', { params: updateParams }, async ({ taskId, inputResponses }, context) => {
     const answers = inputResponses ?? context.mcpReq.inputResponses ?? {};
-    if (!(await tasks.update(taskId, answers, await accessOf(context)))) throw unknownTask();
+    if (!(await tasks.update(taskId, answers, await accessOf(context)).catch(refused))) throw unknownTask();
     return { resultType: 'complete' };
   });
   low.setRequestHandler('tasks/cancel', { params: taskParams }, async ({ taskId }, context) => {
@@ -111,15 +103,16 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
 }
 
 function supports({ mcpReq }: ServerContext): boolean {
-  // The SDK's type of the envelope names no keys.
-  const envelope: Readonly<Record<string, unknown>> = mcpReq.envelope ?? {};
-  const { extensions } = (envelope[CLIENT_CAPABILITIES_META_KEY] ?? {}) as { readonly extensions?: unknown };
-  return typeof extensions === 'object' && extensions !== null && Object.hasOwn(extensions, TASKS_EXTENSION);
+  return declaresTasks(mcpReq.envelope);
 }
 
 function requireExtension(context: ServerContext): void {
-  if (supports(context)) return;
-  throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } });
+  if (!supports(context)) throw missingExtension();
+}
+
+function refused(error: unknown): never {
+  if (!(error instanceof TaskError) || error.code !== 'INPUT_REFUSED') throw error;
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, error.message);
 }
 
 function unknownTask(): ProtocolError {

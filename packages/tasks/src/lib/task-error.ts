@@ -3,8 +3,9 @@
  *
  * - `TASK_LOST`: another worker has the task, or it is final already. Nothing was written.
  * - `TASK_CANCELLED`: the client has cancelled the task.
+ * - `INPUT_REFUSED`: answers are too large or too deep to be stored. Nothing was written.
  */
-export type TaskErrorCode = 'TASK_LOST' | 'TASK_CANCELLED';
+export type TaskErrorCode = 'TASK_LOST' | 'TASK_CANCELLED' | 'INPUT_REFUSED';
 
 /** The error of a task. Failures of the store are a `SessionError` of `@mcp-session/core`. */
 export class TaskError extends Error {
@@ -19,6 +20,10 @@ export class TaskError extends Error {
 
 export function taskLost(): TaskError {
   return new TaskError('TASK_LOST', 'Task has ended, or another worker has it');
+}
+
+export function inputRefused(why: string): TaskError {
+  return new TaskError('INPUT_REFUSED', `Answers are refused: ${why}`);
 }
 
 export function taskCancelled(): TaskError {

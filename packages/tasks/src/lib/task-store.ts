@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
+import type { SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
 import { checkOptions, optional, type OptionNames } from '@mcp-session/core/backend';
+import { answersTo } from './answers.ts';
 import { execute } from './execute.ts';
-import { checkInterrupted, resolveTaskOptions, type ResolvedTaskOptions, type TaskStoreOptions } from './options.ts';
+import {
+  checkInterrupted,
+  MAX_TIMER_MS,
+  resolveTaskOptions,
+  type ResolvedTaskOptions,
+  type TaskStoreOptions,
+} from './options.ts';
 import {
   COMMANDS,
   isFinal,
@@ -18,8 +25,9 @@ import {
 } from './record.ts';
 import { taskLost, TaskError } from './task-error.ts';
 import type { TaskHandle } from './task-handle.ts';
-import type { CreateTaskOptions, TaskStore } from './api.ts';
+import type { CreateTaskOptions, TaskStore, WatchTaskOptions } from './api.ts';
 import type { InputResponses, Task, TaskAccess } from './task.ts';
+import { watchTask, type Look } from './watch.ts';
 import { Worker, type Command } from './worker.ts';
 
 /** Practically forever: the life of a task is that from its creation. */
@@ -80,22 +88,24 @@ class Tasks implements TaskStore {
 
   async get(taskId: string, access: TaskAccess = {}): Promise<Task | undefined> {
     const session = await this.#find(taskId, access);
-    if (session === undefined) return undefined;
-    if (isInterrupted(recordOf(session), this.#options.clock())) await this.#settle(session);
-    const record = recordOf(session);
-    const result: unknown =
-      record.hasLargeResult === true ? await session.state.get(resultKey(record.epoch)) : record.result;
-    return taskOf(session.id, session.createdAt, record, result as object | undefined);
+    return session && this.#show(session);
+  }
+
+  async *watch(taskId: string, { signal, ...access }: WatchTaskOptions = {}): AsyncGenerator<Task, void, undefined> {
+    const look = async (): Promise<Look | undefined> => {
+      const session = await this.#find(taskId, access);
+      if (session === undefined) return undefined;
+      const task = await this.#show(session);
+      return { task, isFinal: isFinal(task), againMs: this.#againMs(session) };
+    };
+    yield* watchTask({ look, listen: (wake) => this.#options.changes.listen(taskId, wake) }, signal);
   }
 
   async update(taskId: string, inputResponses: InputResponses, access: TaskAccess = {}): Promise<boolean> {
     const session = await this.#find(taskId, access);
     if (session === undefined) return false;
-    const { inputRequests } = recordOf(session);
-    const news = Object.entries(inputResponses).filter(([key]) => Object.hasOwn(inputRequests, key));
-    if (news.length === 0) return true;
-    const answers = Object.fromEntries(news) as Readonly<Record<string, JsonValue>>;
-    await session.events.append(COMMANDS, { answers } satisfies Command);
+    const answers = answersTo(recordOf(session), inputResponses);
+    if (answers !== undefined) await session.events.append(COMMANDS, { answers } satisfies Command);
     return true;
   }
 
@@ -106,7 +116,8 @@ class Tasks implements TaskStore {
       record.leaseUntil === null || isInterrupted(record, this.#options.clock());
     if (isFinal(recordOf(session))) return true;
     const done = isIdle(recordOf(session)) && (await this.#change(session, isIdle, toCancelled));
-    if (!done && !isFinal(recordOf(session))) await session.events.append(COMMANDS, { cancel: true } satisfies Command);
+    if (done) this.#options.changes.changed(session.id);
+    else if (!isFinal(recordOf(session))) await session.events.append(COMMANDS, { cancel: true } satisfies Command);
     return true;
   }
 
@@ -136,16 +147,38 @@ class Tasks implements TaskStore {
     return this.#sessions.get(isId ? taskId : 'task_?', { principal });
   }
 
+  async #show(session: TaskSession): Promise<Task> {
+    if (isInterrupted(recordOf(session), this.#options.clock())) await this.#settle(session);
+    const record = recordOf(session);
+    const result: unknown =
+      record.hasLargeResult === true ? await session.state.get(resultKey(record.epoch)) : record.result;
+    return taskOf(session.id, session.createdAt, record, result as object | undefined);
+  }
+
+  /** When a watcher reads a task again although it has heard nothing, in milliseconds. */
+  #againMs(session: TaskSession): number {
+    const { clock, changes } = this.#options;
+    const { ttlMs, pollIntervalMs, leaseUntil } = recordOf(session);
+    const now = clock();
+    const due = [session.createdAt + (ttlMs ?? Infinity) - now, MAX_TIMER_MS];
+    // The end of its worker is what no bus carries.
+    if (leaseUntil !== null) due.push(leaseUntil > now ? leaseUntil - now : pollIntervalMs);
+    if (changes.bus === undefined) due.push(pollIntervalMs);
+    return Math.max(1, Math.min(...due));
+  }
+
   /** Settles a task whose worker has died. @returns Whether this call did. */
   async #settle(session: TaskSession): Promise<boolean> {
-    const { clock, runners } = this.#options;
+    const { clock, runners, changes } = this.#options;
     const { runner, onInterrupted } = recordOf(session);
     if (onInterrupted === 'run again') {
       if (runner === null || !runners.has(runner) || !(await this.#take(session))) return false;
       this.#run(session, runner);
       return true;
     }
-    return this.#change(session, (record) => isInterrupted(record, clock()), toInterrupted);
+    const failed = await this.#change(session, (record) => isInterrupted(record, clock()), toInterrupted);
+    if (failed) changes.changed(session.id);
+    return failed;
   }
 
   /** Makes this process the worker of a task, if no live worker has it. */
@@ -185,7 +218,8 @@ function toCancelled(record: TaskRecord): TaskRecord {
 }
 
 function toInterrupted(record: TaskRecord): TaskRecord {
-  return { ...record, status: 'failed', error: INTERRUPTED, inputRequests: {}, leaseUntil: null };
+  const { message: statusMessage } = INTERRUPTED;
+  return { ...record, status: 'failed', statusMessage, error: INTERRUPTED, inputRequests: {}, leaseUntil: null };
 }
 
 /**

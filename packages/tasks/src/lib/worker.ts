@@ -53,6 +53,7 @@ export class Worker implements TaskHandle {
 
   async status(message: string): Promise<void> {
     await this.#write((record) => ({ ...record, statusMessage: message }));
+    this.#options.changes.progressed(this.taskId);
   }
 
   async requireInput(requests: InputRequests): Promise<InputResponses> {
@@ -61,10 +62,18 @@ export class Worker implements TaskHandle {
       if (this.#asked.has(key)) throw new TypeError(`Key ${JSON.stringify(key)} of an input request was used before`);
     }
     for (const key of keys) this.#asked.add(key);
-    await this.#write((record) => {
-      const open = Object.entries(requests).filter(([key]) => !Object.hasOwn(record.answers, key));
-      return withRequests(record, { ...record.inputRequests, ...Object.fromEntries(open) });
-    });
+    try {
+      await this.#write((record) => {
+        const open = Object.entries(requests).filter(([key]) => !Object.hasOwn(record.answers, key));
+        // A key stands for one request in the life of a task: what an earlier worker asked remains.
+        return withRequests(record, { ...Object.fromEntries(open), ...record.inputRequests });
+      });
+    } catch (error) {
+      // Nothing was asked, so the worker may try again.
+      for (const key of keys) this.#asked.delete(key);
+      throw error;
+    }
+    this.#options.changes.changed(this.taskId);
     for (;;) {
       this.signal.throwIfAborted();
       const { answers } = recordOf(this.#session);
@@ -84,6 +93,7 @@ export class Worker implements TaskHandle {
   }
 
   async complete(result: object): Promise<void> {
+    if (!isObject(result)) throw new TypeError('Result of a task is not an object');
     const large = Buffer.byteLength(JSON.stringify(result)) > MAX_INLINE_RESULT;
     // Stored under the number of this worker first: nobody reads it before the record says so.
     if (large) await this.#session.state.set(resultKey(this.attempt), result);
@@ -95,7 +105,7 @@ export class Worker implements TaskHandle {
   }
 
   async fail(error: TaskFailure): Promise<void> {
-    await this.#end((record) => ({ ...record, status: 'failed', error }));
+    await this.#end((record) => ({ ...record, status: 'failed', statusMessage: error.message, error }));
   }
 
   async cancelled(): Promise<void> {
@@ -120,6 +130,7 @@ export class Worker implements TaskHandle {
   async #end(change: TaskChange): Promise<void> {
     await this.#write((record) => ({ ...change(record), inputRequests: {} }), null);
     this.#stop();
+    this.#options.changes.changed(this.taskId);
   }
 
   /**
@@ -181,16 +192,29 @@ export class Worker implements TaskHandle {
     // Only what is answered is certain: the question may be stored although its write is still
     // under way here.
     if (keys.every((key) => Object.hasOwn(answers, key))) return;
+    try {
+      await this.#accept(command.answers);
+    } catch (error) {
+      // Two answers of which each had room: the first one is kept.
+      if (!(error instanceof SessionError) || error.code !== 'PROFILE_TOO_LARGE') throw error;
+      this.#options.onError(error);
+      return;
+    }
+    this.#wake();
+    this.#options.changes.changed(this.taskId);
+  }
+
+  /** Stores the first answers to what is outstanding. */
+  async #accept(given: Readonly<Record<string, JsonValue>>): Promise<void> {
     await this.#write((record) => {
-      const news = Object.entries(command.answers).filter(([key]) => Object.hasOwn(record.inputRequests, key));
+      const news = Object.entries(given).filter(([key]) => Object.hasOwn(record.inputRequests, key));
       if (news.length === 0) return record;
-      const open = Object.entries(record.inputRequests).filter(([key]) => !Object.hasOwn(command.answers, key));
+      const open = Object.entries(record.inputRequests).filter(([key]) => !Object.hasOwn(given, key));
       return withRequests(
         { ...record, answers: { ...record.answers, ...Object.fromEntries(news) } },
         Object.fromEntries(open),
       );
     });
-    this.#wake();
   }
 
   #lose(): TaskError {
@@ -219,4 +243,8 @@ export class Worker implements TaskHandle {
 function withRequests(record: TaskRecord, inputRequests: InputRequests): TaskRecord {
   const status = Object.keys(inputRequests).length === 0 ? 'working' : 'input_required';
   return { ...record, inputRequests, status };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
