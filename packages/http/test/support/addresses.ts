@@ -5,22 +5,19 @@ import {
   type DatabaseServer,
   openDatabase,
 } from '@mcp-session-tooling/databases';
-import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { beforeAll, onTestFinished } from 'vitest';
 import type { StoreAddress } from './chaos-store.ts';
 import { newFile } from './nodes.ts';
 
 export type NewAddress = readonly [name: string, open: () => Promise<StoreAddress>];
 
+// One server for all files of this process. It ends with the process.
 const servers = new Map<DatabaseName, Promise<DatabaseServer>>();
 
 /** How long a server may take to begin, in milliseconds: it is no part of the first test's time. */
 const BEGIN_MS = 120_000;
 
 beforeAll(async () => void (await urlOf('postgres')), BEGIN_MS);
-
-afterAll(async () => {
-  for (const server of servers.values()) await (await server).close();
-});
 
 async function urlOf(database: DatabaseName): Promise<string> {
   const server = servers.get(database) ?? openDatabase(database);
