@@ -1,3 +1,4 @@
+import { SessionMap } from './session-map.ts';
 import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../values/ids.ts';
 import type { EventRow, SessionRow, StateRow } from '../contract/rows.ts';
@@ -50,7 +51,7 @@ export interface MemorySession {
 
 /** All sessions of one in-memory store, with bounds on their number and size. */
 export class Records {
-  readonly sessions: Map<string, MemorySession> = new Map();
+  readonly sessions: SessionMap<MemorySession> = new SessionMap();
   /** When the id of an ended session is free again. The session that ended first is first. */
   readonly tombstones: Map<string, number> = new Map();
   readonly #maxSessions: number;

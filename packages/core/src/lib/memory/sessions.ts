@@ -89,15 +89,19 @@ export function endSession(records: Records, id: string, purgeAt: number, now: n
 
 export function listSessions(records: Records, query: SessionPageQuery, now: number): SessionPage {
   const { afterId, limit } = query;
-  const rows = matching(records, query, now)
-    .filter((row) => afterId === undefined || row.id > afterId)
-    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const rows: SessionRow[] = [];
+  for (const session of records.sessions.after(afterId)) {
+    if (isMatch(session, query, now)) rows.push(session.row);
+    if (rows.length > limit) break;
+  }
   const page = takeSessions(rows, limit);
   return { ...page, rows: page.rows.map((row) => ({ ...row })) };
 }
 
 export function countSessions(records: Records, query: SessionQuery, now: number): number {
-  return matching(records, query, now).length;
+  let count = 0;
+  for (const session of records.sessions.values()) if (isMatch(session, query, now)) count++;
+  return count;
 }
 
 export function countKinds(records: Records, now: number): ReadonlyMap<string, number> {
@@ -138,19 +142,9 @@ function remove(records: Records, { row }: MemorySession): void {
   records.sessions.delete(row.id);
 }
 
-function matching(records: Records, { kind, principal }: SessionQuery, now: number): SessionRow[] {
-  const rows: SessionRow[] = [];
-  for (const { row, closed } of records.sessions.values()) {
-    if (
-      !closed &&
-      row.expiresAt > now &&
-      row.kind === kind &&
-      (principal === undefined || row.principal === principal)
-    ) {
-      rows.push(row);
-    }
-  }
-  return rows;
+function isMatch({ row, closed }: MemorySession, { kind, principal }: SessionQuery, now: number): boolean {
+  const isOwners = principal === undefined || row.principal === principal;
+  return !closed && row.expiresAt > now && row.kind === kind && isOwners;
 }
 
 function hasRows(session: MemorySession): boolean {

@@ -1,0 +1,38 @@
+import { connect } from 'node:net';
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { toNodeListener } from '@mcp-session/studio/node';
+import { expect, it, onTestFinished } from 'vitest';
+import { serve } from './support/server.ts';
+
+/** Sends bytes and returns the first line of the answer. */
+async function statusOf(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => void socket.destroy());
+  socket.write(text);
+  const chunk = await new Promise((resolve) => socket.once('data', resolve));
+  return String(chunk).split('\r\n')[0] ?? '';
+}
+
+it.each([
+  ['a Host that is no host', 'GET / HTTP/1.1\r\nHost: [[\r\n\r\n', '400 Bad Request'],
+  ['a path that is no URL', 'GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n', '404 Not Found'],
+  ['another host', 'GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n', '403 Forbidden'],
+  ['a method that no request may have', 'TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n', '400 Bad Request'],
+  [
+    'no body',
+    'POST /api/about HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\r\n',
+    '400 Bad Request',
+  ],
+])('over node:http, %s is answered', async (_, text, status) => {
+  const store = await createMemoryStore({ sweep: false });
+  onTestFinished(() => store.close());
+  const { url, close } = await serve({ store });
+  onTestFinished(close);
+
+  expect(await statusOf(Number(new URL(url).port), text)).toBe(`HTTP/1.1 ${status}`);
+  expect((await fetch(url)).status).toBe(200);
+});
+
+it('what is no studio is refused', () => {
+  expect(() => toNodeListener({} as never)).toThrow('Studio is an object, not what createStudio gives');
+});
