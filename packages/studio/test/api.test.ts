@@ -8,13 +8,14 @@ const protocol = { protocolVersion: '2025-11-25', initializeParams: { clientInfo
 
 describe.each(Object.keys(stores))('on %s', (name) => {
   async function prepare() {
-    const store = await stores[name]?.();
+    const time = { aheadMs: 0 };
+    const store = await stores[name]?.(() => Date.now() + time.aheadMs);
     if (store === undefined) throw new Error('no such backend');
-    return { store, studio: createStudio({ store }) };
+    return { store, studio: createStudio({ store }), time };
   }
 
   it('an operator finds a session and reads all of it, which renews nothing', async () => {
-    const { store, studio } = await prepare();
+    const { store, studio, time } = await prepare();
     const session = await store.create({ principal: 'alice', metadata: { plan: 'free' }, protocol });
     await store.create({ kind: 'cart' });
     await session.state.set('theme', { dark: true });
@@ -26,6 +27,8 @@ describe.each(Object.keys(stores))('on %s', (name) => {
       return { expiresAt, lastActiveAt };
     };
     const before = await times();
+    // A use would renew the session now.
+    time.aheadMs = 600_000;
 
     const facts = { id, kind: 'session', principal: 'alice', client: 'inspector 1.2.0', lastSeq: 5, ...before };
     await expect.poll(() => ask(studio, 'sessions')).toMatchObject({ body: { sessions: [facts], nextCursor: null } });

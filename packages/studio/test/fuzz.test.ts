@@ -2,6 +2,7 @@ import { createMemoryStore } from '@mcp-session/core/memory';
 import { createStudio } from '@mcp-session/studio';
 import * as fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
+import { shown } from '../src/lib/values.ts';
 import { LOOPBACK } from './support/ask.ts';
 
 const NAMES = ['about', 'kinds', 'sessions', 'count', 'session', 'state', 'value', 'events', 'event', 'live', 'end'];
@@ -123,4 +124,11 @@ it('a body that is too large is refused, and one that breaks off too', async () 
   const broken = new ReadableStream({ pull: (controller) => controller.error(new Error('reset')) });
   const request = new Request('http://localhost/api/about', { ...init, body: broken, duplex: 'half' });
   expect((await studio.fetch(request, LOOPBACK)).status).toBe(400);
+});
+
+it('a value that is nested too deeply is named as such', () => {
+  const depth = 200_000;
+  const deep: unknown = JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+
+  expect(shown(deep)).toEqual({ text: '"(nested too deeply to be shown)"', size: 33 });
 });
