@@ -14,6 +14,11 @@ const PROBE_EVERY_MS = 500;
  * store, in milliseconds.
  */
 const REPORT_EVERY_MS = 1_000;
+/**
+ * How long after an outage failures of work beside requests may still come from it, in
+ * milliseconds. Such work tries again more often than that.
+ */
+const LATE_MS = 1_000;
 
 /** Failures that a retry does not heal, or that say nothing about the store. */
 const NO_OUTAGES: ReadonlySet<SessionErrorCode> = new Set(['STORE_CLOSED', 'STORE_CORRUPT', 'STORE_SCHEMA_TOO_NEW']);
@@ -61,6 +66,8 @@ export class StoreHealth {
   readonly #writes: Direction = { ...this.#reads };
   #isProbing = false;
   #reportAt = 0;
+  /** When the last outage was over, by `performance.now()`. */
+  #recoveredAt = Number.NEGATIVE_INFINITY;
 
   constructor(degrades: boolean, onStatus: (status: StoreStatus) => void, onError: (error: unknown) => void) {
     this.degrades = degrades;
@@ -111,8 +118,8 @@ export class StoreHealth {
   shouldReport(error: unknown): boolean {
     if (!this.#canDegrade(error)) return true;
     if (error.scope !== 'store') return this.#isTimeToReport();
-    // The error can come from work beside requests, such as a lease.
-    if (!this.failing) this.#failed(this.#reads, error);
+    // The error can come from work beside requests, such as a read for an open connection.
+    if (!this.failing) this.#failed(this.#reads, error, performance.now() - LATE_MS);
     return false;
   }
 
@@ -129,13 +136,14 @@ export class StoreHealth {
     const isProbe = this.degrades && direction.failing;
     if (isProbe && (this.#isProbing || performance.now() < direction.probeAt)) throw direction.error;
     if (isProbe) this.#isProbing = true;
+    const startedAt = performance.now();
     try {
       const result = await call();
       if (direction.failing) this.#recovered(direction);
       return result;
     } catch (error) {
       // What is wrong with one session changes nothing for another one.
-      if (isOutage(error) && error.scope === 'store') this.#failed(direction, error);
+      if (isOutage(error) && error.scope === 'store') this.#failed(direction, error, startedAt);
       else if (this.#canDegrade(error) && this.#isTimeToReport()) this.#onError(error);
       throw error;
     } finally {
@@ -154,7 +162,9 @@ export class StoreHealth {
     return true;
   }
 
-  #failed(direction: Direction, error: unknown): void {
+  /** Notes a failure, unless the call began before the last outage was over. */
+  #failed(direction: Direction, error: unknown, startedAt: number): void {
+    if (startedAt < this.#recoveredAt) return;
     const isNew = !this.failing;
     Object.assign(direction, { failing: true, error, probeAt: performance.now() + PROBE_EVERY_MS });
     if (!isNew) return;
@@ -164,6 +174,8 @@ export class StoreHealth {
 
   #recovered(direction: Direction): void {
     Object.assign(direction, { failing: false, error: undefined });
-    if (!this.failing) this.#onStatus({ failing: false, error: undefined });
+    if (this.failing) return;
+    this.#recoveredAt = performance.now();
+    this.#onStatus({ failing: false, error: undefined });
   }
 }
