@@ -8,4 +8,5 @@ export type { SessionHandlerOptions } from './lib/handler/options.ts';
 export { defaultPrincipal } from './lib/request/principal.ts';
 export type { UserContext } from './lib/request/user.ts';
 export { createSessionHandler, type AuthInfo, type SessionHandler, type V1Server } from './lib/sdk/v1.ts';
+export type { Logger, LogFields } from './lib/runtime/logger.ts';
 export type { StoreStatus } from './lib/store/health.ts';

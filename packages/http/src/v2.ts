@@ -16,4 +16,5 @@ export {
 } from './lib/sdk/dual-era.ts';
 export { createStoreEventBus } from './lib/sdk/store-event-bus.ts';
 export { createSessionHandler, type AuthInfo, type SessionHandler, type V2Server } from './lib/sdk/v2.ts';
+export type { Logger, LogFields } from './lib/runtime/logger.ts';
 export type { StoreStatus } from './lib/store/health.ts';

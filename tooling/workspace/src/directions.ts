@@ -92,7 +92,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   'packages/http': {
     source: [core, sdks],
-    test: [...databases, harness, 'zod', ...frameworks, 'aws-lambda'],
+    test: [...databases, harness, 'zod', ...frameworks, 'pino', 'aws-lambda'],
   },
   'packages/tasks': {
     source: [core, sdks],

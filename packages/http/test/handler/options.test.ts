@@ -39,6 +39,12 @@ describe.each([
     [{ ...required, generateSessionId: 'x' }, 'Option generateSessionId is not a function'],
     [{ ...required, onRestore: {} }, 'Option onRestore is not a function'],
     [{ ...required, onError: console }, 'Option onError is not a function'],
+    [
+      { ...required, logger: () => console },
+      'Option logger is a function without the function debug; give what pino()',
+    ],
+    [{ ...required, logger: { ...console, warn: 1 } }, 'Option logger is an object without the function warn'],
+    [{ ...required, log: console }, 'Unknown option log; did you mean logger?'],
     [{ ...required, leaseMs: '15s' }, 'Option leaseMs is not a number'],
     [{ ...required, maxLocalSessions: 0 }, 'Option maxLocalSessions is 0, not a whole number from 1'],
     [{ ...required, onStoreError: 'ignore' }, `Option onStoreError is "ignore", not 'fail' or 'degrade'`],

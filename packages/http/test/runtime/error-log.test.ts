@@ -6,7 +6,11 @@ function watch() {
   const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   onTestFinished(() => written.mockRestore());
   const clock = { now: 1_000 };
-  return { log: errorLog(() => clock.now), clock, lines: () => written.mock.calls.map(([line]) => String(line)) };
+  return {
+    log: errorLog(undefined, () => clock.now),
+    clock,
+    lines: () => written.mock.calls.map(([line]) => String(line)),
+  };
 }
 
 it('without onError, a cause is written once a minute, with how many it stands for', () => {

@@ -76,6 +76,7 @@ type Shared = Pick<
   | 'allowedHosts'
   | 'allowedOrigins'
   | 'onError'
+  | 'logger'
   | 'onStoreError'
   | 'onStoreStatus'
 >;

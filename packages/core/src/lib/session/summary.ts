@@ -54,9 +54,10 @@ export function summaryOf(session: Described): SessionSummary {
 }
 
 /**
- * The part of an id that is no secret: the time of a UUID v7, and at most a quarter of another id.
+ * The part of a session's id that may be printed, and `…`: the time of a UUID v7, and at most a
+ * quarter of another id, up to 8 characters.
  */
-function shortId(id: string): string {
+export function shortId(id: string): string {
   const shown = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/.test(id) ? 13 : Math.min(8, Math.floor(id.length / 4));
   return `${id.slice(0, shown)}…`;
 }
@@ -65,7 +66,8 @@ function iso(time: number): string {
   return new Date(Math.min(time, LATEST)).toISOString();
 }
 
-function clientOf({ initializeParams }: ProtocolFacts): string | undefined {
+/** Name and version of a session's client, as it gave them; `undefined`: it gave no name. */
+export function clientOf({ initializeParams }: ProtocolFacts): string | undefined {
   const { clientInfo } = (initializeParams ?? {}) as { readonly clientInfo?: { name?: unknown; version?: unknown } };
   const { name, version } = clientInfo ?? {};
   if (typeof name !== 'string') return undefined;

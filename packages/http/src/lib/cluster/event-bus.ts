@@ -2,6 +2,7 @@ import { SessionError } from '@mcp-session/core';
 import { callable, checkOptions, text, type OptionNames } from '@mcp-session/core/backend';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 import { setTimeout as pause } from 'node:timers/promises';
+import { checkLogger, type Logger } from '../runtime/logger.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { checkStore } from '../store/check-store.ts';
 
@@ -22,13 +23,19 @@ export interface StoreEventBusOptions {
    */
   readonly name?: string;
   /**
-   * Is called with the error when events could not be published or received. Default:
-   * `console.error`.
+   * Is called with the error when events could not be published or received. Default: the errors go
+   * to `logger`, each cause once a minute.
    */
   readonly onError?: (error: unknown) => void;
+  /** Gets the errors without `onError`, see the option of a handler. Default: the console. */
+  readonly logger?: Logger;
 }
 
-const NAMES: OptionNames<StoreEventBusOptions> = { name: ['channel', 'topic', 'id'], onError: ['onerror', 'logger'] };
+const NAMES: OptionNames<StoreEventBusOptions> = {
+  name: ['channel', 'topic', 'id'],
+  onError: ['onerror'],
+  logger: ['log'],
+};
 
 /** A published event, with the node that published it. */
 interface Published<Event> {
@@ -55,12 +62,13 @@ export class StoreEventBus<Event extends object> {
   constructor(store: AnyStore, options: StoreEventBusOptions) {
     checkStore(store);
     checkOptions(options, NAMES, 'createStoreEventBus');
-    const { onError } = options;
+    const { onError, logger } = options;
     const name = text('name', options.name, 'default');
     callable('onError', onError);
+    checkLogger(logger);
     this.#store = store;
     this.#id = `bus-${name}`;
-    this.#onError = errorListener(onError);
+    this.#onError = errorListener(onError, logger);
   }
 
   /** Calls the listeners of this node at once, and those of other nodes through the store. */

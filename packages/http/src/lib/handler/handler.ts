@@ -86,13 +86,14 @@ export class Handler implements SessionHandler<AuthFacts> {
   }
 
   readonly fetch = async (request: Request, options: FetchOptions<AuthFacts> = {}): Promise<Response> => {
-    const { gate, onError } = this.#options;
+    const { gate, journal, onError } = this.#options;
     try {
       const given = fetchOptionsOf(options);
       gate.check(request, given.authInfo !== undefined);
       return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, given)));
     } catch (error) {
       if (isServerFault(error)) onError(error);
+      else journal.refused(request, error);
       return gate.open(request, errorToResponse(error));
     }
   };
@@ -100,7 +101,7 @@ export class Handler implements SessionHandler<AuthFacts> {
   readonly broadcast = (notification: BroadcastNotification, options: BroadcastOptions = {}): Promise<number> =>
     broadcast(this.#options.store, notification, options);
 
-  readonly endAll = (options: EndAllOptions): Promise<number> => endAll(this.#options.store, this.#locals, options);
+  readonly endAll = (options: EndAllOptions): Promise<number> => endAll(this.#options, this.#locals, options);
 
   readonly close = async (options: CloseOptions = {}): Promise<void> => {
     const drainMs = drainMsOf(options);
@@ -164,6 +165,7 @@ export class Handler implements SessionHandler<AuthFacts> {
   }
 
   async #begun(local: LocalSession): Promise<void> {
+    this.#options.journal.began(local.session);
     if (this.#stopped) await local.close();
     else this.#locals.add(local);
   }
@@ -187,8 +189,10 @@ export class Handler implements SessionHandler<AuthFacts> {
   async #delete(caller: Caller): Promise<Response> {
     const session = await this.#finder.find(caller);
     requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
+    const local = this.#locals.get(session.id);
     if (!(await session.end())) throw sessionNotFound();
-    await this.#locals.get(session.id)?.close('never');
+    if (local === undefined) this.#options.journal.ended(session);
+    else await local.close('never');
     return emptyOf(204);
   }
 
@@ -199,7 +203,9 @@ export class Handler implements SessionHandler<AuthFacts> {
   ): Promise<Response> {
     for (;;) {
       const local = await this.#locals.getOrRestore(session.id, async () => {
+        const startedAt = performance.now();
         const restored = await this.#lifecycle.restore(session, caller);
+        this.#options.journal.restored(session, startedAt);
         this.#locals.add(restored);
         return restored;
       });
@@ -223,6 +229,7 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   async #close(drainMs: number): Promise<void> {
     const locals = this.#locals.all();
+    this.#options.journal.closing(locals.length, drainMs);
     if (drainMs > 0) {
       await Promise.race([
         Promise.all([...locals.map(({ transport }) => transport.answered()), this.#sessionless.running.answered()]),
@@ -236,5 +243,6 @@ export class Handler implements SessionHandler<AuthFacts> {
       this.#sessionless.running.stop(),
     ]);
     await this.#lease.close();
+    this.#options.journal.closed();
   }
 }

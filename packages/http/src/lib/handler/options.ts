@@ -4,6 +4,7 @@ import type { PrincipalOf } from '../request/principal.ts';
 import type { UserContext } from '../request/user.ts';
 import type { AuthFacts, ServerLike } from '../session/sdk-adapter.ts';
 import type { StoreStatus } from '../store/health.ts';
+import type { LogOptions } from './log-options.ts';
 import type { SessionOptions } from './session-options.ts';
 
 /** What `createServer` gets. */
@@ -28,7 +29,8 @@ export interface SessionHandlerOptions<
   AuthInfo extends AuthFacts,
   S extends StateSchemas = StateSchemas,
   U extends StateSchemas = StateSchemas,
-> extends SessionOptions<AuthInfo, U> {
+>
+  extends SessionOptions<AuthInfo, U>, LogOptions {
   /** The store of the sessions. The handler does not close it. */
   readonly store: SessionStore<S>;
   /**
@@ -227,12 +229,4 @@ export interface SessionHandlerOptions<
    * `Authorization`. Hosted connectors such as the one of claude.ai send the origin of their site.
    */
   readonly allowedOrigins?: AllowedOrigins;
-  /**
-   * Is called with each error that is not the client's. What it throws becomes a process warning.
-   * With `degrade`, a failing store is reported once until it works again.
-   *
-   * Default: `console.error`, with the code and the scope of a `SessionError` first, each cause
-   * once a minute.
-   */
-  readonly onError?: (error: unknown) => void;
 }

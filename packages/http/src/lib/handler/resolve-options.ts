@@ -14,8 +14,10 @@ import {
 import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { checkUserOptions, userContext } from '../request/user.ts';
+import { checkLogger } from '../runtime/logger.ts';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
+import { Journal } from '../session/journal.ts';
 import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
 import { checkStore } from '../store/check-store.ts';
@@ -55,6 +57,7 @@ export interface ResolvedOptions extends ResolvedSessionOptions {
   readonly bounds: Bounds;
   readonly health: StoreHealth;
   readonly onError: (error: unknown) => void;
+  readonly journal: Journal;
 }
 
 /** The options of a session handler, with their names in other libraries. */
@@ -85,7 +88,8 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   onStoreStatus: [],
   allowedHosts: ['allowedHostnames', 'hosts'],
   allowedOrigins: ['allowedOriginHostnames', 'origins', 'origin', 'cors'],
-  onError: ['onerror', 'errorHandler', 'logger'],
+  onError: ['onerror', 'errorHandler'],
+  logger: ['log', 'loggerInstance', 'pino', 'console'],
 };
 
 /** @throws TypeError or RangeError that names the option. */
@@ -105,10 +109,20 @@ export function resolveOptions<
   for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError'] as const) {
     callable(name, options[name]);
   }
+  checkLogger(options.logger);
   checkUserOptions(options.store, options.user);
   const degrades = oneOf('onStoreError', options.onStoreError, ['fail', 'degrade'], 'fail') === 'degrade';
-  const onError = errorListener(options.onError);
-  const health = new StoreHealth(degrades, safeCallback('onStoreStatus', options.onStoreStatus), onError);
+  const journal = new Journal(options.logger);
+  const onError = errorListener(options.onError, options.logger);
+  const onStoreStatus = safeCallback('onStoreStatus', options.onStoreStatus);
+  const health = new StoreHealth(
+    degrades,
+    (status) => {
+      if (!status.failing) journal.storeWorksAgain();
+      onStoreStatus(status);
+    },
+    onError,
+  );
   return {
     store: options.store,
     servers: serversOf(options),
@@ -135,6 +149,7 @@ export function resolveOptions<
     onError: (error) => {
       if (health.shouldReport(error)) onError(error);
     },
+    journal,
   };
 }
 

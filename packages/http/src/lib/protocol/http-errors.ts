@@ -129,7 +129,8 @@ export function isPassing(error: unknown): boolean {
   return error instanceof SessionError && responseFor(error).status === 503 && !PERMANENT.has(error.code);
 }
 
-function responseFor(error: unknown): HttpError {
+/** The HTTP error that a client gets for an error. */
+export function responseFor(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   // A newer core may have codes that are unknown here.
   return error instanceof SessionError ? (RESPONSES[error.code] ?? SERVER_FAULT) : SERVER_FAULT;

@@ -147,6 +147,7 @@ export class GetHandler {
       if (stream.nodeId !== this.#context.nodeId) {
         await this.#context.lease.untilOver(stream.nodeId, status.openedAt, over);
         if (over.aborted) return;
+        this.#context.journal.tookOver(local.session, stream.nodeId);
       }
       await settleAsInterrupted(local, stream, status);
     } catch (error) {

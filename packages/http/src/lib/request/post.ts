@@ -41,6 +41,8 @@ export interface PostedTo {
 interface Running {
   readonly request: JsonRpcRequest;
   readonly stream: PostResponse;
+  /** When it came, by `performance.now()`. */
+  readonly startedAt: number;
 }
 
 /** A POST whose requests are being answered. */
@@ -103,7 +105,8 @@ export class PostHandler {
     }
     const polls = revision >= FIRST_POLLING_REVISION && form === 'sse';
     const extra = this.#extra(caller, polls ? { local, stream } : undefined);
-    for (const request of requests) this.#run(local, { request, stream }, extra);
+    const startedAt = performance.now();
+    for (const request of requests) this.#run(local, { request, stream, startedAt }, extra);
     try {
       await deliver(local, messages, extra, lastSeq);
     } catch (error) {
@@ -177,7 +180,8 @@ export class PostHandler {
     }
   }
 
-  async #answer(local: LocalSession, { stream, request }: Running, answer: JsonRpcResponse): Promise<void> {
+  async #answer(local: LocalSession, { stream, request, startedAt }: Running, answer: JsonRpcResponse): Promise<void> {
+    this.#context.journal.called(local.session, request, answer, startedAt);
     try {
       const refusal = answer.error === undefined ? await local.settings.store(request) : undefined;
       await local.lists.answered(request, answer);

@@ -1,4 +1,5 @@
 import { SessionError } from '@mcp-session/core';
+import { type Logger, writeLine } from './logger.ts';
 
 /** How long a cause is silent after it was written, in milliseconds. */
 const SILENT_MS = 60_000;
@@ -6,28 +7,53 @@ const SILENT_MS = 60_000;
 const MAX_CAUSES = 100;
 
 /**
- * Writes errors to the console, each cause once a minute: a database that is down fails thousands
- * of requests, and one line says it. The next line of a cause says how many it stands for.
- *
- * @param clock Returns the present time in milliseconds.
+ * Lets each cause through once a minute: a database that is down fails thousands of requests, and
+ * one line says it.
  */
-export function errorLog(clock: () => number = Date.now): (error: unknown) => void {
-  const causes = new Map<string, { readonly until: number; silenced: number }>();
-  return (error) => {
-    const cause = causeOf(error);
-    const known = causes.get(cause);
-    const now = clock();
+export class Causes {
+  readonly #clock: () => number;
+  readonly #causes = new Map<string, { readonly until: number; silenced: number }>();
+
+  /** @param clock Returns the present time in milliseconds. */
+  constructor(clock: () => number) {
+    this.#clock = clock;
+  }
+
+  /**
+   * @returns How many lines of the cause were left out since its last one; `undefined`: leave this
+   * one out too.
+   */
+  next(cause: string): number | undefined {
+    const known = this.#causes.get(cause);
+    const now = this.#clock();
     if (known !== undefined && now < known.until) {
       known.silenced++;
-      return;
+      return undefined;
     }
-    causes.delete(cause);
-    causes.set(cause, { until: now + SILENT_MS, silenced: 0 });
-    const [oldest] = causes.keys();
-    if (causes.size > MAX_CAUSES && oldest !== undefined) causes.delete(oldest);
-    const what = error instanceof SessionError ? `${error.code} (${error.scope})` : 'unexpected error';
-    const more = known === undefined || known.silenced === 0 ? '' : `, and ${known.silenced} more since the last line`;
-    console.error(`@mcp-session/http: ${what}${more}`, error);
+    this.#causes.delete(cause);
+    this.#causes.set(cause, { until: now + SILENT_MS, silenced: 0 });
+    const [oldest] = this.#causes.keys();
+    if (this.#causes.size > MAX_CAUSES && oldest !== undefined) this.#causes.delete(oldest);
+    return known?.silenced ?? 0;
+  }
+}
+
+/**
+ * Writes errors to a logger, each cause once a minute. The next line of a cause says how many it
+ * stands for.
+ *
+ * @param logger `undefined`: the console.
+ * @param clock Returns the present time in milliseconds.
+ */
+export function errorLog(logger: Logger | undefined, clock: () => number = Date.now): (error: unknown) => void {
+  const causes = new Causes(clock);
+  return (error) => {
+    const silenced = causes.next(causeOf(error));
+    if (silenced === undefined) return;
+    const { code, scope } = error instanceof SessionError ? error : { code: undefined, scope: undefined };
+    const what = code === undefined ? 'unexpected error' : `${code} (${scope})`;
+    const more = silenced === 0 ? '' : `, and ${silenced} more since the last line`;
+    writeLine(logger ?? console, 'error', `${what}${more}`, { err: error, ...(silenced > 0 && { silenced }) });
   };
 }
 

@@ -1,4 +1,5 @@
 import { errorLog } from './error-log.ts';
+import type { Logger } from './logger.ts';
 
 /** Wraps a callback of the application so that it never throws. */
 export function safeCallback<T>(name: string, callback: ((value: T) => void) | undefined): (value: T) => void {
@@ -12,9 +13,12 @@ export function safeCallback<T>(name: string, callback: ((value: T) => void) | u
 }
 
 /**
- * The option `onError` that never throws. Without the option, errors go to the console, each cause
- * once a minute.
+ * The option `onError` that never throws. Without the option, errors go to the logger, each cause
+ * once a minute; without a logger, to the console.
  */
-export function errorListener(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
-  return safeCallback('onError', onError ?? errorLog());
+export function errorListener(
+  onError: ((error: unknown) => void) | undefined,
+  logger: Logger | undefined,
+): (error: unknown) => void {
+  return onError === undefined ? safeCallback('logger', errorLog(logger)) : safeCallback('onError', onError);
 }

@@ -17,6 +17,7 @@ import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { type UserContext, userContext } from '../request/user.ts';
+import { Journal } from '../session/journal.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { createSessionHandler, type SessionHandler, type V2Server } from './v2.ts';
 
@@ -78,8 +79,9 @@ export function createDualEraHandler<
   const gate = new Gate(options);
   const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
-  const onError = errorListener(options.onError);
-  const modern = createMcpHandler(reporting(withUser(options), options.onError), {
+  const journal = new Journal(options.logger);
+  const onError = errorListener(options.onError, options.logger);
+  const modern = createMcpHandler(reporting(withUser(options), options.onError === undefined ? onError : undefined), {
     maxRequestBodySize,
     ...(options.onError !== undefined && { onerror: onError }),
     ...(options.responses === 'json' && { responseMode: 'json' }),
@@ -119,6 +121,7 @@ export function createDualEraHandler<
         return gate.open(request, response);
       } catch (error) {
         if (isServerFault(error)) onError(error);
+        else journal.refused(request, error);
         return gate.open(request, errorToResponse(error));
       }
     },
@@ -184,12 +187,13 @@ function withUser<S extends StateSchemas, Server extends V2Server, U extends Sta
 }
 
 /**
- * Reports the errors of a factory to the console unless the SDK reports them to `onError`. The SDK
- * also reports clients' mistakes, which do not belong on the console.
+ * Reports the errors of a factory to the log unless the SDK reports them to `onError`. The SDK also
+ * reports clients' mistakes, which do not belong in the log.
+ *
+ * @param report `undefined`: the SDK reports them.
  */
-function reporting(create: McpServerFactory, onError: DualEraHandlerOptions['onError']): McpServerFactory {
-  if (onError !== undefined) return create;
-  const report = errorListener(undefined);
+function reporting(create: McpServerFactory, report: ((error: unknown) => void) | undefined): McpServerFactory {
+  if (report === undefined) return create;
   return async (context) => {
     try {
       return await create(context);

@@ -1,5 +1,6 @@
 import { checkOptions, type OptionNames } from '@mcp-session/core/backend';
 import type { AnyStore } from '../store/session-handle.ts';
+import type { Journal } from './journal.ts';
 import type { LocalSessions } from './local-sessions.ts';
 
 /** Whose sessions to end. */
@@ -20,7 +21,11 @@ const OPTIONS: OptionNames<EndAllOptions> = { principal: ['of', 'user', 'userId'
  * @returns How many sessions were ended.
  * @throws TypeError for unknown options, and without a principal.
  */
-export async function endAll(store: AnyStore, locals: LocalSessions, options: EndAllOptions): Promise<number> {
+export async function endAll(
+  { store, journal }: { readonly store: AnyStore; readonly journal: Journal },
+  locals: LocalSessions,
+  options: EndAllOptions,
+): Promise<number> {
   checkOptions(options, OPTIONS, 'endAll');
   let total = 0;
   for (let ended = -1; ended !== 0; total += ended) ended = await store.endAll(options);
@@ -29,5 +34,6 @@ export async function endAll(store: AnyStore, locals: LocalSessions, options: En
     if (await local.session.end()) total++;
     await local.close('never');
   }
+  journal.endedAll(total);
   return total;
 }

@@ -134,6 +134,8 @@ export class LocalSession {
       this.#ended = comeBack === 'never';
       this.#closingFrame = lastFrame(comeBack, this.#context);
       this.#closing = this.#close(comeBack, lastWords);
+      if (this.#ended) this.#context.journal.ended(this.session);
+      else this.#context.journal.released(this.session);
     }
     return this.#closing;
   }
