@@ -16,7 +16,7 @@ function paramsOf(message: Answer | void): Record<string, unknown> {
 }
 
 describe.each(backends)('%s', (...backend) => {
-  it('a listener on one node learns of each change of a task that runs on another, as tasks/get shows it', async () => {
+  it('task rule 11: a listener on one node learns of each change of a task that runs on another, as tasks/get shows it', async () => {
     const { send, listen, errors } = await wireNodes(backend);
     const taskId = await begin(send);
     const stream = await listen({ taskIds: [taskId, 'task_unknown', taskId] }, { node: 1 });
@@ -48,7 +48,7 @@ describe.each(backends)('%s', (...backend) => {
 const [, sqlite] = backends;
 if (sqlite === undefined) throw new Error('There are backends');
 
-it('a stranger’s listener learns nothing: foreign, unknown and malformed ids are left out', async () => {
+it('task rule 11: a stranger’s listener learns nothing: foreign, unknown and malformed ids are left out', async () => {
   const { send, listen } = await wireNodes(sqlite);
   const taskId = await begin(send);
   const streams = [[taskId], ['task_AAAAAAAAAAAAAAAAAAAAAA'], ['', '__proto__', 'x'.repeat(10_000)]];
@@ -63,7 +63,7 @@ it('a stranger’s listener learns nothing: foreign, unknown and malformed ids a
   }
 });
 
-it('a listener that does not declare the extension gets -32021, and no task ids but -32602', async () => {
+it('task rule 1: a listener that does not declare the extension gets -32021, and no task ids but -32602', async () => {
   const { send, listen } = await wireNodes(sqlite);
   const taskId = await begin(send);
   const refused = async (notifications: object, sending?: object) =>

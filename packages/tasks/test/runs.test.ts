@@ -9,12 +9,17 @@ describe.each(backends)('%s', (...backend) => {
   beforeEach(() => useBackend(backend));
 
   describe('a runner', () => {
-    it('ends the task by its result, by a JSON-RPC error, or by the error of a tool', async () => {
+    it('task rule 6: ends the task by its result, by a JSON-RPC error, or by the error of a tool', async () => {
       const { first, second, errors } = await nodes({
         runners: {
           works: async ({ context }) => ({ got: context }),
           refuses: async () => {
             throw Object.assign(new Error('No'), { code: -32_000, data: { why: 'x' } });
+          },
+          nothing: async () => undefined as unknown as object,
+          cycle: async () => {
+            const cycle: Record<string, unknown> = {};
+            return (cycle['self'] = cycle);
           },
           breaks: async () => {
             throw new Error('Disk is full');
@@ -32,19 +37,23 @@ describe.each(backends)('%s', (...backend) => {
       expect(await done('works')).toMatchObject({ status: 'completed', result: { got: 7 } });
       expect(await done('refuses')).toMatchObject({
         status: 'failed',
+        statusMessage: 'No',
         error: { code: -32_000, message: 'No', data: { why: 'x' } },
       });
       expect(await done('breaks')).toMatchObject({
         status: 'completed',
         result: { isError: true, content: [{ type: 'text', text: 'Disk is full' }] },
       });
+      for (const runner of ['nothing', 'cycle']) {
+        expect(await done(runner)).toMatchObject({ status: 'failed', error: { code: -32_603 } });
+      }
       expect(errors).toEqual([]);
       await expect(first.tasks.create({ runner: 'none' })).rejects.toThrow('Option runner of create is "none"');
     });
   });
 
   describe('an interrupted task', () => {
-    it('fails with a clear error when its lease is over, and its late worker changes nothing', async () => {
+    it('task rules 14 and 15: fails with a clear error when its lease is over, and its late worker changes nothing', async () => {
       const { first, second, clock } = await nodes({ leaseMs: 1_000_000 });
       const { taskId } = await first.tasks.create(alice);
       const worker = await take(first.tasks, taskId);
@@ -59,7 +68,7 @@ describe.each(backends)('%s', (...backend) => {
       expect([worker.signal.aborted, await statusOf(first.tasks, taskId)]).toEqual([true, 'failed']);
     });
 
-    it('that runs again continues from its checkpoint on the node that is asked, with its answers', async () => {
+    it('task rule 15: that runs again continues from its checkpoint on the node that is asked, with its answers', async () => {
       const seen: unknown[] = [];
       const runners = {
         report: async (task: TaskHandle) => {
@@ -88,6 +97,21 @@ describe.each(backends)('%s', (...backend) => {
         [1, undefined],
         [2, { page: 1 }],
       ]);
+    });
+
+    it('task rule 7: a key stands for one request, also for the next worker', async () => {
+      const { first, second } = await nodes();
+      const { taskId } = await first.tasks.create(alice);
+      const former = await take(first.tasks, taskId);
+      const lost = codeOf(former.requireInput({ name: ask('Who?') }));
+      await become(second.tasks, taskId, 'input_required');
+      await former.release();
+      const worker = await take(second.tasks, taskId);
+      const answers = worker.requireInput({ name: ask('What is your name?') });
+      expect((await first.tasks.get(taskId, alice))?.inputRequests).toEqual({ name: ask('Who?') });
+      await first.tasks.update(taskId, { name: 'Ada' }, alice);
+      expect(await answers).toEqual({ name: 'Ada' });
+      expect(await lost).toBe('TASK_LOST');
     });
 
     it('that was released is free at once', async () => {

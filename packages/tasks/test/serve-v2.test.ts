@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { TASKS_EXTENSION } from '../src/v2.ts';
 import { backends } from './support/backends.ts';
-import { wireNodes } from './support/wire.ts';
+import { type Answer, wireNodes } from './support/wire.ts';
 
 async function nodes() {
   const [, sqlite] = backends;
@@ -9,7 +9,7 @@ async function nodes() {
   return (await wireNodes(sqlite)).send;
 }
 
-it('a tool becomes a task that any node shows, asks through, and ends', async () => {
+it('task rules 2 and 3: a tool becomes a task that any node shows, asks through, and ends', async () => {
   const send = await nodes();
   const { result: discovered } = await send('server/discover', {});
   expect(discovered).toMatchObject({ capabilities: { extensions: { [TASKS_EXTENSION]: {} } } });
@@ -37,7 +37,7 @@ it('a tool becomes a task that any node shows, asks through, and ends', async ()
   expect(await get()).toMatchObject({ status: 'completed' });
 });
 
-it('a client that does not declare the extension gets the result at once, or -32021', async () => {
+it('task rule 1: a client that does not declare the extension gets the result at once, or -32021', async () => {
   const send = await nodes();
   const call = { name: 'report', arguments: {} };
   const plain = await send('tools/call', call, { declares: false, name: 'report' });
@@ -52,7 +52,7 @@ it('a client that does not declare the extension gets the result at once, or -32
   }
 });
 
-it('a task that is unknown, malformed or foreign is -32602 in the same words, and no input is a 500', async () => {
+it('task rules 10 and 12: a task that is unknown, malformed or foreign is -32602 in the same words, and no input is a 500', async () => {
   const send = await nodes();
   const { result = {} } = await send('tools/call', { name: 'report', arguments: {} }, { name: 'report' });
   const { taskId } = result as { taskId: string };
@@ -79,4 +79,38 @@ it('a task that is unknown, malformed or foreign is -32602 in the same words, an
     }
   }
   expect((await send('tasks/get', { taskId }, { name: taskId })).result).toHaveProperty('taskId', taskId);
+});
+
+it('task rule 13: there is no tasks/list and no tasks/result', async () => {
+  const send = await nodes();
+  for (const method of ['tasks/list', 'tasks/result']) {
+    expect(await send(method, { taskId: 'x' }, { name: 'x' })).toMatchObject({ error: { code: -32_601 } });
+  }
+});
+
+it('task rule 17: answers of any size, depth or name are stored, ignored or refused with -32602', async () => {
+  const send = await nodes();
+  const { result = {} } = await send('tools/call', { name: 'report', arguments: {} }, { name: 'report' });
+  const { taskId } = result as { taskId: string };
+  const get = async () => (await send('tasks/get', { taskId }, { name: taskId })).result;
+  await vi.waitFor(async () => expect(await get()).toMatchObject({ status: 'input_required' }), { timeout: 20_000 });
+  let deep: object = {};
+  for (let level = 0; level < 100; level++) deep = { deep };
+  const codeOf = ({ error }: Answer) => (error as { code: number } | undefined)?.code;
+  const update = async (inputResponses: unknown) =>
+    codeOf(await send('tasks/update', { taskId, inputResponses }, { name: taskId }));
+  for (const content of [deep, { text: 'x'.repeat(140_000) }, { text: 'x'.repeat(2_000_000) }]) {
+    expect(await update({ name: { action: 'accept', content } })).toBe(-32_602);
+  }
+  const hostile = JSON.parse('{ "__proto__": { "a": 1 }, "constructor": {}, "toString": {} }') as object;
+  expect(await update(hostile)).toBeUndefined();
+  expect(await update(Object.fromEntries(Array.from({ length: 10_000 }, (_, key) => [key, {}])))).toBeUndefined();
+  // The SDK reads answers that are no object as none at all.
+  for (const none of [null, 7, 'x', ['x'], true, {}]) expect(await update(none)).toBeUndefined();
+  for (const bad of [undefined, { name: 'Ada' }, { name: null }, { name: { method: 'x' } }]) {
+    expect(await update(bad)).toBe(-32_602);
+  }
+  expect(await get()).toMatchObject({ status: 'input_required' });
+  expect(await update({ name: { action: 'decline' } })).toBeUndefined();
+  await vi.waitFor(async () => expect(await get()).toMatchObject({ status: 'completed' }), { timeout: 20_000 });
 });

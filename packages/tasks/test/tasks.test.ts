@@ -6,7 +6,7 @@ describe.each(backends)('%s', (...backend) => {
   beforeEach(() => useBackend(backend));
 
   describe('a task', () => {
-    it('is found on every node when it is created, by its owner alone, until its time is over', async () => {
+    it('task rules 3 and 4: is found on every node when it is created, by its owner alone, until its time is over', async () => {
       const { first, second, clock } = await nodes();
       const task = await first.tasks.create({ ...alice, ttlMs: 10_000, pollIntervalMs: 50 });
       expect(task).toEqual({
@@ -27,7 +27,7 @@ describe.each(backends)('%s', (...backend) => {
       expect(await second.tasks.get(forever.taskId)).toEqual(forever);
     });
 
-    it('costs one read to ask for, one read and one write to answer or to cancel', async () => {
+    it('task rule 16: costs one read to ask for, one read and one write to answer or to cancel', async () => {
       const { first, second, clock, calls } = await nodes();
       const { taskId } = await first.tasks.create(alice);
       expect(calls.splice(0)).toEqual(['createSession']);
@@ -54,7 +54,7 @@ describe.each(backends)('%s', (...backend) => {
       expect(calls.splice(0)).toEqual(['readSession']);
     });
 
-    it('is the same to a stranger as one that never was, whatever the id', async () => {
+    it('task rule 10: is the same to a stranger as one that never was, whatever the id', async () => {
       const { first, calls } = await nodes();
       const { taskId } = await first.tasks.create(alice);
       const session = await first.store.create();
@@ -88,7 +88,7 @@ describe.each(backends)('%s', (...backend) => {
   });
 
   describe('a worker', () => {
-    it('alone has the task, says what it does, and ends it once and for all', async () => {
+    it('task rules 5 and 14: alone has the task, says what it does, and ends it once and for all', async () => {
       const { first, second, clock } = await nodes();
       const { taskId } = await first.tasks.create({ ...alice, context: { to: 'all' } });
       const claims = await Promise.all(
@@ -124,7 +124,7 @@ describe.each(backends)('%s', (...backend) => {
       expect(await statusOf(second.tasks, taskId)).toBe('completed');
     });
 
-    it('gets each answer once, from any node: a part, the first, and none that was not asked for', async () => {
+    it('task rule 8: gets each answer once, from any node: a part, the first, and none that was not asked for', async () => {
       const { first, second } = await nodes();
       const { taskId } = await first.tasks.create(alice);
       const worker = await take(first.tasks, taskId);
@@ -150,7 +150,7 @@ describe.each(backends)('%s', (...backend) => {
       await expect(worker.requireInput({ name: ask('Again?') })).rejects.toThrow('was used before');
     });
 
-    it('is stopped by a cancel on any node, and says when it has stopped', async () => {
+    it('task rule 9: is stopped by a cancel on any node, and says when it has stopped', async () => {
       const { first, second } = await nodes({
         runners: { wait: async (task) => task.requireInput({ a: ask('?') }) },
       });

@@ -8,6 +8,7 @@ export const foreignNames: readonly string[] = [
   'KmsKeyArn',
   'RESPONSE_STREAM',
   'ReplicationLatency',
+  'TaskMessageQueue',
   'WriteThrottleEvents',
   'allowImportingTsExtensions',
   'createMessage',

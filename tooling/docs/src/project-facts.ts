@@ -44,14 +44,14 @@ export function rowNames(text: string): string[] {
 }
 
 /**
- * The numbers of the rules that the titles of the HTTP package's tests cite, as in "rules 13 and
- * 16: …".
+ * The numbers of the rules that the titles of a package's tests cite, as in "rules 13 and 16: …".
+ *
+ * @param word What is before the numbers, without its plural.
  */
-export function citedRules(): number[] {
-  const titles = globSync('packages/http/test/**/*.test.ts', { cwd: root }).flatMap((path) =>
-    [...readFileSync(join(root, path), 'utf8').matchAll(/['"`]rules? (\d+(?: and \d+)?):/g)].map(
-      ([, list = '']) => list,
-    ),
+export function citedRules(folder: string, word: string): number[] {
+  const title = new RegExp(`['"\`]${word}s? (\\d+(?: and \\d+)?):`, 'g');
+  const titles = globSync(`${folder}/test/**/*.test.ts`, { cwd: root }).flatMap((path) =>
+    [...readFileSync(join(root, path), 'utf8').matchAll(title)].map(([, list = '']) => list),
   );
   return [...new Set(titles.flatMap((list) => list.split(' and ').map(Number)))].toSorted((a, b) => a - b);
 }

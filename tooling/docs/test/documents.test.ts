@@ -126,8 +126,12 @@ describe('the HTTP rules', () => {
   });
 
   it('are those that the titles of tests cite, but for rule 12, which core proves', () => {
-    expect(citedRules()).toEqual(rules.filter((rule) => rule !== 12));
+    expect(citedRules('packages/http', 'rule')).toEqual(rules.filter((rule) => rule !== 12));
   });
+});
+
+it('the task rules are those that the titles of tests cite, each once and in order', () => {
+  expect(ruleNumbers(textOf('docs/task-rules.md'))).toEqual(citedRules('packages/tasks', 'task rule'));
 });
 
 describe('names', () => {

@@ -35,7 +35,7 @@ function schemaOf<Params>(fault: (value: Partial<Params>) => string | undefined)
   };
 }
 
-function isObject(value: unknown): boolean {
+export function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

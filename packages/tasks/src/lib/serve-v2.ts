@@ -3,7 +3,7 @@ import { type McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } 
 import { declaresTasks, missingExtension, TASKS_EXTENSION } from './extension.ts';
 import { taskParams, updateParams } from './params.ts';
 import { TaskError } from './task-error.ts';
-import type { Task } from './task.ts';
+import type { InputResponses, Task } from './task.ts';
 import type { CreateTaskOptions, TaskStore } from './api.ts';
 
 /**
@@ -50,6 +50,8 @@ export interface ServedTasks {
   create(context: ServerContext, options?: Omit<CreateTaskOptions, 'principal'>): Promise<CreateTaskResult>;
 }
 
+const INVALID_PARAMS: number = ProtocolErrorCode.InvalidParams;
+
 const NAMES: OptionNames<ServeTasksOptions> = { principal: ['user', 'userId', 'getPrincipal'] };
 
 /**
@@ -85,8 +87,9 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
     return { ...task, resultType: 'complete' };
   });
   low.setRequestHandler('tasks/update', { params: updateParams }, async ({ taskId, inputResponses }, context) => {
-    const answers = inputResponses ?? context.mcpReq.inputResponses ?? {};
-    if (!(await tasks.update(taskId, answers, await accessOf(context)).catch(refused))) throw unknownTask();
+    const access = await accessOf(context);
+    const answers = answersOf(inputResponses, context);
+    if (!(await tasks.update(taskId, answers, access).catch(refused))) throw unknownTask();
     return { resultType: 'complete' };
   });
   low.setRequestHandler('tasks/cancel', { params: taskParams }, async ({ taskId }, context) => {
@@ -110,11 +113,23 @@ function requireExtension(context: ServerContext): void {
   if (!supports(context)) throw missingExtension();
 }
 
+/** @throws ProtocolError for answers that are missing, or of which the SDK has dropped some. */
+function answersOf(given: InputResponses | undefined, { mcpReq }: ServerContext): InputResponses {
+  const answers = given ?? mcpReq.inputResponses;
+  const { droppedInputResponseKeys: dropped = [] } = mcpReq;
+  if (answers === undefined) throw new ProtocolError(INVALID_PARAMS, 'Parameter inputResponses is missing');
+  if (dropped.length === 0) return answers;
+  throw new ProtocolError(
+    INVALID_PARAMS,
+    'Parameter inputResponses has an entry that is not the result of its request',
+  );
+}
+
 function refused(error: unknown): never {
   if (!(error instanceof TaskError) || error.code !== 'INPUT_REFUSED') throw error;
-  throw new ProtocolError(ProtocolErrorCode.InvalidParams, error.message);
+  throw new ProtocolError(INVALID_PARAMS, error.message);
 }
 
 function unknownTask(): ProtocolError {
-  return new ProtocolError(ProtocolErrorCode.InvalidParams, 'Task not found');
+  return new ProtocolError(INVALID_PARAMS, 'Task not found');
 }

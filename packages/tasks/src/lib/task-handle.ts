@@ -59,8 +59,8 @@ export interface TaskHandle {
   cancelled(): Promise<void>;
 
   /**
-   * Stops the heartbeat and lets another worker claim the task at once, from its checkpoint. Does
-   * nothing if the task is final or lost.
+   * Stops the heartbeat and lets another worker claim the task at once, from its checkpoint. The
+   * handle has lost the task then. Does nothing if the task is final or lost.
    */
   release(): Promise<void>;
 }

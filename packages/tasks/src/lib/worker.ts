@@ -1,5 +1,6 @@
 import { SessionError, type JsonValue } from '@mcp-session/core';
 import type { ResolvedTaskOptions } from './options.ts';
+import { isObject } from './params.ts';
 import {
   COMMANDS,
   isFinal,
@@ -119,6 +120,7 @@ export class Worker implements TaskHandle {
     } catch (error) {
       if (!(error instanceof TaskError)) throw error;
     }
+    this.#lose();
   }
 
   /** Stops without a word to the store: the lease runs out, as if the process had died. */
@@ -243,8 +245,4 @@ export class Worker implements TaskHandle {
 function withRequests(record: TaskRecord, inputRequests: InputRequests): TaskRecord {
   const status = Object.keys(inputRequests).length === 0 ? 'working' : 'input_required';
   return { ...record, inputRequests, status };
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
