@@ -96,7 +96,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   'packages/tasks': {
     source: [core, sdks],
-    test: ['@mcp-session/http', ...databases, harness],
+    test: ['@mcp-session/http', ...databases, harness, 'zod'],
   },
   'examples/both-eras': {
     source: [core, '@mcp-session/http', '@mcp-session/sqlite', '@mcp-session/tasks', 'better-sqlite3', sdks, 'zod'],

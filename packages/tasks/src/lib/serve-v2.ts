@@ -2,6 +2,7 @@ import { callable, checkOptions, kindOf, type OptionNames } from '@mcp-session/c
 import { type McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { declaresTasks, missingExtension, TASKS_EXTENSION } from './extension.ts';
 import { taskParams, updateParams } from './params.ts';
+import { refusalsOf } from './refusals.ts';
 import { TaskError } from './task-error.ts';
 import type { InputResponses, Task } from './task.ts';
 import type { CreateTaskOptions, TaskStore } from './api.ts';
@@ -57,7 +58,7 @@ const NAMES: OptionNames<ServeTasksOptions> = { principal: ['user', 'userId', 'g
 /**
  * Serves `tasks/get`, `tasks/update` and `tasks/cancel` of the extension
  * `io.modelcontextprotocol/tasks` (SEP-2663) on a server of SDK v2, and advertises it. Call it
- * before the server is connected. It works in revision 2026-07-28; older revisions have other
+ * before the first tool is registered. It works in revision 2026-07-28; older revisions have other
  * tasks.
  *
  * An id that is unknown, malformed, expired or another principal's is answered with -32602, in the
@@ -69,8 +70,9 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
   checkOptions(options, NAMES, 'serveTasks');
   const tell = callable('principal', options.principal);
   if (tell === undefined) throw new TypeError('Option principal is missing; return null for anonymous requests');
+  const refusals = refusalsOf(server.server);
   const accessOf = async (context: ServerContext): Promise<{ readonly principal: string | null }> => {
-    requireExtension(context);
+    if (!supports(context)) throw refusals.refuse(context, missingExtension());
     const principal = await tell(context);
     if (principal === undefined) {
       throw new TypeError(
@@ -107,10 +109,6 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
 
 function supports({ mcpReq }: ServerContext): boolean {
   return declaresTasks(mcpReq.envelope);
-}
-
-function requireExtension(context: ServerContext): void {
-  if (!supports(context)) throw missingExtension();
 }
 
 /** @throws ProtocolError for answers that are missing, or of which the SDK has dropped some. */
