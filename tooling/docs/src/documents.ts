@@ -113,11 +113,14 @@ function isThere(path: string, target: string): boolean {
 // The anchor of a heading, as common renderers build it: lower case, no punctuation, hyphens for
 // spaces.
 function anchorsOf(text: string): string[] {
-  return [...text.matchAll(/^#{1,6} (?<heading>.*)$/gm)].map((match) =>
-    (match.groups?.['heading'] ?? '')
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-      .trim()
-      .replaceAll(/\s/g, '-'),
-  );
+  return [...text.matchAll(/^#{1,6} (?<heading>.*)$/gm)].map((match) => slugOf(match.groups?.['heading'] ?? ''));
+}
+
+/** The anchor of a heading. */
+export function slugOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+    .trim()
+    .replaceAll(/\s/g, '-');
 }

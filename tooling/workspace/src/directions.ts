@@ -207,6 +207,11 @@ export const directions: Readonly<Record<string, Direction>> = {
     ],
     test: [],
   },
+  // It shows the documents and the doc comments as a site.
+  'tooling/site': {
+    source: ['@mcp-session-tooling/docs', '@mcp-session-tooling/workspace', 'mermaid', 'typedoc', 'vitepress', 'vue'],
+    test: [],
+  },
   // It works on the backends that several processes share, with nothing between it and their public
   // API.
   'tooling/torture': {

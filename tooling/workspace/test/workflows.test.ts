@@ -32,7 +32,11 @@ function jobsOf(file: string): readonly (readonly [string, string])[] {
 }
 
 it('there are workflows', () => {
-  expect(workflows.toSorted()).toEqual(['.github/workflows/release.yml', '.github/workflows/test.yml']);
+  expect(workflows.toSorted()).toEqual([
+    '.github/workflows/release.yml',
+    '.github/workflows/site.yml',
+    '.github/workflows/test.yml',
+  ]);
   expect(workflows.flatMap(jobsOf).length).toBeGreaterThan(10);
 });
 
