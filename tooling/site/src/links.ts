@@ -1,7 +1,9 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
-/** Every link of a built site that leads nowhere, and everything that a page loads from elsewhere. */
+/**
+ * Every link of a built site that leads nowhere, and everything that a page loads from elsewhere.
+ */
 export function siteProblems(folder: string, base: string): string[] {
   const files = globSync('**/*.html', { cwd: folder }).map((file) => file.replaceAll('\\', '/'));
   const texts = new Map(files.map((file) => [file, readFileSync(join(folder, file), 'utf8')]));

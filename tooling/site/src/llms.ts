@@ -2,7 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { address, type Page } from './pages.ts';
 
-/** Writes `llms.txt`, `llms-full.txt` and the Markdown of each page beside its HTML (llmstxt.org). */
+/**
+ * Writes `llms.txt`, `llms-full.txt` and the Markdown of each page beside its HTML (llmstxt.org).
+ */
 export function writeForModels(folder: string, all: readonly Page[]): void {
   for (const { file, text } of all) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
