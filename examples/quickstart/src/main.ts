@@ -32,6 +32,8 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
     // After a process has died, its calls soon get an error.
     leaseMs: 3_000,
     onError: (error) => console.error(error),
+    // The lines of the sessions say what happens.
+    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
   });
   const mcp = toNodeHandler(handler);
   http.on('request', (request, response) => {
@@ -50,6 +52,10 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
   process.once('SIGTERM', () => void stop());
 
   console.log(welcome(`http://127.0.0.1:${listening}/mcp`, whereSessionsAre));
+}
+
+function ignore(): void {
+  // Nothing is logged.
 }
 
 /** Listens on this machine only, because the server has no authentication. */

@@ -33,7 +33,7 @@ const EXPORTS: Record<string, string[]> = {
     'versionOf',
     'whole',
   ],
-  './transport': ['givenTtlOf', 'processesOf', 'transportOf'],
+  './transport': ['clientOf', 'givenTtlOf', 'processesOf', 'shortId', 'transportOf'],
   './memory': ['createMemoryBackend', 'createMemoryStore'],
   './event-store': ['createEventStore', 'isPriming'],
   './handles': ['defineHandle', 'handleErrorResult'],
