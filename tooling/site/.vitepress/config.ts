@@ -49,7 +49,7 @@ const config: UserConfig<DefaultTheme.Config> = defineConfig({
     nav: [
       { text: 'Getting started', link: '/getting-started.md' },
       { text: 'Documents', link: '/documents.md' },
-      { text: 'API', link: `${base}api/index.html`, target: '_self' },
+      { text: 'API', link: '/api/index.html', target: '_self' },
       { text: 'Repository', link: pageOf(home()) },
     ],
     sidebar: [

@@ -36,6 +36,7 @@ export async function writeApi(folder: string): Promise<void> {
     excludePrivate: true,
     hideGenerator: true,
     disableSources: true,
+    includeHierarchySummary: false,
     navigationLinks: { Documents: `${base}documents.html` },
     logLevel: 'Error',
     githubPages: false,

@@ -47,7 +47,7 @@ export function writePages(folder: string, all: readonly Page[]): void {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
   }
-  for (const image of globSync('docs/**/*.svg', { cwd: root })) {
+  for (const image of globSync(['docs/**/*.svg', 'packages/*/images/*'], { cwd: root })) {
     cpSync(join(root, image), join(folder, 'public', image.replace(/^docs\//, '')));
   }
 }
@@ -74,7 +74,12 @@ function textOf({ path, text }: Document, places: ReadonlyMap<string, string>): 
   const prose = parts.map((part, index) =>
     index % 2 === 1
       ? part
-      : part.replaceAll(/\]\((?<target>[^)\s]+)\)/g, (_, target: string) => `](${linkOf(path, target, places)})`),
+      : part
+          .replaceAll(/\]\((?<target>[^)\s]+)\)/g, (_, target: string) => `](${linkOf(path, target, places)})`)
+          .replaceAll(
+            / (?<name>src|srcset)="(?<target>images\/[^"]+)"/g,
+            (_, name: string, target: string) => ` ${name}="/${posix.join(posix.dirname(path), target)}"`,
+          ),
   );
   return prose.join('');
 }

@@ -34,7 +34,7 @@ async function run({ handler, event, env, remainingMs = 30_000, freeze = false }
   });
   child.stdin.end(JSON.stringify({ event, remainingMs, freeze }));
   const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
-  if (code !== 0 || !errors.startsWith('took ')) throw new Error(`${handler} ended with ${String(code)}: ${errors}`);
+  if (code !== 0 || !/^took /m.test(errors)) throw new Error(`${handler} ended with ${String(code)}: ${errors}`);
   return output;
 }
 
