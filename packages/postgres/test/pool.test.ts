@@ -69,6 +69,25 @@ it('a hanging connection is cut, and no other one', { timeout: 60_000 }, async (
   await Promise.all(Array.from({ length: 6 }, (_, n) => append(backend, `after-${n}`)));
 });
 
+it('the goodbye of a connection that was ended during a statement fails no later statement', async () => {
+  const { backend, sql } = await newBackend({ maxConnections: 1, notifications: 'off' });
+  for (const id of ['held', 'free']) await createSession(backend, id);
+  const holder = await sql.reserve();
+  await holder`begin`;
+  await holder`select from mcp_sessions where id = 'held' for update`;
+  const waiting = expect(append(backend, 'waits', ['s'], 'held')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  await expect
+    .poll(
+      () => holder`select pg_terminate_backend(pid) from pg_stat_activity, unnest(pg_blocking_pids(pid)) as blocker
+        where blocker = pg_backend_pid()`,
+    )
+    .toHaveLength(1);
+  await waiting;
+  await append(backend, 'next', ['s'], 'free');
+  await holder`rollback`;
+  holder.release();
+});
+
 it('connections to a server that has become read-only are replaced', async () => {
   const { backend: owner, schema, sql } = await newBackend({ notifications: 'off' });
   await createSession(owner);

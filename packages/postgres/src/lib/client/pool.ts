@@ -170,6 +170,14 @@ class PoolLane implements Lane {
   readonly #pool: Pool;
   #socket: Socket | undefined;
   #generation = 0;
+  /** Whether the server has sent anything on the socket. */
+  #hasHeard = false;
+  /**
+   * Whether the connection was lost during a statement. postgres.js then keeps the error with which
+   * the server said goodbye, and the first statement on the next connection would fail with it
+   * (3.4.9, connection.js, errorResponse).
+   */
+  #isLost = false;
   #sendsSettings: boolean;
 
   constructor(pool: Pool) {
@@ -183,14 +191,19 @@ class PoolLane implements Lane {
     this.#generation = this.#pool.generation;
     this.mayWait = true;
     this.refusesTls = false;
+    this.#hasHeard = false;
     // The answer to a TLS request is the single letter N or S
     // (postgresql.org/docs/current/protocol-flow.html, "SSL Session Encryption"). No other message
     // begins with N alone.
-    socket.once('data', (bytes: Buffer) => (this.refusesTls = bytes.length === 1 && bytes[0] === 78));
+    socket.once('data', (bytes: Buffer) => {
+      this.#hasHeard = true;
+      this.refusesTls = bytes.length === 1 && bytes[0] === 78;
+    });
   }
 
   release(answered: boolean): void {
     if (answered) this.mayWait = false;
+    else if (this.#hasHeard && this.#socket?.destroyed === true) this.#isLost = true;
     this.#pool.giveBack(this);
   }
 
@@ -214,9 +227,10 @@ class PoolLane implements Lane {
    */
   replaceIfStale(): void {
     const isOld = this.#generation < this.#pool.generation && this.#socket?.destroyed === false;
-    if (!isOld && this.#sendsSettings === this.#pool.sendsSettings) return;
+    if (!isOld && !this.#isLost && this.#sendsSettings === this.#pool.sendsSettings) return;
     void this.sql.end({ timeout: 0 });
     this.#socket?.unref();
+    this.#isLost = false;
     this.#sendsSettings = this.#pool.sendsSettings;
     this.#socket = undefined;
     this.mayWait = true;
