@@ -72,7 +72,7 @@ function Bar({ log }: { readonly log: LogModel }): preact.JSX.Element {
       </span>
       {streamId === undefined ? (
         <span class="quiet ellipsis legend">
-          a lane a stream{trimmed > 0 ? ` · ${number(trimmed)} older events were trimmed` : ''}
+          one lane per stream{trimmed > 0 ? ` · ${number(trimmed)} older events were trimmed` : ''}
         </span>
       ) : (
         <span class="filter-chip" title={streamMeaning(streamId)}>
