@@ -4,4 +4,18 @@ export type { TaskHandle } from './lib/task-handle.ts';
 export type { TaskBus } from './lib/changes.ts';
 export type { CreateTaskOptions, TaskStore, WatchTaskOptions } from './lib/api.ts';
 export { createTaskStore } from './lib/task-store.ts';
-export type { InputRequests, InputResponses, Task, TaskAccess, TaskFailure, TaskStatus } from './lib/task.ts';
+export type {
+  CancelledTask,
+  CompletedTask,
+  FailedTask,
+  InputRequests,
+  InputRequiredTask,
+  InputResponses,
+  Task,
+  TaskAccess,
+  TaskFailure,
+  TaskFields,
+  TaskResult,
+  TaskStatus,
+  WorkingTask,
+} from './lib/task.ts';

@@ -1,6 +1,6 @@
 import type { JsonValue } from '@mcp-session/core';
 import type { TaskHandle } from './task-handle.ts';
-import type { InputResponses, Task, TaskAccess } from './task.ts';
+import type { InputResponses, Task, TaskAccess, WorkingTask } from './task.ts';
 
 /** A task to create. */
 export interface CreateTaskOptions extends TaskAccess {
@@ -12,10 +12,10 @@ export interface CreateTaskOptions extends TaskAccess {
   /** How often clients should ask, in milliseconds. Default: `pollIntervalMs` of the store. */
   readonly pollIntervalMs?: number;
   /**
-   * What the worker needs to know, such as the arguments of the tool. Default: `null`. The record
-   * of a task may have 256 KiB in all.
+   * What the worker needs to know, such as the arguments of the tool: JSON, with objects of any
+   * type. Default: `null`. The record of a task may have 256 KiB in all.
    */
-  readonly context?: JsonValue;
+  readonly context?: JsonValue | Readonly<Record<string, unknown>>;
   /** What happens if the worker of the task dies. Default: as the task store says. */
   readonly onInterrupted?: 'fail' | 'run again';
   /** Which of the store's runners executes the task. Default: none; the one who claims it. */
@@ -29,7 +29,11 @@ export interface WatchTaskOptions extends TaskAccess {
 }
 
 /**
- * Durable tasks in a session store. Every method throws a SessionError: `INVALID_PRINCIPAL`, and
+ * Durable tasks in a session store. It can also be given to the tasks of the SDK as its `TaskStore`
+ * (typescript-sdk#2782, not published yet). Their default principal is the OAuth client, which all
+ * users of an application share: pass the user.
+ *
+ * Every method throws a SessionError: `INVALID_PRINCIPAL`, and
  * `STORE_…` if the database fails.
  */
 export interface TaskStore {
@@ -40,7 +44,7 @@ export interface TaskStore {
    * @throws RangeError for a runner that the store does not have. SessionError `NOT_JSON`,
    * `PROFILE_TOO_LARGE`.
    */
-  create(options?: CreateTaskOptions): Promise<Task>;
+  create(options?: CreateTaskOptions): Promise<WorkingTask>;
 
   /**
    * Reads a task: one read, and one more for a result of more than 64 KiB. If the task's worker has

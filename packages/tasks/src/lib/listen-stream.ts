@@ -1,5 +1,6 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import type { Task } from './task.ts';
+import { toV2 } from './task-v2.ts';
 
 /** How often a stream shows that it is alive, in milliseconds: as often as the SDK's. */
 const KEEP_ALIVE_MS = 15_000;
@@ -99,7 +100,7 @@ class TaskStream implements Subscription {
       for (let task: Task | undefined = first; task !== undefined;) {
         while (!this.#closed && (this.#controller?.desiredSize ?? 1) <= 0) await this.#drained();
         if (this.#closed) return;
-        const params = { ...task, _meta: { [SUBSCRIPTION_ID_META_KEY]: this.#parts.id } };
+        const params = { ...toV2(task), _meta: { [SUBSCRIPTION_ID_META_KEY]: this.#parts.id } };
         this.#send(frameOf({ jsonrpc: '2.0', method: 'notifications/tasks', params }));
         const next: IteratorResult<Task, void> = await changes.next();
         task = next.done === true ? undefined : next.value;

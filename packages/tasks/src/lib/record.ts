@@ -1,5 +1,5 @@
 import type { JsonValue, Metadata, Session, StateSchemas } from '@mcp-session/core';
-import type { InputRequests, Task, TaskFailure, TaskStatus } from './task.ts';
+import type { InputRequests, Task, TaskFailure, TaskFields, TaskResult, TaskStatus } from './task.ts';
 
 /** The kind of the sessions that are tasks. */
 export const TASK_KIND = 'task';
@@ -35,7 +35,7 @@ export interface TaskRecord {
   readonly inputRequests: InputRequests;
   /** The first answer to each request that was ever answered. */
   readonly answers: Readonly<Record<string, JsonValue>>;
-  readonly result?: object;
+  readonly result?: TaskResult;
   /** Whether the result is in the state. */
   readonly hasLargeResult?: boolean;
   readonly error?: TaskFailure;
@@ -63,19 +63,27 @@ export function isInterrupted(record: TaskRecord, now: number): boolean {
   return !isFinal(record) && record.leaseUntil !== null && record.leaseUntil <= now;
 }
 
-/** The record as the protocol shows it. @param result The result, wherever it is stored. */
-export function taskOf(taskId: string, createdAt: number, record: TaskRecord, result: object | undefined): Task {
-  const { status, statusMessage, ttlMs, pollIntervalMs, inputRequests, error } = record;
+/** What a task has in every status but the status, as the protocol shows it. */
+export function fieldsOf(taskId: string, createdAt: number, record: TaskRecord): Omit<TaskFields, 'status'> {
+  const { statusMessage, ttlMs, pollIntervalMs } = record;
   return {
     taskId,
-    status,
     ...(statusMessage !== undefined && { statusMessage }),
     createdAt: new Date(createdAt).toISOString(),
     lastUpdatedAt: new Date(record.updatedAt).toISOString(),
     ttlMs,
     pollIntervalMs,
-    ...(status === 'input_required' && { inputRequests }),
-    ...(status === 'completed' && { result: result ?? {} }),
-    ...(status === 'failed' && error !== undefined && { error }),
   };
 }
+
+/** The record as the protocol shows it. @param result The result, wherever it is stored. */
+export function taskOf(taskId: string, createdAt: number, record: TaskRecord, result: TaskResult = {}): Task {
+  const { status, inputRequests, error = UNKNOWN_FAILURE } = record;
+  const fields = fieldsOf(taskId, createdAt, record);
+  if (status === 'input_required') return { ...fields, status, inputRequests };
+  if (status === 'completed') return { ...fields, status, result };
+  if (status === 'failed') return { ...fields, status, error };
+  return { ...fields, status };
+}
+
+const UNKNOWN_FAILURE: TaskFailure = { code: -32_603, message: 'Task failed' };

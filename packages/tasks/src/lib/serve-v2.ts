@@ -4,7 +4,8 @@ import { declaresTasks, missingExtension, TASKS_EXTENSION } from './extension.ts
 import { taskParams, updateParams } from './params.ts';
 import { refusalsOf } from './refusals.ts';
 import { TaskError } from './task-error.ts';
-import type { InputResponses, Task } from './task.ts';
+import type { InputResponses, WorkingTask } from './task.ts';
+import { toV2 } from './task-v2.ts';
 import type { CreateTaskOptions, TaskStore } from './api.ts';
 
 /**
@@ -28,7 +29,7 @@ export interface ServeTasksOptions {
 }
 
 /** The result of a request that became a task. */
-export interface CreateTaskResult extends Task {
+export interface CreateTaskResult extends WorkingTask {
   // The results of the SDK may have properties that they do not name.
   readonly [name: string]: unknown;
   readonly resultType: 'task';
@@ -86,7 +87,7 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
   low.setRequestHandler('tasks/get', { params: taskParams }, async ({ taskId }, context) => {
     const task = await tasks.get(taskId, await accessOf(context));
     if (task === undefined) throw unknownTask();
-    return { ...task, resultType: 'complete' };
+    return { ...toV2(task), resultType: 'complete' };
   });
   low.setRequestHandler('tasks/update', { params: updateParams }, async ({ taskId, inputResponses }, context) => {
     const access = await accessOf(context);

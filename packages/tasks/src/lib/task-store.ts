@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
+import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
 import { checkOptions, optional, type OptionNames } from '@mcp-session/core/backend';
 import { answersTo } from './answers.ts';
 import { execute } from './execute.ts';
@@ -12,6 +12,7 @@ import {
 } from './options.ts';
 import {
   COMMANDS,
+  fieldsOf,
   isFinal,
   isInterrupted,
   metadataOf,
@@ -26,7 +27,7 @@ import {
 import { taskLost, TaskError } from './task-error.ts';
 import type { TaskHandle } from './task-handle.ts';
 import type { CreateTaskOptions, TaskStore, WatchTaskOptions } from './api.ts';
-import type { InputResponses, Task, TaskAccess } from './task.ts';
+import type { InputResponses, Task, TaskAccess, TaskResult, WorkingTask } from './task.ts';
 import { watchTask, type Look } from './watch.ts';
 import { Worker, type Command } from './worker.ts';
 
@@ -53,7 +54,7 @@ class Tasks implements TaskStore {
     this.#options = options;
   }
 
-  async create(given: CreateTaskOptions = {}): Promise<Task> {
+  async create(given: CreateTaskOptions = {}): Promise<WorkingTask> {
     checkOptions(given, CREATE, 'create');
     const { principal = null, context = null, runner = null } = given;
     const ttlMs = given.ttlMs === null ? null : (optional('ttlMs', given.ttlMs) ?? this.#options.ttlMs);
@@ -69,7 +70,8 @@ class Tasks implements TaskStore {
       pollIntervalMs,
       runner,
       onInterrupted: checkInterrupted(given.onInterrupted, this.#options.onInterrupted),
-      context,
+      // The store refuses what is no JSON.
+      context: context as JsonValue,
       // With a runner, this process has the task from the beginning, so that its death shows.
       epoch: runner === null ? 0 : 1,
       leaseUntil: runner === null ? null : now + this.#options.leaseMs,
@@ -83,7 +85,7 @@ class Tasks implements TaskStore {
       ...(ttlMs !== null && { maxLifetimeMs: ttlMs }),
     });
     if (runner !== null) this.#run(session, runner);
-    return taskOf(session.id, session.createdAt, record, undefined);
+    return { ...fieldsOf(session.id, session.createdAt, record), status: 'working' };
   }
 
   async get(taskId: string, access: TaskAccess = {}): Promise<Task | undefined> {
@@ -152,7 +154,7 @@ class Tasks implements TaskStore {
     const record = recordOf(session);
     const result: unknown =
       record.hasLargeResult === true ? await session.state.get(resultKey(record.epoch)) : record.result;
-    return taskOf(session.id, session.createdAt, record, result as object | undefined);
+    return taskOf(session.id, session.createdAt, record, result as TaskResult | undefined);
   }
 
   /** When a watcher reads a task again although it has heard nothing, in milliseconds. */

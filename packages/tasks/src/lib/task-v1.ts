@@ -18,7 +18,7 @@ export function toV1({ taskId, createdAt, lastUpdatedAt, statusMessage, pollInte
 }
 
 function isToolError({ result }: Pick<Task, 'result'>): boolean {
-  return result !== undefined && 'isError' in result && result.isError === true;
+  return result?.['isError'] === true;
 }
 
 /**

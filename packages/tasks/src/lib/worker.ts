@@ -11,7 +11,7 @@ import {
   type TaskRecord,
   type TaskSession,
 } from './record.ts';
-import type { InputRequests, InputResponses, TaskFailure } from './task.ts';
+import type { InputRequests, InputResponses, TaskFailure, TaskResult } from './task.ts';
 import { TaskError, taskCancelled, taskLost } from './task-error.ts';
 import type { TaskHandle } from './task-handle.ts';
 
@@ -101,7 +101,7 @@ export class Worker implements TaskHandle {
     await this.#end((record) => ({
       ...record,
       status: 'completed',
-      ...(large ? { hasLargeResult: true } : { result }),
+      ...(large ? { hasLargeResult: true } : { result: result as TaskResult }),
     }));
   }
 
