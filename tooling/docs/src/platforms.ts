@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clients, platforms, recorded, shapes } from '@mcp-session-tooling/platforms';
+import {
+  clients,
+  platforms,
+  recorded,
+  recordedPlatforms,
+  type RecordedStep,
+  shapes,
+} from '@mcp-session-tooling/platforms';
 import { root } from '@mcp-session-tooling/workspace/packages';
 import { table } from './table.ts';
 
@@ -38,6 +45,7 @@ export function platformsPage(): string {
         surprises,
       ]),
     ),
+    ...platformsOutside(),
     '## Clients in the tests',
     table(
       ['client', 'version', 'tested', 'what to set', 'what surprises'],
@@ -53,13 +61,7 @@ export function platformsPage(): string {
     'Run outside of the tests by `npx -y pnpm@12 clients`, against a server that is killed and is back after a second.',
     table(
       ['client', 'version', 'what works', 'what does not', 'what surprises'],
-      recorded.map(({ name, version, surprises, steps }) => [
-        name,
-        version,
-        steps.flatMap(({ step, ok }) => (ok ? [step] : [])).join(', '),
-        steps.flatMap(({ step, ok, note }) => (ok ? [] : [`${step}: ${note}`])).join('; ') || 'nothing',
-        surprises,
-      ]),
+      recorded.map(({ name, version, surprises, steps }) => [name, version, ...worksAndNot(steps), surprises]),
     ),
     '## Requests of known products',
     'The tests send requests of these shapes, which come from public reports and sources. The products themselves were not run.',
@@ -68,6 +70,32 @@ export function platformsPage(): string {
       shapes.map(({ product, habit, gets, set }) => [product, habit, gets, set ?? 'nothing']),
     ),
   ].join('\n\n')}\n`;
+}
+
+/** What was run outside of the tests, on a platform that is too large for them. */
+function platformsOutside(): string[] {
+  return [
+    '## Platforms outside of the tests',
+    'Run by `npx -y pnpm@12 platforms`, which installs the platform from npm, builds the recipe and kills it.',
+    table(
+      ['platform', 'version', 'what works', 'what does not', 'what to set', 'what surprises'],
+      recordedPlatforms.map(({ name, version, set, surprises, steps }) => [
+        name,
+        version,
+        ...worksAndNot(steps),
+        set,
+        surprises,
+      ]),
+    ),
+  ];
+}
+
+/** The steps that succeeded, and those that did not with what was seen. */
+function worksAndNot(steps: readonly RecordedStep[]): [string, string] {
+  return [
+    steps.flatMap(({ step, ok }) => (ok ? [step] : [])).join(', '),
+    steps.flatMap(({ step, ok, note }) => (ok ? [] : [`${step}: ${note}`])).join('; ') || 'nothing',
+  ];
 }
 
 /** The versions of all catalogs, by the name of their package. */

@@ -191,6 +191,8 @@ export const directions: Readonly<Record<string, Direction>> = {
       '@mcp-session/postgres',
       '@mcp-session/sqlite',
       harness,
+      '@mcp-session-tooling/packaging',
+      '@mcp-session-tooling/workspace',
       '@mcp-session-examples/quickstart',
       '@aws-sdk/client-dynamodb',
       'better-sqlite3',

@@ -17,7 +17,18 @@ export interface RecordedClient {
   readonly steps: readonly RecordedStep[];
 }
 
+/** What `npx -y pnpm@12 platforms` found out about a platform. */
+export interface RecordedPlatform extends RecordedClient {
+  /** What a user must do, in Markdown. */
+  readonly set: string;
+}
+
 /** Every client that was run outside of the tests, as it was found last. */
-export const recorded: readonly RecordedClient[] = JSON.parse(
-  readFileSync(new URL('recorded.json', import.meta.url), 'utf8'),
-) as RecordedClient[];
+export const recorded: readonly RecordedClient[] = read('recorded.json') as RecordedClient[];
+
+/** Every platform that was run outside of the tests, as it was found last. */
+export const recordedPlatforms: readonly RecordedPlatform[] = read('recorded-platforms.json') as RecordedPlatform[];
+
+function read(file: string): unknown {
+  return JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8'));
+}
