@@ -20,6 +20,7 @@ const OTHERS = new Set([
   'docker',
   'export',
   'git',
+  'install',
   'jq',
   'kill',
   'kubectl',

@@ -1,19 +1,46 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SessionStore } from '@mcp-session/core';
 import { createSessionHandler, type SessionHandler } from '@mcp-session/http/v2';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { McpServer } from '@modelcontextprotocol/server';
+import { root } from '@mcp-session-tooling/workspace/packages';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { blocksOf } from '../src/documents.ts';
 
-// What docs/operating/backups.md says of a restore from an older backup. The store is SQLite; what
-// a client sees is decided above the backends.
+// What docs/operating/backups.md says of a restore from an older backup, by the commands of that
+// page. The store is SQLite; what a client sees is decided above the backends.
+
+const page = 'docs/operating/backups.md';
+const [backup, restore] = blocksOf({ path: page, text: readFileSync(join(root, page), 'utf8') })
+  .filter(({ language, code }) => language === 'sh' && code.includes('sqlite3'))
+  .map(({ code }) => code.trimEnd().split('\n'));
 
 const folder = mkdtempSync(join(tmpdir(), 'mcp-session-restore-'));
 const path = join(folder, 'sessions.db');
-const backup = join(folder, 'backup.db');
+
+/**
+ * Runs lines of the page in the folder. better-sqlite3 does what the shell of SQLite would, which a
+ * machine may not have.
+ */
+async function runLines(lines: readonly string[] = []): Promise<void> {
+  for (const line of lines) {
+    const [, file, statement = ''] = /^sqlite3 (\S+) "(.*)"$/.exec(line) ?? [];
+    if (file === undefined) {
+      execFileSync('sh', ['-ec', line], { cwd: folder });
+      continue;
+    }
+    const database = new Database(join(folder, file));
+    const [, target] = /^\.backup (\S+)$/.exec(statement) ?? [];
+    const inFolder = statement.replace(/'(\S+)'/, (_, name: string) => `'${join(folder, name)}'`);
+    if (target === undefined) database.exec(inFolder);
+    else await database.backup(join(folder, target));
+    database.close();
+  }
+}
 
 let store: SessionStore;
 let handler: SessionHandler;
@@ -80,31 +107,36 @@ let after = '';
 let ended = '';
 let cursor: string | undefined;
 let cursorOfCall: string | undefined;
+let forgotten: unknown;
 
 beforeAll(async () => {
   await open();
   before = await begin();
   await visit(before);
   ended = await begin();
-  const copy = new Database(path, { readonly: true });
-  copy.exec(`VACUUM INTO '${backup}'`);
-  await copy.backup(join(folder, 'online.db'));
-  copy.close();
+  for (const [index, line] of (backup ?? []).entries()) await runLines([line.replace('backup.db', `${index}.db`)]);
+  await runLines(['cp 1.db backup.db']);
   cursorOfCall = lastIdIn(await (await visit(before)).text());
   await handler.fetch(new Request('http://localhost/mcp', { method: 'DELETE', headers: { 'mcp-session-id': ended } }));
   await announce('seen');
   cursor = lastIdIn(await listen(before, undefined, 'seen'));
   after = await begin();
+  // Every server should be stopped. This one was forgotten.
+  const other = await createSqliteStore({ path });
   await stop();
-  // As the page says: the main file, without the files beside it.
-  for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true });
-  cpSync(backup, path);
+  await runLines(restore);
+  forgotten = await other.create().catch((error: unknown) => error);
+  await other.close();
   await open();
 });
 
 afterAll(async () => {
   await stop();
   rmSync(folder, { recursive: true, force: true });
+});
+
+it('a server that has the file open while it is restored writes nothing', () => {
+  expect(forgotten).toMatchObject({ code: 'STORE_UNAVAILABLE' });
 });
 
 describe('after a restore from an older backup', () => {
@@ -136,9 +168,12 @@ describe('after a restore from an older backup', () => {
   });
 });
 
-it.each(['backup.db', 'online.db'])('%s, made while the store was in use, is whole', (file) => {
-  const copy = new Database(join(folder, file), { readonly: true });
-  expect(copy.pragma('integrity_check', { simple: true })).toBe('ok');
-  expect(copy.prepare('SELECT count(*) AS n FROM mcp_state').get()).toEqual({ n: 1 });
-  copy.close();
-});
+it.each(backup?.map((line, index) => [line, `${index}.db`]) ?? [])(
+  'a copy by %s, made while the store was in use, is whole',
+  (_, file) => {
+    const copy = new Database(join(folder, file), { readonly: true });
+    expect(copy.pragma('integrity_check', { simple: true })).toBe('ok');
+    expect(copy.prepare('SELECT count(*) AS n FROM mcp_state').get()).toEqual({ n: 1 });
+    copy.close();
+  },
+);
