@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { root } from '@mcp-session-tooling/workspace/packages';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -18,15 +19,28 @@ const inContainer = (...keys: readonly string[]): unknown =>
   deployment?.getIn(['spec', 'template', 'spec', 'containers', 0, ...keys]);
 const probes = ['readinessProbe', 'livenessProbe'].map((probe) => String(inContainer(probe, 'httpGet', 'path')));
 
-it('the probes of the Deployment are answered by the server, which ends on SIGTERM', async () => {
+/** A server whose tool begins, and goes on when the test says so. */
+const SERVER = `() => {
+  const server = new McpServer({ name: 'notes', version: '1.0.0' });
+  server.registerTool('wait', {}, async () => {
+    console.log('begun');
+    await new Promise((go) => process.stdin.once('data', go));
+    process.stdin.pause();
+    return { content: [{ type: 'text', text: 'done' }] };
+  });
+  return server;
+};`;
+
+it('the server answers the probes of the Deployment, and on SIGTERM the call that runs', async () => {
   const folder = emptyFolder();
   const port = await freePort();
   const block = blocks.find(({ language }) => language === 'ts');
   const code = `${block?.prelude}${block?.code}`
-    .replace('(): McpServer', '()')
+    .replace(/\(\): McpServer => .*/, SERVER)
     .replace('@mcp-session/postgres', '@mcp-session/sqlite')
     .replaceAll('createPostgresStore', 'createSqliteStore')
     .replace("{ schema: 'mcp' }", '')
+    .replace('mcp.example.com', `127.0.0.1:${port}`)
     .replace('3000', `${port}, '127.0.0.1'`);
   writeFileSync(join(folder, 'server.mjs'), code);
   const server = start(join(folder, 'server.mjs'), folder);
@@ -37,9 +51,24 @@ it('the probes of the Deployment are answered by the server, which ends on SIGTE
   for (const probe of [...probes, '/other']) {
     expect((await fetch(`http://127.0.0.1:${port}${probe}`)).status).toBe(probe === '/other' ? 404 : 200);
   }
+  const client = new Client({ name: 'pod', version: '1.0.0' });
+  await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`)));
+  const call = client.callTool({ name: 'wait' });
+  await once(server.stdout ?? process.stdin, 'data');
+
   server.kill('SIGTERM');
+  // No probe is answered from here on, so the pod is not ready.
   await untilItIsGone(port);
+  server.stdin?.write('go on');
+
+  expect((await call).content).toEqual([{ type: 'text', text: 'done' }]);
   expect(await ended).toEqual([0, null]);
+  await client.close();
+});
+
+it('the Deployment has two replicas, and a rollout takes none away', () => {
+  expect(deployment?.getIn(['spec', 'replicas'])).toBe(2);
+  expect(deployment?.getIn(['spec', 'strategy', 'rollingUpdate', 'maxUnavailable'])).toBe(0);
 });
 
 it('a pod has the time that preStop and the drain take', () => {
