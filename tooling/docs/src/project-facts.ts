@@ -3,12 +3,20 @@ import { join } from 'node:path';
 import { root } from '@mcp-session-tooling/workspace/packages';
 import { parseSync } from 'vite';
 
+/** The types that list codes, and where they are. */
+const UNIONS = {
+  SessionErrorCode: 'packages/core/src/lib/errors.ts',
+  TaskErrorCode: 'packages/tasks/src/lib/task-error.ts',
+};
+
 /** Every code of `SessionErrorCode`, as core's source lists them. */
 export function errorCodes(): string[] {
-  const source = readFileSync(join(root, 'packages/core/src/lib/errors.ts'), 'utf8');
-  const union = /export type SessionErrorCode =(?<codes>[^;]*);/.exec(source)?.groups?.['codes'];
-  if (union === undefined) throw new Error('No type SessionErrorCode in the source of core');
-  return [...union.matchAll(/'([A-Z_]+)'/g)].map((match) => match[1] ?? '');
+  return Object.entries(UNIONS).flatMap(([name, path]) => {
+    const source = readFileSync(join(root, path), 'utf8');
+    const union = new RegExp(`export type ${name} =(?<codes>[^;]*);`).exec(source)?.groups?.['codes'];
+    if (union === undefined) throw new Error(`No type ${name} in ${path}`);
+    return [...union.matchAll(/'([A-Z_]+)'/g)].map((match) => match[1] ?? '');
+  });
 }
 
 /**
