@@ -8,5 +8,14 @@ export type { SessionHandlerOptions } from './lib/handler/options.ts';
 export { defaultPrincipal } from './lib/request/principal.ts';
 export type { UserContext } from './lib/request/user.ts';
 export { createSessionHandler, type AuthInfo, type SessionHandler, type V1Server } from './lib/sdk/v1.ts';
+export type { RefusalReason } from './lib/protocol/refusal-reason.ts';
+export type {
+  HandlerEvent,
+  HandlerObserver,
+  ObservedOperation,
+  OperationResult,
+  OperationRunner,
+  StreamKind,
+} from './lib/reports/events.ts';
 export type { Logger, LogFields } from './lib/runtime/logger.ts';
 export type { StoreStatus } from './lib/store/health.ts';

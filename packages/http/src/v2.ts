@@ -16,5 +16,14 @@ export {
 } from './lib/sdk/dual-era.ts';
 export { createStoreEventBus } from './lib/sdk/store-event-bus.ts';
 export { createSessionHandler, type AuthInfo, type SessionHandler, type V2Server } from './lib/sdk/v2.ts';
+export type { RefusalReason } from './lib/protocol/refusal-reason.ts';
+export type {
+  HandlerEvent,
+  HandlerObserver,
+  ObservedOperation,
+  OperationResult,
+  OperationRunner,
+  StreamKind,
+} from './lib/reports/events.ts';
 export type { Logger, LogFields } from './lib/runtime/logger.ts';
 export type { StoreStatus } from './lib/store/health.ts';

@@ -79,6 +79,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['runtime'],
     ['protocol'],
     ['store'],
+    ['reports'],
     ['stream'],
     ['cluster'],
     ['standalone'],

@@ -62,7 +62,7 @@ describe('the option observe', () => {
     ];
     expect([...new Set(seen.map(({ name }) => name))].toSorted()).toEqual(names);
     for (const operation of seen) {
-      expect(Object.keys(operation).toSorted()).toEqual(['backend', 'code', 'durationMs', 'name', 'outcome']);
+      expect(Object.keys(operation).toSorted()).toEqual(['backend', 'code', 'durationMs', 'name', 'outcome', 'size']);
       expect(operation).toMatchObject({ backend: 'memory', outcome: 'ok', code: undefined });
       expect(operation.durationMs).toBeGreaterThanOrEqual(0);
     }
@@ -102,6 +102,24 @@ describe('the option observe', () => {
       ['ping', 'error', 'STORE_READ_ONLY'],
       ['ping', 'error', 'STORE_FAILED'],
     ]);
+  });
+
+  it('gets the number of events of a batch, and of sessions that a sweep removed', async () => {
+    const seen: Operation[] = [];
+    const { store, clock } = await open({ observe: (operation) => seen.push(operation), ttlMs: 1_000 });
+    const sessions = await Promise.all(Array.from({ length: 3 }, () => store.create()));
+    seen.length = 0;
+
+    await Promise.all(sessions.flatMap(({ events }) => [events.append('a', 1), events.append('a', 2)]));
+    clock.now += 1_000;
+    await store.sweep();
+    await store.count();
+
+    const sizeOf = (name: OperationName): (number | undefined)[] =>
+      seen.filter((operation) => operation.name === name).map(({ size }) => size);
+    expect(sizeOf('appendEvents').reduce((sum: number, size) => sum + (size ?? Number.NaN), 0)).toBe(6);
+    expect(sizeOf('sweep').reduce((sum: number, size) => sum + (size ?? Number.NaN), 0)).toBe(3);
+    expect(sizeOf('countSessions')).toEqual([undefined]);
   });
 
   it('does not see calls that were refused before the backend was asked', async () => {

@@ -1,6 +1,6 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Journal } from '../../src/lib/session/journal.ts';
+import { Journal } from '../../src/lib/reports/journal.ts';
 import { LocalSession } from '../../src/lib/session/local-session.ts';
 import { StoreHealth } from '../../src/lib/store/health.ts';
 import { SessionTransport } from '../../src/lib/session/transport.ts';
@@ -36,7 +36,7 @@ describe('the lease of running requests', () => {
         standaloneStream: true,
         health,
         bounds,
-        journal: new Journal(undefined),
+        journal: new Journal({}),
       };
       const server = { connect: async () => undefined, close: (): Promise<void> => transport.close() };
       const local = new LocalSession(session, server, { ...context, onClosed: quiet, onError: quiet });

@@ -77,6 +77,7 @@ type Shared = Pick<
   | 'allowedOrigins'
   | 'onError'
   | 'logger'
+  | 'observe'
   | 'onStoreError'
   | 'onStoreStatus'
 >;

@@ -97,8 +97,8 @@ export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
    */
   readonly sweep?: SweepOptions | false;
   /**
-   * Called after each call to the backend with its name, duration and outcome, never with ids or
-   * values. Default: `undefined`, which costs nothing.
+   * Called after each call to the backend with its name, duration, outcome and size, never with ids
+   * or values. Default: `undefined`, which costs nothing.
    */
   readonly observe?: Observer;
   /** Returns the present time in whole Unix milliseconds. Default: `Date.now`. */

@@ -81,7 +81,7 @@ export class ObservedBackend implements SessionBackend {
   }
 
   sweep(limit: number, now: number): Promise<rows.SweepResult> {
-    return this.#call('sweep', () => this.#backend.sweep(limit, now));
+    return this.#call('sweep', () => this.#backend.sweep(limit, now), removedBy);
   }
 
   readState(
@@ -101,7 +101,8 @@ export class ObservedBackend implements SessionBackend {
   }
 
   appendEvents(batch: readonly rows.AppendRequest[], now: number): Promise<readonly rows.AppendOutcome[]> {
-    return this.#call('appendEvents', () => this.#backend.appendEvents(batch, now));
+    const size = this.#observer === undefined ? undefined : eventsIn(batch);
+    return this.#call('appendEvents', () => this.#backend.appendEvents(batch, now), size);
   }
 
   readEvents(query: rows.EventQuery, now: number): Promise<rows.EventPage | undefined> {
@@ -129,7 +130,8 @@ export class ObservedBackend implements SessionBackend {
     return this.#backend.close();
   }
 
-  async #call<T>(name: OperationName, call: () => Promise<T>): Promise<T> {
+  /** @param size How large the operation is, or a function that reads it from the result. */
+  async #call<T>(name: OperationName, call: () => Promise<T>, size?: number | ((result: T) => number)): Promise<T> {
     if (this.#refuses) this.#gate.begin();
     else this.#gate.beginPart();
     let startedAt = 0;
@@ -137,11 +139,13 @@ export class ObservedBackend implements SessionBackend {
       if (this.#budget.isSpent()) await this.#budget.nextTurn();
       if (this.#observer !== undefined) startedAt = performance.now();
       const result = await call();
-      this.#notify(name, startedAt, undefined);
+      if (this.#observer !== undefined) {
+        this.#notify(name, startedAt, undefined, typeof size === 'function' ? size(result) : size);
+      }
       return result;
     } catch (error) {
       const failure = this.#failureOf(name, error, true);
-      this.#notify(name, startedAt, failure);
+      this.#notify(name, startedAt, failure, typeof size === 'number' ? size : undefined);
       throw failure;
     } finally {
       this.#gate.end();
@@ -161,7 +165,7 @@ export class ObservedBackend implements SessionBackend {
     return new SessionError('STORE_FAILED', `${this.name} failed in ${name}`, { cause: error, outcomeUnknown });
   }
 
-  #notify(name: OperationName, startedAt: number, failure: SessionError | undefined): void {
+  #notify(name: OperationName, startedAt: number, failure: SessionError | undefined, size: number | undefined): void {
     if (this.#observer === undefined) return;
     notify(this.#observer, {
       name,
@@ -169,8 +173,17 @@ export class ObservedBackend implements SessionBackend {
       durationMs: performance.now() - startedAt,
       outcome: failure === undefined ? 'ok' : 'error',
       code: failure?.code,
+      size,
     });
   }
+}
+
+function eventsIn(batch: readonly rows.AppendRequest[]): number {
+  return batch.reduce((sum, { events }) => sum + events.length, 0);
+}
+
+function removedBy({ ids }: rows.SweepResult): number {
+  return ids.length;
 }
 
 async function stopNothing(): Promise<void> {}

@@ -17,6 +17,11 @@ export interface Operation {
   readonly outcome: 'ok' | 'error';
   /** The error's code; `undefined` if the outcome is `ok`. */
   readonly code: SessionErrorCode | undefined;
+  /**
+   * How many events a batch of `appendEvents` had, or how many sessions a step of `sweep` removed;
+   * `undefined`: another operation, or a sweep that failed.
+   */
+  readonly size: number | undefined;
 }
 
 /** Called after each call to the backend. An error that it throws becomes a process warning. */

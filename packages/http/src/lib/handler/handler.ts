@@ -93,7 +93,7 @@ export class Handler implements SessionHandler<AuthFacts> {
       return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, given)));
     } catch (error) {
       if (isServerFault(error)) onError(error);
-      else journal.refused(request, error);
+      journal.refused(request, error);
       return gate.open(request, errorToResponse(error));
     }
   };
@@ -190,9 +190,8 @@ export class Handler implements SessionHandler<AuthFacts> {
     const session = await this.#finder.find(caller);
     requestRevision(caller.request, session.protocol.protocolVersion, this.#sdk.protocolVersions);
     const local = this.#locals.get(session.id);
-    if (!(await session.end())) throw sessionNotFound();
-    if (local === undefined) this.#options.journal.ended(session);
-    else await local.close('never');
+    if (!(await (local ?? session).end())) throw sessionNotFound();
+    if (local === undefined) this.#options.journal.ended(session, 'deleted');
     return emptyOf(204);
   }
 

@@ -1,3 +1,4 @@
+import type { HandlerObserver } from '../reports/events.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** Where a handler reports what happens. */
@@ -20,8 +21,8 @@ export interface LogOptions {
    *   once a minute.
    * - `info`: a session began, was restored on this node, or ended; the store works again; the
    *   handler closes.
-   * - `debug`: a request was answered, with its method, its tool and its duration; a request was
-   *   refused, with the status and the reason; a session was released from memory.
+   * - `debug`: a request was answered or dropped, with its method, its tool and its duration; a
+   *   request was refused, with the status and the reason; a session was released from memory.
    *
    * A line never holds a whole session id, a principal, a token, arguments or results. A session is
    * named by the first part of its id. What the logger throws becomes a process warning.
@@ -29,4 +30,16 @@ export interface LogOptions {
    * Default: the console, with errors and warnings only.
    */
   readonly logger?: Logger;
+  /**
+   * Is called with each event of this process: requests that servers answer, sessions, streams,
+   * refusals. For metrics and traces; `@mcp-session/otel` has one for OpenTelemetry. It can return
+   * a function that runs a request inside a context, see `HandlerEvent`. What happens in the store
+   * is the option `observe` of the store.
+   *
+   * Events hold no whole session id, no principal, no token, no arguments and no results. The
+   * observer is never awaited, and what it throws becomes a process warning.
+   *
+   * Default: none, which costs nothing.
+   */
+  readonly observe?: HandlerObserver;
 }

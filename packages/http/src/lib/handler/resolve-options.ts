@@ -14,10 +14,10 @@ import {
 import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { checkUserOptions, userContext } from '../request/user.ts';
+import { Journal } from '../reports/journal.ts';
 import { checkLogger } from '../runtime/logger.ts';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
 import { MAX_TIMER_MS } from '../runtime/timers.ts';
-import { Journal } from '../session/journal.ts';
 import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
 import { checkStore } from '../store/check-store.ts';
@@ -90,6 +90,7 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   allowedOrigins: ['allowedOriginHostnames', 'origins', 'origin', 'cors'],
   onError: ['onerror', 'errorHandler'],
   logger: ['log', 'loggerInstance', 'pino', 'console'],
+  observe: ['observer', 'onEvent', 'telemetry', 'otel', 'metrics', 'tracer'],
 };
 
 /** @throws TypeError or RangeError that names the option. */
@@ -106,19 +107,19 @@ export function resolveOptions<
       `Option createServer is ${kindOf(options.createServer)}, not a function that makes the server of a session`,
     );
   }
-  for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError'] as const) {
+  for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError', 'observe'] as const) {
     callable(name, options[name]);
   }
   checkLogger(options.logger);
   checkUserOptions(options.store, options.user);
   const degrades = oneOf('onStoreError', options.onStoreError, ['fail', 'degrade'], 'fail') === 'degrade';
-  const journal = new Journal(options.logger);
+  const journal = new Journal(options);
   const onError = errorListener(options.onError, options.logger);
   const onStoreStatus = safeCallback('onStoreStatus', options.onStoreStatus);
   const health = new StoreHealth(
     degrades,
     (status) => {
-      if (!status.failing) journal.storeWorksAgain();
+      journal.storeStatus(status.failing);
       onStoreStatus(status);
     },
     onError,

@@ -1,6 +1,7 @@
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 import { jsonOf } from './buffered-body.ts';
 import { INTERNAL_ERROR, INVALID_REQUEST, SERVER_ERROR, SESSION_NOT_FOUND } from './json-rpc.ts';
+import { type RefusalReason, reasonOf } from './refusal-reason.ts';
 
 /** An error with the HTTP response for it. */
 export class HttpError extends Error {
@@ -8,17 +9,20 @@ export class HttpError extends Error {
   readonly status: number;
   readonly rpcCode: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly reason: RefusalReason;
 
   constructor(
     status: number,
     message: string,
     rpcCode: number = SERVER_ERROR,
     headers: Readonly<Record<string, string>> = {},
+    reason: RefusalReason = reasonOf(status),
   ) {
     super(message);
     this.status = status;
     this.rpcCode = rpcCode;
     this.headers = headers;
+    this.reason = reason;
   }
 }
 
@@ -33,17 +37,22 @@ export function jsonError(
 }
 
 /** An error that passes by itself: a GET waits instead. */
-export class PassingError extends HttpError {}
+class PassingError extends HttpError {}
+
+/** A server was not made or restored in time. */
+export function notReady(): HttpError {
+  return new PassingError(503, 'Server was not ready in time', INTERNAL_ERROR, RETRY_AFTER, 'not-ready');
+}
 
 /**
  * The local session was closed during the request. The client's retry finds it restored, or ended.
  */
 export function sessionMoves(): HttpError {
-  return new PassingError(503, 'Session is being moved', undefined, { 'retry-after': '1' });
+  return new PassingError(503, 'Session is being moved', undefined, { 'retry-after': '1' }, 'moving');
 }
 
 export function closing(): HttpError {
-  return new PassingError(503, 'Server is shutting down', undefined, { 'retry-after': '1' });
+  return new PassingError(503, 'Server is shutting down', undefined, { 'retry-after': '1' }, 'closing');
 }
 
 /**
@@ -68,7 +77,7 @@ export function isStoreFailure(error: unknown): boolean {
   return error instanceof SessionError && error.code.startsWith('STORE_');
 }
 
-const UNAVAILABLE = new HttpError(503, 'Session store is unavailable', SERVER_ERROR, RETRY_AFTER);
+const UNAVAILABLE = new HttpError(503, 'Session store is unavailable', SERVER_ERROR, RETRY_AFTER, 'store');
 /**
  * A fault of this package, of the application or of its configuration: the client cannot help it.
  */
@@ -89,7 +98,7 @@ const RESPONSES: Readonly<Record<SessionErrorCode, HttpError>> = {
   // A client's message that is forwarded to another node.
   EVENT_TOO_LARGE: new HttpError(413, 'Payload Too Large: message is larger than the session store takes'),
   NOT_JSON: new HttpError(400, 'Invalid Request: message cannot be stored', INVALID_REQUEST),
-  PROFILE_CONFLICT: new HttpError(503, 'Session is being changed by others', SERVER_ERROR, RETRY_AFTER),
+  PROFILE_CONFLICT: new HttpError(503, 'Session is being changed by others', SERVER_ERROR, RETRY_AFTER, 'store'),
   STORE_BUSY: UNAVAILABLE,
   STORE_CLOSED: UNAVAILABLE,
   STORE_CORRUPT: UNAVAILABLE,

@@ -13,7 +13,7 @@ import { interrupted } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { messageFrame, openingFrames, SSE_HEADERS } from '../stream/sse.ts';
 import type { StreamReader } from '../stream/stream-reader.ts';
-import { parseRequestStream, type RequestStream } from '../stream/stream-ids.ts';
+import { behind, parseRequestStream, type RequestStream } from '../stream/stream-ids.ts';
 
 const TRIMMED = 'Response is no longer kept: the client was away for too long';
 
@@ -54,7 +54,7 @@ export class GetHandler {
     const standalone = parseStandaloneCursor(local.session, cursor);
     if (standalone !== undefined) {
       if (!this.#context.standaloneStream) throw notAllowed('POST, DELETE');
-      return local.standalone.open(get, standalone);
+      return local.standalone.open({ ...get, resumedBehind: behind(standalone.id, get.lastSeq) }, standalone);
     }
     const streamId = local.session.events.streamOf(cursor);
     const stream = streamId === undefined ? undefined : parseRequestStream(streamId);
@@ -100,6 +100,7 @@ export class GetHandler {
         opening: openingFrames(cursor, revision, this.#context),
         settlement: new Settlement(stream.requestCount, settled),
         openedSeq: lastSeq,
+        resumedBehind: behind(cursor, lastSeq),
         request,
         expiresAt,
       });

@@ -1,4 +1,7 @@
+import { responseFor } from '../protocol/http-errors.ts';
 import type { JsonRpcRequest } from '../protocol/json-rpc.ts';
+import { aboutSession, type Journal } from '../reports/journal.ts';
+import type { OperationReport } from '../reports/operation.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { AuthFacts, Caller } from '../session/sdk-adapter.ts';
 import type { ServerLifecycle } from '../session/server-lifecycle.ts';
@@ -14,6 +17,7 @@ export interface InitializeContext {
   readonly principalOf: (caller: Caller) => Promise<string | null>;
   /** Is awaited with each new session before the response. */
   readonly onBegun: (local: LocalSession) => Promise<void>;
+  readonly journal: Journal;
 }
 
 /**
@@ -31,6 +35,17 @@ export class InitializeHandler {
 
   /** @throws HttpError 429, or what `onSessionCreate` refuses with. */
   async handle(initialize: JsonRpcRequest, caller: Caller): Promise<Response> {
+    const report = this.#context.journal.operation(initialize, undefined, undefined);
+    if (report === undefined) return this.#handle(initialize, caller, undefined);
+    try {
+      return await report.run(() => this.#handle(initialize, caller, report));
+    } catch (error) {
+      report.failed(String(responseFor(error).status));
+      throw error;
+    }
+  }
+
+  async #handle(initialize: JsonRpcRequest, caller: Caller, report: OperationReport | undefined): Promise<Response> {
     const { platformSessions, sessionLimits, onSessionCreate, principalOf, onBegun } = this.#context;
     const { request } = caller;
     const principal = await principalOf(caller);
@@ -44,9 +59,11 @@ export class InitializeHandler {
       });
       if (local === undefined) {
         admission.failed(undefined);
+        report?.answered(response);
         return wholeAnswer(request, response);
       }
       await onBegun(local);
+      report?.answered(response, aboutSession(local.session));
       return wholeAnswer(request, response, { 'mcp-session-id': local.session.id });
     } catch (error) {
       throw admission.failed(error);

@@ -6,7 +6,11 @@ import {
   isRequest,
   type JsonRpcMessage,
   type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
 } from '../protocol/json-rpc.ts';
+import type { Journal } from '../reports/journal.ts';
+import type { OperationReport } from '../reports/operation.ts';
 import { OneShotTransport } from '../session/one-shot-transport.ts';
 import type { Caller, SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
 import { Settlement } from '../stream/settlement.ts';
@@ -22,6 +26,9 @@ export interface OneShotContext {
   readonly onError: (error: unknown) => void;
   /** Counts an open stream. @returns A function to call when it is closed. */
   readonly onStream: () => () => void;
+  readonly journal: Journal;
+  /** The protocol revision that governs the request. */
+  readonly revision: string;
 }
 
 /**
@@ -40,6 +47,8 @@ export class OneShot {
   readonly #settlement: Settlement;
   /** The responses, and for a stream also the notifications, that were not sent yet. */
   readonly #unsent: JsonRpcMessage[] = [];
+  /** The reports of the requests; `undefined`: none is reported. */
+  #reports: Map<RequestId, OperationReport> | undefined;
   readonly #begin = Promise.withResolvers<void>();
   readonly #over = Promise.withResolvers<void>();
   #connection: SseConnection | undefined;
@@ -55,7 +64,7 @@ export class OneShot {
     this.#settlement = new Settlement(this.#requests.length);
     this.over = this.#over.promise;
     this.#transport = new OneShotTransport({
-      onResponse: (response) => this.#add(response, response.id !== undefined && this.#settlement.add(response.id)),
+      onResponse: (response) => this.#respond(response),
       onNotification: (message) => this.#add(message, false),
       onClosed: () => void this.close(),
     });
@@ -71,7 +80,7 @@ export class OneShot {
     const refused = await sdk.refuseScopes?.(this.#transport, messages, authInfo);
     if (refused !== undefined) return this.#end(refused);
     const extra = sdk.messageExtra({ request, authInfo, closeStream: undefined, closeStandaloneStream: undefined });
-    for (const message of messages) this.#transport.onmessage?.(message, extra);
+    for (const message of messages) this.#deliver(message, extra);
     await this.#begun(form);
     if (!this.#isComplete && !this.#isClosed) return this.#stream();
     if (form === 'sse') {
@@ -87,6 +96,8 @@ export class OneShot {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#begin.resolve();
+    const why = this.#caller.request.signal.aborted ? 'cancelled' : 'interrupted';
+    this.#reports?.forEach((report) => report.failed(why));
     this.#connection?.close();
     try {
       await this.#server.close();
@@ -101,6 +112,24 @@ export class OneShot {
     const timer = form === 'sse' ? setTimeout(() => this.#begin.resolve(), OPEN_AFTER_MS).unref() : undefined;
     await this.#begin.promise;
     clearTimeout(timer);
+  }
+
+  #deliver(message: JsonRpcMessage, extra: unknown): void {
+    const { journal, revision } = this.#context;
+    const report = isRequest(message) ? journal.operation(message, undefined, revision) : undefined;
+    if (report === undefined || !isRequest(message)) {
+      this.#transport.onmessage?.(message, extra);
+      return;
+    }
+    this.#reports ??= new Map();
+    this.#reports.set(message.id, report);
+    report.run(() => this.#transport.onmessage?.(message, extra));
+  }
+
+  #respond(response: JsonRpcResponse): void {
+    const { id } = response;
+    if (id !== undefined) this.#reports?.get(id)?.answered(response);
+    this.#add(response, id !== undefined && this.#settlement.add(id));
   }
 
   #add(message: JsonRpcMessage, isLast: boolean): void {

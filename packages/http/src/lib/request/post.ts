@@ -15,6 +15,7 @@ import type { LocalSession } from '../session/local-session.ts';
 import type { NodeContext } from '../session/node-context.ts';
 import type { RequestOutput } from '../session/open-requests.ts';
 import type { Caller, SdkAdapter } from '../session/sdk-adapter.ts';
+import type { OperationReport } from '../reports/operation.ts';
 import { isOutage } from '../store/health.ts';
 import { PostResponse } from '../stream/post-response.ts';
 import { notKept, notStored } from '../stream/settle-later.ts';
@@ -41,8 +42,8 @@ export interface PostedTo {
 interface Running {
   readonly request: JsonRpcRequest;
   readonly stream: PostResponse;
-  /** When it came, by `performance.now()`. */
-  readonly startedAt: number;
+  /** `undefined`: it is not reported. */
+  readonly report: OperationReport | undefined;
 }
 
 /** A POST whose requests are being answered. */
@@ -78,7 +79,7 @@ export class PostHandler {
     await local.settings.storeNotified(messages, health);
     const requests = messages.filter(isRequest);
     if (requests.length === 0) {
-      await deliver(local, messages, this.#extra(caller), lastSeq);
+      await local.inbox.deliverAll(messages, this.#extra(caller), lastSeq);
       return emptyOf(202);
     }
 
@@ -105,10 +106,12 @@ export class PostHandler {
     }
     const polls = revision >= FIRST_POLLING_REVISION && form === 'sse';
     const extra = this.#extra(caller, polls ? { local, stream } : undefined);
-    const startedAt = performance.now();
-    for (const request of requests) this.#run(local, { request, stream, startedAt }, extra);
+    for (const request of requests) {
+      const report = this.#context.journal.operation(request, local.session, revision);
+      this.#run(local, { request, stream, report }, extra);
+    }
     try {
-      await deliver(local, messages, extra, lastSeq);
+      await local.inbox.deliverAll(messages, extra, lastSeq);
     } catch (error) {
       stream.open();
       throw error;
@@ -127,10 +130,15 @@ export class PostHandler {
   }
 
   #run(local: LocalSession, running: Running, extra: unknown): void {
-    const { request, stream } = running;
+    const { request, stream, report } = running;
     const refusal = local.settings.refusalOf(request);
-    if (refusal !== undefined) void this.#answer(local, running, refusal);
-    else local.transport.request(request, stream, extra, (answer) => this.#answer(local, running, answer));
+    if (refusal !== undefined) {
+      void this.#answer(local, running, refusal);
+      return;
+    }
+    const answer = (response: JsonRpcResponse): Promise<void> => this.#answer(local, running, response);
+    if (report === undefined) local.transport.request(request, stream, extra, answer);
+    else report.run(() => local.transport.request(request, stream, extra, answer, report.failed));
   }
 
   /** Sends the response once the stream has begun. */
@@ -176,12 +184,11 @@ export class PostHandler {
       }
       if (!isOutage(error)) throw error;
       this.#context.onError(error);
-      throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER);
+      throw new HttpError(503, 'Session store failed while the request was handled', undefined, RETRY_AFTER, 'store');
     }
   }
 
-  async #answer(local: LocalSession, { stream, request, startedAt }: Running, answer: JsonRpcResponse): Promise<void> {
-    this.#context.journal.called(local.session, request, answer, startedAt);
+  async #answer(local: LocalSession, { stream, request, report }: Running, answer: JsonRpcResponse): Promise<void> {
     try {
       const refusal = answer.error === undefined ? await local.settings.store(request) : undefined;
       await local.lists.answered(request, answer);
@@ -198,6 +205,8 @@ export class PostHandler {
       if (!isStoreFailure(error) && (await tryAppend(stream, failure))) return;
       if (!isTooLarge) stream.push(failure);
       stream.settleLater(failure);
+    } finally {
+      report?.answered(answer);
     }
   }
 
@@ -223,15 +232,6 @@ export class PostHandler {
       closeStandaloneStream: polling && (() => (health.degraded ? undefined : polling.local.standalone.evict())),
     });
   }
-}
-
-async function deliver(
-  local: LocalSession,
-  messages: readonly JsonRpcMessage[],
-  extra: unknown,
-  lastSeq: number | undefined,
-): Promise<void> {
-  for (const message of messages) if (!isRequest(message)) await local.inbox.deliver(message, extra, lastSeq);
 }
 
 function isSessionGone(error: unknown): boolean {

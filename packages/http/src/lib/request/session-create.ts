@@ -48,5 +48,5 @@ export async function checkCreate(
     );
   }
   const headers = retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) };
-  throw new HttpError(status, message, undefined, headers);
+  throw new HttpError(status, message, undefined, headers, 'application');
 }

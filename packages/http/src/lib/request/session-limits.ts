@@ -117,5 +117,5 @@ export class SessionLimits {
 }
 
 function tooMany(max: number): HttpError {
-  return new HttpError(429, `Too Many Requests: user has ${max} sessions`, undefined, RETRY_AFTER);
+  return new HttpError(429, `Too Many Requests: user has ${max} sessions`, undefined, RETRY_AFTER, 'too-many-sessions');
 }

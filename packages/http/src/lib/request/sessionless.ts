@@ -1,8 +1,9 @@
 import { kindOf } from '@mcp-session/core/backend';
 import { emptyOf } from '../protocol/buffered-body.ts';
-import { HttpError, RETRY_AFTER, sessionNotFound } from '../protocol/http-errors.ts';
-import { INTERNAL_ERROR, isRequest } from '../protocol/json-rpc.ts';
+import { notReady, sessionNotFound } from '../protocol/http-errors.ts';
+import { isRequest } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
+import type { Journal } from '../reports/journal.ts';
 import { TimeLimit } from '../runtime/time-limit.ts';
 import type { Caller, SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
@@ -23,6 +24,7 @@ export interface SessionlessHandlerContext {
   readonly keepAliveMs: number;
   readonly setupTimeoutMs: number;
   readonly onError: (error: unknown) => void;
+  readonly journal: Journal;
 }
 
 /** A POST that has no session and begins none. */
@@ -49,13 +51,15 @@ export class SessionlessHandler {
   async handle(post: SessionlessPost): Promise<Response> {
     const { why, posted, caller, form } = post;
     if (why === 'unknown') return this.#pong(posted, caller);
-    const { servers, finder, bounds, keepAliveMs, onError } = this.#context;
+    const { servers, finder } = this.#context;
     const { createStateless } = servers;
     if (createStateless === undefined) throw finder.idIsMissing(caller.request);
-    checkBatch(posted, requestRevision(caller.request, undefined, this.#sdk.protocolVersions));
+    const revision = requestRevision(caller.request, undefined, this.#sdk.protocolVersions);
+    checkBatch(posted, revision);
     if (!posted.messages.some(isRequest)) return emptyOf(202);
     const server = await this.#make(createStateless(caller));
-    const oneShot = new OneShot(server, posted, caller, { keepAliveMs, onError, onStream: () => bounds.opened(null) });
+    const onStream = (): (() => void) => this.#openStream();
+    const oneShot = new OneShot(server, posted, caller, { ...this.#context, revision, onStream });
     this.running.add(oneShot);
     try {
       return await oneShot.answer(this.#sdk, form);
@@ -65,11 +69,22 @@ export class SessionlessHandler {
     }
   }
 
+  #openStream(): () => void {
+    const { bounds, journal } = this.#context;
+    const openedAt = performance.now();
+    const closed = bounds.opened(null);
+    journal.streamOpened(undefined, 'request');
+    return () => {
+      closed();
+      journal.streamClosed(undefined, 'request', openedAt);
+    };
+  }
+
   async #make(making: Promise<ServerLike>): Promise<ServerLike> {
     const { setupTimeoutMs, onError } = this.#context;
     const limit = new TimeLimit(setupTimeoutMs, () => {
       onError(new Error(`Server without a session was not made within setupTimeoutMs, ${setupTimeoutMs} ms`));
-      return new HttpError(503, 'Server was not ready in time', INTERNAL_ERROR, RETRY_AFTER);
+      return notReady();
     });
     try {
       const server: unknown = await limit.within(making);

@@ -17,7 +17,8 @@ import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { type UserContext, userContext } from '../request/user.ts';
-import { Journal } from '../session/journal.ts';
+import { Journal } from '../reports/journal.ts';
+import { observing } from './observing.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { createSessionHandler, type SessionHandler, type V2Server } from './v2.ts';
 
@@ -79,9 +80,10 @@ export function createDualEraHandler<
   const gate = new Gate(options);
   const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
-  const journal = new Journal(options.logger);
+  const journal = new Journal(options);
   const onError = errorListener(options.onError, options.logger);
-  const modern = createMcpHandler(reporting(withUser(options), options.onError === undefined ? onError : undefined), {
+  const factory = reporting(withUser(options), options.onError === undefined ? onError : undefined);
+  const modern = createMcpHandler(observing(factory, journal), {
     maxRequestBodySize,
     ...(options.onError !== undefined && { onerror: onError }),
     ...(options.responses === 'json' && { responseMode: 'json' }),
@@ -102,15 +104,7 @@ export function createDualEraHandler<
       try {
         const { authInfo, parsedBody } = fetchOptionsOf(fetchOptions);
         gate.check(request, authInfo !== undefined);
-        const revision = request.headers.get('mcp-protocol-version') ?? '';
-        if (request.method !== 'POST' && revision >= FIRST_STATELESS_REVISION) {
-          throw new HttpError(
-            405,
-            `Method not allowed. Revision ${FIRST_STATELESS_REVISION} has no streams and no sessions`,
-            undefined,
-            { allow: 'POST' },
-          );
-        }
+        checkMethod(request);
         // The eras have opposite rules for a lost connection, so decide this first.
         if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize })) {
           return await sessions.fetch(request, { authInfo, parsedBody });
@@ -121,11 +115,24 @@ export function createDualEraHandler<
         return gate.open(request, response);
       } catch (error) {
         if (isServerFault(error)) onError(error);
-        else journal.refused(request, error);
+        journal.refused(request, error);
         return gate.open(request, errorToResponse(error));
       }
     },
   };
+}
+
+/**
+ * @throws HttpError 405 if a revision without streams and sessions gets a request that needs one.
+ */
+function checkMethod({ method, headers }: Request): void {
+  if (method === 'POST' || (headers.get('mcp-protocol-version') ?? '') < FIRST_STATELESS_REVISION) return;
+  throw new HttpError(
+    405,
+    `Method not allowed. Revision ${FIRST_STATELESS_REVISION} has no streams and no sessions`,
+    undefined,
+    { allow: 'POST' },
+  );
 }
 
 /** The same factory for POSTs of the revisions with sessions that have none. */

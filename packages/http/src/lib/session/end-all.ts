@@ -1,6 +1,6 @@
 import { checkOptions, type OptionNames } from '@mcp-session/core/backend';
 import type { AnyStore } from '../store/session-handle.ts';
-import type { Journal } from './journal.ts';
+import type { Journal } from '../reports/journal.ts';
 import type { LocalSessions } from './local-sessions.ts';
 
 /** Whose sessions to end. */

@@ -1,6 +1,6 @@
 import { EventsTrimmedError, SessionError, type SessionEvent } from '@mcp-session/core';
 import { setTimeout as pause } from 'node:timers/promises';
-import { isResponse } from '../protocol/json-rpc.ts';
+import { isRequest, isResponse, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { endedMarker } from '../stream/markers.ts';
@@ -104,6 +104,11 @@ export class Inbox {
     if (await this.#handOver(message, extra)) return;
     if (mayConcernOthers(message, nodeId)) await forward(session, message, health);
     else this.#reportStray(message);
+  }
+
+  /** Delivers those of a POST's messages that are no requests. */
+  async deliverAll(messages: readonly JsonRpcMessage[], extra: unknown, lastSeq: number | undefined): Promise<void> {
+    for (const message of messages) if (!isRequest(message)) await this.deliver(message, extra, lastSeq);
   }
 
   /**

@@ -44,6 +44,7 @@ export class LocalSession {
   #pins = 0;
   #closing: Promise<void> | undefined;
   #ended = false;
+  #isDeleting = false;
   #closingFrame: string | undefined;
   /** When it was last busy, by `performance.now()`. */
   lastUsedAt: number = performance.now();
@@ -134,10 +135,22 @@ export class LocalSession {
       this.#ended = comeBack === 'never';
       this.#closingFrame = lastFrame(comeBack, this.#context);
       this.#closing = this.#close(comeBack, lastWords);
-      if (this.#ended) this.#context.journal.ended(this.session);
-      else this.#context.journal.released(this.session);
+      if (this.#ended) this.#context.journal.ended(this.session, this.#isDeleting ? 'deleted' : 'gone');
     }
     return this.#closing;
+  }
+
+  /** Ends the session for its client. @returns `false`: it had ended before. */
+  async end(): Promise<boolean> {
+    // Its own readers may notice the end before this call returns.
+    this.#isDeleting = true;
+    try {
+      const hasEnded = await this.session.end();
+      if (hasEnded) await this.close('never');
+      return hasEnded;
+    } finally {
+      this.#isDeleting = false;
+    }
   }
 
   async #close(comeBack: ComeBack, lastWords: (() => Promise<void>) | undefined): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Journal } from '../reports/journal.ts';
 import type { LocalSession } from './local-session.ts';
 import type { StoreHealth } from '../store/health.ts';
 
@@ -7,6 +8,7 @@ export interface LocalBounds {
   readonly localIdleMs: number;
   /** While requests are served without the store, an evicted session could not be restored. */
   readonly health: Pick<StoreHealth, 'degraded'>;
+  readonly journal: Pick<Journal, 'held' | 'released'>;
 }
 
 /**
@@ -49,6 +51,7 @@ export class LocalSessions {
     if (local.closed) return;
     const { id } = local.session;
     this.#held.set(id, local);
+    this.#bounds.journal.held(local.session);
     this.#evictBeyondBound(local);
     this.#schedule();
   }
@@ -56,7 +59,9 @@ export class LocalSessions {
   /** Removes a session when it is closed. */
   remove(local: LocalSession): void {
     const { id } = local.session;
-    if (this.#held.get(id) === local) this.#held.delete(id);
+    if (this.#held.get(id) !== local) return;
+    this.#held.delete(id);
+    this.#bounds.journal.released(local.session, local.ended);
   }
 
   /**

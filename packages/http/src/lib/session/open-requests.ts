@@ -10,6 +10,8 @@ export interface OpenRequest {
    */
   readonly stream: RequestOutput | undefined;
   readonly answer: (response: JsonRpcResponse) => Promise<void> | void;
+  /** Is called instead of `answer` if there is no response. */
+  readonly dropped?: ((why: 'cancelled' | 'interrupted') => void) | undefined;
   answered: boolean;
 }
 
@@ -87,9 +89,10 @@ export class OpenRequests {
     this.#count(open, -1);
   }
 
-  /** Removes all requests and returns them. */
+  /** Removes all requests and returns them: the server answers none of them any more. */
   clear(): OpenRequest[] {
     const all = [...this.#open.values()];
+    for (const { answered, dropped } of all) if (!answered) dropped?.('interrupted');
     this.#open.clear();
     this.#streams.clear();
     return all;

@@ -1,6 +1,6 @@
 import { SessionError, type JsonValue } from '@mcp-session/core';
 import { kindOf } from '@mcp-session/core/backend';
-import { HttpError, PassingError, RETRY_AFTER, sessionMoves } from '../protocol/http-errors.ts';
+import { HttpError, notReady, sessionMoves } from '../protocol/http-errors.ts';
 import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcResponse } from '../protocol/json-rpc.ts';
 import { TimeLimit } from '../runtime/time-limit.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
@@ -214,7 +214,7 @@ export class ServerLifecycle {
     const { setupTimeoutMs, onError } = this.#context;
     return new TimeLimit(setupTimeoutMs, () => {
       onError(new Error(`Server of a session was not ready within setupTimeoutMs, ${setupTimeoutMs} ms`));
-      return new PassingError(503, 'Server was not ready in time', INTERNAL_ERROR, RETRY_AFTER);
+      return notReady();
     });
   }
 

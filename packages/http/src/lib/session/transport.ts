@@ -126,19 +126,15 @@ export class SessionTransport implements TransportLike {
     }
   }
 
-  /**
-   * Hands a request to the server.
-   *
-   * @param stream The stream of the client's POST; `undefined`: the request is no client's.
-   * @param answer Gets the response, with the request's own id.
-   */
+  /** Hands a request to the server. `answer` gets the response, with the request's own id. */
   request(
     request: JsonRpcRequest,
     stream: RequestOutput | undefined,
     extra: unknown,
     answer: OpenRequest['answer'],
+    dropped?: OpenRequest['dropped'],
   ): void {
-    const ownId = this.open.add({ request, stream, answer, answered: false });
+    const ownId = this.open.add({ request, stream, answer, dropped, answered: false });
     this.open.handle(ownId, () => this.onmessage?.({ ...request, id: ownId }, extra));
   }
 
@@ -203,6 +199,7 @@ export class SessionTransport implements TransportLike {
     );
     if (call === undefined) return undefined;
     this.onmessage?.({ ...notification, params: { ...notification.params, requestId: call.ownId } }, extra);
+    this.open.get(call.ownId)?.dropped?.('cancelled');
     this.#settle(call.ownId);
     this.#cancelServerRequests(call.ownId, call.stream);
     return call.stream;

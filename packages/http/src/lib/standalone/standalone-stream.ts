@@ -24,7 +24,7 @@ import {
   releaseOwnership,
   streamAlreadyOpen,
 } from './ownership.ts';
-import type { StandaloneContext, StreamGet } from './stream-get.ts';
+import { openedBy, type StandaloneContext, type StreamGet } from './stream-get.ts';
 
 /** A reader that can be followed. */
 interface Checked {
@@ -157,24 +157,22 @@ export class StandaloneStream {
 
   /** Sends the rest of an earlier generation, on a connection of its own. */
   #openSpan(get: StreamGet, { generation, after, until }: Span, position: Position | undefined): Response {
-    const { request, revision, expiresAt } = get;
     const { reader, isTrimmed } =
       after === position?.cursor.id ? position : { reader: this.#reader(after), isTrimmed: false };
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
       place: `${STANDALONE_STREAM} ${generation}`,
       reader,
-      opening: openingFrames(wireId(after, generation), revision, this.#context) + lossFrames(this.#session, isTrimmed),
+      opening:
+        openingFrames(wireId(after, generation), get.revision, this.#context) + lossFrames(this.#session, isTrimmed),
       until,
       toWireId: (id) => wireId(id, generation),
-      request,
-      expiresAt,
+      ...openedBy(get),
     });
     return response;
   }
 
   #openOwned(get: StreamGet, claim: Claim, { after, reader, isTrimmed }: Start, done: () => void): Response {
-    const { request, revision, expiresAt } = get;
     const { keepAliveMs, health, onError } = this.#context;
     const { epoch, generation } = claim;
     const tracker = new DeliveryTracker(this.#session, {
@@ -182,7 +180,7 @@ export class StandaloneStream {
       after,
       keepAliveMs,
       // Earlier clients do not see the first cursor, which has no data.
-      hasFirstCursor: revision >= FIRST_POLLING_REVISION,
+      hasFirstCursor: get.revision >= FIRST_POLLING_REVISION,
       health,
       onError,
     });
@@ -190,14 +188,13 @@ export class StandaloneStream {
     const { response } = this.#connections.open({
       streamId: STANDALONE_STREAM,
       reader,
-      opening: openingFrames(cursor, revision, this.#context) + lossFrames(this.#session, isTrimmed),
+      opening: openingFrames(cursor, get.revision, this.#context) + lossFrames(this.#session, isTrimmed),
       endsConnection: (marker) => {
         if (challengedBy(marker) === epoch) void this.#connections.challenge(STANDALONE_STREAM);
         return takenBy(marker) > epoch;
       },
       toWireId: (id) => wireId(id, generation),
-      request,
-      expiresAt,
+      ...openedBy(get),
       onSent: (id) => tracker.written(id),
       onIdle: () => tracker.storeIfDue(),
       onClosed: (isBroken) => {

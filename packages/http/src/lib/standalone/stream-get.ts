@@ -2,6 +2,7 @@ import type { NodeLease } from '../cluster/lease.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { StandaloneRecord } from '../store/session-record.ts';
 import type { Bounds } from '../stream/bounds.ts';
+import type { OpenOptions } from '../stream/open-options.ts';
 import type { RetryOptions } from '../stream/retry.ts';
 
 export interface StandaloneContext extends RetryOptions {
@@ -30,4 +31,18 @@ export interface StreamGet {
   readonly readRecord: () => Promise<StandaloneRecord>;
   /** Number of the session's newest event when the request came. */
   readonly lastSeq: number;
+  /**
+   * How many events of the session came after the one that the client resumes from. Default: it
+   * does not resume.
+   */
+  readonly resumedBehind?: number;
+}
+
+/** What a connection needs of the GET that opens it. */
+export function openedBy({
+  request,
+  expiresAt,
+  resumedBehind,
+}: StreamGet): Pick<OpenOptions, 'request' | 'expiresAt' | 'resumedBehind'> {
+  return { request, expiresAt, resumedBehind };
 }

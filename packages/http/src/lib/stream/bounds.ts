@@ -35,7 +35,11 @@ export class Bounds {
   checkRequests(running: number, more: number): void {
     const { maxOpenRequests } = this.#options;
     if (running + more > maxOpenRequests) {
-      throw refusal(429, `Too Many Requests: session has more than ${maxOpenRequests} unanswered requests`);
+      throw refusal(
+        429,
+        `Too Many Requests: session has more than ${maxOpenRequests} unanswered requests`,
+        'too-many-requests',
+      );
     }
   }
 
@@ -46,10 +50,10 @@ export class Bounds {
    */
   checkStreams(principal: string | null): void {
     const { maxOpenStreams, maxOpenStreamsPerPrincipal } = this.#options;
-    if (this.#open >= maxOpenStreams) throw refusal(503, 'Too many streams are open');
+    if (this.#open >= maxOpenStreams) throw refusal(503, 'Too many streams are open', 'too-many-streams');
     // Anonymous clients are not one user.
     if (principal !== null && (this.#streams.get(principal) ?? 0) >= maxOpenStreamsPerPrincipal) {
-      throw refusal(429, `Too Many Requests: user has ${maxOpenStreamsPerPrincipal} open streams`);
+      throw refusal(429, `Too Many Requests: user has ${maxOpenStreamsPerPrincipal} open streams`, 'too-many-streams');
     }
   }
 
@@ -83,6 +87,6 @@ function count<Key>(counts: Map<Key, number>, key: Key): () => void {
   };
 }
 
-function refusal(status: 429 | 503, message: string): HttpError {
-  return new HttpError(status, message, undefined, { 'retry-after': '5' });
+function refusal(status: 429 | 503, message: string, reason: 'too-many-requests' | 'too-many-streams'): HttpError {
+  return new HttpError(status, message, undefined, { 'retry-after': '5' }, reason);
 }

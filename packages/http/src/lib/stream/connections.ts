@@ -105,7 +105,10 @@ export class Connections {
   ): { readonly connection: C; readonly over: AbortSignal } {
     if (this.#sealed) throw sessionMoves();
     const { streamId, place = streamId, reader, request, onSent, onIdle } = options;
-    const { health, keepAliveMs } = this.#context;
+    const { health, keepAliveMs, journal } = this.#context;
+    const kind = streamId === STANDALONE_STREAM ? 'standalone' : 'request';
+    const openedAt = performance.now();
+    const openedTime = Date.now();
     this.#open.get(place)?.close();
     const over = new AbortController();
     const uncount = this.#context.bounds.opened(this.#session.principal);
@@ -120,8 +123,10 @@ export class Connections {
       events: reader === undefined ? undefined : this.#follow(reader, options),
       keepAliveMs,
       settlement: options.settlement,
-      onSent: ({ id }) => {
+      onSent: ({ id, storedAt }) => {
         if (id !== undefined) onSent?.(id);
+        // An earlier message waited for its client, not for this process.
+        if (storedAt !== undefined && storedAt >= openedTime) journal.delivered(this.#session, kind, storedAt);
       },
       onIdle: () => {
         onIdle?.();
@@ -131,6 +136,7 @@ export class Connections {
         over.abort();
         reader?.close();
         uncount();
+        journal.streamClosed(this.#session, kind, openedAt);
         for (const cancel of cancels) cancel();
         request.signal.removeEventListener('abort', onAbort);
         if (this.#open.get(place) === connection) this.#open.delete(place);
@@ -139,6 +145,7 @@ export class Connections {
         this.#report(error);
       },
     });
+    journal.streamOpened(this.#session, kind, options.resumedBehind);
     this.#open.set(place, connection);
     this.#requests.set(connection, request);
     if (request.signal.aborted) connection.close();

@@ -40,11 +40,11 @@ export async function* follow(
   for (;;) {
     const event = await reader.next();
     if (event === undefined) return reader.closed.aborted ? 'stream' : 'session';
-    const { id, seq, message } = event;
+    const { id, seq, message, createdAt: storedAt } = event;
     if (seq > untilSeq) return 'stream';
     const settles = settlement === undefined ? undefined : settledBy(message);
     if (settles === undefined || settlement?.has(settles) !== true) {
-      if (isMessage(message)) yield { id: toWireId(id), message };
+      if (isMessage(message)) yield { id: toWireId(id), message, storedAt };
       else if (endsConnection?.(message) === true || (seq > openedSeq && isClosedMarker(message))) return 'connection';
       if (settles !== undefined && settlement?.add(settles) === true) return 'stream';
     }

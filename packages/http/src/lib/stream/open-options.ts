@@ -1,3 +1,4 @@
+import type { Journal } from '../reports/journal.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { Bounds } from './bounds.ts';
 import type { FollowOptions } from './follow.ts';
@@ -33,6 +34,11 @@ export interface OpenOptions extends FollowOptions {
    * The client's request. If it is aborted, the connection is closed; the work behind it continues.
    */
   readonly request: Request;
+  /**
+   * How many events of the session came after the one that the client resumes from. Default: the
+   * client does not resume.
+   */
+  readonly resumedBehind?: number | undefined;
   /** Is called with the id of each stored event that was written to the connection. */
   readonly onSent?: ((wireId: string) => void) | undefined;
   /** Is called with each keep-alive comment. */
@@ -58,6 +64,7 @@ export interface ConnectionsContext extends RetryOptions {
   readonly keepAliveMs: number;
   readonly maxStreamMs: number;
   readonly onError: (error: unknown) => void;
+  readonly journal: Journal;
 }
 
 /** What the connections of a session call. */

@@ -14,6 +14,8 @@ export const SSE_HEADERS = {
 export interface OutgoingEvent {
   readonly id: string | undefined;
   readonly message: JsonRpcMessage;
+  /** When it was stored, in Unix milliseconds; `undefined`: it could not be. */
+  readonly storedAt?: number | undefined;
 }
 
 /** A connection that waits for messages of a stream. */

@@ -56,6 +56,11 @@ export function parseRequestStream(streamId: string): RequestStream | undefined 
   return { streamId, requestCount: Number(count), nodeId, requestId };
 }
 
+/** How many events of a session came after a cursor, on all its streams. */
+export function behind(cursor: string, lastSeq: number): number {
+  return Math.max(0, lastSeq - seqOf(cursor));
+}
+
 /** The number of an event, with which its id begins (docs/decisions/003-event-ids.md). */
 export function seqOf(eventId: string): number {
   return Number.parseInt(eventId, 10);

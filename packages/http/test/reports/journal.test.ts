@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { HttpError } from '../../src/lib/protocol/http-errors.ts';
-import { Journal } from '../../src/lib/session/journal.ts';
+import { Journal } from '../../src/lib/reports/journal.ts';
 import { createDualEraHandler, createSessionHandler, type Logger } from '../../src/v2.ts';
 import { start } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
@@ -104,11 +104,11 @@ it('without a logger, the console gets errors and warnings only', () => {
   );
   onTestFinished(() => methods.forEach((method) => method.mockRestore()));
   const clock = { now: 0 };
-  const journal = new Journal(undefined, () => clock.now);
+  const journal = new Journal({}, () => clock.now);
   const refuse = (): void => journal.refused(new Request('http://localhost'), new HttpError(429, 'Too many'));
 
   journal.closed();
-  journal.storeWorksAgain();
+  journal.storeStatus(false);
   for (let count = 0; count < 3; count++) refuse();
   clock.now = 60_000;
   refuse();
@@ -131,7 +131,7 @@ it('what a logger throws becomes a process warning', async () => {
     throw new Error('disk is full');
   };
   const warned = new Promise((resolve) => process.once('warning', resolve));
-  new Journal({ debug: fail, info: fail, warn: fail, error: fail }).closed();
+  new Journal({ logger: { debug: fail, info: fail, warn: fail, error: fail } }).closed();
   expect(String(await warned)).toContain('The logger of a session handler threw: Error: disk is full');
 });
 

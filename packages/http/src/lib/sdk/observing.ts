@@ -1,0 +1,46 @@
+import type { McpServerFactory } from '@modelcontextprotocol/server';
+import { isRequest, isResponse, type JsonRpcMessage } from '../protocol/json-rpc.ts';
+import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
+import type { Journal } from '../reports/journal.ts';
+import type { OperationReport } from '../reports/operation.ts';
+import type { ServerLike, TransportLike } from '../session/sdk-adapter.ts';
+
+/**
+ * Reports the requests that the servers of a factory answer. The SDK serves each request of
+ * revision 2026-07-28 with a server and a transport of its own, so they are reported where the two
+ * meet.
+ */
+export function observing(create: McpServerFactory, journal: Journal): McpServerFactory {
+  if (!journal.reportsOperations) return create;
+  return async (context) => {
+    const server = await create(context);
+    const product: ServerLike = server;
+    const connect = product.connect.bind(product);
+    product.connect = async (transport) => {
+      await connect(transport);
+      observe(transport, journal);
+    };
+    return server;
+  };
+}
+
+function observe(transport: Pick<TransportLike, 'onmessage' | 'onclose' | 'send'>, journal: Journal): void {
+  let report: OperationReport | undefined;
+  const { onmessage, onclose } = transport;
+  const send = transport.send.bind(transport);
+  transport.onmessage = (message: JsonRpcMessage, extra) => {
+    report = isRequest(message) ? journal.operation(message, undefined, FIRST_STATELESS_REVISION) : undefined;
+    if (report === undefined) onmessage?.(message, extra);
+    else report.run(() => onmessage?.(message, extra));
+  };
+  transport.send = (message, options) => {
+    const sent = send(message, options);
+    // At once: the transport closes itself soon after a response.
+    if (isResponse(message)) report?.answered(message);
+    return sent;
+  };
+  transport.onclose = () => {
+    report?.failed('cancelled');
+    onclose?.();
+  };
+}
