@@ -1,6 +1,6 @@
 export type { SessionEvent, SessionEventPage, SessionEvents } from './lib/api/session-events.ts';
 export type { SessionState, StateEntry } from './lib/api/session-state.ts';
-export type { SessionList } from './lib/api/session-list.ts';
+export type { ListedSession, SessionList } from './lib/api/session-list.ts';
 export type { SessionStore } from './lib/api/session-store.ts';
 export type { Session } from './lib/api/session.ts';
 export type { FoundSession, SessionKind } from './lib/api/session-kind.ts';

@@ -74,3 +74,18 @@ it('every statement finds its rows by an index, and a count reads no more rows t
     'sqlite_autoindex_mcp_sessions_1',
   ]);
 });
+
+it('a page of sessions with their counts is one statement', async () => {
+  const statements: string[] = [];
+  const database = new Database(':memory:', { verbose: (text) => statements.push(String(text)) });
+  onTestFinished(() => void database.close());
+  const backend = await createSqliteBackend({ database });
+  await backend.migrate();
+  for (const id of ['a', 'b']) await backend.createSession({ ...newSession, id }, 1);
+  statements.length = 0;
+
+  const { rows } = await backend.listSessions({ kind: 'session', principal: 'me', afterId: undefined, limit: 10 }, 1);
+
+  expect(rows.map(({ counts }) => counts)).toEqual(Array.from({ length: 2 }, () => ({ events: 0, stateKeys: 0 })));
+  expect(statements).toHaveLength(1);
+});

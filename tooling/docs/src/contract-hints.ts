@@ -30,6 +30,7 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'sessions.tombstone.purged': 'Remove tombstones whose `purgeAt` is at or before `now`.',
   'sessions.tombstone.bare': 'Empty profile, record and principal when the session ends, or remove them with the data.',
   'sessions.list.filter': 'Distinguish "anyone" (`undefined`) from "nobody" (`null`).',
+  'sessions.list.counts': 'Keep counters in the record of the session, so that a listing reads nothing else.',
   'sessions.list.order': 'Sort by bytes, even if the database sorts by language.',
   'sessions.list.pages': "Follow the database's own pages to their end.",
   'sessions.list.changes': 'Page by key, not by offset.',

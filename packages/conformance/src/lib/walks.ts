@@ -1,4 +1,4 @@
-import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core/backend';
+import type { ListedRow, SessionBackend, SessionQuery } from '@mcp-session/core/backend';
 import { NOW } from './actions.ts';
 import { compareBytes, Finding, holds, same } from './findings.ts';
 
@@ -12,8 +12,8 @@ export async function walkSessions(
     now = NOW,
   }: { readonly limit?: number; readonly afterId?: string; readonly now?: number } = {},
   between: (page: number) => Promise<void> = async () => {},
-): Promise<SessionRow[]> {
-  const rows: SessionRow[] = [];
+): Promise<ListedRow[]> {
+  const rows: ListedRow[] = [];
   let from = afterId;
   for (let count = 0; count < 10_000; count += 1) {
     const page = await backend.listSessions({ ...query, afterId: from, limit }, now);

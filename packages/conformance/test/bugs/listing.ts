@@ -1,4 +1,4 @@
-import type { SessionBackend, SessionQuery, SessionRow } from '@mcp-session/core/backend';
+import type { ListedRow, SessionBackend, SessionQuery } from '@mcp-session/core/backend';
 import { inHandles, inMemory, type PlantedBug } from './bug.ts';
 
 export const listingBugs: readonly PlantedBug[] = [
@@ -12,6 +12,21 @@ export const listingBugs: readonly PlantedBug[] = [
     'sessions listed without a principal',
     (right) => ({
       listSessions: (query, now) => right.listSessions({ ...query, principal: query.principal ?? undefined }, now),
+    }),
+  ),
+
+  inMemory(
+    'sessions.list.counts',
+    'counts the events that were ever appended',
+    'counts of a session after a trim',
+    (right) => ({
+      listSessions: async (query, now) => {
+        const page = await right.listSessions(query, now);
+        return {
+          ...page,
+          rows: page.rows.map((row) => ({ ...row, counts: { ...row.counts, events: row.lastSeq } })),
+        };
+      },
     }),
   ),
 
@@ -126,7 +141,7 @@ async function all(
   right: SessionBackend,
   { kind, principal }: SessionQuery,
   now: number,
-): Promise<readonly SessionRow[]> {
+): Promise<readonly ListedRow[]> {
   const page = await right.listSessions({ kind, principal, afterId: undefined, limit: 100_000 }, now);
   return page.rows;
 }

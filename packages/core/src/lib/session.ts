@@ -2,13 +2,14 @@ import { SessionError } from './errors.ts';
 import type { DefaultHandles } from './api/default-handles.ts';
 import type { SessionEvents } from './api/session-events.ts';
 import type { SessionState } from './api/session-state.ts';
+import type { ListedSession } from './api/session-list.ts';
 import type { Session } from './api/session.ts';
 import type { TransportFacts, TransportSession } from './api/transport.ts';
 import { EventsHandle } from './events/events.ts';
 import { decodeFacts, encodeFacts, type Facts, type Texts } from './session/profile.ts';
 import { isPlainObject } from './values/plain.ts';
 import type { Metadata, ProtocolFacts } from './values/facts.ts';
-import type { SessionRow } from './contract/rows.ts';
+import type { ListedRow, SessionCounts, SessionRow } from './contract/rows.ts';
 import { type Lifetime, SessionContext, type StoreInternals } from './session/context.ts';
 import { endSession } from './session/ending.ts';
 import { summaryOf, type SessionSummary } from './session/summary.ts';
@@ -187,6 +188,16 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
     this.#context.lifetime = lifetimeOf(this.#facts, options);
     if (updated) this.#context.noteWrite(now);
     return updated;
+  }
+}
+
+/** A session that a listing has found. */
+export class ListedHandle<S> extends SessionHandle<S> implements ListedSession<S> {
+  readonly counts: SessionCounts;
+
+  constructor(shared: StoreInternals, row: ListedRow, renews: boolean) {
+    super(shared, row, renews);
+    this.counts = row.counts;
   }
 }
 

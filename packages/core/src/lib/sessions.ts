@@ -12,7 +12,7 @@ import {
   type GetSessionOptions,
   type ListSessionsOptions,
 } from './options/session-options.ts';
-import { SessionHandle } from './session.ts';
+import { ListedHandle, SessionHandle } from './session.ts';
 import { expiryOf, type StoreInternals } from './session/context.ts';
 import { encodeProfile } from './session/profile.ts';
 import { checkSessionId, isSessionId, newSessionId } from './values/ids.ts';
@@ -95,7 +95,10 @@ export class Sessions<S> {
       limit: positive('limit', limit, 100, 1_000),
     };
     const page = await backend.listSessions(query, options.clock());
-    return { sessions: page.rows.map((row) => this.#handle(row, false)), nextCursor: page.nextAfterId };
+    return {
+      sessions: page.rows.map((row) => new ListedHandle<S>(this.#shared, row, false)),
+      nextCursor: page.nextAfterId,
+    };
   }
 
   async count(asking: CountSessionsOptions): Promise<number> {

@@ -1,4 +1,4 @@
-import type { Session, SessionStore } from '@mcp-session/core';
+import type { AnySchemas, ListedSession, Session, SessionStore } from '@mcp-session/core';
 import type { Context } from '../context.ts';
 import { CliError } from '../failure.ts';
 import { iso, span } from '../output/text.ts';
@@ -20,7 +20,10 @@ export async function ls({ printer, withStore }: Context, { limit, cursor, ...ch
   await withStore(async (store) => {
     const { sessions, nextCursor } = await read(store, choiceOf(choice), limit, cursor);
     if (printer.json) {
-      printer.document({ sessions: sessions.map(factsOf), nextCursor: nextCursor ?? null });
+      printer.document({
+        sessions: sessions.map((each) => ({ ...factsOf(each), ...each.counts })),
+        nextCursor: nextCursor ?? null,
+      });
       return;
     }
     const now = Date.now();
@@ -31,13 +34,15 @@ export async function ls({ printer, withStore }: Context, { limit, cursor, ...ch
         { title: 'IDLE', align: 'right' },
         { title: 'EXPIRES', align: 'right' },
         { title: 'EVENTS', align: 'right' },
+        { title: 'KEYS', align: 'right' },
       ],
       sessions.map((session) => [
         session.id,
         session.principal ?? '-',
         span(now - session.lastActiveAt),
         span(session.expiresAt - now),
-        String(session.lastSeq),
+        String(session.counts.events),
+        String(session.counts.stateKeys),
       ]),
     );
     if (sessions.length === 0) printer.line('No live session of this kind. Count the kinds with: mcp-session count');
@@ -47,7 +52,7 @@ export async function ls({ printer, withStore }: Context, { limit, cursor, ...ch
 
 /** Reads up to `limit` sessions, over any number of pages. */
 async function read(store: SessionStore, choice: ReturnType<typeof choiceOf>, limit: number, from?: string) {
-  const sessions: Session[] = [];
+  const sessions: ListedSession<AnySchemas>[] = [];
   let cursor = from;
   do {
     const page = await store.list({ ...choice, cursor, limit: Math.min(1_000, limit - sessions.length) });

@@ -24,7 +24,9 @@ export const administrationCases: readonly Case[] = [
     const find = async () => (await store.list({ kind, principal: 'alice' })).sessions.find((each) => each.id === id);
     await settled(t.listLagMs, true, 'whether a listing shows the session', async () => (await find()) !== undefined);
     const inspected = present(await store.inspect(id), 'inspect of a live session of another kind and principal');
-    for (const session of [inspected, present(await find(), 'the session in a listing')]) {
+    const found = present(await find(), 'the session in a listing');
+    same(found.counts, { events: 2, stateKeys: 1 }, 'counts of a session in a listing');
+    for (const session of [inspected, found]) {
       same([...(await session.state.snapshot()).keys()], ['k'], 'keys of a snapshot');
       same(await session.state.get('k'), 1, 'a value that an administrator reads');
       same((await session.events.recent()).length, 2, 'events that an administrator reads');

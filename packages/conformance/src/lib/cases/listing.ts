@@ -1,5 +1,5 @@
 import type { SessionQuery, SessionRow } from '@mcp-session/core/backend';
-import { append, HOUR, newSession, NOW } from '../actions.ts';
+import { append, commit, HOUR, newSession, NOW, trim, write } from '../actions.ts';
 import { sharedCase, type Case, type CaseContext } from '../case.ts';
 import { same } from '../findings.ts';
 import { settled } from '../settled.ts';
@@ -72,6 +72,28 @@ export const listingCases: readonly Case[] = [
       const rows = await walkSessions(t.backend, { kind: t.kind, principal: 'alice' });
       return rows.map(sessionRow);
     });
+  }),
+
+  sharedCase('sessions.list.counts', 'after appends, trims, commits, removals and a clear', async (t) => {
+    const id = await t.createLive({ kind: t.kind });
+    const counted = async (events: number, stateKeys: number, what: string) =>
+      settled(t.listLagMs, [{ events, stateKeys }], `counts of a session ${what}`, async () => {
+        const rows = await walkSessions(t.backend, { kind: t.kind, principal: undefined });
+        return rows.map(({ counts }) => ({ events: counts.events, stateKeys: counts.stateKeys }));
+      });
+    await counted(0, 0, 'without events and keys');
+    await append(t.backend, id, 's', ['1', '2', '3']);
+    await append(t.backend, id, 't', ['4']);
+    await commit(t.backend, id, [write('a', '1'), write('b', '2'), write('c', '3')]);
+    await commit(t.backend, id, [write('a', '4')]);
+    await counted(4, 3, 'after appends and commits');
+    await trim(t.backend, id, { maxEvents: 1 });
+    await commit(t.backend, id, [write('b', undefined)]);
+    await counted(1, 2, 'after a trim and a removal');
+    await trim(t.backend, id, { maxEvents: 0 });
+    await append(t.backend, id, 's', ['5']);
+    await t.backend.clearState(id, undefined, NOW);
+    await counted(1, 0, 'after a clear, a trim of all events, and an append');
   }),
 
   sharedCase('sessions.list.order', 'byte order, from anywhere', async (t) => {

@@ -37,6 +37,8 @@ export const sessionRequirements = {
     'After an end and the next sweep, no data of the user is stored: no profile, record, principal, state or message',
   'sessions.list.filter':
     'A listing shows the live sessions of one kind and, on request, of one principal or without a principal',
+  'sessions.list.counts':
+    'A listing says how many events the log of each session has, trimmed ones left out, and how many keys its state has',
   'sessions.list.order': 'A listing is in the byte order of the ids and starts after afterId, which need not exist',
   'sessions.list.pages':
     'A walk over all pages shows every session once, over any number of rows, and no page is longer than its limit',

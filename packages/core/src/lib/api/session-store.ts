@@ -84,7 +84,7 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
 
   /**
    * Lists live sessions, for administration. Does not renew them, and neither does what is done
-   * with the handles, as with those of {@link inspect}.
+   * with the handles, as with those of {@link inspect}. Each has the counts of its events and keys.
    *
    * @throws SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`, or `INVALID_SESSION_ID` for a cursor
    * that no list has returned. RangeError for the limit.

@@ -102,9 +102,23 @@ export interface SessionPageQuery extends SessionQuery {
   readonly limit: number;
 }
 
+/** How much a session holds. */
+export interface SessionCounts {
+  /** Events in its log. Trimmed ones do not count. */
+  readonly events: number;
+  /** Keys of its state. */
+  readonly stateKeys: number;
+}
+
+/** A session in a listing. */
+export interface ListedRow extends SessionRow {
+  /** As of the moment when the row was read. Kept with the row, so that it costs no other read. */
+  readonly counts: SessionCounts;
+}
+
 /** A page of sessions. */
 export interface SessionPage {
-  readonly rows: readonly SessionRow[];
+  readonly rows: readonly ListedRow[];
   /**
    * Whether there may be more after the last row. A short or empty page may still have more after
    * it.

@@ -2,6 +2,7 @@ import { newRow } from '../contract/new-row.ts';
 import { takeSessions } from '../contract/paging.ts';
 import type {
   ChangeResult,
+  ListedRow,
   NewSession,
   SessionAsker,
   SessionChange,
@@ -89,13 +90,15 @@ export function endSession(records: Records, id: string, purgeAt: number, now: n
 
 export function listSessions(records: Records, query: SessionPageQuery, now: number): SessionPage {
   const { afterId, limit } = query;
-  const rows: SessionRow[] = [];
+  const rows: ListedRow[] = [];
   for (const session of records.sessions.after(afterId)) {
-    if (isMatch(session, query, now)) rows.push(session.row);
+    const { row, events, state } = session;
+    if (isMatch(session, query, now)) {
+      rows.push({ ...row, counts: { events: events.length, stateKeys: state.size } });
+    }
     if (rows.length > limit) break;
   }
-  const page = takeSessions(rows, limit);
-  return { ...page, rows: page.rows.map((row) => ({ ...row })) };
+  return takeSessions(rows, limit);
 }
 
 export function countSessions(records: Records, query: SessionQuery, now: number): number {

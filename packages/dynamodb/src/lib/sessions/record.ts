@@ -1,5 +1,6 @@
 import type {
   ChangeResult,
+  ListedRow,
   NewSession,
   PolledHead,
   SessionAsker,
@@ -136,7 +137,7 @@ export class SessionRecords {
    * Makes rows from heads, profiles and records, in any order. Leaves out sessions that are not
    * live or not complete.
    */
-  toRows(items: readonly Item[], now: number): SessionRow[] {
+  toRows(items: readonly Item[], now: number): ListedRow[] {
     const byId = Map.groupBy(items, (item) => keyOf(item).id);
     return [...byId.values()].flatMap((some) => {
       const item = some.find((each) => keyOf(each).item === HEAD);

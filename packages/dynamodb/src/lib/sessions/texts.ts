@@ -1,5 +1,5 @@
 import type { Put } from '@aws-sdk/client-dynamodb';
-import type { NewSession, SessionAsker, SessionRow, TextChange } from '@mcp-session/core/backend';
+import type { ListedRow, NewSession, SessionAsker, TextChange } from '@mcp-session/core/backend';
 import type { Head } from '../head.ts';
 import { Change, keyOf, number, readNumber, readText, text, type Item } from '../items.ts';
 import { dataTtl, PROFILE, RECORD } from '../schema.ts';
@@ -53,7 +53,7 @@ export function mayRead({ kind, principal }: SessionAsker, asker: SessionAsker |
  * not count.
  * @returns `undefined` if its profile is not among them.
  */
-export function toRow(head: Head, items: readonly Item[]): SessionRow | undefined {
+export function toRow(head: Head, items: readonly Item[]): ListedRow | undefined {
   const own = (name: string) => items.find((item) => keyOf(item).item === name && readText(item, 'gen') === head.gen);
   const [profile, record = {}] = [own(PROFILE), own(RECORD)];
   if (profile === undefined) return undefined;
@@ -69,5 +69,7 @@ export function toRow(head: Head, items: readonly Item[]): SessionRow | undefine
     touchedAt: head.touchedAt,
     expiresAt: head.expiresAt,
     lastSeq: head.lastSeq,
+    // No event is missing in the middle of a log.
+    counts: { events: head.lastSeq - head.trimmedSeq, stateKeys: head.stateKeys },
   };
 }

@@ -1,6 +1,13 @@
-import { takeSessions, type SessionPage, type SessionPageQuery, type SessionQuery } from '@mcp-session/core/backend';
+import {
+  takeSessions,
+  type ListedRow,
+  type SessionPage,
+  type SessionPageQuery,
+  type SessionQuery,
+} from '@mcp-session/core/backend';
+import type { Selectable } from 'kysely';
 import type { Connection } from '../connection.ts';
-import type { Int8 } from '../schema.ts';
+import type { Int8, Tables } from '../schema.ts';
 import { columns, toSession } from './record.ts';
 
 /** Lists and counts live sessions. */
@@ -16,7 +23,7 @@ export class SessionList {
     const page = takeSessions(found, limit);
     // Expired sessions are dropped here, not in the query. A page then costs the same however many
     // sessions wait for a sweep.
-    return { ...page, rows: page.rows.filter((row) => Number(row.expires_at) > now).map(toSession) };
+    return { ...page, rows: page.rows.filter((row) => Number(row.expires_at) > now).map(toListed) };
   }
 
   async count({ kind, principal }: SessionQuery, now: number): Promise<number> {
@@ -33,6 +40,16 @@ export class SessionList {
     if (principal === undefined) return this.#statements.anyPrincipal;
     return principal === null ? this.#statements.noPrincipal : this.#statements.onePrincipal;
   }
+}
+
+/** The columns that make the counts of a session. No event is missing in the middle of a log. */
+const counters = ['sessions.trimmed_seq', 'sessions.state_keys'] as const;
+
+type Counted = Parameters<typeof toSession>[0] & Pick<Selectable<Tables['sessions']>, 'trimmed_seq' | 'state_keys'>;
+
+function toListed(row: Counted): ListedRow {
+  const events = Number(row.last_seq) - Number(row.trimmed_seq);
+  return { ...toSession(row), counts: { events, stateKeys: Number(row.state_keys) } };
 }
 
 interface Filter {
@@ -63,7 +80,7 @@ function prepareListing(connection: Connection, whose: 'any' | 'one' | 'none') {
       (queries, { kind, principal, afterId, limit }: Filter & { readonly afterId: string; readonly limit: number }) =>
         queries
           .selectFrom('sessions')
-          .select(columns)
+          .select([...columns, ...counters])
           .where('kind', '=', kind)
           .$if(whose === 'one', (query) => query.where('principal', '=', principal ?? ''))
           .$if(whose === 'none', (query) => query.where('principal', 'is', null))

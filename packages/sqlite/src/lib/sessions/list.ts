@@ -1,5 +1,13 @@
-import { takeSessions, type SessionPage, type SessionPageQuery, type SessionQuery } from '@mcp-session/core/backend';
+import {
+  takeSessions,
+  type ListedRow,
+  type SessionPage,
+  type SessionPageQuery,
+  type SessionQuery,
+} from '@mcp-session/core/backend';
+import type { Selectable } from 'kysely';
 import type { Connection } from '../connection.ts';
+import type { Tables } from '../schema.ts';
 import { columns, toSession } from './record.ts';
 
 /** Lists and counts live sessions. */
@@ -15,7 +23,7 @@ export class SessionList {
     const page = takeSessions(found, limit);
     // Expired sessions are dropped here, not in the query. A page then costs the same however many
     // sessions wait for a sweep.
-    return { ...page, rows: page.rows.filter((row) => row.expires_at > now).map(toSession) };
+    return { ...page, rows: page.rows.filter((row) => row.expires_at > now).map(toListed) };
   }
 
   count({ kind, principal }: SessionQuery, now: number): number {
@@ -29,6 +37,15 @@ export class SessionList {
   #of(principal: SessionQuery['principal']) {
     return principal === undefined ? this.#statements.anyPrincipal : this.#statements.onePrincipal;
   }
+}
+
+/** The columns that make the counts of a session. No event is missing in the middle of a log. */
+const counters = ['trimmed_seq', 'state_keys'] as const;
+
+type Counted = Parameters<typeof toSession>[0] & Pick<Selectable<Tables['sessions']>, (typeof counters)[number]>;
+
+function toListed(row: Counted): ListedRow {
+  return { ...toSession(row), counts: { events: row.last_seq - row.trimmed_seq, stateKeys: row.state_keys } };
 }
 
 interface Filter {
@@ -58,7 +75,7 @@ function prepareListing(connection: Connection, byPrincipal: boolean) {
         queries
           .selectFrom('sessions')
           .leftJoin('records', 'session_pk', 'pk')
-          .select(columns)
+          .select([...columns, ...counters])
           .where('kind', '=', kind)
           .$if(byPrincipal, (query) => query.where('principal', 'is', principal))
           .where('ended_at', 'is', null)
