@@ -9,6 +9,7 @@ import { state } from './server.ts';
 type Store = SessionStore<typeof state>;
 
 const DEFAULT_PORT = '7460';
+const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_FILE = 'mcp-sessions.db';
 const POSTGRES_SCHEMA = 'mcp_quickstart';
 
@@ -51,7 +52,10 @@ Runs an MCP server that keeps notes in durable sessions.
   --data <where>  the file of the sqlite store (default: ${DEFAULT_FILE}),
                   the URL of the postgres store's database (default: the environment variable DATABASE_URL),
                   or the address of a DynamoDB Local (default: DynamoDB itself)
-  --port <port>   the port on 127.0.0.1, 0 for any free one (default: ${DEFAULT_PORT})
+  --port <port>   the port, 0 for any free one (default: ${DEFAULT_PORT})
+  --host <name>   the address to listen on (default: ${DEFAULT_HOST}, this machine only).
+                  It has no authentication: choose another address only in a network that you trust
+  --quiet         prints no lines about sessions and calls
   --version       shows the version
   --help          shows this help`;
 
@@ -59,6 +63,8 @@ Runs an MCP server that keeps notes in durable sessions.
 export interface Options {
   readonly help: boolean;
   readonly version: boolean;
+  readonly quiet: boolean;
+  readonly host: string;
   readonly port: number;
   readonly openStore: () => Promise<Store>;
   /** Where the sessions are, in words. */
@@ -67,10 +73,12 @@ export interface Options {
 
 /** @throws Error that says what is wrong with the arguments. */
 export function readOptions(args: readonly string[]): Options {
-  const { store, data, port, help, version } = readArguments(args, {
+  const { store, data, host, port, quiet, help, version } = readArguments(args, {
     store: { type: 'string', default: 'sqlite' },
     data: { type: 'string' },
+    host: { type: 'string', default: DEFAULT_HOST },
     port: { type: 'string', default: DEFAULT_PORT },
+    quiet: { type: 'boolean', default: false },
     version: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   });
@@ -78,41 +86,20 @@ export function readOptions(args: readonly string[]): Options {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new Error(`Option --port is "${port}", not a whole number from 0 to 65535`);
   }
+  if (!/^[\w.:%-]+$/.test(host)) {
+    throw new Error(`Option --host is "${host}", not an address such as 127.0.0.1, 0.0.0.0 or ::1`);
+  }
   if (store === 'memory' && data !== undefined) {
     throw new Error(
       'Option --data needs a store that keeps data, and memory keeps none: leave out one of the two options',
     );
   }
   const { open, describe } = stores[store];
-  return { help, version, port: Number(port), openStore: () => open(data), whereSessionsAre: describe(data) };
+  const place = { openStore: () => open(data), whereSessionsAre: describe(data) };
+  return { help, version, quiet, host, port: Number(port), ...place };
 }
 
 /** @throws Error that lists the stores. */
 export function checkStoreName(name: string): asserts name is keyof typeof stores {
   if (!Object.hasOwn(stores, name)) throw new Error(`Option --store is "${name}", not one of: ${storeNames}`);
-}
-
-/** What a newcomer can do with the server. */
-export function welcome(url: string, whereSessionsAre: string): string {
-  const initialize = request(1, 'initialize', {
-    protocolVersion: '2025-11-25',
-    capabilities: {},
-    clientInfo: { name: 'curl', version: '1.0.0' },
-  });
-  const addNote = request(2, 'tools/call', { name: 'add_note', arguments: { text: 'buy milk' } });
-  const curl = `${url} -H 'content-type: application/json' -H 'accept: application/json, text/event-stream'`;
-  return `MCP server listens on ${url}
-Sessions are ${whereSessionsAre}
-
-Try it
-  in an MCP client     ${JSON.stringify({ mcpServers: { notes: { type: 'http', url } } })}
-  in a terminal        curl -i ${curl} -d '${initialize}'
-  with its session     curl ${curl} -H 'mcp-session-id: THE-ID-OF-THAT-ANSWER' -d '${addNote}'
-  see it survive       npx -y pnpm@12 demo
-
-Ctrl-C stops it. Its log:`;
-}
-
-function request(id: number, method: string, params: object): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, method, params });
 }

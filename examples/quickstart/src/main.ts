@@ -5,40 +5,46 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { version } from './arguments.ts';
-import { help, type Options, readOptions, welcome } from './command-line.ts';
-import { createNotesServer, tell } from './server.ts';
+import { help, type Options, readOptions } from './command-line.ts';
+import { createLog } from './log.ts';
+import { createNotesServer } from './server.ts';
+import { createSite } from './site.ts';
+import { welcome } from './welcome.ts';
 
-async function start({ port, openStore, whereSessionsAre }: Options): Promise<void> {
+async function start({ host, port, quiet, openStore, whereSessionsAre }: Options): Promise<void> {
   const store = await openStore();
   const http = createServer();
   try {
-    await listen(http, port);
+    await listen(http, port, host);
   } catch (error) {
     await store.close();
     throw error;
   }
   const { port: listening } = http.address() as AddressInfo;
-  const hosts = [`127.0.0.1:${listening}`, `localhost:${listening}`];
+  const everywhere = host === '0.0.0.0' || host === '::';
+  const hosts = [host.includes(':') ? `[${host}]:${listening}` : `${host}:${listening}`, `localhost:${listening}`];
+  const url = `http://${everywhere ? `localhost:${listening}` : hosts[0]}/mcp`;
 
   const handler = createSessionHandler({
     store,
-    createServer: ({ session, restored }) => {
-      tell(session, restored ? 'continues: this process did not have it and restored it from the store' : 'begins');
-      return createNotesServer(session);
-    },
-    // Refuses web pages of other sites, even after DNS rebinding.
-    allowedHosts: hosts,
-    allowedOrigins: hosts.map((host) => `http://${host}`),
+    createServer: ({ session }) => createNotesServer(session, quiet ? () => undefined : undefined),
+    // Refuses web pages of other sites, even after DNS rebinding. A server that listens everywhere
+    // does not know its names: the handler then compares `Origin` with `Host`.
+    ...(!everywhere && { allowedHosts: hosts, allowedOrigins: hosts.map((name) => `http://${name}`) }),
     // After a process has died, its calls soon get an error.
     leaseMs: 3_000,
-    onError: (error) => console.error(error),
-    // The lines of the sessions say what happens.
-    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+    logger: createLog(quiet),
   });
   const mcp = toNodeHandler(handler);
+  const site = createSite({
+    url,
+    whereSessionsAre,
+    askStore: () => store.inspect('readyz'),
+    isStopping: () => !http.listening,
+  });
   http.on('request', (request, response) => {
     if (request.url?.split('?', 1)[0] === '/mcp') void mcp(request, response);
-    else response.writeHead(404).end();
+    else site(request, response);
   });
 
   // Nothing needs saving here: everything was stored when it happened.
@@ -51,20 +57,21 @@ async function start({ port, openStore, whereSessionsAre }: Options): Promise<vo
   process.once('SIGINT', () => void stop());
   process.once('SIGTERM', () => void stop());
 
-  console.log(welcome(`http://127.0.0.1:${listening}/mcp`, whereSessionsAre));
+  console.log(welcome(url, whereSessionsAre));
 }
 
-function ignore(): void {
-  // Nothing is logged.
-}
-
-/** Listens on this machine only, because the server has no authentication. */
-async function listen(http: Server, port: number): Promise<void> {
+async function listen(http: Server, port: number, host: string): Promise<void> {
   try {
-    await once(http.listen(port, '127.0.0.1'), 'listening');
+    await once(http.listen(port, host), 'listening');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new Error(`Port ${port} is in use: choose another one with --port`, { cause: error });
+    const { code = '' } = error as NodeJS.ErrnoException;
+    const problems: Readonly<Record<string, string>> = {
+      EADDRINUSE: `Port ${port} is in use: choose another one with --port`,
+      EACCES: `Port ${port} needs more rights: choose one from 1024 with --port`,
+      EADDRNOTAVAIL: `This machine has no address "${host}": choose another one with --host`,
+      ENOTFOUND: `There is no host "${host}": choose another one with --host`,
+    };
+    throw problems[code] === undefined ? error : new Error(problems[code], { cause: error });
   }
 }
 

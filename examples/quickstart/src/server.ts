@@ -23,22 +23,25 @@ export const state = {
 /**
  * An MCP server for one session. It keeps nothing in variables, because another process may get the
  * next request.
+ *
+ * @param log Gets a line when a tool has stored how far it is. Default: the console.
  */
-export function createNotesServer(session: Session<typeof state>): McpServer {
+export function createNotesServer(
+  session: Session<typeof state>,
+  log: (line: string) => void = (line) => console.log(line),
+): McpServer {
   const server = new McpServer({ name: 'notes', version: '1.0.0' });
 
   server.registerTool(
     'add_note',
     { description: 'Keeps a note in this session', inputSchema: z.object({ text: z.string().min(1).max(1_000) }) },
     async ({ text }) => {
-      tell(session, 'calls add_note');
       const notes = await session.state.update('notes', (notes = []) => [...notes, text]);
       return say(`${notes.length} ${notes.length === 1 ? 'note' : 'notes'}`);
     },
   );
 
   server.registerTool('list_notes', { description: 'Lists the notes of this session' }, async () => {
-    tell(session, 'calls list_notes');
     const notes = (await session.state.get('notes')) ?? [];
     return say(...(notes.length > 0 ? notes : ['No notes']));
   });
@@ -48,7 +51,6 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
     // The SDK runs a tool again when the user has answered.
     const { inputResponses } = mcpReq;
     if (inputResponses === undefined) {
-      tell(session, 'calls clear_notes');
       const ask = inputRequired.elicit({ message: 'Remove all notes?', requestedSchema: confirmation });
       return inputRequired({ inputRequests: { ask } });
     }
@@ -66,7 +68,6 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
       }),
     },
     async ({ chapters, delayMs }, { mcpReq }) => {
-      tell(session, 'calls read_book');
       const bookmark = (await session.state.get('bookmark')) ?? 0;
       const first = bookmark < chapters ? bookmark + 1 : 1;
       for (let chapter = first; chapter <= chapters; chapter++) {
@@ -75,7 +76,7 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
         await report(mcpReq, { progress: chapter, total: chapters, message: `Read chapter ${chapter}` });
         // If the process dies before this line, the chapter is read again instead of skipped.
         await session.state.set('bookmark', chapter);
-        console.log(`Stored chapter ${chapter} of ${chapters}`);
+        log(`Stored chapter ${chapter} of ${chapters}`);
       }
       await session.state.remove('bookmark');
       return say(`Read chapters ${first} to ${chapters}`);
@@ -83,14 +84,6 @@ export function createNotesServer(session: Session<typeof state>): McpServer {
   );
 
   return server;
-}
-
-/**
- * Logs what happens. Shows only the end of the id, because anyone who knows the whole id has the
- * session.
- */
-export function tell({ id }: Pick<Session<typeof state>, 'id'>, what: string): void {
-  console.log(`Session …${id.slice(-4)} ${what}`);
 }
 
 /** A tool's answer, with one text content per line. */

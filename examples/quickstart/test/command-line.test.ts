@@ -1,10 +1,13 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { readOptions } from '../src/command-line.ts';
+import { examplesFor } from '../src/welcome.ts';
 import { run, serve, temporaryFolder } from './support/processes.ts';
 
 it.each(['main.ts', 'demo.ts'] as const)('shows the options of %s', async (script) => {
@@ -47,9 +50,38 @@ it.each(['main.ts', 'demo.ts'] as const)('refuses an option that %s does not kno
 
 it('lists its options for one that is like none of them', () => {
   expect(() => readOptions(['--verbose'])).toThrow(
-    'Unknown option --verbose; there are --store, --data, --port, --version, --help',
+    'Unknown option --verbose; there are --store, --data, --host, --port, --quiet, --version, --help',
   );
   expect(() => readOptions(['--port'])).toThrow("Option '--port <value>' argument missing");
+});
+
+it('refuses what is no host', () => {
+  for (const host of ['', 'http://localhost', 'a b', '127.0.0.1/']) {
+    expect(() => readOptions([`--host=${host}`])).toThrow(`Option --host is "${host}", not an address such as`);
+  }
+  for (const host of ['0.0.0.0', '::1', 'notes.example']) {
+    expect(readOptions([`--host=${host}`])).toMatchObject({ host });
+  }
+});
+
+it('says so when the machine has no such address', async () => {
+  // An address of the block for documents (RFC 5737), which no machine has.
+  const { ended, output } = run('main.ts', ['--store', 'memory', '--port', '0', '--host', '192.0.2.1']);
+
+  expect(await ended).toMatchObject({ exitCode: 1 });
+  expect(output()).toBe('This machine has no address "192.0.2.1": choose another one with --host\n');
+});
+
+it('listens where --host says, and is silent about sessions with --quiet', async () => {
+  const { url, output } = await serve(['--store', 'memory', '--port', '0', '--host', '0.0.0.0', '--quiet']);
+  const { port } = new URL(url);
+  expect(url).toBe(`http://localhost:${port}/mcp`);
+  const { begin, call } = examplesFor(`http://127.0.0.1:${port}/mcp`);
+
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${begin}\n${call}`]);
+
+  expect(stdout).toContain('1 note');
+  expect(output()).toMatch(/Ctrl-C stops it. Its log:\n$/);
 });
 
 it('refuses data for a store that keeps none', () => {

@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { examplesFor } from '../src/welcome.ts';
 import { clients } from './support/clients.ts';
 import { killNine, serve, temporaryFolder } from './support/processes.ts';
 
@@ -90,7 +94,9 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     const successor = await serve([...data, '--port', new URL(server.url).port]);
 
     expect(await client.call('list_notes')).toEqual(['buy milk']);
-    expect(successor.output()).toContain(`Session …${sessionId?.slice(-4)} continues`);
+    expect(successor.output()).toMatch(
+      lineAbout(sessionId, 'continues, restored from the store in \\d+ ms: test 1.0.0'),
+    );
     expect(await client.call('add_note', { text: 'call Ada' })).toEqual(['2 notes']);
     expect(await client.call('clear_notes')).toEqual(['The notes were removed']);
     // The stream comes back by itself: all that was stored is there, once.
@@ -153,32 +159,59 @@ it("lets no other site's page in", async () => {
 });
 
 it('answers other paths with 404, strange ones too', async () => {
-  for (const path of ['/', '//', '/mcp/', '/MCP', '/%', '*']) expect(await initialize(path)).toBe(404);
+  for (const path of ['//', '/mcp/', '/MCP', '/%', '*', '/healthz/']) expect(await initialize(path)).toBe(404);
+  for (const path of ['/', '/healthz', '/readyz']) expect(await initialize(path)).toBe(405);
   expect(await initialize('/mcp?x=1')).toBe(200);
 });
 
-/** Sends what a `curl` command of the welcome sends. */
-async function curl([, target = '', ...rest]: RegExpExecArray, id?: string): Promise<Response> {
-  const body = rest.pop() ?? '';
-  const pairs = Array.from({ length: rest.length / 2 }, (_, index) => [rest[2 * index], rest[2 * index + 1]] as const);
-  const headers = pairs.map(
-    ([name = '', value = '']) => [name, value.replace('THE-ID-OF-THAT-ANSWER', id ?? '')] as const,
+it('shows a page to people, which runs no script and requests nothing', async () => {
+  const response = await fetch(new URL('/', shared.url));
+  const html = await response.text();
+
+  expect(response.status).toBe(200);
+  const [, style = ''] = /<style>(.*?)<\/style>/s.exec(html) ?? [];
+  expect(style).toContain('prefers-color-scheme: dark');
+  const hash = createHash('sha256').update(style).digest('base64');
+  expect(response.headers.get('content-security-policy')).toBe(
+    `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   );
-  return fetch(target, { method: 'POST', headers: Object.fromEntries(headers), body });
-}
+  expect(html).not.toMatch(/<script|<img|style=|(src|href)="(?!data:,")/);
+  const shown = html.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+  for (const command of Object.values(examplesFor(shared.url))) expect(shown).toContain(command);
+});
 
-it('tells a newcomer how to call it, and says what it does', async () => {
+it('is alive and ready', async () => {
+  for (const [path, body] of [
+    ['/healthz', 'ok\n'],
+    ['/readyz', 'ready\n'],
+  ] as const) {
+    const response = await fetch(new URL(path, shared.url));
+    expect([response.status, await response.text()]).toEqual([200, body]);
+  }
+});
+
+it('prints commands that work when they are pasted into a shell, and says what happens', async () => {
   const { url, until } = shared;
-  const begun = await curl(await until(/curl -i (\S+) -H '(.+?): (.+?)' -H '(.+?): (.+?)' -d '(.+)'\n/));
-  const id = begun.headers.get('mcp-session-id') ?? '';
-  await begun.body?.cancel();
-  expect([begun.status, id]).toEqual([200, expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+  const [, begin = ''] = await until(/in a terminal +(.+)\n/);
+  const [, call = ''] = await until(/and then +(.+)\n/);
+  const shell = promisify(execFile);
 
-  const call = /curl (\S+) -H '(.+?): (.+?)' -H '(.+?): (.+?)' -H '(.+?): (.+?)' -d '(.+)'\n/;
-  const called = await curl(await until(call), id);
-  expect([called.status, await called.text()]).toEqual([200, expect.stringContaining('1 note')]);
-  await until(new RegExp(`Session …${id.slice(-4)} begins\nSession …${id.slice(-4)} calls add_note\n`));
+  const { stdout, stderr } = await shell('sh', ['-c', `${begin}\n${call}\n${call}\n`]);
+  const [id = '', ...answers] = stdout.split('\n');
+  expect(stderr).toBe('');
+  expect(id).toMatch(/^[0-9a-f-]{36}$/);
+  expect(answers.join('\n')).toMatch(/"1 note"[^]*"2 notes"/);
+  await until(lineAbout(id, 'began: curl 1\\.0\\.0, protocol 2025-11-25'));
+  await until(lineAbout(id, 'tools/call add_note: \\d+ ms'));
+  const ended = await fetch(url, { method: 'DELETE', headers: { 'mcp-session-id': id } });
+  expect(ended.ok).toBe(true);
+  await until(lineAbout(id, 'ended'));
 
   const [, config = ''] = await until(/in an MCP client +(.+)\n/);
   expect(JSON.parse(config)).toEqual({ mcpServers: { notes: { type: 'http', url } } });
 });
+
+/** A line of the log about a session, which shows only the first part of its id. */
+function lineAbout(id: string | undefined, what: string): RegExp {
+  return new RegExp(`\n\\d\\d:\\d\\d:\\d\\d {2}${id?.slice(0, 13)}… {2}${what}\n`);
+}
