@@ -7,13 +7,14 @@ import { createSite } from '../src/site.ts';
 it('is ready while its store answers and it is not stopping, and asks once for many probes', async () => {
   let stopping = false;
   let questions = 0;
-  let store: PromiseWithResolvers<unknown> = Promise.withResolvers();
+  const first = Promise.withResolvers<unknown>();
+  let store = (): Promise<unknown> => first.promise;
   const site = createSite({
     url: 'http://localhost/mcp',
     whereSessionsAre: 'in <memory>',
     askStore: () => {
       questions++;
-      return store.promise;
+      return store();
     },
     isStopping: () => stopping,
   });
@@ -33,10 +34,9 @@ it('is ready while its store answers and it is not stopping, and asks once for m
   const probes = Promise.all(Array.from({ length: 5 }, () => get('/readyz')));
   await expect.poll(() => requests).toBe(5);
   expect(questions).toBe(1);
-  store.resolve(undefined);
+  first.resolve(undefined);
   expect(new Set(await probes)).toEqual(new Set(['200 ready\n']));
-  store = Promise.withResolvers();
-  store.reject(new Error('secret'));
+  store = () => Promise.reject(new Error('secret'));
   expect(await get('/readyz')).toBe('503 the store fails\n');
   expect(await get('/healthz')).toBe('200 ok\n');
   stopping = true;

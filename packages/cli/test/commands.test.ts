@@ -81,6 +81,20 @@ describe.each(Object.keys(storages))('on %s', (name) => {
     expect((await cli(['sweep'])).stdout).toMatch(/^Removed \d+ sessions?\.\n$/);
   });
 
+  it('a listing counts events and keys, also of a trimmed log', async () => {
+    const { storage, cli } = await prepare();
+    const store = await storage.open();
+    const { id, state, events } = await store.create();
+    await state.set('a', 1);
+    await state.set('b', 2);
+    for (const n of [1, 2, 3]) await events.append('s', n);
+    await events.trim({ maxEvents: 2 });
+
+    const listed = JSON.parse((await cli(['ls', '--json'])).stdout) as { sessions: object[] };
+    expect(listed.sessions).toMatchObject([{ id, events: 2, stateKeys: 2, lastSeq: 3 }]);
+    expect((await cli(['ls'])).stdout).toMatch(/EVENTS {2}KEYS\n.* {2}2 +2\n$/);
+  });
+
   it('events --follow goes on with what a server appends, until it is stopped', async () => {
     const { storage, cli } = await prepare();
     const store = await storage.open();

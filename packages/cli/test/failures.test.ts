@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SessionError } from '@mcp-session/core';
+import { createSqliteStore } from '@mcp-session/sqlite';
 import { expect, it, onTestFinished } from 'vitest';
+import { describeFailure } from '../src/lib/failure.ts';
 import { run } from './support/cli.ts';
 import { storages } from './support/stores.ts';
 
@@ -63,6 +66,27 @@ it('wrong arguments on a store that is there are errors that say what to do', as
     const ran = await run([...args, ...(storage?.args ?? [])]);
     expect({ args, ...ran }).toEqual({ args, code, stdout: '', stderr: expect.stringContaining(remedy) });
   }
+});
+
+it('the first part of an id is enough, however many expired sessions have ids like it', async () => {
+  const storage = await storages['sqlite']?.();
+  const path = storage?.args[1]?.slice('sqlite:'.length) ?? '';
+  const earlier = await createSqliteStore({ path, sweep: false, clock: () => Date.now() - 86_400_000 });
+  for (let n = 10; n < 60; n++) await earlier.create({ id: `part-${n}` });
+  await earlier.close();
+  const store = await storage?.open();
+  await store?.create({ id: 'part-99' });
+
+  expect((await run(['show', 'part-', ...(storage?.args ?? [])])).stdout).toContain('part-99');
+  expect((await run(['show', 'part-1', ...(storage?.args ?? [])])).code).toBe(3);
+  await store?.create({ id: 'part-98' });
+  expect((await run(['show', 'part-', ...(storage?.args ?? [])])).stderr).toContain('Give more of the id');
+});
+
+it('a driver that is missing is not said to be an unreachable database', () => {
+  const missing = new SessionError('STORE_UNAVAILABLE', 'The driver x cannot be loaded; run npm install x');
+
+  expect(describeFailure(missing).text).toBe(`${missing.message} (STORE_UNAVAILABLE)`);
 });
 
 it('a backend that is not installed is an error that says what to install', async () => {

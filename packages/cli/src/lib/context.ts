@@ -1,4 +1,4 @@
-import type { Session, SessionStore } from '@mcp-session/core';
+import type { AnySchemas, Session, SessionList, SessionStore } from '@mcp-session/core';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { CliError, EXIT } from './failure.ts';
 import { Printer } from './output/printer.ts';
@@ -53,6 +53,9 @@ export function contextOf(surroundings: CliSurroundings, options: GlobalOptions)
   };
 }
 
+/** Shorter first parts of an id find nothing. */
+const MIN_PREFIX = 4;
+
 /** The session of an id, or of the first part of one. Looking renews nothing. */
 export async function findSession(store: SessionStore, given: string, kind: string | undefined): Promise<Session> {
   // `console.log(session)` shows the first part of an id in this form.
@@ -67,11 +70,17 @@ export async function findSession(store: SessionStore, given: string, kind: stri
 }
 
 async function findByPrefix(store: SessionStore, prefix: string, kind: string | undefined) {
-  if (prefix.length < 4) return undefined;
-  const page = await store.list({ cursor: prefix, limit: 2, ...(kind !== undefined && { kind }) });
-  const [first, second] = page.sessions.filter(({ id }) => id.startsWith(prefix));
-  if (second !== undefined) {
-    throw new CliError('More than one session has an id that begins like this', 'Give more of the id.');
+  if (prefix.length < MIN_PREFIX) return undefined;
+  const found: Session[] = [];
+  let cursor: string | undefined = prefix;
+  // A page can be empty although more follows, because a listing leaves out what has expired.
+  while (cursor?.startsWith(prefix) === true) {
+    const page: SessionList<AnySchemas> = await store.list({ cursor, limit: 20, ...(kind !== undefined && { kind }) });
+    found.push(...page.sessions.filter(({ id }) => id.startsWith(prefix)));
+    if (found.length > 1) {
+      throw new CliError('More than one session has an id that begins like this', 'Give more of the id.');
+    }
+    cursor = page.nextCursor;
   }
-  return first;
+  return found[0];
 }

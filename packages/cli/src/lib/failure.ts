@@ -20,7 +20,7 @@ export class CliError extends Error {
 const REMEDIES: Partial<Record<SessionErrorCode, string>> = {
   SESSION_NOT_FOUND: 'It has expired or was ended meanwhile. List live sessions with: mcp-session ls',
   EVENTS_TRIMMED: 'Leave out --after to read what is left.',
-  INVALID_CURSOR: 'Give --after an event id of this session, as "mcp-session events" prints it.',
+  INVALID_CURSOR: 'Give --after an event id of this session, as "mcp-session events --json" prints it.',
   INVALID_STREAM_ID: 'Give --stream a name as "mcp-session events" prints it.',
   INVALID_SESSION_ID: 'Give an id as "mcp-session ls" prints it.',
   INVALID_KIND: 'Give --kind a name as "mcp-session count" prints it.',
@@ -40,7 +40,9 @@ export function describeFailure(error: unknown): { readonly text: string; readon
   if (error instanceof SessionError) {
     const exitCode = error.code === 'SESSION_NOT_FOUND' ? EXIT.notFound : EXIT.failed;
     const where = error.store === undefined ? '' : `\nStore: ${error.store}`;
-    return { text: withRemedy(`${error.message} (${error.code})`, REMEDIES[error.code]) + where, exitCode };
+    // A message that names a package to install is its own remedy.
+    const remedy = error.message.includes('npm install') ? undefined : REMEDIES[error.code];
+    return { text: withRemedy(`${error.message} (${error.code})`, remedy) + where, exitCode };
   }
   // Options that a backend or core refuses. Their messages quote no password.
   if (error instanceof TypeError || error instanceof RangeError) {

@@ -45,7 +45,7 @@ export async function ls({ printer, withStore }: Context, { limit, cursor, ...ch
         String(session.counts.stateKeys),
       ]),
     );
-    if (sessions.length === 0) printer.line('No live session of this kind. Count the kinds with: mcp-session count');
+    if (sessions.length === 0) printer.line('There is no such live session. Count the kinds with: mcp-session count');
     if (nextCursor !== undefined) printer.line(`\nThere are more. Go on with: --cursor ${nextCursor}`);
   });
 }
