@@ -1,6 +1,4 @@
-/**
- * Who may import whom. Names are package names; a name that ends in `/` stands for its whole scope.
- */
+/** Who may import whom, by package name. A name that ends in `/` stands for its whole scope. */
 export interface Direction {
   /** What `src` may import, and what `dependencies` and `peerDependencies` may name. */
   readonly source: readonly string[];
@@ -21,6 +19,7 @@ const harness = '@mcp-session-tooling/databases';
 // For tests of the HTTP package's adapters.
 const frameworks = ['express', 'fastify', 'hono', '@hono/node-server'];
 const sdks = '@modelcontextprotocol/';
+const queue = ['pg-boss', '@opentelemetry/api'];
 
 /**
  * What any package may name in `devDependencies` and import in its tests. These are not arrows of
@@ -48,10 +47,7 @@ const databases = [
   '@aws-sdk/client-dynamodb',
 ];
 
-/**
- * The arrows of docs/internals/architecture.md. A package that has no entry here fails the test, so
- * a new one is a decision.
- */
+/** The arrows of docs/internals/architecture.md. A package without an entry fails the test. */
 export const directions: Readonly<Record<string, Direction>> = {
   'packages/core': { source: ['uuid'], types: ['@standard-schema/spec'], test: ['zod', 'valibot', 'fast-check', sdks] },
   // The kit's own tests run it against the in-memory backend, which is part of core, and against
@@ -106,17 +102,23 @@ export const directions: Readonly<Record<string, Direction>> = {
     source: [
       core,
       '@mcp-session/http',
+      '@mcp-session/tasks',
       ...databases,
       sdks,
       'zod',
-      // The demo plays both examples, and brings the database for it.
+      // The demo plays these examples, and brings the database for them.
       '@mcp-session-examples/two-nodes',
+      '@mcp-session-examples/tasks-on-a-queue',
       harness,
     ],
     test: [],
   },
   'examples/two-nodes': {
     source: ['@mcp-session/http', '@mcp-session/postgres', 'postgres', sdks, 'express', 'zod'],
+    test: [harness],
+  },
+  'examples/tasks-on-a-queue': {
+    source: ['@mcp-session/http', '@mcp-session/tasks', '@mcp-session/postgres', 'postgres', ...queue, sdks, 'zod'],
     test: [harness],
   },
   'examples/lambda': {
