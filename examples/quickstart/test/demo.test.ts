@@ -73,7 +73,21 @@ it('succeeds on two nodes, each request to the other one, and one is killed', as
   expect(readdirSync(folder)).toEqual([]);
 });
 
+it('succeeds with a task whose node is killed', async () => {
+  const { folder, env } = temporaryEnvironment();
+  const { ended, output } = run('demo.ts', ['--tasks'], { env });
+
+  expect(await ended).toMatchObject({ exitCode: 0 });
+  expect(output()).toMatch(
+    /client \| Page \d+ of 10, by process \d+\. Answered by node [12]\n\n4\. kill -9 \d+: node [12], /,
+  );
+  expect(output()).toMatch(/No page was lost or doubled\n\nThe demo succeeded\.\n$/);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 it.each([
+  ['--tasks', '--nodes', '2'],
+  ['--tasks', '--store', 'memory'],
   ['--nodes', '3'],
   ['--nodes', '2', '--store', 'memory'],
   ['--nodes', '2', '--store', 'sqlite'],
