@@ -128,12 +128,7 @@ export class SessionFinder {
       const hasListener = record.standalone.nodeId !== undefined;
       return { protocol, lastSeq: session.lastSeq, hasListener, source: { session } };
     } catch (error) {
-      return this.#context.health.without(error, async () => {
-        const local = await this.#findLocal(caller);
-        if (local === undefined) throw error;
-        const { protocol } = local.session;
-        return { protocol, lastSeq: undefined, hasListener: false, source: { local } };
-      });
+      return this.#context.health.without(error, () => this.#findLocal(caller, error));
     }
   }
 
@@ -151,13 +146,15 @@ export class SessionFinder {
   }
 
   /**
-   * @returns `undefined` also if the session may have expired: another node may have used it, but
-   * nobody can tell.
+   * @throws `error` if there is no local session of the caller, or if it may have expired: another
+   * node may have used it since, but only the store knows.
    */
-  async #findLocal(caller: Caller): Promise<LocalSession | undefined> {
+  async #findLocal(caller: Caller, error: unknown): Promise<FoundSession> {
     const principal = await this.#context.principalOf(caller);
     const local = this.#context.locals.get(caller.request.headers.get('mcp-session-id') ?? '');
-    if (local === undefined || local.closed || local.session.expiresAt <= Date.now()) return undefined;
-    return local.session.principal === null || local.session.principal === principal ? local : undefined;
+    if (local === undefined || local.closed || local.session.expiresAt <= Date.now()) throw error;
+    const { principal: owner, protocol } = local.session;
+    if (owner !== null && owner !== principal) throw error;
+    return { protocol, lastSeq: undefined, hasListener: false, source: { local } };
   }
 }

@@ -189,11 +189,10 @@ export class LocalSession {
   async #appendStandalone(message: JsonRpcMessage): Promise<void> {
     const { health, onError } = this.#context;
     try {
-      const id = await health.write<string | undefined>(
+      const id = await health.write(
         () => this.session.events.append(STANDALONE_STREAM, message),
         (error) => {
           if (!this.connections.push(STANDALONE_STREAM, message)) throw error;
-          return undefined;
         },
       );
       if (id !== undefined) this.inbox.appended(id);

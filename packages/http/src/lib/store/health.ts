@@ -34,37 +34,32 @@ export function isOutage(error: unknown): error is SessionError {
 interface Direction {
   failing: boolean;
   error: unknown;
-  /** By `performance.now()`. */
-  probeAt: number;
 }
 
-/** What to do if a call fails that requests can do without. */
+/** What to do without the store, for a call that failed with the error. */
 export type Instead<T> = (error: unknown) => T | Promise<T>;
 
 /**
  * Knows whether the store works, and decides what happens when it does not.
  *
- * `read` and `write` are the only two places where `onStoreError: 'degrade'` decides. A caller says
- * with `instead` what it does without the store. With `degrade`, that is done if the store fails;
- * with `fail`, or without an `instead`, the error is thrown.
- *
- * | state   | a call                                                       | next                              |
- * | ------- | ------------------------------------------------------------ | --------------------------------- |
- * | works   | is made                                                      | an outage of the store: failing   |
- * | failing | `fail`: is made                                              | success: works                    |
- * | failing | `degrade`: one at a time, every 500 ms; others fail at once  | success: works                    |
- *
- * A database that does not answer would otherwise hold up every request for as long as its driver
- * waits.
+ * `onStoreError: 'degrade'` decides here only: in `read` for reads and in `write` for writes. A
+ * caller says with `instead` what it does without the store. With `degrade`, that is done if the
+ * store fails. With `fail`, or without an `instead`, the error is thrown. What a caller does
+ * instead loses its event id or waits; it is never stored later. A store that fails for all
+ * sessions is called by one request at a time, every 500 ms: a database that does not answer would
+ * otherwise hold up every request for as long as its driver waits. The first success ends that.
+ * Each outage is reported once, when it is detected. A store that fails for one session degrades
+ * that session only and is reported at most once a second.
  */
 export class StoreHealth {
   /** Whether requests are served without the store while it fails. */
   readonly degrades: boolean;
   readonly #onStatus: (status: StoreStatus) => void;
   readonly #onError: (error: unknown) => void;
-  readonly #reads: Direction = { failing: false, error: undefined, probeAt: 0 };
+  readonly #reads: Direction = { failing: false, error: undefined };
   readonly #writes: Direction = { ...this.#reads };
-  #isProbing = false;
+  /** When a failing store may be called, by `performance.now()`. */
+  #probeAt = 0;
   #reportAt = 0;
   /** When the last outage was over, by `performance.now()`. */
   #recoveredAt = Number.NEGATIVE_INFINITY;
@@ -92,13 +87,13 @@ export class StoreHealth {
   }
 
   /** Makes a call that only reads. */
-  read<T>(call: () => Promise<T>, instead?: Instead<T>): Promise<T> {
-    return this.#call(this.#reads, call, instead);
+  read<T, U = never>(call: () => Promise<T>, instead?: Instead<U>): Promise<T | U> {
+    return this.#call(this.#reads, call).catch((error: unknown) => this.without(error, instead));
   }
 
   /** Makes a call that writes. */
-  write<T>(call: () => Promise<T>, instead?: Instead<T>): Promise<T> {
-    return this.#call(this.#writes, call, instead);
+  write<T, U = never>(call: () => Promise<T>, instead?: Instead<U>): Promise<T | U> {
+    return this.#call(this.#writes, call).catch((error: unknown) => this.without(error, instead));
   }
 
   /**
@@ -106,8 +101,8 @@ export class StoreHealth {
    *
    * @throws The error, unless requests do without the store.
    */
-  async without<T>(error: unknown, instead: Instead<T>): Promise<T> {
-    if (!this.#canDegrade(error)) throw error;
+  async without<T>(error: unknown, instead: Instead<T> | undefined): Promise<T> {
+    if (instead === undefined || !this.#canDegrade(error)) throw error;
     return instead(error);
   }
 
@@ -117,26 +112,22 @@ export class StoreHealth {
    */
   shouldReport(error: unknown): boolean {
     if (!this.#canDegrade(error)) return true;
-    if (error.scope !== 'store') return this.#isTimeToReport();
-    // The error can come from work beside requests, such as a read for an open connection.
-    if (!this.failing) this.#failed(this.#reads, error, performance.now() - LATE_MS);
-    return false;
-  }
-
-  async #call<T>(direction: Direction, call: () => Promise<T>, instead: Instead<T> | undefined): Promise<T> {
-    try {
-      return await this.#probe(direction, call);
-    } catch (error) {
-      if (instead === undefined) throw error;
-      return this.without(error, instead);
+    const now = performance.now();
+    if (error.scope === 'store') {
+      // The error can come from work beside requests, such as a read for an open connection.
+      if (!this.failing) this.#failed(this.#reads, error, now - LATE_MS);
+      return false;
     }
+    if (now < this.#reportAt) return false;
+    this.#reportAt = now + REPORT_EVERY_MS;
+    return true;
   }
 
-  async #probe<T>(direction: Direction, call: () => Promise<T>): Promise<T> {
-    const isProbe = this.degrades && direction.failing;
-    if (isProbe && (this.#isProbing || performance.now() < direction.probeAt)) throw direction.error;
-    if (isProbe) this.#isProbing = true;
+  async #call<T>(direction: Direction, call: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
+    const isProbe = this.degrades && direction.failing;
+    if (isProbe && startedAt < this.#probeAt) throw direction.error;
+    if (isProbe) this.#probeAt = Number.POSITIVE_INFINITY;
     try {
       const result = await call();
       if (direction.failing) this.#recovered(direction);
@@ -144,10 +135,10 @@ export class StoreHealth {
     } catch (error) {
       // What is wrong with one session changes nothing for another one.
       if (isOutage(error) && error.scope === 'store') this.#failed(direction, error, startedAt);
-      else if (this.#canDegrade(error) && this.#isTimeToReport()) this.#onError(error);
+      else if (this.#canDegrade(error) && this.shouldReport(error)) this.#onError(error);
       throw error;
     } finally {
-      if (isProbe) this.#isProbing = false;
+      if (isProbe) this.#probeAt = direction.failing ? performance.now() + PROBE_EVERY_MS : 0;
     }
   }
 
@@ -155,19 +146,13 @@ export class StoreHealth {
     return this.degrades && isOutage(error);
   }
 
-  #isTimeToReport(): boolean {
-    const now = performance.now();
-    if (now < this.#reportAt) return false;
-    this.#reportAt = now + REPORT_EVERY_MS;
-    return true;
-  }
-
   /** Notes a failure, unless the call began before the last outage was over. */
   #failed(direction: Direction, error: unknown, startedAt: number): void {
     if (startedAt < this.#recoveredAt) return;
     const isNew = !this.failing;
-    Object.assign(direction, { failing: true, error, probeAt: performance.now() + PROBE_EVERY_MS });
+    Object.assign(direction, { failing: true, error });
     if (!isNew) return;
+    this.#probeAt = performance.now() + PROBE_EVERY_MS;
     this.#onStatus({ failing: true, error });
     if (this.degrades) this.#onError(error);
   }

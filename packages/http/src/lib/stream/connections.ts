@@ -19,11 +19,6 @@ import { isExpired, whenExpired } from './token-expiry.ts';
  * milliseconds.
  */
 const FLUSH_MS = 500;
-/**
- * The delay before a failed read is repeated while requests are served without the store, in
- * milliseconds.
- */
-const READ_AGAIN_MS = 500;
 
 /**
  * How long a client may take to close the connection that it has left, or to acknowledge a comment,
@@ -68,15 +63,7 @@ export class Connections {
    */
   reader(streamId: string, after: string | undefined): StreamReader {
     const { health, onError } = this.#context;
-    return new StreamReader(this.#session, {
-      streamId,
-      after,
-      beforeRetry: (error, closed) =>
-        health.without(error, async () => {
-          onError(error);
-          await pause(READ_AGAIN_MS, undefined, { signal: closed, ref: false }).catch(() => undefined);
-        }),
-    });
+    return new StreamReader(this.#session, { streamId, after, health, onError });
   }
 
   /**

@@ -143,10 +143,8 @@ export class PostResponse {
    * it can fetch it again. The reader of the log never sees it, so the connection counts it.
    */
   push(response: JsonRpcMessage): void {
-    if (this.#connections === undefined) {
-      this.#unsent.push(response);
-      this.open();
-    } else this.#connections.push(this.streamId, response, true);
+    this.#push(response);
+    this.open();
   }
 
   /** The response has begun on these connections. */
@@ -157,9 +155,8 @@ export class PostResponse {
 
   async #open(): Promise<void> {
     try {
-      const { health } = this.#options;
-      const unstored = (error: unknown): undefined => this.#beginUnstored(error);
-      this.#begin.resolve(await health.write(() => this.#storeFirst(), unstored));
+      const instead = (error: unknown): undefined => this.#beginUnstored(error);
+      this.#begin.resolve(await this.#options.health.write(() => this.#storeFirst(), instead));
     } catch (error) {
       this.#failure = error;
       this.#state = 'failed';
@@ -226,25 +223,26 @@ export class PostResponse {
 
   async #store(message: unknown, retry: boolean): Promise<void> {
     const { session, health, onAppended } = this.#options;
-    const id = await health.write<string | undefined>(
+    const id = await health.write(
       () => (retry ? appendWithRetry(session, this.streamId, message) : session.events.append(this.streamId, message)),
-      async (error) => {
-        await this.#sendUnstored(message, error);
-        return undefined;
-      },
+      (error) => this.#sendUnstored(message, error),
     );
     if (id !== undefined) onAppended(id);
   }
 
-  /**
-   * Sends a message without an event id: the client must not believe that it can fetch it again.
-   */
-  async #sendUnstored(message: unknown, error: unknown): Promise<void> {
+  /** Sends a message that is not in the log. @throws `error` if the client is too far behind. */
+  async #sendUnstored(message: unknown, error: unknown): Promise<undefined> {
     const settled = settledBy(message);
     if (settled !== undefined) this.settleLater(isMessage(message) ? notStored(settled) : message);
-    if (this.#connections === undefined && this.#unsent.length < MAX_PENDING) this.#unsent.push(message);
-    else if (this.#connections?.push(this.streamId, message, settled !== undefined) !== true && isMessage(message)) {
-      throw error;
-    }
+    if (!this.#push(message) && isMessage(message)) throw error;
+  }
+
+  /** Sends a message without storing it, once there is a connection. @returns Whether it is. */
+  #push(message: unknown): boolean {
+    const isLast = settledBy(message) !== undefined;
+    if (this.#connections !== undefined) return this.#connections.push(this.streamId, message, isLast);
+    if (this.#unsent.length >= MAX_PENDING && !isLast) return false;
+    this.#unsent.push(message);
+    return true;
   }
 }

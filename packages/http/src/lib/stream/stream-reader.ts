@@ -1,19 +1,23 @@
 import type { SessionEvent } from '@mcp-session/core';
+import { setTimeout as pause } from 'node:timers/promises';
 import { sessionNotFound } from '../protocol/http-errors.ts';
+import type { StoreHealth } from '../store/health.ts';
 import type { AnySession } from '../store/session-handle.ts';
+
+/**
+ * The delay before a failed read is repeated while requests are served without the store, in
+ * milliseconds.
+ */
+const READ_AGAIN_MS = 500;
 
 /** What a reader reads. */
 export interface StreamReaderOptions {
   readonly streamId: string;
   /** Id of the event to start after; `undefined`: start at the oldest event that is kept. */
   readonly after: string | undefined;
-  /**
-   * Is called after a failed read. The reader continues when it resolves.
-   *
-   * @param closed Is aborted when the reader is closed.
-   * @throws The error, if the reader is to fail.
-   */
-  readonly beforeRetry: (error: unknown, closed: AbortSignal) => Promise<void>;
+  /** Decides whether the reader fails with the store, or reads on when the store works again. */
+  readonly health: Pick<StoreHealth, 'without'>;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -76,10 +80,15 @@ export class StreamReader {
         return value ?? undefined;
       } catch (error) {
         this.#pending = undefined;
-        await this.#options.beforeRetry(error, this.#closed.signal);
-        this.#tail = this.#open();
+        await this.#options.health.without(error, () => this.#retryLater(error));
       }
     }
+  }
+
+  async #retryLater(error: unknown): Promise<void> {
+    this.#options.onError(error);
+    await pause(READ_AGAIN_MS, undefined, { signal: this.closed, ref: false }).catch(() => undefined);
+    this.#tail = this.#open();
   }
 
   /** Ends the reader: a `next` that waits resolves with `undefined`. */
