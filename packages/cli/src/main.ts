@@ -14,7 +14,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 for (const output of [process.stdout, process.stderr]) {
-  // A reader such as head has what it wanted.
+  // A reader such as `head` closes the pipe when it has enough.
   output.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(0);

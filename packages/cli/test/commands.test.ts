@@ -51,7 +51,7 @@ describe.each(Object.keys(storages))('on %s', (name) => {
     const listed = JSON.parse((await cli(['ls', '--json'])).stdout) as { sessions: { id: string }[] };
     expect(listed.sessions.map((each) => each.id)).toContain(session.id);
     expect((await cli(['ls', '--anonymous'])).stdout).toContain(id);
-    expect((await cli(['ls', '--principal', 'alice', '--limit', '1'])).stdout).toContain('Go on with: --cursor ');
+    expect((await cli(['ls', '--principal', 'alice', '--limit', '1'])).stdout).toContain('Continue with: --cursor ');
     expect(JSON.parse((await cli(['count', '--json'])).stdout)).toEqual({ session: 3 });
     expect((await cli(['count', '--principal', 'alice'])).stdout).toBe('2\n');
     for (const given of [session.id, `${session.id.slice(0, 35)}…`]) {

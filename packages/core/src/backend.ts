@@ -19,6 +19,7 @@ export {
   checkOptions,
   flag,
   kindOf,
+  MAX_TIMER_MS,
   oneOf,
   optional,
   positive,

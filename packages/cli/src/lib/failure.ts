@@ -1,7 +1,7 @@
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 
 /** Exit codes of the command. The README lists them. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, unwell: 4 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, unhealthy: 4 } as const;
 
 /** A failure that the command explains itself. */
 export class CliError extends Error {

@@ -17,11 +17,11 @@ Stores:
   sqlite:./sessions.db                      needs @mcp-session/sqlite
   postgres://user@host/database             needs @mcp-session/postgres
   dynamodb:?region=eu-central-1             needs @mcp-session/dynamodb
-  MCP_SESSION_STORE names the store where --store is left out. Give a password
-  there, or in PGPASSWORD: other users of a machine can see arguments.
+  MCP_SESSION_STORE names the store unless --store does. Give a password there,
+  or in PGPASSWORD: other users of a machine can see arguments.
 
 Exit codes:
-  0 done   1 failed   2 wrong arguments   3 no such session   4 store not well
+  0 done   1 failed   2 wrong arguments   3 no such session   4 checks failed
 `;
 
 /** The commands with their arguments. */
@@ -61,7 +61,7 @@ function addLooks(program: Command, context: () => Context): void {
     .addOption(principal())
     .addOption(anonymous())
     .option('--limit <count>', 'how many at most', whole, 50)
-    .option('--cursor <id>', 'go on after this id')
+    .option('--cursor <id>', 'continue after this id')
     .action((options: Parameters<typeof ls>[1]) => ls(context(), options));
   program
     .command('show')
@@ -85,7 +85,7 @@ function addLooks(program: Command, context: () => Context): void {
     .option('--stream <id>', 'only events of this stream')
     .option('--after <event>', 'events after this id, oldest first')
     .option('--limit <count>', 'how many at most', whole, 20)
-    .option('--follow', 'go on with events that are appended; Ctrl+C ends it')
+    .option('--follow', 'then show events as they are appended; Ctrl+C ends it')
     .addOption(kind())
     .action((id: string, options: Parameters<typeof events>[2]) => events(context(), id, options));
   program
@@ -101,7 +101,7 @@ function addLooks(program: Command, context: () => Context): void {
     .action(() => doctor(context()));
   program
     .command('studio')
-    .description('show all of it as a page in a browser, on this machine only')
+    .description('serve a page that shows the store, on this machine only')
     .option('--port <number>', 'the port; 0 takes a free one', portOf, 0)
     .option('--read-only', 'end no sessions')
     .option('--open', 'open the page in the browser')

@@ -9,8 +9,7 @@ import type { CliSurroundings } from './surroundings.ts';
  * Runs one command of `mcp-session`. Never rejects.
  *
  * @param args The arguments after the name of the command, such as `['ls', '--json']`.
- * @returns The exit code: 0 done, 1 failed, 2 wrong arguments, 3 no such session, 4 the store is
- * not well.
+ * @returns The exit code: 0 done, 1 failed, 2 wrong arguments, 3 no such session, 4 checks failed.
  */
 export async function runCli(args: readonly string[], surroundings: CliSurroundings): Promise<number> {
   const version = versionOf('@mcp-session/cli', import.meta.url) ?? 'unknown';

@@ -49,7 +49,7 @@ export function parseAddress(address: string | undefined, place: PlaceOptions, u
     case 'dynamodb':
       return dynamoDb(rest, place, use);
     default:
-      throw new CliError('The address of the store has no form that is known', `Give one such as ${FORMS}.`);
+      throw new CliError('Address of the store has an unknown form', `Give one such as ${FORMS}.`);
   }
 }
 
@@ -81,7 +81,7 @@ function dynamoDb(rest: string, { schema, prefix }: PlaceOptions, use: Use): Nam
   if (schema !== undefined) throw new CliError('DynamoDB has no schemas', 'Leave out --schema.');
   if (prefix !== undefined) {
     const remedy = 'Name the tables: --store "dynamodb:?sessionsTable=a&eventsTable=b"';
-    throw new CliError('DynamoDB has tables of any name instead of a prefix', remedy);
+    throw new CliError('DynamoDB takes the names of its tables instead of a prefix', remedy);
   }
   const given = new URLSearchParams(rest.replace(/^\/*\??/, ''));
   const known = ['region', 'endpoint', 'sessionsTable', 'eventsTable'];
@@ -98,12 +98,12 @@ function dynamoDb(rest: string, { schema, prefix }: PlaceOptions, use: Use): Nam
   return { ...names, options, file: undefined };
 }
 
-/** Opens the backend of a store. Creates no file unless that is its use, and no table. */
+/** Opens the backend of a store. Creates no table, and a file only for the use `create`. */
 export async function openBackend(store: NamedStore, folder: string, use: Use): Promise<SessionBackend> {
   const { file } = store;
   let path = file === undefined ? undefined : resolve(folder, file);
   if (path !== undefined && use !== 'create' && !existsSync(path)) {
-    // What would be done to a new file is what would be done in memory.
+    // The plan for a new file is the same as for a database in memory.
     if (use === 'plan') path = ':memory:';
     else throw new CliError('There is no such SQLite file', 'Check the path in --store.', EXIT.failed);
   }

@@ -1,5 +1,13 @@
 import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
-import { checkOptions, oneOf, sessionStoreOptions, text, whole, type OptionNames } from '@mcp-session/core/backend';
+import {
+  checkOptions,
+  MAX_TIMER_MS,
+  oneOf,
+  sessionStoreOptions,
+  text,
+  whole,
+  type OptionNames,
+} from '@mcp-session/core/backend';
 
 /**
  * The part of a better-sqlite3 handle that this package uses: pass what `new Database(…)` returned.
@@ -115,7 +123,7 @@ export function resolveOptions(options: SqliteBackendOptions, names: OptionNames
     tablePrefix,
     path,
     synchronous: oneOf('synchronous', options.synchronous, ['full', 'normal'], 'full'),
-    busyTimeoutMs: whole('busyTimeoutMs', options.busyTimeoutMs, 5_000, 0, 2_147_483_647),
+    busyTimeoutMs: whole('busyTimeoutMs', options.busyTimeoutMs, 5_000, 0, MAX_TIMER_MS),
   };
 }
 

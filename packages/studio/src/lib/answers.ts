@@ -45,7 +45,7 @@ const STATUS: Partial<Record<SessionErrorCode, number>> = { SESSION_NOT_FOUND: 4
 /**
  * The response to a failure.
  *
- * @param onError Gets what the store and its operator are to blame for.
+ * @param onError Is called with failures that are not the client's fault.
  */
 export function failure(error: unknown, onError: (error: unknown) => void): Response {
   const { status, code, message } = describe(error);
@@ -65,5 +65,5 @@ export function describe(error: unknown): {
     const status = STATUS[code] ?? (code.startsWith('STORE_') ? 503 : 400);
     return { status, code, message };
   }
-  return { status: 500, code: 'UNEXPECTED', message: 'The studio failed; its operator gets the error' };
+  return { status: 500, code: 'UNEXPECTED', message: 'Studio failed; its operator gets the error' };
 }

@@ -1,4 +1,5 @@
 import type { Session } from '@mcp-session/core';
+import { clientOf } from '@mcp-session/core/transport';
 
 /** A session as the page gets it. Times are Unix milliseconds. */
 export interface SessionFacts {
@@ -16,8 +17,8 @@ export interface SessionFacts {
   readonly status: string | null;
 }
 
-/** Longest text of a client or a version, as a list shows it. */
-const MAX_TEXT = 200;
+/** Longest text of a fact that a client chose, in UTF-16 code units. */
+const MAX_LENGTH = 200;
 
 export function factsOf(session: Session): SessionFacts {
   const { id, kind, principal, createdAt, lastActiveAt, expiresAt, lastSeq, protocol, metadata } = session;
@@ -30,20 +31,12 @@ export function factsOf(session: Session): SessionFacts {
     lastActiveAt,
     expiresAt,
     lastSeq,
-    client: clientOf(session) ?? null,
+    client: textOf(clientOf(protocol)) ?? null,
     protocolVersion: textOf(protocol.protocolVersion) ?? null,
     status: textOf(status) ?? null,
   };
 }
 
-function clientOf({ protocol }: Session): string | undefined {
-  const params = protocol.initializeParams as { readonly clientInfo?: unknown } | null | undefined;
-  const info = params?.clientInfo as { readonly name?: unknown; readonly version?: unknown } | null | undefined;
-  const name = textOf(info?.name);
-  const version = textOf(info?.version);
-  return name === undefined || version === undefined ? name : `${name} ${version}`;
-}
-
 function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value.slice(0, MAX_TEXT) : undefined;
+  return typeof value === 'string' ? value.slice(0, MAX_LENGTH) : undefined;
 }

@@ -13,7 +13,7 @@ const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-i
 export function checkLoopback(request: Request, remoteAddress: string | undefined): void {
   if (remoteAddress === undefined) {
     throw refused(
-      'nobody said where the connection comes from: use toNodeListener, give fetch a remoteAddress, or give createStudio an authorize',
+      'the address of the connection is unknown: use toNodeListener, give fetch a remoteAddress, or give createStudio an authorize',
     );
   }
   if (!isLoopbackAddress(remoteAddress) || FORWARDED.some((name) => request.headers.has(name))) {

@@ -22,8 +22,8 @@ export interface StudioOptions {
    * Says whether a request may do what it asks for. A `Response` is sent instead of a refusal, such
    * as a redirect to a login. `false` is answered with 403.
    *
-   * Who may `read` sees all data of all users, and the ids of sessions, which let a client use
-   * sessions that have no principal.
+   * A user who may `read` sees all data of all users, and the ids of sessions. With its id, anyone
+   * can use a session that has no principal.
    *
    * Default: only requests over a loopback connection, to a host name that always means this
    * machine.
@@ -59,7 +59,7 @@ const NAMES: OptionNames<StudioOptions> = {
 };
 
 const METHODS = ['inspect', 'list', 'count', 'countByKind', 'endAll'] as const;
-/** Segments of letters that a URL has as they are. */
+/** Segments of characters that need no encoding in a URL. */
 const BASE_PATH = /^\/(?:[\w.~-]+(?:\/[\w.~-]+)*\/?)?$/;
 
 /** @throws TypeError or RangeError that names the option. */

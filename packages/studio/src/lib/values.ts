@@ -1,9 +1,12 @@
 import type { SessionEvent } from '@mcp-session/core';
 
-/** Longest JSON text of a value in a list. The page asks for a longer one when it is opened. */
-const MAX_TEXT = 8_192;
-/** What is sent of a longer one. */
-const START = 1_024;
+/**
+ * Longest JSON text of a value in a list, in UTF-16 code units. The page fetches the whole value
+ * when it is opened.
+ */
+const MAX_LENGTH = 8_192;
+/** How much of a longer text a list gets, in UTF-16 code units. */
+const START_LENGTH = 1_024;
 
 /** A stored value as its JSON text, which the page parses. */
 export interface Shown {
@@ -23,7 +26,7 @@ export interface ShownEvent extends Shown {
 
 export function shown(value: unknown): Shown {
   const text = textOf(value);
-  return { text: text.length <= MAX_TEXT ? text : text.slice(0, START), size: text.length };
+  return { text: text.length <= MAX_LENGTH ? text : text.slice(0, START_LENGTH), size: text.length };
 }
 
 export function shownWhole(value: unknown): Shown {

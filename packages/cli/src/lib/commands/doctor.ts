@@ -5,12 +5,12 @@ import { counted, span } from '../output/text.ts';
 
 /** The kind of the records in which nodes of `@mcp-session/http` keep their leases. */
 const NODE_KIND = 'node';
-/** A lease that ended this long ago is that of a node that did not stop in good order. */
+/** A lease that expired longer ago belongs to a node that did not stop cleanly, in milliseconds. */
 const DEAD_AFTER_MS = 60_000;
 
 const COLOURS = { ok: 'green', warning: 'yellow', failure: 'red' } as const;
 
-/** Looks whether the store is well. Fails if something must be repaired. */
+/** Checks the store. Fails if something must be repaired. */
 export async function doctor({ printer, withBackend }: Context): Promise<void> {
   await withBackend(async (backend) => {
     const found = [
@@ -33,12 +33,12 @@ export async function doctor({ printer, withBackend }: Context): Promise<void> {
     const failures = found.filter(({ status }) => status === 'failure');
     if (failures.length > 0) {
       const what = failures.map(({ check }) => check).join(', ');
-      throw new CliError(`The store is not well: ${what}`, 'Do what the lines above say.', EXIT.unwell);
+      throw new CliError(`Checks failed: ${what}`, 'Follow the arrows above.', EXIT.unhealthy);
     }
   });
 }
 
-/** Says which nodes ended without giving up their lease. Reads the records of nodes alone. */
+/** Counts the nodes that ended without releasing their lease. Reads only the records of nodes. */
 async function leasesOf(backend: SessionBackend): Promise<readonly Diagnosis[]> {
   if (((await backend.planMigration?.()) ?? []).length > 0) return [];
   const store = await createSessionStore(backend, { sweep: false });
@@ -56,7 +56,7 @@ async function leasesOf(backend: SessionBackend): Promise<readonly Diagnosis[]> 
     cursor = page.nextCursor;
   } while (cursor !== undefined);
   const latest = dead.length === 0 ? '' : `, the latest ${span(now - Math.max(...dead))} ago`;
-  const found = `${counted(live, 'lease')} of nodes held, ${dead.length} run out${latest}`;
-  // A lease also runs out while its node rests, so this is no fault by itself.
+  const found = `${counted(live, 'lease')} held by nodes, ${dead.length} expired${latest}`;
+  // The lease of an idle node also expires, so this alone is no fault.
   return [{ check: 'leases', status: 'ok', found }];
 }

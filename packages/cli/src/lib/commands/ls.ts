@@ -1,4 +1,5 @@
 import type { AnySchemas, ListedSession, Session, SessionStore } from '@mcp-session/core';
+import { clientOf } from '@mcp-session/core/transport';
 import type { Context } from '../context.ts';
 import { CliError } from '../failure.ts';
 import { iso, span } from '../output/text.ts';
@@ -46,7 +47,7 @@ export async function ls({ printer, withStore }: Context, { limit, cursor, ...ch
       ]),
     );
     if (sessions.length === 0) printer.line('There is no such live session. Count the kinds with: mcp-session count');
-    if (nextCursor !== undefined) printer.line(`\nThere are more. Go on with: --cursor ${nextCursor}`);
+    if (nextCursor !== undefined) printer.line(`\nThere are more. Continue with: --cursor ${nextCursor}`);
   });
 }
 
@@ -88,15 +89,6 @@ export function factsOf(session: Session): object {
     lastActiveAt: iso(lastActiveAt),
     expiresAt: iso(expiresAt),
     lastSeq,
-    client: clientOf(session) ?? null,
+    client: clientOf(session.protocol) ?? null,
   };
-}
-
-/** Name and version of the client. */
-export function clientOf({ protocol }: Session): string | undefined {
-  const { initializeParams } = protocol as {
-    initializeParams?: { clientInfo?: { name?: unknown; version?: unknown } };
-  };
-  const { name, version } = initializeParams?.clientInfo ?? {};
-  return typeof name === 'string' ? [name, version].filter((each) => typeof each === 'string').join(' ') : undefined;
 }

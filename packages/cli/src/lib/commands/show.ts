@@ -1,6 +1,7 @@
+import { clientOf } from '@mcp-session/core/transport';
 import { findSession, type Context } from '../context.ts';
 import { counted, iso, span } from '../output/text.ts';
-import { clientOf, factsOf } from './ls.ts';
+import { factsOf } from './ls.ts';
 
 /** Shows the facts of one session. */
 export async function show({ printer, withStore }: Context, given: string, kind: string | undefined): Promise<void> {
@@ -17,7 +18,7 @@ export async function show({ printer, withStore }: Context, given: string, kind:
       ['id', session.id],
       ['kind', session.kind],
       ['principal', session.principal ?? '- (anyone who knows the id)'],
-      ['client', clientOf(session) ?? '-'],
+      ['client', clientOf(protocol) ?? '-'],
       ['protocol', protocol.protocolVersion ?? '-'],
       ['created', `${iso(session.createdAt)}, ${span(now - session.createdAt)} ago`],
       ['last active', `${iso(session.lastActiveAt)}, ${span(now - session.lastActiveAt)} ago`],

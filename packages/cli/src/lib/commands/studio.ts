@@ -38,7 +38,7 @@ export async function studio(context: Context, options: StudioCommandOptions): P
       if (printer.json) printer.document({ url });
       else {
         printer.line(`Studio: ${url}`);
-        printer.line('Who has this address sees all sessions. Stop it with Ctrl+C.');
+        printer.line('Anyone with this address can see all sessions. Stop it with Ctrl+C.');
       }
       const forget = options.open === true ? openInBrowser(url) : undefined;
       await stopped(surroundings.signal);

@@ -11,9 +11,9 @@ export interface Column {
   readonly flexible?: boolean;
 }
 
-/** Between two columns. */
+/** Spaces between two columns. */
 const GAP = 2;
-/** The least width of a column that takes what is left. */
+/** The least width of a flexible column, in characters. */
 const LEAST_WIDTH = 8;
 const NO_LINES = Object.fromEntries(
   ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right', 'left', 'left-mid']
@@ -31,7 +31,7 @@ export class Printer {
     this.json = json;
   }
 
-  /** Width of the terminal; `undefined` if nobody reads on one. */
+  /** Width of the terminal in columns; `undefined` if the output goes elsewhere. */
   get width(): number | undefined {
     const { isTTY, columns } = this.#surroundings.stdout;
     return isTTY === true ? (columns ?? 80) : undefined;
@@ -39,7 +39,7 @@ export class Printer {
 
   /** Writes one JSON document in one line. */
   document(value: unknown): void {
-    // JSON escapes what terminals obey, but not the characters from U+007F on.
+    // JSON.stringify escapes control characters below U+0020 only.
     this.line(printable(JSON.stringify(value)));
   }
 
@@ -63,7 +63,7 @@ export class Printer {
     });
     table.push(columns.map(({ title }) => this.style('dim', title)));
     for (const row of safe) table.push(row.map((text, index) => cut(text, widths[index] ?? text.length)));
-    // Written as it is: the texts are safe already, and the titles may have colours.
+    // Not escaped again: the texts are safe, and the titles may have colours.
     const lines = table.toString().split('\n');
     this.#surroundings.stdout.write(`${lines.map((line) => line.trimEnd()).join('\n')}\n`);
   }
@@ -77,7 +77,7 @@ export class Printer {
     }
   }
 
-  /** Writes to people only: to a terminal, over the line before. */
+  /** Writes to a terminal only, over its last line. */
   progress(text: string): void {
     const { stderr } = this.#surroundings;
     if (stderr.isTTY === true && !this.json) stderr.write(`\r\u001b[K${text}`);

@@ -1,10 +1,10 @@
 /**
- * Characters that a terminal obeys, or that change the order of what it shows. Clients choose much
- * of what a store holds, so none of it reaches a terminal as it is.
+ * Characters that control a terminal, or change the order of what it shows. Clients choose much of
+ * what a store holds, so these characters are escaped.
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** A text in one line that no terminal obeys. */
+/** A text in one line, without characters that control a terminal. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escapeCharacter);
 }
@@ -20,7 +20,7 @@ function escapeCharacter(character: string): string {
 
 const segmenter = new Intl.Segmenter();
 /**
- * Code units that a character may have where texts are cut. More belong to none that people use.
+ * The most UTF-16 code units of one character where a text is cut. No common character has more.
  */
 const MAX_UNITS = 16;
 

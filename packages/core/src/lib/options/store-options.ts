@@ -1,6 +1,14 @@
 import type { Capabilities } from '../contract/capabilities.ts';
 import type { Observer } from '../runtime/observer.ts';
-import { callable, checkOptions, kindOf, optional, positive, type OptionNames } from '../values/option-checks.ts';
+import {
+  callable,
+  checkOptions,
+  kindOf,
+  MAX_TIMER_MS,
+  optional,
+  positive,
+  type OptionNames,
+} from '../values/option-checks.ts';
 import { isPlainObject } from '../values/plain.ts';
 import type { StandardSchema, StateSchemas } from '../values/standard-schema.ts';
 
@@ -184,7 +192,7 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
       maxAgeMs: optional('retention.maxAgeMs', retention.maxAgeMs),
     },
     sweep: sweep !== false && {
-      intervalMs: positive('sweep.intervalMs', sweep.intervalMs, 60_000, MAX_TIMER_MS),
+      intervalMs: positive('sweep.intervalMs', sweep.intervalMs, 60_000, MAX_SWEEP_INTERVAL_MS),
       stepRows: positive('sweep.stepRows', sweep.stepRows, 1_000),
     },
     observe: callable('observe', options.observe),
@@ -193,9 +201,8 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
   };
 }
 
-// Node fires a timer with a longer delay at once. The sweeper waits for up to one and a half
-// intervals.
-const MAX_TIMER_MS = Math.floor((2 ** 31 - 1) / 1.5);
+// The sweeper waits for up to one and a half intervals.
+const MAX_SWEEP_INTERVAL_MS = Math.floor(MAX_TIMER_MS / 1.5);
 
 export function defaultTouchIntervalMs(ttlMs: number): number {
   return Math.max(1, Math.min(Math.floor(ttlMs / 10), 60_000));

@@ -2,6 +2,11 @@ import { isPlainObject, nameOfClass } from './plain.ts';
 import { suggestion } from './suggestions.ts';
 
 /**
+ * The longest delay of a timer, in milliseconds: Node.js fires a timer with a longer one at once.
+ */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
+/**
  * The names of options, each with what users call it elsewhere, so that an error can suggest the
  * right name. Misspellings are recognized without that.
  */

@@ -1,9 +1,8 @@
-import { callable, checkOptions, type OptionNames, whole } from '@mcp-session/core/backend';
+import { callable, checkOptions, MAX_TIMER_MS, type OptionNames, whole } from '@mcp-session/core/backend';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './fetch-handler.ts';
 import { type LambdaEvent, toWebRequest } from './lambda-events.ts';
-import { MAX_TIMER_MS } from '../runtime/timers.ts';
 import { noteLifetime } from '../stream/lifetime.ts';
 
 /** The part of a function's context that the adapters read. */

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionNames, positive } from '@mcp-session/core/backend';
+import { checkOptions, MAX_TIMER_MS, type OptionNames, positive } from '@mcp-session/core/backend';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { finished, Readable } from 'node:stream';
@@ -7,7 +7,6 @@ import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './f
 import { noteAddress } from '../request/loopback.ts';
 import { IncomingBody, isRead, lengthOf } from './incoming-body.ts';
 import { bodyOfResponse, requestWithBody } from '../protocol/buffered-body.ts';
-import { MAX_TIMER_MS } from '../runtime/timers.ts';
 import { noteSocket } from '../stream/sockets.ts';
 
 /** The largest body that is read before the handler is called, in bytes. */

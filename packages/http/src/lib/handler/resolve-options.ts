@@ -4,6 +4,7 @@ import {
   checkOptions,
   flag,
   kindOf,
+  MAX_TIMER_MS,
   oneOf,
   optional,
   type OptionNames,
@@ -17,7 +18,6 @@ import { checkUserOptions, userContext } from '../request/user.ts';
 import { Journal } from '../reports/journal.ts';
 import { checkLogger } from '../runtime/logger.ts';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
-import { MAX_TIMER_MS } from '../runtime/timers.ts';
 import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
 import { checkStore } from '../store/check-store.ts';

@@ -1,7 +1,6 @@
-import { checkOptions, kindOf, type OptionNames, whole } from '@mcp-session/core/backend';
+import { checkOptions, kindOf, MAX_TIMER_MS, type OptionNames, whole } from '@mcp-session/core/backend';
 import type { BroadcastNotification, BroadcastOptions } from '../cluster/broadcast.ts';
 import type { EndAllOptions } from '../session/end-all.ts';
-import { MAX_TIMER_MS } from '../runtime/timers.ts';
 
 /** What the handler gets besides a request. */
 export interface FetchOptions<AuthInfo> {

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from '../runtime/timers.ts';
+import { MAX_TIMER_MS } from '@mcp-session/core/backend';
 import type { StoreHealth } from '../store/health.ts';
 
 /** By when the stream of a request has to end, by `performance.now()`. */

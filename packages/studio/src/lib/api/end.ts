@@ -22,12 +22,16 @@ export const endAll: Operation = {
     checkWritable(call);
     const { kind, principal } = queryOf(call);
     if (principal === undefined) {
-      throw new StudioError(400, 'INVALID_ARGUMENT', 'Argument principal is missing; null is for sessions of nobody');
+      throw new StudioError(
+        400,
+        'INVALID_ARGUMENT',
+        'Argument principal is missing; null means sessions without a principal',
+      );
     }
     return { ended: await call.options.store.endAll({ principal, ...(kind !== undefined && { kind }) }) };
   },
 };
 
 function checkWritable({ options }: Call): void {
-  if (options.readOnly) throw new StudioError(403, 'READ_ONLY', 'This studio ends no sessions: it is read only');
+  if (options.readOnly) throw new StudioError(403, 'READ_ONLY', 'Studio is read-only: it ends no sessions');
 }

@@ -26,7 +26,7 @@ export const event: Operation = {
     const seq = call.args.whole('seq', 0, 1, Number.MAX_SAFE_INTEGER);
     const { events: found } = await (await sessionOf(call)).events.page({ afterSeq: seq - 1, limit: 1 });
     const [first] = found;
-    if (first?.seq !== seq) throw new StudioError(404, 'EVENT_NOT_FOUND', 'The log has no such event any more');
+    if (first?.seq !== seq) throw new StudioError(404, 'EVENT_NOT_FOUND', 'Log does not have this event');
     const { id, streamId, createdAt, message } = first;
     return { id, seq, streamId, createdAt, ...shownWhole(message) };
   },

@@ -1,10 +1,10 @@
 import type { Operation } from './operation.ts';
 import type { ResolvedOptions } from '../options.ts';
 
-/** How long counts are kept, in milliseconds; longer if they took long. */
+/** How long counts are kept at least, in milliseconds. */
 const FRESH_MS = 5_000;
-/** Counting takes at most this part of the time. */
-const SHARE = 20;
+/** Counts are kept this many times as long as counting took, so that it takes 5 % of the time. */
+const FRESH_FACTOR = 20;
 
 interface Counts {
   readonly kinds: Promise<readonly { readonly kind: string; readonly count: number }[]>;
@@ -37,7 +37,7 @@ async function settle(counts: Counts, startedAt: number): Promise<void> {
   try {
     await counts.kinds;
     const now = performance.now();
-    counts.freshUntil = now + Math.max(FRESH_MS, (now - startedAt) * SHARE);
+    counts.freshUntil = now + Math.max(FRESH_MS, (now - startedAt) * FRESH_FACTOR);
   } catch {
     // The request reports it, and the next one tries again.
     counts.freshUntil = 0;

@@ -19,7 +19,7 @@ export const live: Operation = {
   run: async (call) => {
     const after = call.args.optionalText('after');
     const session = await sessionOf(call);
-    if (open >= MAX_OPEN) throw new StudioError(503, 'TOO_MANY_STREAMS', 'Too many pages follow a log at this moment');
+    if (open >= MAX_OPEN) throw new StudioError(503, 'TOO_MANY_STREAMS', 'Too many pages are following a log');
     const source = new LiveSource(session.events, after, call.signal);
     const body = new ReadableStream<Uint8Array>(source, { highWaterMark: 1 });
     return respond(200, body, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });

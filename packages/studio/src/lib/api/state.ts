@@ -2,9 +2,10 @@ import { StudioError } from '../answers.ts';
 import { shown, shownWhole, type Shown } from '../values.ts';
 import { sessionOf, type Operation } from './operation.ts';
 
-/** Keys of a page, at most, and where a page ends after fewer, in UTF-16 code units of values. */
+/** Keys of a page, at most. */
 const MAX_KEYS = 500;
-const MAX_SIZE = 1_048_576;
+/** A page ends early when its values have this length, in UTF-16 code units. */
+const MAX_LENGTH = 1_048_576;
 
 interface StateKey extends Shown {
   readonly key: string;
@@ -19,12 +20,12 @@ export const state: Operation = {
     const entries = [...(await (await sessionOf(call)).state.snapshot())];
     const start = after === undefined ? 0 : entries.findIndex(([key]) => key > after);
     const keys: StateKey[] = [];
-    let size = 0;
+    let length = 0;
     for (const [key, { version, value }] of start === -1 ? [] : entries.slice(start, start + MAX_KEYS)) {
       const part = shown(value);
       keys.push({ key, version, ...part });
-      size += part.text.length;
-      if (size > MAX_SIZE) break;
+      length += part.text.length;
+      if (length > MAX_LENGTH) break;
     }
     const more = start !== -1 && start + keys.length < entries.length;
     return { keys, total: entries.length, nextKey: more ? (keys.at(-1)?.key ?? null) : null };
@@ -37,7 +38,7 @@ export const value: Operation = {
   run: async (call) => {
     const key = call.args.text('key');
     const entry = (await (await sessionOf(call)).state.snapshot()).get(key);
-    if (entry === undefined) throw new StudioError(404, 'KEY_NOT_FOUND', 'The session has no such key');
+    if (entry === undefined) throw new StudioError(404, 'KEY_NOT_FOUND', 'Session has no such key');
     return { key, version: entry.version, ...shownWhole(entry.value) };
   },
 };
