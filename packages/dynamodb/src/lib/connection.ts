@@ -133,11 +133,20 @@ export class Connection {
     return { items: Items, next: LastEvaluatedKey, scanned: ScannedCount };
   }
 
+  /** Queries page by page until nothing is left. */
+  async *pages(input: QueryCommandInput): AsyncGenerator<Page, void, undefined> {
+    let start: Item | undefined;
+    do {
+      const page = await this.query({ ...input, ExclusiveStartKey: start });
+      yield page;
+      start = page.next;
+    } while (start !== undefined);
+  }
+
   /** Reads one page of a whole index, without order, not consistent. For administration. */
   async scanKeys(TableName: string, IndexName: string, start: Item | undefined): Promise<Page> {
     const { client, commands } = await this.sdk();
-    const input = { TableName, IndexName, ...(start !== undefined && { ExclusiveStartKey: start }) };
-    const command = new commands.ScanCommand(input);
+    const command = new commands.ScanCommand({ TableName, IndexName, ExclusiveStartKey: start });
     const sent = await this.retries.send(() => client.send(command), false);
     return { items: sent.Items ?? [], next: sent.LastEvaluatedKey, scanned: sent.ScannedCount ?? 0 };
   }

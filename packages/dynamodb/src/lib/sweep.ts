@@ -190,7 +190,7 @@ export class Sweeper {
           ScanIndexForward: table === sessions,
           // One more, because the head is among them.
           Limit: limit - found.length + 1,
-          ...(start !== undefined && { ExclusiveStartKey: start }),
+          ExclusiveStartKey: start,
         });
         const rows = page.items.map((item) => ({ table, key: keyOf(item), bytes: weightOf(item) }));
         found.push(...rows.filter(({ key }) => key.item !== HEAD));

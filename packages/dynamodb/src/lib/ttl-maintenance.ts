@@ -1,7 +1,7 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { rest, type Background } from './background.ts';
 import type { Connection } from './connection.ts';
-import { Change, keyOf, number, text, type Item, type ItemKey } from './items.ts';
+import { Change, keyOf, number, text, type ItemKey } from './items.ts';
 import { DATA_GRACE_S, dataTtl, dueItem, HEAD, headKey, MAX_TRANSACTION_ITEMS } from './schema.ts';
 import { removeGarbage } from './state/garbage.ts';
 import type { HeadCache } from './head-cache.ts';
@@ -100,22 +100,19 @@ export class TtlMaintenance {
 
   /** The keys of a session's items with an older time to live, page by page. */
   async *#older(table: string, head: Head, ttl: number): AsyncGenerator<readonly ItemKey[], void, undefined> {
-    let start: Item | undefined;
     let scanned = 0;
-    do {
-      const page = await this.#connection.query({
-        TableName: table,
-        KeyConditionExpression: 'id = :id',
-        FilterExpression: '#ttl < :ttl',
-        ProjectionExpression: 'id, #item',
-        ExpressionAttributeNames: { '#item': 'item', '#ttl': 'ttl' },
-        ExpressionAttributeValues: { ':id': text(head.id), ':ttl': number(ttl) },
-        ...(start !== undefined && { ExclusiveStartKey: start }),
-      });
+    const pages = this.#connection.pages({
+      TableName: table,
+      KeyConditionExpression: 'id = :id',
+      FilterExpression: '#ttl < :ttl',
+      ProjectionExpression: 'id, #item',
+      ExpressionAttributeNames: { '#item': 'item', '#ttl': 'ttl' },
+      ExpressionAttributeValues: { ':id': text(head.id), ':ttl': number(ttl) },
+    });
+    for await (const page of pages) {
       scanned += page.scanned;
       yield page.items.map(keyOf).filter(({ item }) => item !== HEAD);
-      start = page.next;
-    } while (start !== undefined);
+    }
     // While a transaction is in progress, a query can wrongly find nothing.
     const some = table === this.#connection.tables.sessions || head.lastSeq > head.trimmedSeq;
     if (some && scanned === 0) throw new Error('A query of a session with items has found none');

@@ -57,7 +57,7 @@ export async function fetchEvents(connection: Connection, stretch: Stretch): Pro
       },
       ScanIndexForward: oldestFirst,
       Limit: limit + 1,
-      ...(start !== undefined && { ExclusiveStartKey: start }),
+      ExclusiveStartKey: start,
     });
     items.push(...page.items);
     start = page.next;
@@ -126,23 +126,20 @@ export async function* oldestFacts(
   connection: Connection,
   sessionId: string,
 ): AsyncGenerator<readonly EventFacts[], void, undefined> {
-  let start: Item | undefined;
-  do {
-    const page = await connection.query({
-      TableName: connection.tables.events,
-      KeyConditionExpression: 'id = :id and #item between :from and :to',
-      FilterExpression: '#parts >= :one',
-      ProjectionExpression: 'streamSeq, createdAt, #bytes, #parts',
-      ExpressionAttributeNames: { '#item': 'item', '#bytes': 'bytes', '#parts': 'parts' },
-      ExpressionAttributeValues: { ':id': text(sessionId), ':from': text('0'), ':to': text(':'), ':one': number(1) },
-      ...(start !== undefined && { ExclusiveStartKey: start }),
-    });
+  const pages = connection.pages({
+    TableName: connection.tables.events,
+    KeyConditionExpression: 'id = :id and #item between :from and :to',
+    FilterExpression: '#parts >= :one',
+    ProjectionExpression: 'streamSeq, createdAt, #bytes, #parts',
+    ExpressionAttributeNames: { '#item': 'item', '#bytes': 'bytes', '#parts': 'parts' },
+    ExpressionAttributeValues: { ':id': text(sessionId), ':from': text('0'), ':to': text(':'), ':one': number(1) },
+  });
+  for await (const page of pages) {
     yield page.items.map((item) => ({
       ...placeOf(item),
       createdAt: readNumber(item, 'createdAt') ?? 0,
       bytes: readNumber(item, 'bytes') ?? 0,
       partCount: readNumber(item, 'parts') ?? 1,
     }));
-    start = page.next;
-  } while (start !== undefined);
+  }
 }

@@ -112,20 +112,17 @@ export class EventTrimmer {
     await this.#forgetTokens(head);
     const { tables } = this.#connection;
     let kept = 0;
-    let start: Item | undefined;
     let forgottenSeq: number | undefined;
-    do {
-      const page = await this.#connection.query({
-        TableName: tables.events,
-        IndexName: STREAM_INDEX,
-        KeyConditionExpression: 'id = :id and begins_with(streamSeq, :trims)',
-        ExpressionAttributeValues: { ':id': text(head.id), ':trims': text(`${TRIMS}\0`) },
-        ScanIndexForward: false,
-        ...(start !== undefined && { ExclusiveStartKey: start }),
-      });
+    const pages = this.#connection.pages({
+      TableName: tables.events,
+      IndexName: STREAM_INDEX,
+      KeyConditionExpression: 'id = :id and begins_with(streamSeq, :trims)',
+      ExpressionAttributeValues: { ':id': text(head.id), ':trims': text(`${TRIMS}\0`) },
+      ScanIndexForward: false,
+    });
+    for await (const page of pages) {
       const old = page.items.slice(Math.max(0, REMEMBERED_TRIMS - kept));
       kept += page.items.length;
-      start = page.next;
       if (old.length === 0) continue;
       if (forgottenSeq === undefined) {
         forgottenSeq = readNumber(old[0] ?? {}, 'seq') ?? 0;
@@ -137,7 +134,7 @@ export class EventTrimmer {
         if (!written.done) return;
       }
       await this.#removeTrims(old, forgottenSeq);
-    } while (start !== undefined);
+    }
   }
 
   async #removeTrims(old: readonly Item[], forgottenSeq: number): Promise<void> {
@@ -155,25 +152,22 @@ export class EventTrimmer {
   }
 
   async #forgetTokens({ id, lastSeq }: Head): Promise<void> {
-    let start: Item | undefined;
-    do {
-      const page = await this.#connection.query({
-        TableName: this.#connection.tables.sessions,
-        KeyConditionExpression: 'id = :id and begins_with(#item, :tokens)',
-        FilterExpression: 'lastSeq <= :old',
-        ProjectionExpression: 'id, #item',
-        ExpressionAttributeNames: { '#item': 'item' },
-        ExpressionAttributeValues: {
-          ':id': text(id),
-          ':tokens': text('token#'),
-          ':old': number(lastSeq - REMEMBERED_TOKENS),
-        },
-        ...(start !== undefined && { ExclusiveStartKey: start }),
-      });
+    const pages = this.#connection.pages({
+      TableName: this.#connection.tables.sessions,
+      KeyConditionExpression: 'id = :id and begins_with(#item, :tokens)',
+      FilterExpression: 'lastSeq <= :old',
+      ProjectionExpression: 'id, #item',
+      ExpressionAttributeNames: { '#item': 'item' },
+      ExpressionAttributeValues: {
+        ':id': text(id),
+        ':tokens': text('token#'),
+        ':old': number(lastSeq - REMEMBERED_TOKENS),
+      },
+    });
+    for await (const page of pages) {
       // A token is random and never written again, so deleting it twice is harmless.
       await this.#connection.batchDelete(this.#connection.tables.sessions, page.items.map(keyOf));
-      start = page.next;
-    } while (start !== undefined);
+    }
   }
 }
 

@@ -73,21 +73,18 @@ export class SessionList {
       principal === undefined
         ? [KIND_INDEX, 'listKind', kind]
         : [PRINCIPAL_INDEX, 'listOwner', ownerOf(kind, principal)];
-    let start: Item | undefined;
-    do {
-      const page = await this.#connection.query({
-        TableName: this.#connection.tables.sessions,
-        IndexName: index,
-        ConsistentRead: false,
-        KeyConditionExpression: `#owner = :owner and id > :after`,
-        ExpressionAttributeNames: { '#owner': name },
-        // A space sorts before every id.
-        ExpressionAttributeValues: { ':owner': text(value), ':after': text(afterId ?? ' ') },
-        ...(limit !== undefined && { Limit: limit }),
-        ...(start !== undefined && { ExclusiveStartKey: start }),
-      });
+    const pages = this.#connection.pages({
+      TableName: this.#connection.tables.sessions,
+      IndexName: index,
+      ConsistentRead: false,
+      KeyConditionExpression: `#owner = :owner and id > :after`,
+      ExpressionAttributeNames: { '#owner': name },
+      // A space sorts before every id.
+      ExpressionAttributeValues: { ':owner': text(value), ':after': text(afterId ?? ' ') },
+      ...(limit !== undefined && { Limit: limit }),
+    });
+    for await (const page of pages) {
       yield page.items.map((item) => keyOf(item).id);
-      start = page.next;
-    } while (start !== undefined);
+    }
   }
 }

@@ -42,18 +42,15 @@ export async function removeGarbage(connection: Connection, head: Head): Promise
 
 async function stateItems(connection: Connection, id: string): Promise<readonly Item[]> {
   const items: Item[] = [];
-  let start: Item | undefined;
-  do {
-    const page = await connection.query({
-      TableName: connection.tables.sessions,
-      KeyConditionExpression: 'id = :id and begins_with(#item, :keys)',
-      ProjectionExpression: 'id, #item, gen, epoch, version, parts',
-      ExpressionAttributeNames: { '#item': 'item' },
-      ExpressionAttributeValues: { ':id': text(id), ':keys': text('key#') },
-      ...(start !== undefined && { ExclusiveStartKey: start }),
-    });
+  const pages = connection.pages({
+    TableName: connection.tables.sessions,
+    KeyConditionExpression: 'id = :id and begins_with(#item, :keys)',
+    ProjectionExpression: 'id, #item, gen, epoch, version, parts',
+    ExpressionAttributeNames: { '#item': 'item' },
+    ExpressionAttributeValues: { ':id': text(id), ':keys': text('key#') },
+  });
+  for await (const page of pages) {
     items.push(...page.items);
-    start = page.next;
-  } while (start !== undefined);
+  }
   return items;
 }

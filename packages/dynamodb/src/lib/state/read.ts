@@ -120,19 +120,16 @@ export class StateReader {
   async #pass(sessionId: string): Promise<Pass | undefined> {
     return this.#connection.retries.onConflict(async () => {
       const items: Item[] = [];
-      let start: Item | undefined;
-      do {
-        const page = await this.#connection.query({
-          TableName: this.#connection.tables.sessions,
-          KeyConditionExpression: 'id = :id and #item between :from and :to',
-          ExpressionAttributeNames: { '#item': 'item' },
-          // `$` sorts after `#`.
-          ExpressionAttributeValues: { ':id': text(sessionId), ':from': text(HEAD), ':to': text('key$') },
-          ...(start !== undefined && { ExclusiveStartKey: start }),
-        });
+      const pages = this.#connection.pages({
+        TableName: this.#connection.tables.sessions,
+        KeyConditionExpression: 'id = :id and #item between :from and :to',
+        ExpressionAttributeNames: { '#item': 'item' },
+        // `$` sorts after `#`.
+        ExpressionAttributeValues: { ':id': text(sessionId), ':from': text(HEAD), ':to': text('key$') },
+      });
+      for await (const page of pages) {
         items.push(...page.items);
-        start = page.next;
-      } while (start !== undefined);
+      }
       const [first, ...others] = items;
       // The session does not exist, or only a part of a transaction was visible.
       if (first === undefined || keyOf(first).item !== HEAD) {
