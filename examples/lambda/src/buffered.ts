@@ -11,7 +11,7 @@ import { mcp, store } from './server.ts';
  * A client that listens would keep an invocation busy all the time, so a GET that opens a
  * standalone stream is refused, as the protocol allows. A GET that resumes a response is served.
  */
-const unheard: FetchHandler<never> = {
+const withoutStandaloneStream: FetchHandler<never> = {
   fetch: async (request) =>
     request.method === 'GET' && !request.headers.has('last-event-id')
       ? new Response(null, { status: 405, headers: { allow: 'POST, DELETE' } })
@@ -23,7 +23,7 @@ const unheard: FetchHandler<never> = {
  * complete, or after 25 seconds; API Gateway waits for 29.
  */
 export const handler: (event: LambdaEvent, context?: LambdaContext) => Promise<LambdaResult> = toLambdaHandler(
-  unheard,
+  withoutStandaloneStream,
   { maxStreamMs: 25_000 },
 );
 

@@ -44,7 +44,7 @@ export const mcp = createSessionHandler({
     );
     return server;
   },
-  // An environment is frozen when its response is complete, so it soon gives up whatever it holds.
+  // Lambda freezes an environment after its response. Its calls then count as dead after 3 seconds.
   leaseMs: 3_000,
 });
 

@@ -1,7 +1,9 @@
+import type { SessionsAnswer } from '../../src/lib/api/sessions.ts';
+import type { StateKey } from '../../src/lib/api/state.ts';
 import type { SessionFacts } from '../../src/lib/facts.ts';
 import type { Shown, ShownEvent } from '../../src/lib/values.ts';
 
-export type { SessionFacts, Shown, ShownEvent };
+export type { SessionFacts, Shown, ShownEvent, StateKey };
 
 /** A failure that the studio answers with. */
 export class ApiError extends Error {
@@ -19,11 +21,7 @@ export class ApiError extends Error {
 export interface Answers {
   readonly about: { readonly backend: string; readonly durable: boolean; readonly readOnly: boolean };
   readonly kinds: { readonly kinds: readonly { readonly kind: string; readonly count: number }[] };
-  readonly sessions: {
-    readonly sessions: readonly SessionFacts[];
-    readonly nextCursor: string | null;
-    readonly scanned: number;
-  };
+  readonly sessions: SessionsAnswer;
   readonly count: { readonly count: number };
   readonly session: {
     readonly session: SessionFacts;
@@ -42,11 +40,6 @@ export interface Answers {
   readonly event: ShownEvent;
   readonly end: { readonly ended: boolean };
   readonly endAll: { readonly ended: number };
-}
-
-export interface StateKey extends Shown {
-  readonly key: string;
-  readonly version: number;
 }
 
 const TOKEN = 'mcp-session-studio-token';

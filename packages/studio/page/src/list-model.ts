@@ -9,10 +9,10 @@ export interface Filter {
   readonly principal: string | null | undefined;
   readonly search: string;
   /** The list begins with sessions of this age, in milliseconds; 0: with the oldest. */
-  readonly age: number;
+  readonly ageMs: number;
 }
 
-export const filter = signal<Filter>({ kind: 'session', principal: undefined, search: '', age: 0 });
+export const filter = signal<Filter>({ kind: 'session', principal: undefined, search: '', ageMs: 0 });
 export const rows = signal<readonly SessionFacts[]>([]);
 /** Where the list goes on; `null`: it is complete; `undefined`: nothing was read yet. */
 export const nextCursor = signal<string | null | undefined>(undefined);
@@ -51,9 +51,9 @@ async function load(signal: AbortSignal): Promise<void> {
   isLoading.value = true;
   try {
     while (rows.value.length < wanted && nextCursor.value !== null) {
-      const { age, principal, ...query } = filter.value;
+      const { ageMs, principal, ...query } = filter.value;
       const place = nextCursor.value === undefined ? {} : { cursor: nextCursor.value };
-      const since = age === 0 ? 0 : Date.now() - age;
+      const since = ageMs === 0 ? 0 : Date.now() - ageMs;
       const args = { ...query, ...(principal !== undefined && { principal }), ...place, since, limit: PAGE };
       const page = await call('sessions', args, signal);
       if (signal.aborted) return;

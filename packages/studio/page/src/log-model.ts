@@ -103,7 +103,7 @@ export class LogModel {
         if (code === 'SESSION_NOT_FOUND') this.#over();
         // Trimmed below the newest event that this page knows.
         if (code === 'EVENTS_TRIMMED') isFirst = true;
-        this.failure.value = error instanceof Error ? error.message : String(error);
+        this.#fail(error);
       }
       if (this.#isOver) return;
       this.state.value = 'lost';
@@ -128,6 +128,10 @@ export class LogModel {
       else this.#over();
       if (frame.type !== 'end') this.failure.value = undefined;
     }
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#signal.aborted) this.failure.value = error instanceof Error ? error.message : String(error);
   }
 
   #over(): void {
@@ -175,7 +179,7 @@ export class LogModel {
       const known = this.#chunks.value.get(chunk) ?? [];
       this.#keep(chunk, [...events, ...known.filter(({ seq }) => seq > (events.at(-1)?.seq ?? 0))]);
     } catch (error) {
-      if (!this.#signal.aborted) this.failure.value = error instanceof Error ? error.message : String(error);
+      this.#fail(error);
     }
   }
 
@@ -190,7 +194,7 @@ export class LogModel {
       this.#ofStream.value = [...this.#ofStream.value, ...page.events];
       this.#hasMore.value = page.more;
     } catch (error) {
-      if (!this.#signal.aborted) this.failure.value = error instanceof Error ? error.message : String(error);
+      this.#fail(error);
     } finally {
       this.#isReadingStream = false;
     }

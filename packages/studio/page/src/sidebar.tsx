@@ -83,7 +83,7 @@ function Search(): preact.JSX.Element {
 }
 
 function Selects(): preact.JSX.Element {
-  const { kind, age } = filter.value;
+  const { kind, ageMs } = filter.value;
   const known = kinds.value ?? [];
   const names = [...new Set(['session', ...known.map((each) => each.kind), kind])];
   const countOf = (name: string): number | undefined => known.find((each) => each.kind === name)?.count;
@@ -99,8 +99,8 @@ function Selects(): preact.JSX.Element {
       </select>
       <select
         aria-label="Where the list begins"
-        value={String(age)}
-        onChange={(event) => reload({ age: Number(event.currentTarget.value) })}
+        value={String(ageMs)}
+        onChange={(event) => reload({ ageMs: Number(event.currentTarget.value) })}
       >
         <option value="0">oldest first</option>
         <option value="86400000">from 24 hours ago</option>
@@ -140,11 +140,11 @@ function OfPrincipal({ principal }: { readonly principal: string | null }): prea
 }
 
 function Status(): preact.JSX.Element {
-  const { kind, principal, search: text, age } = filter.value;
+  const { kind, principal, search: text, ageMs } = filter.value;
   const total = kinds.value?.find((each) => each.kind === kind)?.count;
   const shown = rows.value.length;
   const isComplete = nextCursor.value === null;
-  const isFiltered = text !== '' || principal !== undefined || age > 0;
+  const isFiltered = text !== '' || principal !== undefined || ageMs > 0;
   const words =
     text === ''
       ? isComplete || total === undefined || isFiltered

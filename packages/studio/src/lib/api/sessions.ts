@@ -12,7 +12,7 @@ const MAX_SCAN_MS = 200;
 const STEP = 1_000;
 
 /** A page of sessions. */
-interface SessionsAnswer {
+export interface SessionsAnswer {
   readonly sessions: readonly SessionFacts[];
   /** `null`: there are no more. */
   readonly nextCursor: string | null;

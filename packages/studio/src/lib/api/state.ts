@@ -7,7 +7,8 @@ const MAX_KEYS = 500;
 /** A page ends early when its values have this length, in UTF-16 code units. */
 const MAX_LENGTH = 1_048_576;
 
-interface StateKey extends Shown {
+/** A key of a state as the page gets it. */
+export interface StateKey extends Shown {
   readonly key: string;
   readonly version: number;
 }
