@@ -1,9 +1,9 @@
 import type { SessionsAnswer } from '../../src/lib/api/sessions.ts';
 import type { StateKey } from '../../src/lib/api/state.ts';
 import type { SessionFacts } from '../../src/lib/facts.ts';
-import type { Shown, ShownEvent } from '../../src/lib/values.ts';
+import type { ShownEvent } from '../../src/lib/values.ts';
 
-export type { SessionFacts, Shown, ShownEvent, StateKey };
+export type { SessionFacts, ShownEvent, StateKey };
 
 /** A failure that the studio answers with. */
 export class ApiError extends Error {
