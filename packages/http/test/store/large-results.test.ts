@@ -38,9 +38,10 @@ describe.each(lines)('a result of 5 MiB, SDK $name', { timeout: 60_000 }, (line)
       expect(Boolean(answer?.id)).toBe(isKept);
       expect(others).toEqual([]);
 
-      // A whole response has no frame before it.
+      // A whole response has no frame before it. A busy machine may begin the stream before the
+      // response to a call at once.
       const cursor = frames[0] === answer ? undefined : frames[0]?.id;
-      expect(cursor !== undefined).toBe(tool === 'later' || !isKept);
+      if (tool === 'later' || !isKept) expect(cursor).toBeDefined();
       if (cursor === undefined) continue;
       const again = (await (await client.get({ 'last-event-id': cursor })).sse.message()).message;
       if (isKept) expect(again).toEqual(message);
