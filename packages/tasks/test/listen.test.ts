@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { TASKS_EXTENSION } from '../src/v2.ts';
 import { backends } from './support/backends.ts';
-import { type Answer, wireNodes } from './support/wire.ts';
+import type { Answer } from './support/request.ts';
+import { wireNodes } from './support/wire.ts';
 
 const call = { name: 'report', arguments: {} };
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';
@@ -75,6 +76,17 @@ it('task rule 1: a listener that does not declare the extension gets -32021, and
   for (const taskIds of [taskId, 7, null, {}, [7], [null], [[taskId]], Array(101).fill(taskId)]) {
     expect(await refused({ taskIds })).toMatchObject({ error: { code: -32_602 } });
   }
+});
+
+it('a client that goes away without reading leaves no listener', async () => {
+  const { send, open, nodes } = await wireNodes(sqlite);
+  const taskId = await begin(send);
+  const [{ listeners }] = nodes;
+  const before = listeners();
+  const { body } = await open('subscriptions/listen', { notifications: { taskIds: [taskId] } }, { node: 0 });
+  await vi.waitFor(() => expect(listeners()).toBe(before + 1), { timeout: 20_000 });
+  await body?.cancel();
+  await vi.waitFor(() => expect(listeners()).toBe(before), { timeout: 20_000 });
 });
 
 it('a stream for tasks and for lists carries both, and its end is that of the handler', async () => {

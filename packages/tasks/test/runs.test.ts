@@ -1,3 +1,4 @@
+import { SessionError } from '@mcp-session/core';
 import { createSessionStore } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -120,6 +121,8 @@ describe.each(backends)('%s', (...backend) => {
       const worker = await take(first.tasks, taskId);
       await worker.saveCheckpoint('here');
       await worker.release();
+      // Refused although nobody else has the task yet: it would be taken again without a heartbeat.
+      expect(await codeOf(worker.saveCheckpoint('late'))).toBe('TASK_LOST');
       const next = await take(second.tasks, taskId);
       expect([next.attempt, next.checkpoint, await codeOf(worker.status('late'))]).toEqual([2, 'here', 'TASK_LOST']);
     });
@@ -175,6 +178,55 @@ describe('in memory', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     known.resolve();
     expect(await answers).toEqual({ name: 'Ada' });
+  });
+
+  it('the end of a task waits for a store that fails when the work is done', async () => {
+    const backend = createMemoryBackend();
+    let failures = 0;
+    const flaky = new Proxy(backend, {
+      get: (inner, name, receiver) => {
+        const value: unknown = Reflect.get(inner, name, receiver);
+        if (typeof value !== 'function') return value;
+        if (name !== 'updateSession') return value.bind(inner) as unknown;
+        return async (...args: Parameters<typeof inner.updateSession>) => {
+          // The first write is the end of the task.
+          if (failures++ === 0) throw new SessionError('STORE_UNAVAILABLE', 'Store is away', { retryable: true });
+          return inner.updateSession(...args);
+        };
+      },
+    });
+    const store = await createSessionStore(flaky, { sweep: false });
+    onTestFinished(() => store.close());
+    const errors: unknown[] = [];
+    const tasks = createTaskStore(store, {
+      runners: { works: async () => ({ done: true }) },
+      onError: (error) => void errors.push(error),
+    });
+    const { taskId } = await tasks.create({ ...alice, runner: 'works' });
+    await become(tasks, taskId, 'completed');
+    expect(errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
+  });
+
+  it('task rule 17: a record that is full can be taken, ended and settled', async () => {
+    const { first, second, clock } = await nodes({ leaseMs: 1_000_000 });
+    const made: string[] = [];
+    for (let size = 259_500; size < 262_300; size += 97) {
+      const created = first.tasks.create({ ...alice, context: 'x'.repeat(size) });
+      await created.then(
+        ({ taskId }) => made.push(taskId),
+        (error: unknown) => expect(error).toMatchObject({ code: 'PROFILE_TOO_LARGE' }),
+      );
+    }
+    expect(made.length).toBeGreaterThan(3);
+    const [completes, fails, ...others] = await Promise.all(made.map(async (id) => take(first.tasks, id)));
+    const full = await codeOf(completes?.saveCheckpoint('x'.repeat(2_000)) ?? Promise.resolve());
+    await completes?.status('x'.repeat(3_000));
+    await completes?.complete({ text: 'x'.repeat(60_000) });
+    await fails?.fail({ code: -32_000, message: 'x'.repeat(100_000), data: 'x'.repeat(100_000) });
+    expect([full, others.length]).toEqual(['PROFILE_TOO_LARGE', made.length - 2]);
+    clock.now += 1_000_000;
+    const ends = await Promise.all(made.map(async (id) => statusOf(second.tasks, id)));
+    expect(ends).toEqual(['completed', ...Array<string>(made.length - 1).fill('failed')]);
   });
 
   it('options are checked where the store is made', async () => {

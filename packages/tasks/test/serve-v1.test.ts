@@ -1,3 +1,4 @@
+import { createMemoryStore } from '@mcp-session/core/memory';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -155,7 +156,7 @@ it('a tool of SDK v1 that works in its own process stores its result once', asyn
   const store = await createSqliteStore({ path: ':memory:' });
   onTestFinished(() => store.close());
   const tasks = createTaskStore(store);
-  const { taskStore, capabilities } = createV1Tasks(store, tasks, { principal: null }).options;
+  const { taskStore, capabilities } = createV1Tasks(store, tasks, { principal: null, maxTtlMs: null }).options;
   expect(capabilities.tasks).not.toHaveProperty('list');
   const request = { method: 'tools/call' };
   const { taskId } = await taskStore.createTask({ ttl: null, pollInterval: 70 }, 1, request);
@@ -172,4 +173,54 @@ it('a tool of SDK v1 that works in its own process stores its result once', asyn
   expect(await taskStore.listTasks()).toEqual({ tasks: [] });
   // @ts-expect-error: it must be given
   expect(() => createV1Tasks(store, tasks, {})).toThrow('Option principal is undefined');
+});
+
+it('a client of SDK v1 gets no longer ttl than the server allows, and sees the real one', async () => {
+  const store = await createMemoryStore();
+  onTestFinished(() => store.close());
+  const tasks = createTaskStore(store, { ttlMs: 5_000 });
+  const request = { method: 'tools/call' };
+  const given = async (ttl: number | null | undefined, options: { readonly maxTtlMs?: number | null } = {}) => {
+    const { taskStore } = createV1Tasks(store, tasks, { principal: 'alice', ...options }).options;
+    return (await taskStore.createTask({ ...(ttl !== undefined && { ttl }) }, 1, request)).ttl;
+  };
+  const day = 86_400_000;
+  expect(
+    await Promise.all([undefined, 1, day, day + 1, Number.MAX_SAFE_INTEGER, null].map((ttl) => given(ttl))),
+  ).toEqual([5_000, 1, day, day, day, day]);
+  expect([await given(null, { maxTtlMs: 9_000 }), await given(8_000, { maxTtlMs: 9_000 })]).toEqual([9_000, 8_000]);
+  expect([await given(null, { maxTtlMs: null }), await given(day + 1, { maxTtlMs: null })]).toEqual([null, day + 1]);
+  expect(() => createV1Tasks(store, tasks, { principal: null, maxTtlMs: 0 })).toThrow('Option maxTtlMs is 0');
+});
+
+it('tasks/result of SDK v1 reads a task when it changes, and does not poll', async () => {
+  const calls: string[] = [];
+  const store = await createMemoryStore({ sweep: false, observe: ({ name }) => void calls.push(name) });
+  onTestFinished(() => store.close());
+  // A minute: who polls is too late.
+  const tasks = createTaskStore(store, { pollIntervalMs: 60_000 });
+  const { taskId } = await tasks.create({ principal: 'alice' });
+  const worker = await tasks.claim(taskId, { principal: 'alice' });
+  const asked: unknown[] = [];
+  const results = Array.from({ length: 5 }, async () => {
+    type Result = (request: object, extra: object) => Promise<Record<string, unknown>>;
+    const served = Promise.withResolvers<Result>();
+    const setRequestHandler = (_: unknown, handler: Result): void => served.resolve(handler);
+    createV1Tasks(store, tasks, { principal: 'alice' }).serve({ server: { setRequestHandler } });
+    const sendRequest = async (request: unknown) => {
+      asked.push(request);
+      return { action: 'accept' };
+    };
+    const extra = { signal: new AbortController().signal, sendRequest };
+    return (await served.promise)({ params: { taskId } }, extra);
+  });
+  const answers = await worker?.requireInput({ name: { method: 'elicitation/create', params: {} } });
+  expect(answers).toEqual({ name: { action: 'accept' } });
+  await worker?.complete({ content: [] });
+  const _meta = { 'io.modelcontextprotocol/related-task': { taskId } };
+  expect(await Promise.all(results)).toEqual(results.map(() => ({ content: [], _meta })));
+  expect(asked.length).toBeGreaterThan(0);
+  // Each reads it at the beginning, when it asks, when the answer is there, and at the end; and
+  // once to answer.
+  expect(calls.filter((name) => name === 'readSession').length).toBeLessThanOrEqual(1 + 5 * 5);
 });

@@ -1,7 +1,12 @@
-import { expect, it, vi } from 'vitest';
-import { TASKS_EXTENSION } from '../src/v2.ts';
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { createDualEraHandler } from '@mcp-session/http/v2';
+import { McpServer } from '@modelcontextprotocol/server';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { createTaskStore } from '../src/index.ts';
+import { type ServedTasks, serveTasks, TASKS_EXTENSION } from '../src/v2.ts';
 import { backends } from './support/backends.ts';
-import { type Answer, wireNodes } from './support/wire.ts';
+import { type Answer, answerOf, modernRequest } from './support/request.ts';
+import { wireNodes } from './support/wire.ts';
 
 async function nodes() {
   const [, sqlite] = backends;
@@ -42,9 +47,12 @@ it('task rule 1: a client that does not declare the extension gets the result at
   const call = { name: 'report', arguments: {} };
   const plain = await send('tools/call', call, { declares: false, name: 'report' });
   expect(plain.result).toMatchObject({ content: [{ text: 'at once' }] });
+  const caught = await send('tools/call', call, { declares: false, name: 'report', must: 'caught' });
+  expect(caught.result).toMatchObject({ content: [{ text: 'at once' }] });
   const missing = {
     error: { code: -32_021, data: { requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } } } },
   };
+  expect(await send('tools/call', call, { declares: false, name: 'report', must: true })).toMatchObject(missing);
   for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
     expect(await send(method, { taskId: 'x', inputResponses: {} }, { declares: false, name: 'x' })).toMatchObject(
       missing,
@@ -113,4 +121,19 @@ it('task rule 17: answers of any size, depth or name are stored, ignored or refu
   expect(await get()).toMatchObject({ status: 'input_required' });
   expect(await update({ name: { action: 'decline' } })).toBeUndefined();
   await vi.waitFor(async () => expect(await get()).toMatchObject({ status: 'completed' }), { timeout: 20_000 });
+});
+
+it('task rule 1: the error leaves a tool that was registered first, and a server has its tasks once', async () => {
+  const store = await createMemoryStore();
+  onTestFinished(() => store.close());
+  const server = new McpServer({ name: 'late', version: '1.0.0' });
+  const serve = (): ServedTasks => serveTasks(server, createTaskStore(store), { principal: () => null });
+  server.registerTool('report', {}, async (context) => served.create(context));
+  const served = serve();
+  expect(serve).toThrow('call serveTasks once');
+  const handler = createDualEraHandler({ store, createServer: () => server, createStatelessServer: () => server });
+  onTestFinished(() => handler.close());
+  const params = { name: 'report', arguments: {} };
+  const request = modernRequest('http://localhost/mcp', 'tools/call', params, { name: 'report', declares: false });
+  expect(await answerOf(await handler.fetch(request))).toMatchObject({ error: { code: -32_021 } });
 });

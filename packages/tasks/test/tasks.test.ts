@@ -45,13 +45,35 @@ describe.each(backends)('%s', (...backend) => {
       await second.tasks.update(taskId, { name: 'Ada' }, alice);
       expect(made()).toEqual(['readSession', 'appendEvents']);
       await answer;
+      await second.tasks.cancel(taskId, alice);
+      expect(made()).toEqual(['readSession', 'appendEvents']);
       await worker.complete({});
+      await second.tasks.cancel(taskId, alice);
+      expect(made()).toEqual(['readSession']);
       const other = await first.tasks.create(alice);
       calls.length = 0;
       await second.tasks.cancel(other.taskId, alice);
       expect(calls.splice(0)).toEqual(['readSession', 'updateSession']);
       await second.tasks.cancel(other.taskId, alice);
       expect(calls.splice(0)).toEqual(['readSession']);
+    });
+
+    it('task rule 16: costs nothing of its own while its worker waits for an answer', async () => {
+      const { first, calls } = await nodes();
+      const waiting = Array.from({ length: 10 }, async () => {
+        const { taskId } = await first.tasks.create(alice);
+        const worker = await take(first.tasks, taskId);
+        void worker.requireInput({ name: ask('Who?') }).catch(() => undefined);
+        await become(first.tasks, taskId, 'input_required');
+      });
+      await Promise.all(waiting);
+      // Each tail reads its log when it begins. A backend without wake-ups then asks for the heads
+      // of all sessions in one call.
+      await vi.waitFor(async () => {
+        calls.length = 0;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        expect(calls.filter((name) => name !== 'readHeads')).toEqual([]);
+      }, SOON);
     });
 
     it('task rule 10: is the same to a stranger as one that never was, whatever the id', async () => {

@@ -61,6 +61,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
   'packages/tasks': [
     ['task-error.ts', 'report.ts', 'params.ts', 'refusals.ts', 'task.ts', 'changes.ts'],
     ['task-handle.ts', 'record.ts', 'watch.ts', 'task-v1.ts'],
+    ['room.ts'],
     ['api.ts', 'options.ts', 'answers.ts'],
     ['worker.ts'],
     ['execute.ts'],

@@ -13,7 +13,8 @@ export interface CreateTaskOptions extends TaskAccess {
   readonly pollIntervalMs?: number;
   /**
    * What the worker needs to know, such as the arguments of the tool: JSON, with objects of any
-   * type. Default: `null`. The record of a task may have 256 KiB in all.
+   * type. Default: `null`. The record of a task may have 255 KiB in all. The context is dropped
+   * when the task ends.
    */
   readonly context?: JsonValue | Readonly<Record<string, unknown>>;
   /** What happens if the worker of the task dies. Default: as the task store says. */
@@ -71,8 +72,8 @@ export interface TaskStore {
    * the answers.
    *
    * @returns Whether {@link get} would find the task.
-   * @throws TaskError `INPUT_REFUSED` for answers that have more than 64 levels, or for which the
-   * record of the task has no room: 128 KiB for all answers to a task.
+   * @throws TaskError `INPUT_REFUSED` for answers that are no object, have more than 64 levels, or
+   * for which the record of the task has no room: 128 KiB for all answers to a task.
    */
   update(taskId: string, inputResponses: InputResponses, access?: TaskAccess): Promise<boolean>;
 

@@ -133,6 +133,8 @@ class TaskStream implements Subscription {
     this.#parts.open.delete(this);
     this.#parts.stop.abort();
     this.#resume();
+    // Also one whose task the client has not read: until its end, it listens.
+    for (const { changes } of this.#parts.found) changes.return().catch(() => undefined);
     this.#reader.cancel().catch(() => undefined);
     try {
       this.#controller?.close();

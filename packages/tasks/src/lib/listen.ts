@@ -155,13 +155,19 @@ class TaskListener {
     }
     const stop = new AbortController();
     const watches = [...new Set(taskIds)].map((taskId) => this.#follow(taskId, principal ?? null, stop.signal));
-    const firsts = await Promise.all(watches.map(async (watch) => watch.next()));
-    const found = watches.flatMap((changes, index) => {
-      const first = firsts[index];
-      return first === undefined || first.done === true ? [] : [{ first: first.value, changes }];
-    });
-    if (found.length === 0) return response;
-    return openTaskStream(response, { id, found, stop, signal: request.signal, open: this.#open });
+    try {
+      const firsts = await Promise.all(watches.map(async (watch) => watch.next()));
+      const found = watches.flatMap((changes, index) => {
+        const first = firsts[index];
+        return first === undefined || first.done === true ? [] : [{ first: first.value, changes }];
+      });
+      if (found.length === 0) return response;
+      return openTaskStream(response, { id, found, stop, signal: request.signal, open: this.#open });
+    } catch (error) {
+      stop.abort();
+      await Promise.allSettled([response.body?.cancel(), ...watches.map((watch) => watch.return())]);
+      throw error;
+    }
   }
 
   /** Watches a task, also while the store fails now and then. */

@@ -63,6 +63,15 @@ export function isInterrupted(record: TaskRecord, now: number): boolean {
   return !isFinal(record) && record.leaseUntil !== null && record.leaseUntil <= now;
 }
 
+/**
+ * The last record of a task. What only its workers need is gone, so that there is room for every
+ * end, and a final task costs less to read.
+ */
+export function ended(record: TaskRecord, outcome: Partial<TaskRecord> & Pick<TaskRecord, 'status'>): TaskRecord {
+  const { checkpoint: _, ...others } = record;
+  return { ...others, context: null, inputRequests: {}, answers: {}, leaseUntil: null, ...outcome };
+}
+
 /** What a task has in every status but the status, as the protocol shows it. */
 export function fieldsOf(taskId: string, createdAt: number, record: TaskRecord): Omit<TaskFields, 'status'> {
   const { statusMessage, ttlMs, pollIntervalMs } = record;

@@ -1,5 +1,5 @@
 import type { JsonValue, SessionStore } from '@mcp-session/core';
-import { checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
+import { checkOptions, kindOf, positive, type OptionNames } from '@mcp-session/core/backend';
 import type { TaskStore as V1TaskStore } from '@modelcontextprotocol/sdk/experimental/tasks';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
@@ -10,11 +10,10 @@ import {
   type ServerNotification,
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { TaskStore } from './api.ts';
-import { TASK_KIND } from './record.ts';
+import { refuseMalformed } from './malformed-v1.ts';
+import { isFinal, TASK_KIND } from './record.ts';
 import { TasksV1 } from './store-v1.ts';
-import type { Task } from './task.ts';
 import { resultOf, unknownV1Task } from './task-v1.ts';
 
 /**
@@ -32,6 +31,12 @@ export interface V1TasksOptions {
    * user, and not the OAuth client. Required.
    */
   readonly principal: string | null;
+  /**
+   * The longest `ttl` that a task gets here, in milliseconds: a client may ask for any time, and
+   * `null` means forever. A longer one is made shorter, and the client sees the real one. `null`:
+   * no bound. Default: 24 hours (`86_400_000`).
+   */
+  readonly maxTtlMs?: number | null;
 }
 
 /** The tasks of one server of SDK v1. */
@@ -46,15 +51,18 @@ export interface V1Tasks {
   };
 
   /**
-   * Makes `tasks/result` ask the client what the task's worker needs, whichever node that runs on.
-   * Call it before the server is connected.
+   * Makes `tasks/result` ask the client what the task's worker needs, whichever node that runs on,
+   * and answers malformed parameters of tasks with -32602. Call it before the server is connected.
    */
   serve(server: V1TaskServer): void;
 }
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
 
-const NAMES: OptionNames<V1TasksOptions> = { principal: ['user', 'userId', 'owner'] };
+const NAMES: OptionNames<V1TasksOptions> = {
+  principal: ['user', 'userId', 'owner'],
+  maxTtlMs: ['maxTtl', 'ttlMs', 'ttl'],
+};
 /** A question waits as long as the task. The longest delay of a timer of Node. */
 const NO_TIMEOUT_MS = 2_147_483_647;
 
@@ -67,7 +75,7 @@ const NO_TIMEOUT_MS = 2_147_483_647;
  * creates a task; its `context` takes `runner`, `context` and `onInterrupted` of
  * `TaskStore.create`.
  *
- * @throws TypeError for an option.
+ * @throws TypeError or RangeError for an option.
  */
 export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskStore, options: V1TasksOptions): V1Tasks {
   checkOptions(options, NAMES, 'createV1Tasks');
@@ -75,7 +83,8 @@ export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskSt
   if (principal !== null && typeof principal !== 'string') {
     throw new TypeError(`Option principal is ${kindOf(principal)}; give a string, or null for an anonymous session`);
   }
-  const taskStore = new TasksV1(store.ofKind(TASK_KIND), tasks, principal);
+  const maxTtlMs = options.maxTtlMs === null ? Infinity : positive('maxTtlMs', options.maxTtlMs, 86_400_000);
+  const taskStore = new TasksV1(store.ofKind(TASK_KIND), tasks, { principal, maxTtlMs });
   return {
     options: {
       taskStore,
@@ -93,42 +102,38 @@ export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskSt
         const meta = result['_meta'] as Record<string, unknown> | undefined;
         return { ...result, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
       });
+      refuseMalformed(server);
     },
   };
 }
 
-/** Waits for the end of a task, and asks the client what its worker needs meanwhile. */
+/**
+ * Waits for the end of a task, and asks the client what its worker needs meanwhile. It reads the
+ * task again when it has changed, as `TaskStore.watch` does.
+ */
 async function followedResult(tasks: TasksV1, taskId: string, extra: Extra): Promise<Record<string, unknown>> {
   const asked = new Set<string>();
-  const news = new AbortController();
+  const stop = new AbortController();
   let refused: { readonly error: unknown } | undefined;
   const ask = async (key: string, request: JsonValue): Promise<void> => {
     try {
       await tasks.answer(taskId, key, await answerOf(taskId, request, extra));
     } catch (error) {
       refused = { error };
-      news.abort();
+      stop.abort();
     }
   };
-  for (;;) {
-    extra.signal.throwIfAborted();
-    if (refused !== undefined) throw refused.error;
-    const task = await tasks.find(taskId);
-    if (task === undefined) throw unknownV1Task();
-    if (isOver(task)) return resultOf(task);
+  for await (const task of tasks.watch(taskId, AbortSignal.any([extra.signal, stop.signal]))) {
+    if (isFinal(task)) return resultOf(task);
     for (const [key, request] of Object.entries(task.inputRequests ?? {})) {
       if (asked.has(key)) continue;
       asked.add(key);
       void ask(key, request);
     }
-    await pause(task.pollIntervalMs, undefined, { signal: AbortSignal.any([extra.signal, news.signal]) }).catch(
-      () => undefined,
-    );
   }
-}
-
-function isOver({ status }: Task): boolean {
-  return status !== 'working' && status !== 'input_required';
+  extra.signal.throwIfAborted();
+  if (refused !== undefined) throw refused.error;
+  throw unknownV1Task();
 }
 
 /** Asks the client on the stream of the request that waits for the result. */

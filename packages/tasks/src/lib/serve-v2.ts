@@ -16,6 +16,7 @@ export interface TaskServer {
   readonly server: {
     registerCapabilities(capabilities: { readonly extensions?: Record<string, Record<string, never>> }): void;
     setRequestHandler(...args: never): void;
+    assertCanSetRequestHandler(...args: never): void;
   };
 }
 
@@ -58,19 +59,19 @@ const NAMES: OptionNames<ServeTasksOptions> = { principal: ['user', 'userId', 'g
 
 /**
  * Serves `tasks/get`, `tasks/update` and `tasks/cancel` of the extension
- * `io.modelcontextprotocol/tasks` (SEP-2663) on a server of SDK v2, and advertises it. Call it
- * before the first tool is registered. It works in revision 2026-07-28; older revisions have other
- * tasks.
+ * `io.modelcontextprotocol/tasks` (SEP-2663) on a server of SDK v2, and advertises it. It works in
+ * revision 2026-07-28; older revisions have other tasks.
  *
  * An id that is unknown, malformed, expired or another principal's is answered with -32602, in the
  * same words.
  *
- * @throws TypeError for an option.
+ * @throws TypeError for an option, or for a server that has tasks already.
  */
 export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeTasksOptions): ServedTasks {
   checkOptions(options, NAMES, 'serveTasks');
   const tell = callable('principal', options.principal);
   if (tell === undefined) throw new TypeError('Option principal is missing; return null for anonymous requests');
+  checkUnserved(server);
   const refusals = refusalsOf(server.server);
   const accessOf = async (context: ServerContext): Promise<{ readonly principal: string | null }> => {
     if (!supports(context)) throw refusals.refuse(context, missingExtension());
@@ -106,6 +107,15 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
       return { ...(await tasks.create({ ...given, principal })), resultType: 'task', content: [] };
     },
   };
+}
+
+/** @throws TypeError */
+function checkUnserved(server: TaskServer): void {
+  try {
+    (server.server as McpServer['server']).assertCanSetRequestHandler('tasks/get');
+  } catch (cause) {
+    throw new TypeError('The server has tasks already; call serveTasks once for each server', { cause });
+  }
 }
 
 function supports({ mcpReq }: ServerContext): boolean {

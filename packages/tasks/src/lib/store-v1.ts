@@ -5,7 +5,8 @@ import type {
 } from '@modelcontextprotocol/sdk/experimental/tasks';
 import type { Result, Task as V1Task } from '@modelcontextprotocol/sdk/types.js';
 import type { CreateTaskOptions, TaskStore } from './api.ts';
-import { isFinal, metadataOf, recordOf, taskOf } from './record.ts';
+import { ended, isFinal, metadataOf, recordOf, taskOf } from './record.ts';
+import { shortened } from './room.ts';
 import type { Task } from './task.ts';
 import { taskLost, TaskError } from './task-error.ts';
 import { resultOf, rpcError, toV1, unknownV1Task } from './task-v1.ts';
@@ -15,11 +16,17 @@ export class TasksV1 implements V1TaskStore {
   readonly #sessions: SessionKind<StateSchemas>;
   readonly #tasks: TaskStore;
   readonly #access: { readonly principal: string | null };
+  readonly #maxTtlMs: number;
 
-  constructor(sessions: SessionKind<StateSchemas>, tasks: TaskStore, principal: string | null) {
+  constructor(
+    sessions: SessionKind<StateSchemas>,
+    tasks: TaskStore,
+    { principal, maxTtlMs }: { readonly principal: string | null; readonly maxTtlMs: number },
+  ) {
     this.#sessions = sessions;
     this.#tasks = tasks;
     this.#access = { principal };
+    this.#maxTtlMs = maxTtlMs;
   }
 
   async createTask({ ttl, pollInterval, context }: V1CreateOptions): Promise<V1Task> {
@@ -27,10 +34,13 @@ export class TasksV1 implements V1TaskStore {
     if (typeof ttl === 'number' && !(Number.isSafeInteger(ttl) && ttl > 0)) {
       throw rpcError(-32_602, `Parameter ttl is ${ttl}, not a positive whole number of milliseconds`);
     }
+    // A receiver may override the time that is asked for (2025-11-25, basic/utilities/tasks, "TTL
+    // and Resource Management").
+    const ttlMs = Math.min(ttl ?? Infinity, this.#maxTtlMs);
     const { runner, onInterrupted, context: given } = (context ?? {}) as Partial<CreateTaskOptions>;
     const task = await this.#tasks.create({
       ...this.#access,
-      ...(ttl !== undefined && { ttlMs: ttl }),
+      ...(ttl !== undefined && { ttlMs: ttlMs === Infinity ? null : ttlMs }),
       ...(pollInterval !== undefined && { pollIntervalMs: pollInterval }),
       ...(runner !== undefined && { runner }),
       ...(onInterrupted !== undefined && { onInterrupted }),
@@ -82,6 +92,10 @@ export class TasksV1 implements V1TaskStore {
     return this.#tasks.get(taskId, this.#access);
   }
 
+  watch(taskId: string, signal: AbortSignal): AsyncGenerator<Task, void, undefined> {
+    return this.#tasks.watch(taskId, { ...this.#access, signal });
+  }
+
   answer(taskId: string, key: string, answer: JsonValue): Promise<boolean> {
     return this.#tasks.update(taskId, { [key]: answer }, this.#access);
   }
@@ -99,13 +113,8 @@ export class TasksV1 implements V1TaskStore {
       await session.updateMetadata((metadata) => {
         const record = recordOf({ metadata });
         if (isFinal(record)) throw taskLost();
-        return metadataOf({
-          ...record,
-          status: 'cancelled',
-          ...(statusMessage !== undefined && { statusMessage }),
-          inputRequests: {},
-          leaseUntil: null,
-        });
+        const why = statusMessage === undefined ? {} : { statusMessage: shortened(statusMessage) };
+        return metadataOf(ended(record, { status: 'cancelled', ...why }));
       });
     } catch (error) {
       // It has ended meanwhile.

@@ -20,7 +20,10 @@ export interface TaskHandle {
    */
   readonly signal: AbortSignal;
 
-  /** Says what the task does now. Clients see it as `statusMessage`. */
+  /**
+   * Says what the task does now. Clients see it as `statusMessage`. Of more than 1,024 characters,
+   * the beginning is kept.
+   */
   status(message: string): Promise<void>;
 
   /**
@@ -41,7 +44,7 @@ export interface TaskHandle {
    * Stores what a later worker needs to continue from here, small: it is part of the record. Keep
    * large things elsewhere.
    *
-   * @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`: the record may have 256 KiB in all.
+   * @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`: the record may have 255 KiB in all.
    */
   saveCheckpoint(value: JsonValue): Promise<void>;
 

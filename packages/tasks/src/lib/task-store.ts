@@ -12,6 +12,7 @@ import {
 } from './options.ts';
 import {
   COMMANDS,
+  ended,
   fieldsOf,
   isFinal,
   isInterrupted,
@@ -24,6 +25,7 @@ import {
   type TaskRecord,
   type TaskSession,
 } from './record.ts';
+import { checkRoom } from './room.ts';
 import { taskLost, TaskError } from './task-error.ts';
 import type { TaskHandle } from './task-handle.ts';
 import type { CreateTaskOptions, TaskStore, WatchTaskOptions } from './api.ts';
@@ -81,7 +83,7 @@ class Tasks implements TaskStore {
     const session = await this.#sessions.create({
       id: `task_${randomBytes(16).toString('base64url')}`,
       principal,
-      metadata: metadataOf(record),
+      metadata: metadataOf(checkRoom(record)),
       ...(ttlMs !== null && { maxLifetimeMs: ttlMs }),
     });
     if (runner !== null) this.#run(session, runner);
@@ -216,12 +218,11 @@ class Tasks implements TaskStore {
 }
 
 function toCancelled(record: TaskRecord): TaskRecord {
-  return { ...record, status: 'cancelled', inputRequests: {}, leaseUntil: null };
+  return ended(record, { status: 'cancelled' });
 }
 
 function toInterrupted(record: TaskRecord): TaskRecord {
-  const { message: statusMessage } = INTERRUPTED;
-  return { ...record, status: 'failed', statusMessage, error: INTERRUPTED, inputRequests: {}, leaseUntil: null };
+  return ended(record, { status: 'failed', statusMessage: INTERRUPTED.message, error: INTERRUPTED });
 }
 
 /**

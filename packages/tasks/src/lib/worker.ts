@@ -3,6 +3,7 @@ import type { ResolvedTaskOptions } from './options.ts';
 import { isObject } from './params.ts';
 import {
   COMMANDS,
+  ended,
   isFinal,
   metadataOf,
   recordOf,
@@ -11,6 +12,7 @@ import {
   type TaskRecord,
   type TaskSession,
 } from './record.ts';
+import { bytesOf, checkRoom, shortened } from './room.ts';
 import type { InputRequests, InputResponses, TaskFailure, TaskResult } from './task.ts';
 import { TaskError, taskCancelled, taskLost } from './task-error.ts';
 import type { TaskHandle } from './task-handle.ts';
@@ -53,7 +55,7 @@ export class Worker implements TaskHandle {
   }
 
   async status(message: string): Promise<void> {
-    await this.#write((record) => ({ ...record, statusMessage: message }));
+    await this.#write((record) => checkRoom({ ...record, statusMessage: shortened(message) }));
     this.#options.changes.progressed(this.taskId);
   }
 
@@ -67,7 +69,7 @@ export class Worker implements TaskHandle {
       await this.#write((record) => {
         const open = Object.entries(requests).filter(([key]) => !Object.hasOwn(record.answers, key));
         // A key stands for one request in the life of a task: what an earlier worker asked remains.
-        return withRequests(record, { ...Object.fromEntries(open), ...record.inputRequests });
+        return checkRoom(withRequests(record, { ...Object.fromEntries(open), ...record.inputRequests }));
       });
     } catch (error) {
       // Nothing was asked, so the worker may try again.
@@ -90,27 +92,23 @@ export class Worker implements TaskHandle {
   }
 
   async saveCheckpoint(value: JsonValue): Promise<void> {
-    await this.#write((record) => ({ ...record, checkpoint: value }));
+    await this.#write((record) => checkRoom({ ...record, checkpoint: value }));
   }
 
   async complete(result: object): Promise<void> {
     if (!isObject(result)) throw new TypeError('Result of a task is not an object');
-    const large = Buffer.byteLength(JSON.stringify(result)) > MAX_INLINE_RESULT;
+    const large = bytesOf(result) > MAX_INLINE_RESULT;
     // Stored under the number of this worker first: nobody reads it before the record says so.
     if (large) await this.#session.state.set(resultKey(this.attempt), result);
-    await this.#end((record) => ({
-      ...record,
-      status: 'completed',
-      ...(large ? { hasLargeResult: true } : { result: result as TaskResult }),
-    }));
+    await this.#end({ status: 'completed', ...(large ? { hasLargeResult: true } : { result: result as TaskResult }) });
   }
 
   async fail(error: TaskFailure): Promise<void> {
-    await this.#end((record) => ({ ...record, status: 'failed', statusMessage: error.message, error }));
+    await this.#end({ status: 'failed', statusMessage: shortened(error.message), error });
   }
 
   async cancelled(): Promise<void> {
-    await this.#end((record) => ({ ...record, status: 'cancelled' }));
+    await this.#end({ status: 'cancelled' });
   }
 
   async release(): Promise<void> {
@@ -129,8 +127,8 @@ export class Worker implements TaskHandle {
   }
 
   /** Ends the task, with nothing outstanding. */
-  async #end(change: TaskChange): Promise<void> {
-    await this.#write((record) => ({ ...change(record), inputRequests: {} }), null);
+  async #end(outcome: Parameters<typeof ended>[1]): Promise<void> {
+    await this.#write((record) => ended(record, outcome), null);
     this.#stop();
     this.#options.changes.changed(this.taskId);
   }
@@ -146,7 +144,9 @@ export class Worker implements TaskHandle {
     try {
       await this.#session.updateMetadata((metadata) => {
         const record = metadata as unknown as TaskRecord;
-        if (isFinal(record) || record.epoch !== this.attempt) throw this.#lose();
+        // Without a lease, this worker has released the task, whose number is still its own.
+        const isMine = record.epoch === this.attempt && record.leaseUntil !== null;
+        if (isFinal(record) || !isMine) throw this.#lose();
         const now = clock();
         const next = change(record);
         // A heartbeat is no news for clients.

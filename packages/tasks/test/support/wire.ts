@@ -3,10 +3,9 @@ import { createDualEraHandler, createStoreEventBus, defaultPrincipal, type DualE
 import { McpServer, type ServerContext } from '@modelcontextprotocol/server';
 import { expect, onTestFinished } from 'vitest';
 import { createTaskStore, type TaskHandle, type TaskStore } from '../../src/index.ts';
-import { serveTaskNotifications, serveTasks, TASKS_EXTENSION } from '../../src/v2.ts';
+import { serveTaskNotifications, serveTasks } from '../../src/v2.ts';
 import type { Backend } from './backends.ts';
-
-const REVISION = '2026-07-28';
+import { answerOf, modernRequest, type Answer, type RequestParts } from './request.ts';
 
 async function report(task: TaskHandle) {
   await task.status('asking');
@@ -16,20 +15,16 @@ async function report(task: TaskHandle) {
   return { content: [{ type: 'text', text: JSON.stringify([task.context, name]) }] };
 }
 
-/** What a server answers. */
-export type Answer = Record<string, unknown> & { readonly result?: Record<string, unknown> };
-
 /** How a request is sent. */
-export interface Sending {
+export interface Sending extends RequestParts {
   readonly sub?: string;
-  readonly declares?: boolean;
-  readonly name?: string;
-  readonly must?: boolean;
   readonly node?: number;
 }
 
 /** A node with its parts. */
 export interface WireNode {
+  /** How many listen to its bus. */
+  readonly listeners: () => number;
   readonly store: SessionStore;
   readonly tasks: TaskStore;
   readonly handler: DualEraHandler;
@@ -37,6 +32,18 @@ export interface WireNode {
 
 async function startNode(store: SessionStore, onError: (error: unknown) => void): Promise<WireNode> {
   const bus = createStoreEventBus(store, { onError });
+  let listening = 0;
+  const subscribe = bus.subscribe.bind(bus);
+  Object.assign(bus, {
+    subscribe: (...given: Parameters<typeof subscribe>) => {
+      listening += 1;
+      const stop = subscribe(...given);
+      return () => {
+        listening -= 1;
+        stop();
+      };
+    },
+  });
   const tasks = createTaskStore(store, { runners: { report }, pollIntervalMs: 50, bus, onError });
   const createServer = (): McpServer => {
     const server = new McpServer(
@@ -46,11 +53,13 @@ async function startNode(store: SessionStore, onError: (error: unknown) => void)
     const served = serveTasks(server, tasks, {
       principal: ({ http }: ServerContext) => (http?.authInfo ? defaultPrincipal(http.authInfo) : null),
     });
-    server.registerTool('report', {}, async (context) =>
-      served.supports(context) || context.mcpReq._meta?.['must'] === true
-        ? await served.create(context, { runner: 'report', context: 'all' })
-        : { content: [{ type: 'text', text: 'at once' }] },
-    );
+    const atOnce = { content: [{ type: 'text' as const, text: 'at once' }] };
+    server.registerTool('report', {}, async (context) => {
+      const { must } = context.mcpReq._meta ?? {};
+      if (!served.supports(context) && must === undefined) return atOnce;
+      const created = served.create(context, { runner: 'report', context: 'all' });
+      return must === 'caught' ? created.catch(() => atOnce) : created;
+    });
     return server;
   };
   const both = createDualEraHandler({
@@ -65,7 +74,7 @@ async function startNode(store: SessionStore, onError: (error: unknown) => void)
     await handler.close();
     await store.close();
   });
-  return { store, tasks, handler };
+  return { store, tasks, handler, listeners: () => listening };
 }
 
 /** Two nodes, and what a client does. */
@@ -74,6 +83,8 @@ export interface Wire {
   readonly send: (method: string, params: object, sending?: Sending) => Promise<Answer>;
   /** Opens a stream for tasks. */
   readonly listen: (notifications: object, sending?: Sending) => Promise<AsyncGenerator<Answer, void>>;
+  /** Sends a request, and leaves its answer unread. */
+  readonly open: (method: string, params: object, sending?: Sending) => Promise<Response>;
   readonly nodes: readonly [WireNode, WireNode];
   readonly errors: readonly unknown[];
 }
@@ -85,31 +96,9 @@ export async function wireNodes([, begin]: Backend): Promise<Wire> {
   const onError = (error: unknown): void => void errors.push(error);
   const nodes = [await startNode(await openStore({}), onError), await startNode(await openStore({}), onError)] as const;
   let turn = 0;
-  const requestOf = (
-    method: string,
-    params: object,
-    { sub = 'alice', declares = true, name = '', must = false, node }: Sending,
-  ) => {
-    const extensions = declares ? { [TASKS_EXTENSION]: {} } : {};
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': REVISION,
-      'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
-      'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} }, extensions },
-      ...(must && { must }),
-    };
-    const request = new Request('http://localhost/mcp', {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'application/json, text/event-stream',
-        host: 'localhost',
-        'mcp-protocol-version': REVISION,
-        'mcp-method': method,
-        ...(name !== '' && { 'mcp-name': name }),
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
-    });
+  const requestOf = (method: string, params: object, { sub = 'alice', node, ...sending }: Sending) => {
     const authInfo = { token: 'x', clientId: 'app', scopes: [], extra: { iss: 'https://issuer', sub } };
+    const request = modernRequest('http://localhost/mcp', method, params, sending);
     return (node ?? turn++ % 2) === 0
       ? nodes[0].handler.fetch(request, { authInfo })
       : nodes[1].handler.fetch(request, { authInfo });
@@ -117,13 +106,17 @@ export async function wireNodes([, begin]: Backend): Promise<Wire> {
   const send = async (method: string, params: object, sending: Sending = {}): Promise<Answer> => {
     const response = await requestOf(method, params, sending);
     expect(response.status).toBeLessThan(500);
-    const text = await response.text();
-    const json = text.startsWith('{') ? text : (/^data: (\{.*)$/m.exec(text)?.[1] ?? '{}');
-    return JSON.parse(json) as Answer;
+    return answerOf(response);
   };
   const listen = async (notifications: object, sending: Sending = {}): Promise<AsyncGenerator<Answer, void>> =>
     messagesOf(await requestOf('subscriptions/listen', { notifications }, sending));
-  return { send, listen, nodes, errors };
+  return {
+    send,
+    listen,
+    open: async (method, params, sending = {}) => requestOf(method, params, sending),
+    nodes,
+    errors,
+  };
 }
 
 async function* messagesOf({ body }: Response): AsyncGenerator<Answer, void> {

@@ -1,0 +1,89 @@
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
+import { createDualEraHandler, type DualEraHandler } from '@mcp-session/http/v2';
+import { createPostgresBackend } from '@mcp-session/postgres';
+import { createSqliteBackend } from '@mcp-session/sqlite';
+import { createTaskStore, type TaskHandle, type TaskStore } from '../../src/index.ts';
+import { createOfficialServer, runners } from './official-server.ts';
+
+/** Where the nodes keep their tasks. */
+export type Address =
+  | { readonly backend: 'SQLite'; readonly path: string }
+  | { readonly backend: 'PostgreSQL'; readonly url: string; readonly schema: string };
+
+/** What is stored of a task when a node dies. */
+export const deaths = ['created', 'asked', 'answered', 'accepted', 'completed'] as const;
+export type Death = (typeof deaths)[number];
+
+interface Stored {
+  readonly status: string;
+  readonly inputRequests: object;
+  readonly answers: object;
+}
+
+/** Asks, and says what was answered. */
+async function confirm(task: TaskHandle) {
+  const params = { mode: 'form', message: 'Delete it?', requestedSchema: { type: 'object', properties: {} } };
+  const { confirm: answer } = await task.requireInput({ confirm: { method: 'elicitation/create', params } });
+  return { content: [{ type: 'text', text: JSON.stringify(answer) }] };
+}
+
+/** A node, which may die as soon as something is stored, before anyone learns of that. */
+export async function mortalNode(
+  address: Address,
+  death: Death | undefined,
+): Promise<{ readonly handler: DualEraHandler; readonly tasks: TaskStore; readonly close: () => Promise<void> }> {
+  const store = await createSessionStore(mortal(await open(address), death), { sweep: false });
+  const tasks = createTaskStore(store, {
+    runners: { ...runners, confirm_delete: confirm },
+    onInterrupted: 'run again',
+    leaseMs: 600,
+    pollIntervalMs: 50,
+    onError: () => undefined,
+  });
+  const createServer = () => createOfficialServer(tasks);
+  const handler = createDualEraHandler({ store, createServer, createStatelessServer: createServer });
+  const close = async (): Promise<void> => {
+    await handler.close();
+    await store.close();
+  };
+  return { handler, tasks, close };
+}
+
+async function open(address: Address): Promise<SessionBackend> {
+  return address.backend === 'SQLite'
+    ? createSqliteBackend({ path: address.path, synchronous: 'normal' })
+    : createPostgresBackend({ url: address.url, schema: address.schema });
+}
+
+function mortal(backend: SessionBackend, death: Death | undefined): SessionBackend {
+  const dieIf = (stored: Death): void => {
+    if (stored === death) process.kill(process.pid, 'SIGKILL');
+  };
+  const wrong: Partial<SessionBackend> = {
+    createSession: async (session, now) => {
+      const created = await backend.createSession(session, now);
+      if (session.kind === 'task') dieIf('created');
+      return created;
+    },
+    appendEvents: async (batch, now) => {
+      const results = await backend.appendEvents(batch, now);
+      dieIf('answered');
+      return results;
+    },
+    updateSession: async (id, change, now) => {
+      const result = await backend.updateSession(id, change, now);
+      const { metadata } = JSON.parse(change.profile?.text ?? '{}') as { readonly metadata?: Stored };
+      if (metadata?.status === 'completed') dieIf('completed');
+      else if (Object.keys(metadata?.inputRequests ?? {}).length > 0) dieIf('asked');
+      else if (Object.keys(metadata?.answers ?? {}).length > 0) dieIf('accepted');
+      return result;
+    },
+  };
+  return new Proxy(backend, {
+    get(target, key) {
+      if (Object.hasOwn(wrong, key)) return wrong[key as keyof SessionBackend];
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
