@@ -2,7 +2,7 @@ import {
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
   DynamoDBClient,
-  ListTablesCommand,
+  paginateListTables,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { createDynamoDbBackend, createDynamoDbStore } from '@mcp-session/dynamodb';
@@ -25,8 +25,10 @@ function newTables() {
 }
 
 async function tablesOf({ client, names }: ReturnType<typeof newTables>): Promise<readonly string[]> {
-  const { TableNames = [] } = await client.send(new ListTablesCommand({}));
-  return names.filter((name) => TableNames.includes(name));
+  // The server may hold hundreds of tables, of other tests.
+  const all: string[] = [];
+  for await (const { TableNames = [] } of paginateListTables({ client }, {})) all.push(...TableNames);
+  return names.filter((name) => all.includes(name));
 }
 
 it('creates both tables on demand, with time to live', async () => {

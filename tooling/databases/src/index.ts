@@ -9,7 +9,7 @@ export {
   type TestTables,
 } from './lib/isolation.ts';
 export type { DatabaseName } from './lib/kind.ts';
-export { openDatabase, openOwnServer, type OpenOptions } from './lib/open.ts';
+export { openDatabase, openOwnServer, type OpenOptions, shareDatabase } from './lib/open.ts';
 export type { DatabaseAddress, DatabaseServer, OwnServer } from './lib/server.ts';
 export { ForcedSourceError, type SourceName } from './lib/sources.ts';
 export type { ProvidedDatabases } from './lib/vitest.ts';

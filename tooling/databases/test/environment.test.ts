@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, inject, it } from 'vitest';
-import { ForcedSourceError, openDatabase, openOwnServer } from '../src/index.ts';
+import { ForcedSourceError, openDatabase, openOwnServer, shareDatabase } from '../src/index.ts';
 import { freePort } from '../src/lib/port.ts';
 
 const postgresVariable = 'MCP_SESSION_TEST_POSTGRES_URL';
@@ -75,6 +75,37 @@ describe('a URL in the environment', () => {
   it('is no server that a test may stop', async () => {
     const env = { [mode]: 'env', [postgresVariable]: inject('postgres').url };
     await expect(openOwnServer('postgres', { env })).rejects.toThrow('must not stop a server that it did not start');
+  });
+});
+
+describe('a database that processes share', () => {
+  const log = (): void => undefined;
+
+  it('is in the environment until its end', async () => {
+    const env: NodeJS.ProcessEnv = {};
+    const end = await shareDatabase('postgres', env, log);
+    const server = await openDatabase('postgres', { env });
+    await server.close();
+
+    expect(await openDatabase('postgres', { env })).toMatchObject({ source: 'env', url: env[postgresVariable] });
+    await end();
+    await expect(openDatabase('postgres', { env })).rejects.toThrow('which does not answer');
+  });
+
+  it('is the one that the environment names already', async () => {
+    const { url } = inject('postgres');
+    const env = { [postgresVariable]: url };
+    const end = await shareDatabase('postgres', env, log);
+    await end();
+
+    expect(await openDatabase('postgres', { env })).toMatchObject({ source: 'env', url });
+  });
+
+  it('is none where the environment forces a source', async () => {
+    const env = { [mode]: 'embedded' };
+    await shareDatabase('postgres', env, log);
+
+    expect(env).toEqual({ [mode]: 'embedded' });
   });
 });
 

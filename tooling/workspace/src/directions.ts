@@ -233,7 +233,8 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   'tooling/tsconfig': { source: [], test: [] },
   'tooling/vitest': { source: ['vitest'], test: [] },
-  'tooling/workspace': { source: ['vite'], test: [] },
+  // Its test command starts the databases.
+  'tooling/workspace': { source: [harness, 'vite'], test: [] },
 };
 
 /** The package that an import names: `@scope/name` of `@scope/name/entry`. */

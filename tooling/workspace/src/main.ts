@@ -8,7 +8,11 @@ import { wrapFiles } from './comments.ts';
 import { home, releaseProblems, writeMetadata } from './metadata.ts';
 import { summary } from './report.ts';
 import { runPhases } from './run-steps.ts';
+import { compileCache, databases, type End } from './shared.ts';
 import { build, checks, tests, type Step } from './steps.ts';
+
+/** What ends the things that the steps share. */
+const ends: End[] = [];
 
 /** The steps of a command, in phases: a phase begins when the one before it has ended. */
 function phasesOf(command: string | undefined, folders: readonly string[]): Step[][] {
@@ -18,7 +22,7 @@ function phasesOf(command: string | undefined, folders: readonly string[]): Step
     case 'build':
       return [[build()]];
     case 'test':
-      return folders.length > 0 ? [tests(folders)] : [checks(), [build()], tests([])];
+      return folders.length > 0 ? [tests(folders)] : [checks(), [build(), ...databases(ends)], tests([])];
     default:
       throw new RangeError(`Command "${command}" is not "build", "check" or "test"`);
   }
@@ -36,6 +40,7 @@ if (command === 'check-release') {
   const problems = releaseProblems(home());
   done(problems, problems.length > 0 ? 1 : 0);
 }
+if (command === 'test') ends.push(compileCache());
 try {
   const results = await runPhases(phasesOf(command, folders));
   console.log(summary(results));
@@ -44,4 +49,6 @@ try {
   if (!(error instanceof RangeError)) throw error;
   console.error(error.message);
   process.exitCode = 2;
+} finally {
+  await Promise.all(ends.map((end) => end()));
 }

@@ -15,7 +15,7 @@ import { createSqliteStore } from '@mcp-session/sqlite';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { beforeAll, onTestFinished } from 'vitest';
 
 /** Opens one more store on the storage of a test. */
 export type OpenStore = (options: SessionStoreOptions) => Promise<SessionStore>;
@@ -23,16 +23,13 @@ export type OpenStore = (options: SessionStoreOptions) => Promise<SessionStore>;
 /** Makes storage of its own for a test; gone when the test is. */
 export type Backend = readonly [name: string, begin: () => Promise<OpenStore>];
 
+// One server for all files of this process. It ends with the process.
 const servers = new Map<DatabaseName, Promise<DatabaseServer>>();
 
 /** How long a server may take to begin, in milliseconds: it is no part of the first test's time. */
 const BEGIN_MS = 120_000;
 
 beforeAll(async () => void (await Promise.all([urlOf('postgres'), urlOf('dynamodb')])), BEGIN_MS);
-
-afterAll(async () => {
-  for (const server of servers.values()) await (await server).close();
-});
 
 async function urlOf(database: DatabaseName): Promise<string> {
   const server = servers.get(database) ?? openDatabase(database);

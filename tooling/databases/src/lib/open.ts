@@ -50,6 +50,28 @@ export async function openDatabase(database: DatabaseName, options: OpenOptions 
 }
 
 /**
+ * Opens a database and names it in `env`: every process that inherits `env` then uses this server,
+ * where it would start one of its own.
+ *
+ * A server that `env` names already stays the one. If `env` forces a source, each process must take
+ * its database from there itself: then nothing is opened, and `env` stays as it is.
+ *
+ * @param log Receives one line, as that of {@link OpenOptions}.
+ * @returns A function that ends the server, as {@link DatabaseServer.close}.
+ * @throws As {@link openDatabase}.
+ */
+export async function shareDatabase(
+  database: DatabaseName,
+  env: NodeJS.ProcessEnv,
+  log: (line: string) => void,
+): Promise<() => Promise<void>> {
+  if (parseMode(env[modeVariable]) !== undefined) return () => Promise.resolve();
+  const server = await openDatabase(database, { env, log });
+  env[kinds[database].urlVariable] = server.url;
+  return () => server.close();
+}
+
+/**
  * Starts a server for one test, which may stop it, kill it and start it again: from Docker,
  * otherwise embedded.
  *
