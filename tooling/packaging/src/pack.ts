@@ -1,7 +1,7 @@
 import { globSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildCommand, run } from '@mcp-session-tooling/workspace/command';
-import type { Manifest, WorkspacePackage } from '@mcp-session-tooling/workspace/packages';
+import { workspacePackages, type Manifest, type WorkspacePackage } from '@mcp-session-tooling/workspace/packages';
 
 /** A package as its user gets it. */
 export interface Packed {
@@ -16,17 +16,26 @@ export interface Packed {
   readonly files: readonly string[];
 }
 
-/** Builds all packages, from the cache where nothing has changed. */
-export async function buildAll(): Promise<void> {
+/** The packages that users install. */
+export const published: readonly WorkspacePackage[] = workspacePackages().filter(
+  ({ manifest }) => manifest.private !== true,
+);
+
+/**
+ * Builds the published packages, from the cache where nothing has changed, packs all with one
+ * command, since npx alone takes seconds to start, and unpacks each beside its tarball.
+ */
+export async function packAll(folder: string): Promise<Packed[]> {
   await succeed(...buildCommand);
+  const filters = published.map((each) => `--filter=./${each.folder}`);
+  await succeed('npx', ['--yes', 'pnpm@12', ...filters, 'pack', '--out', join(folder, '%s.tgz')]);
+  return Promise.all(published.map((each) => unpack(each, folder)));
 }
 
-/** Packs a built package, and unpacks it beside the tarball. */
-export async function pack({ path, manifest: { name } }: WorkspacePackage, folder: string): Promise<Packed> {
+async function unpack({ manifest: { name } }: WorkspacePackage, folder: string): Promise<Packed> {
   const tarball = join(folder, `${name.replaceAll(/[@/]+/g, '-').slice(1)}.tgz`);
   const unpackedTo = join(folder, 'unpacked', name);
   mkdirSync(unpackedTo, { recursive: true });
-  await succeed('npx', ['--yes', 'pnpm@12', 'pack', '--out', tarball], path);
   await succeed('tar', ['-xzf', tarball, '-C', unpackedTo]);
   const unpacked = join(unpackedTo, 'package');
   const files = globSync('**/*', { cwd: unpacked, withFileTypes: true })

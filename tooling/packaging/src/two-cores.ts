@@ -1,18 +1,17 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { succeed, type Packed } from './pack.ts';
 
 /** Packs a package once more, under another version. */
 export async function repack({ name, unpacked }: Packed, version: string, folder: string): Promise<string> {
   const tarball = join(folder, `${name.replaceAll(/[@/]+/g, '-').slice(1)}-${version}.tgz`);
-  const manifest = join(unpacked, 'package.json');
-  const before = readFileSync(manifest, 'utf8');
-  writeFileSync(manifest, JSON.stringify({ ...(JSON.parse(before) as object), version }));
-  try {
-    await succeed('tar', ['-czf', tarball, '-C', join(unpacked, '..'), 'package']);
-  } finally {
-    writeFileSync(manifest, before);
-  }
+  // A copy, since other tests read the package.
+  const copy = join(folder, version, 'package');
+  cpSync(unpacked, copy, { recursive: true });
+  const manifest = join(copy, 'package.json');
+  const before = JSON.parse(readFileSync(manifest, 'utf8')) as object;
+  writeFileSync(manifest, JSON.stringify({ ...before, version }));
+  await succeed('tar', ['-czf', tarball, '-C', join(folder, version), 'package']);
   return tarball;
 }
 

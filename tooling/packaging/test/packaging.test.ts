@@ -3,18 +3,17 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { run } from '@mcp-session-tooling/workspace/command';
-import { root, workspacePackages, type Manifest } from '@mcp-session-tooling/workspace/packages';
+import { root, type Manifest } from '@mcp-session-tooling/workspace/packages';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildAll, pack, succeed, type Packed } from '../src/pack.ts';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { published, succeed, type Packed } from '../src/pack.ts';
 import { checkCommonJs, checkEntries, createProject, failureOf, importEntry, runKit } from '../src/project.ts';
 
 const minutes = 60_000;
-const published = workspacePackages().filter(({ manifest }) => manifest.private !== true);
 const attw = join(root, 'tooling', 'packaging', 'node_modules', '.bin', 'attw');
 const folder = mkdtempSync(join(tmpdir(), 'mcp-session-packaging-'));
-const packed = new Map<string, Packed>();
+const packed = new Map(inject('packed').map((each) => [each.name, each]));
 const installed = new Map<string, Promise<void> | undefined>();
 
 // An optional peer is the user's choice, so each entry is tried with those alone that it is for.
@@ -32,12 +31,8 @@ function get(name: string): Packed {
   return found;
 }
 
-beforeAll(async () => {
-  await buildAll();
-  for (const pkg of published) packed.set(pkg.manifest.name, await pack(pkg, folder));
-  // While the packages themselves are looked at.
-  installProjects();
-}, 5 * minutes);
+// While the packages themselves are looked at.
+beforeAll(installProjects);
 
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });

@@ -2,9 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { workspacePackages } from '@mcp-session-tooling/workspace/packages';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildAll, pack, succeed, type Packed } from '../src/pack.ts';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { succeed, type Packed } from '../src/pack.ts';
 import { compile } from '../src/project.ts';
 import { repack, SERVER } from '../src/two-cores.ts';
 
@@ -15,15 +14,8 @@ const project = join(folder, 'project');
 // What npm does when one package was upgraded and the other was not: it gives each the core that
 // its range asks for.
 beforeAll(async () => {
-  await buildAll();
-  const packed = new Map<string, Packed>();
-  for (const pkg of workspacePackages()) {
-    if (['core', 'http', 'sqlite'].includes(pkg.manifest.name.replace('@mcp-session/', ''))) {
-      packed.set(pkg.manifest.name, await pack(pkg, folder));
-    }
-  }
   const get = (name: string): Packed => {
-    const found = packed.get(name);
+    const found = inject('packed').find((each) => each.name === name);
     if (!found) throw new Error(`"${name}" was not packed`);
     return found;
   };

@@ -4,9 +4,9 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { buildAll, pack, succeed, type Packed } from '@mcp-session-tooling/packaging/pack';
+import { packAll, succeed } from '@mcp-session-tooling/packaging/pack';
 import { createProject } from '@mcp-session-tooling/packaging/project';
-import { root, workspacePackages } from '@mcp-session-tooling/workspace/packages';
+import { root } from '@mcp-session-tooling/workspace/packages';
 import type { OutsideServer } from './story.ts';
 
 /** What the application installs from the registry, apart from Next itself. */
@@ -38,11 +38,7 @@ export const createServer = ({ session }: { session: Session }) => createNotesSe
 
 /** Builds an application with the recipe of the documents, from packed packages. */
 export async function buildNext(folder: string, version: string): Promise<string> {
-  await buildAll();
-  const packed: Packed[] = [];
-  for (const each of workspacePackages().filter(({ manifest }) => OURS.has(manifest.name))) {
-    packed.push(await pack(each, folder));
-  }
+  const packed = (await packAll(folder)).filter(({ name }) => OURS.has(name));
   const app = join(folder, 'app');
   await createProject(app, { packages: packed, others: { ...OTHERS, next: version } }, packed);
   const { route, config } = recipe();
