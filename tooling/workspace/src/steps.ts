@@ -20,12 +20,16 @@ const VITEST_TIMEOUT_MS = 1_500_000;
 
 /** The packages whose tests take longest. They start first, so that none of them ends alone. */
 const LONGEST = [
-  'packages/dynamodb',
   'packages/http',
-  'packages/postgres',
-  'tooling/torture',
-  'examples/quickstart',
+  'packages/dynamodb',
   'tooling/packaging',
+  'packages/postgres',
+  'examples/quickstart',
+  'tooling/torture',
+  'packages/sqlite',
+  'packages/conformance',
+  'packages/tasks',
+  'tooling/platforms',
 ];
 
 /** Everything that can be checked without running the code. */
