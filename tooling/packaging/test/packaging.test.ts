@@ -8,7 +8,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { published, succeed, type Packed } from '../src/pack.ts';
-import { checkCommonJs, checkEntries, createProject, failureOf, importEntry, runKit } from '../src/project.ts';
+import { checkEntries, createProject, failureOf, importEntry, runKit } from '../src/project.ts';
 
 const minutes = 60_000;
 const attw = join(root, 'tooling', 'packaging', 'node_modules', '.bin', 'attw');
@@ -123,7 +123,7 @@ describe.each(projects())('an empty project with $name', ({ name, entries }) => 
   });
 
   it(
-    'type-checks, declarations of the dependencies included',
+    'type-checks as ESM and in a package that is CommonJS, declarations of the dependencies included',
     async () => {
       await expect(checkEntries(project, entries)).resolves.toBeUndefined();
     },
@@ -146,15 +146,6 @@ it(
     } finally {
       renameSync(`${driver}-away`, driver);
     }
-  },
-  5 * minutes,
-);
-
-it.each(Object.keys(optionalPeers))(
-  '%s type-checks in a package that is CommonJS',
-  async (entry) => {
-    await installed.get(entry);
-    await expect(checkCommonJs(folderOf(entry), entry)).resolves.toBeUndefined();
   },
   5 * minutes,
 );
