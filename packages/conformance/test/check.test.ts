@@ -1,0 +1,26 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { check } from '../src/lib/generated/check.ts';
+
+const plan = { calls: fc.constant(['call']), tell: String, runs: 100, limitMs: 1 };
+
+it('generated calls are made once at least, however slow the backend is', async () => {
+  let made = 0;
+  const compare = async (): Promise<void> => {
+    await wait(20);
+    made++;
+  };
+
+  await expect(check({ ...plan, compare })).resolves.toBeUndefined();
+  expect(made).toBeGreaterThan(0);
+});
+
+it('generated calls of a slow backend are a finding if an answer differs', async () => {
+  const compare = async (): Promise<void> => {
+    await wait(20);
+    throw new Error('differs');
+  };
+
+  await expect(check({ ...plan, compare })).rejects.toThrow('differs\nafter these calls');
+});
