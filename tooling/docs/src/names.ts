@@ -43,7 +43,8 @@ export function unknownNames(document: Document, known: KnownNames): string[] {
 }
 
 function isKnown(span: string, { ours, foreign, requirements }: KnownNames): boolean {
-  if (foreign.includes(span) || requirements.includes(span)) return true;
+  // Some names with dots are strings of the code, such as those of metrics.
+  if (ours.has(span) || foreign.includes(span) || requirements.includes(span)) return true;
   if (/\.(?:db|js|json|lock|md|mjs|sql|svg|ts|tsx|ya?ml)$/.test(span)) return true;
   const areas = new Set(requirements.map((id) => id.split('.')[0]));
   if (/^[a-z]+(?:\.[a-z-]+){2,}$/.test(span) && areas.has(span.split('.')[0])) return false;

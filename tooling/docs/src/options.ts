@@ -10,6 +10,7 @@ const TABLES: readonly (readonly [pkg: string, heading: string, title: string])[
   ['sqlite', 'Options', 'SQLite'],
   ['postgres', 'Options', 'PostgreSQL'],
   ['dynamodb', 'Options', 'DynamoDB'],
+  ['otel', 'Options', 'Telemetry'],
   ['studio', 'Options', 'The studio'],
   ['tasks', 'Options', 'The task store'],
 ];

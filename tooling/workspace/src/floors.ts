@@ -68,6 +68,12 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['task-store.ts', 'store-v1.ts'],
     ['*'],
   ],
+  'packages/otel': [
+    ['attributes.ts', 'context.ts', 'metrics.ts', 'names.ts', 'options.ts'],
+    ['spans.ts', 'store.ts'],
+    ['handler.ts'],
+    ['telemetry.ts'],
+  ],
   'packages/studio': [
     ['answers.ts', 'error-log.ts', 'page.ts', 'values.ts', 'facts.ts'],
     ['assets.ts', 'body.ts', 'guard.ts', 'options.ts'],

@@ -1,0 +1,1 @@
+export { default } from '@mcp-session-tooling/vitest';
