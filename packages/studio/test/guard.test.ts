@@ -35,6 +35,19 @@ describe('without authorize', () => {
     }
   });
 
+  it('a proxy on this machine that adds no header is found out by the page that its users see', async () => {
+    const studio = await prepare();
+    for (const origin of ['https://admin.example.com', 'http://192.168.1.7:8080']) {
+      // As nginx sends it at its defaults: Host names the studio, and nothing says who asks.
+      const headers = { host: '127.0.0.1:4000', origin, 'sec-fetch-site': 'same-origin' };
+      const response = await studio.fetch(requestOf('/api/about', {}, headers), LOOPBACK);
+      expect(response.status).toBe(403);
+      expect(await response.json()).toMatchObject({
+        error: { message: expect.stringContaining('give createStudio an authorize') },
+      });
+    }
+  });
+
   it('node:http serves it on loopback', async () => {
     const store = await createMemoryStore({ sweep: false });
     onTestFinished(() => store.close());

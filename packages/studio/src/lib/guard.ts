@@ -20,6 +20,12 @@ export function checkLoopback(request: Request, remoteAddress: string | undefine
     throw refused('the studio answers on loopback only, unless createStudio gets an authorize');
   }
   if (!isLoopbackHost(hostOf(request))) throw refused('the Host is not a name of this machine');
+  // A proxy on this machine that adds no header and sets Host looks like loopback. The browser of
+  // its users still says which page sends a request.
+  const origin = request.headers.get('origin');
+  if (origin !== null && origin !== 'null' && !isLoopbackHost(hostOfUrl(origin) ?? '')) {
+    throw refused('the page is at a name of another machine, so a proxy is between: give createStudio an authorize');
+  }
 }
 
 /**
