@@ -27,7 +27,7 @@ it.each<[string, readonly string[], number, string]>([
     'a server that is not there',
     ['ls', '--store', `postgres://me:${secret}@127.0.0.1:1/x`],
     1,
-    'whether the database is running',
+    'check that the server runs',
   ],
   ['an unknown command', ['list'], 2, 'Run "mcp-session help"'],
   ['an unknown option', ['ls', '--everything'], 2, 'Run "mcp-session help"'],
@@ -87,6 +87,15 @@ it('a driver that is missing is not said to be an unreachable database', () => {
   const missing = new SessionError('STORE_UNAVAILABLE', 'The driver x cannot be loaded; run npm install x');
 
   expect(describeFailure(missing).text).toBe(`${missing.message} (STORE_UNAVAILABLE)`);
+});
+
+it('an error has one remedy, and none that fails in the same way', () => {
+  const login = new SessionError('STORE_DENIED', 'Session store refuses the login; check user and password');
+  expect(describeFailure(login).text).toBe(`${login.message} (STORE_DENIED)`);
+  // Each command opens the store, doctor too.
+  expect(describeFailure(new SessionError('STORE_FAILED', 'Session store failed with 42704')).text).not.toContain(
+    'doctor',
+  );
 });
 
 it('a backend that is not installed is an error that says what to install', async () => {

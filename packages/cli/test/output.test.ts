@@ -37,6 +37,11 @@ it('every line of a command fits 80 columns, whole values apart', async () => {
     const { stdout } = await run([...command, ...args], { columns: 80 });
     expect(stdout.split('\n').filter((line) => stripVTControlCharacters(line).length > 80)).toEqual([]);
   }
+  const wrong = [['ls'], ['ls', '--store', 'x'], ['ls', '--store', 'postgres://me@127.0.0.1:1/x'], ['ls', '--x']];
+  for (const command of wrong) {
+    const { stderr } = await run(command, { columns: 80 });
+    expect(stderr.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  }
   for (const command of [['help'], ['help', 'events'], ['help', 'end']]) {
     const { stdout } = await run(command, { columns: 80 });
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);

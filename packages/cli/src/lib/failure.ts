@@ -28,7 +28,7 @@ const REMEDIES: Partial<Record<SessionErrorCode, string>> = {
   STORE_BUSY: 'Another process is using the store heavily. Try again.',
   STORE_CORRUPT: 'Restore the store from a backup, or give --store the right file.',
   STORE_DENIED: 'Check the password, the role and its rights. "mcp-session doctor" lists the rights.',
-  STORE_FAILED: 'Run "mcp-session doctor" on the same store.',
+  STORE_FAILED: 'Look up this code in the manual of the database, and check the parameters in --store.',
   STORE_READ_ONLY: 'Use the primary server, or a file that this user may write.',
   STORE_SCHEMA_TOO_NEW: 'Install the version of the backend that your server has.',
   STORE_UNAVAILABLE: 'Check the address in --store, and whether the database is running.',
@@ -40,8 +40,9 @@ export function describeFailure(error: unknown): { readonly text: string; readon
   if (error instanceof SessionError) {
     const exitCode = error.code === 'SESSION_NOT_FOUND' ? EXIT.notFound : EXIT.failed;
     const where = error.store === undefined ? '' : `\nStore: ${error.store}`;
-    // A message that names a package to install is its own remedy.
-    const remedy = error.message.includes('npm install') ? undefined : REMEDIES[error.code];
+    // Many messages about a database say after a semicolon what to do, and know more than the code.
+    const hasRemedy = error.code.startsWith('STORE_') && error.message.includes('; ');
+    const remedy = hasRemedy ? undefined : REMEDIES[error.code];
     return { text: withRemedy(`${error.message} (${error.code})`, remedy) + where, exitCode };
   }
   // Options that a backend or core refuses. Their messages quote no password.

@@ -1,7 +1,7 @@
 import { versionOf } from '@mcp-session/core/backend';
 import { CommanderError } from 'commander';
 import { describeFailure, EXIT } from './failure.ts';
-import { printableLines } from './output/text.ts';
+import { printableLines, wrapped } from './output/text.ts';
 import { programOf } from './program.ts';
 import type { CliSurroundings } from './surroundings.ts';
 
@@ -20,7 +20,9 @@ export async function runCli(args: readonly string[], surroundings: CliSurroundi
     // Commander has written its message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const { text, exitCode } = describeFailure(error);
-    surroundings.stderr.write(`${printableLines(text)}\n`);
+    const { stderr } = surroundings;
+    const safe = printableLines(text);
+    stderr.write(`${stderr.isTTY === true ? wrapped(safe, stderr.columns ?? 80) : safe}\n`);
     return exitCode;
   }
 }

@@ -58,3 +58,20 @@ export function span(ms: number): string {
 export function iso(time: number): string {
   return new Date(Math.min(time, 8_640_000_000_000_000)).toISOString();
 }
+
+/**
+ * Breaks lines between words so that each has at most `width` characters, if its words allow it.
+ */
+export function wrapped(text: string, width: number): string {
+  const wrap = (line: string): string => {
+    const lines = [''];
+    for (const word of line.split(' ')) {
+      const last = lines.at(-1) ?? '';
+      const longer = last === '' ? word : `${last} ${word}`;
+      if (last === '' || lengthOf(longer) <= width) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    return lines.join('\n');
+  };
+  return text.split('\n').map(wrap).join('\n');
+}
