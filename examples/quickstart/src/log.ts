@@ -48,7 +48,10 @@ function describe(message: string, fields: LogFields): string | undefined {
       return `refused ${String(method)}: ${String(status)}, ${String(reason)}`;
     case 'node has ended; its requests get an error':
       return 'a process has died; its call gets an error';
+    case 'handler is closing':
+      return 'stops';
     case 'session released from memory':
+    case 'handler is closed':
       return undefined;
     default:
       return message;

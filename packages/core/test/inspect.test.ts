@@ -131,6 +131,12 @@ describe('a session that is printed', () => {
       expect(text).not.toContain(id.slice(0, 15));
     }
     expect(inspect(session)).toMatch(/^Session \{/);
+    const [listed] = (await store.list()).sessions;
+    expect(inspect(listed)).toContain('counts: { events: 1, stateKeys: 1 }');
+    expect(JSON.parse(JSON.stringify(listed))).toEqual({
+      ...(JSON.parse(JSON.stringify(await store.inspect(id))) as object),
+      counts: { events: 1, stateKeys: 1 },
+    });
   });
 
   it('shows at most a quarter of an id that the application has made', async () => {

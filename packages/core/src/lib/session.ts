@@ -199,6 +199,10 @@ export class ListedHandle<S> extends SessionHandle<S> implements ListedSession<S
     super(shared, row, renews);
     this.counts = row.counts;
   }
+
+  override toJSON(): SessionSummary & Pick<ListedSession<S>, 'counts'> {
+    return { ...super.toJSON(), counts: this.counts };
+  }
 }
 
 function lifetimeOf({ ttlMs, maxLifetimeMs }: Facts, defaults: ResolvedOptions): Lifetime {
