@@ -1,8 +1,8 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
-import { context, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, type SpanContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { TelemetryOptions } from '../src/index.ts';
+import { traceMeta, type TelemetryOptions } from '../src/index.ts';
 import { HandClient, lines, type Line, type Serving } from './support/lines.ts';
 import { keep, type Kept } from './support/telemetry.ts';
 
@@ -144,4 +144,19 @@ describe.each(lines)('traces, SDK $name', (line) => {
     );
     for (const secret of [SECRET, id, id.slice(14)]) expect(text).not.toContain(secret);
   });
+});
+
+it('traceMeta sends the active trace and its baggage, and keeps what is there', () => {
+  expect(traceMeta({ progressToken: 7 })).toEqual({ progressToken: 7 });
+  const span = trace.wrapSpanContext({ traceId: TRACE, spanId: PARENT, traceFlags: 1 });
+  const baggage = propagation.createBaggage({ user: { value: 'ada' } });
+  const active = propagation.setBaggage(trace.setSpan(context.active(), span), baggage);
+
+  const meta = { progressToken: 7 };
+  expect(context.with(active, () => traceMeta(meta))).toEqual({
+    progressToken: 7,
+    traceparent: META.traceparent,
+    baggage: 'user=ada',
+  });
+  expect(meta).toEqual({ progressToken: 7 });
 });
