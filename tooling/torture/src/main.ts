@@ -5,10 +5,13 @@
 //   main.ts --seed 42                        the same choices again
 //   main.ts --bug lost-append                with a planted bug, which the run must find
 //   main.ts --no-faults                      without kills and failing databases
+//   main.ts --tasks 1000 --minutes 2         tasks instead, whose processes are killed
 import { parseArgs } from 'node:util';
 import { backendNames, type BackendName } from './lib/backends.ts';
 import { bugNames } from './lib/bugs.ts';
 import type { RoundReport } from './lib/run-round.ts';
+import { taskBugNames } from './lib/tasks/bugs.ts';
+import { tortureTasks } from './lib/tasks/torture.ts';
 import { torture } from './lib/torture.ts';
 
 /** How many problems of a round are printed. */
@@ -23,6 +26,7 @@ const { values } = parseArgs({
     bug: { type: 'string' },
     faults: { type: 'boolean', default: true },
     url: { type: 'string' },
+    tasks: { type: 'string' },
   },
   allowNegative: true,
 });
@@ -30,18 +34,22 @@ const backends = (values.backend?.split(',') ?? backendNames) as readonly Backen
 const unknown = backends.filter((name) => !backendNames.includes(name));
 const minutes = Number(values.minutes);
 const workers = Number(values.workers);
+const tasks = values.tasks === undefined ? undefined : Number(values.tasks);
+const bugs = tasks === undefined ? bugNames : taskBugNames;
 const mistake =
   unknown.length > 0
     ? `No backend "${unknown.join('", "')}": there are ${backendNames.join(', ')}`
-    : values.bug !== undefined && !bugNames.includes(values.bug)
-      ? `No bug "${values.bug}": there are ${bugNames.join(', ')}`
+    : values.bug !== undefined && !bugs.includes(values.bug)
+      ? `No bug "${values.bug}": there are ${bugs.join(', ')}`
       : !(minutes > 0)
         ? `Option --minutes is "${values.minutes}", not a number above 0`
         : !(Number.isInteger(workers) && workers > 0)
           ? `Option --workers is "${values.workers}", not a whole number from 1`
           : values.url !== undefined && backends.length !== 1
             ? 'Option --url needs exactly one --backend'
-            : undefined;
+            : tasks !== undefined && !(Number.isInteger(tasks) && tasks > 0)
+              ? `Option --tasks is "${values.tasks}", not a whole number from 1`
+              : undefined;
 if (mistake !== undefined) {
   console.error(mistake);
   process.exit(2);
@@ -54,22 +62,28 @@ const list = (counts: Readonly<Record<string, number>>): string =>
 const line = (report: Omit<RoundReport, 'folder'>): string =>
   `${report.operations} calls, ${report.acknowledged} done, ${report.tails} tails with ${report.delivered} events, ${list(report.faults)}`;
 
+function show({ problems, folder }: Pick<RoundReport, 'problems' | 'folder'>): void {
+  for (const problem of problems.slice(0, SHOWN)) console.log(`   PROBLEM ${problem}`);
+  if (problems.length > SHOWN) console.log(`   and ${problems.length - SHOWN} more`);
+  if (folder !== undefined) console.log(`   Histories: ${folder}`);
+  if (problems.length > 0) process.exitCode = 1;
+}
+
 for (const backend of backends) {
   console.log(`\n== ${backend}, ${minutes} min, seed ${values.seed}`);
+  const run = { backend, ms: minutes * 60_000, seed: values.seed, workers, bug: values.bug, url: values.url };
+  if (tasks !== undefined) {
+    const { problems, folder, ...counts } = await tortureTasks({ ...run, tasks });
+    console.log(`   ${list(counts)}`);
+    show({ problems, folder });
+    continue;
+  }
   const report = await torture({
-    backend,
-    ms: minutes * 60_000,
-    seed: values.seed,
-    workers,
+    ...run,
     faults: values.faults,
-    bug: values.bug,
-    url: values.url,
     onRound: (round, number) => console.log(`   round ${number}: ${line(round)}`),
   });
   console.log(`   ${line(report)}; ${(report.tookMs / 1_000).toFixed(0)} s`);
-  for (const problem of report.problems.slice(0, SHOWN)) console.log(`   PROBLEM ${problem}`);
-  if (report.problems.length > SHOWN) console.log(`   and ${report.problems.length - SHOWN} more`);
-  if (report.folder !== undefined) console.log(`   Histories: ${report.folder}`);
-  if (report.problems.length > 0) process.exitCode = 1;
+  show(report);
 }
 console.log(process.exitCode === 1 ? '\nA promise is broken' : '\nNo problem was found');

@@ -220,6 +220,7 @@ export const directions: Readonly<Record<string, Direction>> = {
       '@mcp-session/dynamodb',
       '@mcp-session/postgres',
       '@mcp-session/sqlite',
+      '@mcp-session/tasks',
       harness,
       '@aws-sdk/client-dynamodb',
       'better-sqlite3',
