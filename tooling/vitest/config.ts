@@ -40,6 +40,9 @@ const config: ViteUserConfig = defineConfig({
     // Two files at a time on a machine of two cores as well, where vitest would run one: most of
     // them wait for timers, databases and processes.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    // A process takes about a second of processor time to start and to load the modules, more than
+    // most files run. The files of a package share no state: each test opens its store.
+    isolate: false,
     // For a test that hangs, so that it ends: on a machine that is busy, a test of seconds can take
     // many times as long.
     testTimeout: 30_000,
