@@ -72,16 +72,17 @@ export function platformsPage(): string {
   ].join('\n\n')}\n`;
 }
 
-/** What was run outside of the tests, on a platform that is too large for them. */
+/** What was run outside of the tests, on platforms and behind proxies. */
 function platformsOutside(): string[] {
   return [
-    '## Platforms outside of the tests',
-    'Run by `npx -y pnpm@12 platforms`, which installs the platform from npm, builds the recipe and kills it.',
+    '## Platforms and proxies outside of the tests',
+    'Run by `npx -y pnpm@12 platforms`. It installs Next.js from npm, builds the recipe and kills it. It starts each proxy with the configuration of [Behind a load balancer](../operating/load-balancer.md), two nodes behind it and a client of each SDK line.',
     table(
-      ['platform', 'version', 'what works', 'what does not', 'what to set', 'what surprises'],
-      recordedPlatforms.map(({ name, version, set, surprises, steps }) => [
+      ['platform', 'version', 'last run', 'what works', 'what does not', 'what to set', 'what surprises'],
+      recordedPlatforms.map(({ name, version, date, set, surprises, steps }) => [
         name,
         version,
+        date,
         ...worksAndNot(steps),
         set,
         surprises,

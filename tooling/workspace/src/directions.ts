@@ -204,6 +204,7 @@ export const directions: Readonly<Record<string, Direction>> = {
       '@oven/',
       '@deno/',
       'vite',
+      'zod',
     ],
     test: [],
   },

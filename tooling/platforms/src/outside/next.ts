@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { packAll, succeed } from '@mcp-session-tooling/packaging/pack';
 import { createProject } from '@mcp-session-tooling/packaging/project';
 import { root } from '@mcp-session-tooling/workspace/packages';
+import { freePort } from './nodes.ts';
 import type { OutsideServer } from './story.ts';
 
 /** What the application installs from the registry, apart from Next itself. */
@@ -94,12 +94,4 @@ function recipe(): { readonly route: string; readonly config: string } {
 
 function binary(app: string): string {
   return join(app, 'node_modules', '.bin', 'next');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), 'close');
-  return port;
 }

@@ -19,6 +19,8 @@ export interface RecordedClient {
 
 /** What `npx -y pnpm@12 platforms` found out about a platform. */
 export interface RecordedPlatform extends RecordedClient {
+  /** The day of the last run, such as 2026-11-27. */
+  readonly date: string;
   /** What a user must do, in Markdown. */
   readonly set: string;
 }
