@@ -14,8 +14,8 @@ const blocks = blocksOf({ path, text: readFileSync(join(root, path), 'utf8') });
 const textOf = (language: string): string => blocks.find((block) => block.language === language)?.code ?? '';
 
 /** The paths of the probes, and how long a pod has from preStop to SIGKILL, in seconds. */
-const deployment = parseAllDocuments(textOf('yaml'))[0];
-const inContainer = (...keys: readonly string[]): unknown =>
+const [deployment, service, budget] = parseAllDocuments(textOf('yaml'));
+const inContainer = (...keys: readonly (string | number)[]): unknown =>
   deployment?.getIn(['spec', 'template', 'spec', 'containers', 0, ...keys]);
 const probes = ['readinessProbe', 'livenessProbe'].map((probe) => String(inContainer(probe, 'httpGet', 'path')));
 
@@ -69,6 +69,24 @@ it('the server answers the probes of the Deployment, and on SIGTERM the call tha
 it('the Deployment has two replicas, and a rollout takes none away', () => {
   expect(deployment?.getIn(['spec', 'replicas'])).toBe(2);
   expect(deployment?.getIn(['spec', 'strategy', 'rollingUpdate', 'maxUnavailable'])).toBe(0);
+});
+
+it('the probes, the Service and the container use the port that the server listens on', () => {
+  const port = Number(/http\.listen\((?<port>\d+)\)/.exec(textOf('ts'))?.groups?.['port']);
+
+  expect(port).toBeGreaterThan(0);
+  expect(inContainer('ports', 0, 'containerPort')).toBe(port);
+  for (const probe of ['readinessProbe', 'livenessProbe']) expect(inContainer(probe, 'httpGet', 'port')).toBe(port);
+  expect(service?.getIn(['spec', 'ports', 0, 'targetPort'])).toBe(port);
+});
+
+it('the Deployment, the Service and the budget select the pods of the template', () => {
+  const app = deployment?.getIn(['spec', 'template', 'metadata', 'labels', 'app']);
+
+  expect(app).toBe('mcp');
+  expect(deployment?.getIn(['spec', 'selector', 'matchLabels', 'app'])).toBe(app);
+  expect(service?.getIn(['spec', 'selector', 'app'])).toBe(app);
+  expect(budget?.getIn(['spec', 'selector', 'matchLabels', 'app'])).toBe(app);
 });
 
 it('a pod has the time that preStop and the drain take', () => {
