@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { blocksOf } from '../src/documents.ts';
 import { emptyFolder, freePort, start, untilItIsGone, untilItListens } from './support/server.ts';
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 const blocks = blocksOf({ path: 'README.md', text: readFileSync(join(root, 'README.md'), 'utf8') });
 

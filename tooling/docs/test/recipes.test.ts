@@ -28,7 +28,9 @@ async function connect(url: string, options: StreamableHTTPClientTransportOption
   };
 }
 
-it('the server of "Getting started" goes on after kill -9, and its slow tool where it stopped', async () => {
+const LIMIT_MS = 120_000;
+
+it('the server of "Getting started" goes on after kill -9', { timeout: LIMIT_MS }, async () => {
   const blocks = blocksOfPage('docs/getting-started.md');
   const [, , listen, slow] = blocks;
   const folder = emptyFolder();
