@@ -11,6 +11,7 @@ const EXPORTS: Record<string, string[]> = {
     'LEAST_MAX_BYTES',
     'MAX_COMMIT_WRITES',
     'MAX_KEY_BYTES',
+    'MAX_TIMER_MS',
     'REMEMBERED_TOKENS',
     'REMEMBERED_TRIMS',
     'callable',
