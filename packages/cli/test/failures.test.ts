@@ -19,6 +19,7 @@ it.each<[string, readonly string[], number, string]>([
     'Give one such as sqlite:./sessions.db',
   ],
   ['a database in memory', ['ls', '--store', 'sqlite::memory:'], 2, 'Name a file'],
+  ['the memory backend', ['ls', '--store', 'memory:'], 2, 'Mount @mcp-session/studio in that server'],
   ['a file that is not there', ['ls', '--store', 'sqlite:/no/such/file.db'], 1, 'Check the path in --store'],
   ['a schema of SQLite', ['ls', '--store', 'sqlite:x.db', '--schema', 'a'], 2, 'Leave out --schema'],
   ['a prefix of DynamoDB', ['ls', '--store', 'dynamodb:', '--prefix', 'a'], 2, 'Name the tables'],

@@ -48,6 +48,11 @@ export function parseAddress(address: string | undefined, place: PlaceOptions, u
       return postgres(address, place);
     case 'dynamodb':
       return dynamoDb(rest, place, use);
+    case 'memory':
+      throw new CliError(
+        'The memory backend lives in the process of its server, and no other process can look at it',
+        'Mount @mcp-session/studio in that server, or keep its sessions in SQLite: --store sqlite:./sessions.db',
+      );
     default:
       throw new CliError('Address of the store has an unknown form', `Give one such as ${FORMS}.`);
   }

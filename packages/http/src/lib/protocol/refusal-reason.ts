@@ -14,7 +14,8 @@
  * | `too-many-streams` | 429 for one principal, 503 for the process |
  * | `application` | what `onSessionCreate` said |
  * | `store` | 503: the store failed |
- * | `closing`, `moving`, `not-ready` | 503: the handler closes, the session moves, the server is not made in time |
+ * | `closing`, `moving` | 503: the handler closes, the session moves |
+ * | `not-ready` | 503: the server is not made in time |
  * | `internal` | 500 |
  */
 export type RefusalReason =
