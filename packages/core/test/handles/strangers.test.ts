@@ -41,7 +41,8 @@ it('a stranger with a handle of their own opens and destroys nothing in 10,000 c
   expect(await answerTo(carts, expired.id, 'alice')).toContain('HANDLE_EXPIRED');
 });
 
-it('a handle that is foreign, expired, unknown or malformed takes as long to refuse', async () => {
+// A malformed id may be refused sooner: its form says nothing about anybody's handles.
+it('a handle that is foreign, expired or unknown takes as long to refuse', async () => {
   const { store, clock } = await open();
   const carts = defineHandle(store, { name: 'cart', ttlMs: 1_000 });
   const expired = await carts.create('alice');
@@ -52,9 +53,8 @@ it('a handle that is foreign, expired, unknown or malformed takes as long to ref
     unknown: async () => answerTo(carts, `${foreign.id.slice(0, -4)}AAAA`, 'bob'),
     foreign: async () => answerTo(carts, foreign.id, 'bob'),
     expired: async () => answerTo(carts, expired.id, 'bob'),
-    malformed: async () => answerTo(carts, 'cart', 'bob'),
   });
-  for (const kind of ['foreign', 'expired', 'malformed']) {
+  for (const kind of ['foreign', 'expired']) {
     expect([kind, times.difference(kind, 'unknown') < times.noise]).toEqual([kind, true]);
   }
 });
