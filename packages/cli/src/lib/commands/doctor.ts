@@ -1,13 +1,16 @@
 import { createSessionStore, versionOf, type Diagnosis, type SessionBackend } from '@mcp-session/core/backend';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../failure.ts';
-import { counted, span } from '../output/text.ts';
+import type { Printer } from '../output/printer.ts';
+import { counted, span, wrapped } from '../output/text.ts';
 
 /** The kind of the records in which nodes of `@mcp-session/http` keep their leases. */
 const NODE_KIND = 'node';
 /** A lease that expired longer ago belongs to a node that did not stop cleanly, in milliseconds. */
 const DEAD_AFTER_MS = 60_000;
 
+/** Columns of the first word of a line, and of the space after it. */
+const STATUS_WIDTH = 9;
 const COLOURS = { ok: 'green', warning: 'yellow', failure: 'red' } as const;
 
 /** Checks the store. Fails if something must be repaired. */
@@ -23,19 +26,29 @@ export async function doctor({ printer, withBackend }: Context): Promise<void> {
       ...(await leasesOf(backend)),
     ] as readonly Diagnosis[];
     if (printer.json) printer.document(found);
-    else {
-      const width = Math.max(...found.map(({ check }) => check.length));
-      for (const { check, status, found: what, remedy } of found) {
-        printer.styled(`${printer.style(COLOURS[status], status.padEnd(7))}  ${check.padEnd(width)}  ${what}`);
-        if (remedy !== undefined) printer.styled(`${' '.repeat(width + 11)}→ ${remedy}`);
-      }
-    }
+    else print(printer, found);
     const failures = found.filter(({ status }) => status === 'failure');
     if (failures.length > 0) {
       const what = failures.map(({ check }) => check).join(', ');
       throw new CliError(`Checks failed: ${what}`, 'Follow the arrows above.', EXIT.unhealthy);
     }
   });
+}
+
+/** Writes a line for each finding, and more where a terminal is too narrow for one. */
+function print(printer: Printer, findings: readonly Diagnosis[]): void {
+  const columns = printer.width ?? Infinity;
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  // Names of tables can be long. Then what was found begins in a line of its own.
+  const isBeside = STATUS_WIDTH + width + 2 <= columns / 2;
+  const indent = ' '.repeat(isBeside ? STATUS_WIDTH + width + 2 : STATUS_WIDTH);
+  const block = (text: string): string => wrapped(text, columns - indent.length).replaceAll('\n', `\n${indent}`);
+  for (const { check, status, found, remedy } of findings) {
+    const head = printer.style(COLOURS[status], status.padEnd(STATUS_WIDTH - 2));
+    const beside = isBeside ? `${check.padEnd(width)}  ` : `${check}\n${indent}`;
+    printer.styled(`${head}  ${beside}${block(found)}`);
+    if (remedy !== undefined) printer.styled(`${indent}${block(`→ ${remedy}`)}`);
+  }
 }
 
 /** Counts the nodes that ended without releasing their lease. Reads only the records of nodes. */
