@@ -75,6 +75,17 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     expect(await times()).toEqual(before);
   });
 
+  it('a list and a search count the events that are left', async () => {
+    const { store, studio } = await prepare();
+    const { id, events } = await store.create();
+    for (let n = 1; n <= 5; n++) await events.append('s', n);
+    await events.trim({ maxEvents: 2 });
+
+    const answer = { body: { sessions: [{ id, lastSeq: 5, events: 2 }] } };
+    await expect.poll(() => ask(studio, 'sessions')).toMatchObject(answer);
+    for (const search of [id, id.slice(0, 13)]) expect(await ask(studio, 'sessions', { search })).toMatchObject(answer);
+  });
+
   it('a log is followed until its session has ended', async () => {
     const { store, studio } = await prepare();
     const session = await store.create();

@@ -1,9 +1,9 @@
 import type { SessionsAnswer } from '../../src/lib/api/sessions.ts';
 import type { StateKey } from '../../src/lib/api/state.ts';
-import type { SessionFacts } from '../../src/lib/facts.ts';
+import type { ListedFacts, SessionFacts } from '../../src/lib/facts.ts';
 import type { ShownEvent } from '../../src/lib/values.ts';
 
-export type { SessionFacts, ShownEvent, StateKey };
+export type { ListedFacts, SessionFacts, ShownEvent, StateKey };
 
 /** A failure that the studio answers with. */
 export class ApiError extends Error {

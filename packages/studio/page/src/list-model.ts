@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { call, type SessionFacts } from './api.ts';
+import { call, type ListedFacts } from './api.ts';
 import { note, problem } from './model.ts';
 
 /** Which sessions are listed. */
@@ -13,7 +13,7 @@ export interface Filter {
 }
 
 export const filter = signal<Filter>({ kind: 'session', principal: undefined, search: '', ageMs: 0 });
-export const rows = signal<readonly SessionFacts[]>([]);
+export const rows = signal<readonly ListedFacts[]>([]);
 /** Where the list goes on; `null`: it is complete; `undefined`: nothing was read yet. */
 export const nextCursor = signal<string | null | undefined>(undefined);
 export const isLoading = signal(false);

@@ -187,7 +187,7 @@ function Row({ index }: { readonly index: number }): preact.JSX.Element | null {
         <Owner row={row} />
         <span class="ellipsis quiet">{row.client === null ? '' : printable(row.client)}</span>
         <span class="spring" />
-        <span class="quiet nowrap">{row.lastSeq === 0 ? '' : `${number(row.lastSeq)} ev`}</span>
+        <span class="quiet nowrap">{row.events === 0 ? '' : `${number(row.events)} ev`}</span>
       </div>
     </div>
   );

@@ -1,4 +1,4 @@
-import type { Session } from '@mcp-session/core';
+import type { ListedSession, Session } from '@mcp-session/core';
 import { clientOf } from '@mcp-session/core/transport';
 
 /** A session as the page gets it. Times are Unix milliseconds. */
@@ -15,6 +15,12 @@ export interface SessionFacts {
   readonly protocolVersion: string | null;
   /** Status of a task; `null` for other kinds. */
   readonly status: string | null;
+}
+
+/** A session of a list. */
+export interface ListedFacts extends SessionFacts {
+  /** Events in its log. Trimmed ones do not count. */
+  readonly events: number;
 }
 
 /** Longest text of a fact that a client chose, in UTF-16 code units. */
@@ -35,6 +41,10 @@ export function factsOf(session: Session): SessionFacts {
     protocolVersion: textOf(protocol.protocolVersion) ?? null,
     status: textOf(status) ?? null,
   };
+}
+
+export function listedFactsOf(session: ListedSession<unknown>): ListedFacts {
+  return { ...factsOf(session as Session), events: session.counts.events };
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,5 +1,5 @@
-import type { ListSessionsOptions, Session, SessionList } from '@mcp-session/core';
-import { factsOf, type SessionFacts } from '../facts.ts';
+import type { ListedSession, ListSessionsOptions, SessionList } from '@mcp-session/core';
+import { factsOf, listedFactsOf, type ListedFacts } from '../facts.ts';
 import { sessionOf, type Call, type Operation } from './operation.ts';
 
 /** Sessions of a page, at most. */
@@ -13,7 +13,7 @@ const STEP = 1_000;
 
 /** A page of sessions. */
 export interface SessionsAnswer {
-  readonly sessions: readonly SessionFacts[];
+  readonly sessions: readonly ListedFacts[];
   /** `null`: there are no more. */
   readonly nextCursor: string | null;
   /** How many sessions were read for it. */
@@ -37,7 +37,7 @@ export const sessions: Operation = {
     }
     if (args.optionalText('cursor') === undefined) {
       const named = await byId(call, query, search, limit);
-      if (named.length > 0) return { sessions: named.map(factsOf), nextCursor: null, scanned: named.length };
+      if (named.length > 0) return { sessions: named, nextCursor: null, scanned: named.length };
     }
     return scan(call, query, search, cursor, limit);
   },
@@ -66,13 +66,17 @@ export function queryOf({ args }: Call): Query {
 }
 
 /** Sessions whose id is the text, whatever their kind, or begins with it. */
-async function byId({ options: { store } }: Call, query: Query, text: string, limit: number): Promise<Session[]> {
+async function byId({ options: { store } }: Call, query: Query, text: string, limit: number): Promise<ListedFacts[]> {
   const id = text.replace(/…$/, '');
   if (!/^[\x21-\x7e]{4,255}$/.test(id)) return [];
   const exact = await store.inspect(id);
-  if (exact !== undefined) return [exact];
+  if (exact !== undefined) {
+    // A list counts the events. Only the oldest are ever trimmed.
+    const { lastSeq, trimmedSeq } = await exact.events.page({ limit: 1 });
+    return [{ ...factsOf(exact), events: lastSeq - trimmedSeq }];
+  }
   const page = await store.list({ ...query, cursor: id, limit });
-  return page.sessions.filter((each) => each.id.startsWith(id));
+  return page.sessions.filter((each) => each.id.startsWith(id)).map(listedFactsOf);
 }
 
 async function scan(
@@ -83,18 +87,18 @@ async function scan(
   limit: number,
 ): Promise<SessionsAnswer> {
   const words = search.toLowerCase().split(/\s+/);
-  const found: Session[] = [];
+  const found: ListedSession<unknown>[] = [];
   const until = performance.now() + MAX_SCAN_MS;
   let scanned = 0;
   let cursor = from;
   for (;;) {
     const page: SessionList<unknown> = await store.list({ ...query, cursor, limit: STEP });
-    for (const each of page.sessions as readonly Session[]) {
+    for (const each of page.sessions) {
       scanned++;
       if (!matches(each, words)) continue;
       found.push(each);
       // The next page begins after this one.
-      if (found.length === limit) return { sessions: found.map(factsOf), nextCursor: each.id, scanned };
+      if (found.length === limit) return { sessions: found.map(listedFactsOf), nextCursor: each.id, scanned };
     }
     cursor = page.nextCursor;
     const enough = scanned >= MAX_SCANNED || performance.now() > until || signal.aborted;
@@ -102,8 +106,8 @@ async function scan(
   }
 }
 
-function matches(each: Session, words: readonly string[]): boolean {
-  const { client, protocolVersion, status } = factsOf(each);
+function matches(each: ListedSession<unknown>, words: readonly string[]): boolean {
+  const { client, protocolVersion, status } = listedFactsOf(each);
   const texts = [each.id, each.principal, client, protocolVersion, status, JSON.stringify(each.metadata)];
   const text = texts.join('\n').toLowerCase();
   return words.every((word) => text.includes(word));
@@ -111,10 +115,10 @@ function matches(each: Session, words: readonly string[]): boolean {
 
 function answerOf(
   { nextCursor }: Pick<SessionList<unknown>, 'nextCursor'>,
-  found: readonly Session[],
+  found: readonly ListedSession<unknown>[],
   scanned: number,
 ): SessionsAnswer {
-  return { sessions: found.map(factsOf), nextCursor: nextCursor ?? null, scanned };
+  return { sessions: found.map(listedFactsOf), nextCursor: nextCursor ?? null, scanned };
 }
 
 /** The greatest time that a UUID v7 holds, in Unix milliseconds (RFC 9562, section 5.7). */
