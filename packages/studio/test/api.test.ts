@@ -1,6 +1,7 @@
 import { createStudio } from '@mcp-session/studio';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ask, LOOPBACK, requestOf } from './support/ask.ts';
+import { failing, type Line } from './support/failing.ts';
 import { stores } from './support/stores.ts';
 
 const clientInfo = { name: 'inspector', version: '1.2.0' };
@@ -113,6 +114,35 @@ describe.each(Object.keys(stores))('on %s', (name) => {
       status: 404,
       body: { error: { code: 'SESSION_NOT_FOUND' } },
     });
+  });
+});
+
+describe('a log that is followed', () => {
+  it.each([
+    ['cut', 1_500, 'STORE_UNAVAILABLE'],
+    ['silent', 4_500, 'STORE_SILENT'],
+  ] as const)('says that its store answers, and ends when the store is %s', async (state, afterMs, code) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const line: Line = { state: 'up' };
+    const store = await stores['memory']?.();
+    if (store === undefined) throw new Error('no such backend');
+    const studio = createStudio({ store: failing(store, line) });
+    const { id } = await store.create();
+    const response = await studio.fetch(requestOf('/api/live', { id }), LOOPBACK);
+    const text = response.text();
+
+    await vi.advanceTimersByTimeAsync(3_100);
+    line.state = state;
+    await vi.advanceTimersByTimeAsync(afterMs);
+
+    expect((await text).split('\n\n')).toEqual([
+      'event: ready\ndata: {}',
+      ':',
+      ':',
+      expect.stringContaining(`event: failure\ndata: {"code":"${code}"`),
+      '',
+    ]);
   });
 });
 

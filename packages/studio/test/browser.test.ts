@@ -3,6 +3,7 @@ import { createMemoryStore } from '@mcp-session/core/memory';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { launchBrowser } from './support/browser.ts';
+import { failing, type Line } from './support/failing.ts';
 import { openPage } from './support/open-page.ts';
 import { serve, type Served } from './support/server.ts';
 
@@ -208,6 +209,25 @@ describe('the page', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400);
     await page.getByLabel('Back').click();
     await row(page, 0).waitFor();
+  });
+
+  it('says within seconds that its store is away, and that it is back', async () => {
+    const line: Line = { state: 'up' };
+    const failures: unknown[] = [];
+    const own = await serve({ store: failing(store, line), onError: (error) => failures.push(error) });
+    onTestFinished(() => own.close());
+    const page = await browser.newPage();
+    onTestFinished(() => page.close());
+    await page.goto(own.url);
+    await row(page, 0).click();
+    await page.locator('.live-live').waitFor();
+    line.state = 'cut';
+    await page.locator('.live-lost').waitFor({ timeout: 4_000 });
+    await page.getByRole('alert').waitFor();
+    line.state = 'up';
+    await page.locator('.live-live').waitFor({ timeout: 4_000 });
+    await page.getByRole('alert').waitFor({ state: 'detached', timeout: 4_000 });
+    expect(failures[0]).toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 
   it('takes its token from the fragment, removes it there, and sends it with each call', async () => {

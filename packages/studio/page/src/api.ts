@@ -89,25 +89,44 @@ export type LiveFrame =
   | { readonly type: 'ready' | 'end' }
   | { readonly type: 'failure'; readonly code: string; readonly message: string };
 
-/** Follows a log. Ends when the session has ended, or the connection is lost. */
+/** The server says every 1.5 s that its store answers. Silence of this many milliseconds is a loss. */
+const SILENCE_MS = 5_000;
+
+/**
+ * Follows a log. Ends when the session has ended, or the connection is lost.
+ *
+ * @throws ApiError `OFFLINE` after a silence.
+ */
 export async function* follow(
   id: string,
   after: string | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<LiveFrame, void, undefined> {
-  const { body } = await post('live', { id, after }, signal);
-  if (body === null) return;
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const parts = (text + value).split('\n\n');
-    text = parts.pop() ?? '';
-    for (const part of parts) {
-      const frame = frameOf(part);
-      if (frame !== undefined) yield frame;
+  const silence = new AbortController();
+  const wait = (): ReturnType<typeof setTimeout> => setTimeout(() => silence.abort(), SILENCE_MS);
+  let timer = wait();
+  try {
+    const { body } = await post('live', { id, after }, AbortSignal.any([signal, silence.signal]));
+    if (body === null) return;
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(timer);
+      timer = wait();
+      const parts = (text + value).split('\n\n');
+      text = parts.pop() ?? '';
+      for (const part of parts) {
+        const frame = frameOf(part);
+        if (frame !== undefined) yield frame;
+      }
     }
+  } catch (error) {
+    if (silence.signal.aborted && !signal.aborted) throw new ApiError(0, 'OFFLINE', 'The studio does not answer');
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

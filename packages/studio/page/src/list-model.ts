@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { call, type ListedFacts } from './api.ts';
 import { note, problem } from './model.ts';
 
@@ -68,6 +68,38 @@ async function load(signal: AbortSignal): Promise<void> {
     if (!signal.aborted) isLoading.value = false;
   }
 }
+
+/** How often a page in trouble looks whether its store is back, in milliseconds. */
+const RETRY_MS = 1_000;
+
+let isRetrying = false;
+
+/** Whether a failure passes by itself: no answer, or a store that is down. */
+function passes(): boolean {
+  const { value } = problem;
+  return value !== undefined && (value.code === 'OFFLINE' || value.status >= 500);
+}
+
+/** Looks until the store is back. Then the banner goes, and the list goes on. */
+async function retry(): Promise<void> {
+  if (isRetrying) return;
+  isRetrying = true;
+  while (passes()) {
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    try {
+      await call('sessions', { kind: filter.value.kind, limit: 1 }, AbortSignal.timeout(5_000));
+      if (passes()) problem.value = undefined;
+      need(0);
+    } catch {
+      // The banner says already why.
+    }
+  }
+  isRetrying = false;
+}
+
+effect(() => {
+  if (passes()) void retry();
+});
 
 /** Takes a session out of the list that has ended. */
 export function forget(id: string): void {

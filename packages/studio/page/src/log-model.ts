@@ -7,7 +7,7 @@ const CHUNK = 200;
 /** Chunks that are kept; those that were read first are forgotten. */
 const MAX_CHUNKS = 100;
 /** The delay before a lost connection is made again, in milliseconds. */
-const RETRY_MS = 2_000;
+const RETRY_MS = 1_000;
 
 export type LiveState = 'connecting' | 'live' | 'lost' | 'over';
 

@@ -1,18 +1,23 @@
 import type { SessionEvent, SessionEvents } from '@mcp-session/core';
 import { describe, respond, StudioError } from '../answers.ts';
 import { shownEvent } from '../values.ts';
-import { sessionOf, type Operation } from './operation.ts';
+import { sessionOf, type Call, type Operation } from './operation.ts';
 
 /** Streams that may be open at a time, in all studios of the process. */
 const MAX_OPEN = 100;
-/** How often a silent stream says that it is open, in milliseconds. */
-const ALIVE_MS = 15_000;
+/** How often a stream looks whether its store answers, and says so, in milliseconds. */
+const ALIVE_MS = 1_500;
+/** How long the store may take to answer that, in milliseconds. */
+const ANSWER_MS = 3_000;
+const SILENT = 'The store does not answer';
 
 let open = 0;
 
 /**
  * Follows a log from an event on, as server-sent events (HTML standard, 9.2): `message` for an
- * event of the log, `ready` when all that was stored is sent, `end` when the session has ended.
+ * event of the log, `ready` when all that was stored is sent, `end` when the session has ended,
+ * `failure` when the store fails. A comment says that the store answers: a tail waits in silence
+ * until its store is back.
  */
 export const live: Operation = {
   action: 'read',
@@ -20,7 +25,7 @@ export const live: Operation = {
     const after = call.args.optionalText('after');
     const session = await sessionOf(call);
     if (open >= MAX_OPEN) throw new StudioError(503, 'TOO_MANY_STREAMS', 'Too many pages are following a log');
-    const source = new LiveSource(session.events, after, call.signal);
+    const source = new LiveSource(call, session.events, after);
     const body = new ReadableStream<Uint8Array>(source, { highWaterMark: 1 });
     return respond(200, body, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
   },
@@ -32,22 +37,24 @@ class LiveSource {
   readonly #stop = new AbortController();
   readonly #events: SessionEvents;
   readonly #after: string | undefined;
-  readonly #client: AbortSignal;
+  readonly #call: Call;
   #tail: AsyncGenerator<SessionEvent, void, undefined> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
+  #isAsking = false;
 
-  constructor(events: SessionEvents, after: string | undefined, client: AbortSignal) {
+  constructor(call: Call, events: SessionEvents, after: string | undefined) {
+    this.#call = call;
     this.#events = events;
     this.#after = after;
-    this.#client = client;
   }
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     open++;
-    this.#client.addEventListener('abort', this.cancel, { once: true });
-    if (this.#client.aborted) this.cancel();
-    this.#timer = setInterval(() => this.#send(controller, ':\n\n'), ALIVE_MS);
+    const { signal } = this.#call;
+    signal.addEventListener('abort', this.cancel, { once: true });
+    if (signal.aborted) this.cancel();
+    this.#timer = setInterval(() => void this.#askStore(controller), ALIVE_MS);
     this.#timer.unref();
     let isReady = false;
     const onCaughtUp = (): void => {
@@ -66,13 +73,10 @@ class LiveSource {
       }
       this.#send(controller, 'event: end\ndata: {}\n\n');
     } catch (error) {
-      const { code, message } = describe(error);
-      this.#send(controller, `event: failure\ndata: ${JSON.stringify({ code, message })}\n\n`);
+      this.#fail(controller, error);
+      return;
     }
-    // A stream that was cancelled is closed already.
-    if (this.#isOver) return;
-    this.cancel();
-    controller.close();
+    this.#close(controller);
   }
 
   readonly cancel = (): void => {
@@ -80,9 +84,39 @@ class LiveSource {
     this.#isOver = true;
     open--;
     clearInterval(this.#timer);
-    this.#client.removeEventListener('abort', this.cancel);
+    this.#call.signal.removeEventListener('abort', this.cancel);
     this.#stop.abort();
   };
+
+  /** Says that the store answers, or ends the stream. Looking renews nothing. */
+  async #askStore(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const slow = setTimeout(() => this.#fail(controller, new StudioError(503, 'STORE_SILENT', SILENT)), ANSWER_MS);
+    try {
+      await sessionOf(this.#call);
+      this.#send(controller, ':\n\n');
+    } catch (error) {
+      // The tail says that its session has ended, after the events before.
+      if (describe(error).code !== 'SESSION_NOT_FOUND') this.#fail(controller, error);
+    } finally {
+      clearTimeout(slow);
+      this.#isAsking = false;
+    }
+  }
+
+  #fail(controller: ReadableStreamDefaultController<Uint8Array>, error: unknown): void {
+    const { code, message } = describe(error);
+    this.#send(controller, `event: failure\ndata: ${JSON.stringify({ code, message })}\n\n`);
+    this.#close(controller);
+  }
+
+  #close(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    // A stream that was cancelled is closed already.
+    if (this.#isOver) return;
+    this.cancel();
+    controller.close();
+  }
 
   #send(controller: ReadableStreamDefaultController<Uint8Array>, text: string): void {
     if (!this.#isOver) controller.enqueue(this.#encoder.encode(text));
