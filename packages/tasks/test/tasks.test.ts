@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { TaskHandle } from '../src/index.ts';
 import { backends } from './support/backends.ts';
 import { alice, ask, become, codeOf, nodes, SOON, statusOf, take, useBackend } from './support/nodes.ts';
 
@@ -57,6 +58,29 @@ describe.each(backends)('%s', (...backend) => {
       expect(made('updateSession')).toEqual(['readSession', 'updateSession']);
       await second.tasks.cancel(other.taskId, alice);
       expect(made('updateSession')).toEqual(['readSession']);
+    });
+
+    it('task rule 8: shows no request that was answered, although its worker has not taken the answer', async () => {
+      const { first, second, calls } = await nodes();
+      const { taskId } = await first.tasks.create(alice);
+      const worker = await take(first.tasks, taskId);
+      const answers = worker.requireInput({ name: ask('Who?'), age: ask('How old?') });
+      answers.catch(() => undefined);
+      await become(second.tasks, taskId, 'input_required');
+      // Its worker takes nothing any more, and its lease still lasts.
+      (worker as TaskHandle & { abandon(): void }).abandon();
+      calls.length = 0;
+      await second.tasks.update(taskId, { name: 'Ada' }, alice);
+      await second.tasks.update(taskId, { name: 'Eve' }, alice);
+      calls.length = 0;
+      expect(await second.tasks.get(taskId, alice)).toMatchObject({
+        status: 'input_required',
+        inputRequests: { age: ask('How old?') },
+      });
+      expect(Object.keys((await second.tasks.get(taskId, alice))?.inputRequests ?? {})).toEqual(['age']);
+      expect(calls).toEqual(['readSession', 'readEvents', 'readSession', 'readEvents']);
+      await second.tasks.update(taskId, { age: 36 }, alice);
+      expect(await statusOf(second.tasks, taskId)).toBe('working');
     });
 
     it('task rule 16: costs nothing of its own while its worker waits for an answer', async () => {

@@ -1,9 +1,12 @@
-import type { JsonValue } from '@mcp-session/core';
+import { SessionError, type JsonValue } from '@mcp-session/core';
 import { isObject } from './params.ts';
-import type { TaskRecord } from './record.ts';
+import { COMMANDS, isFinal, recordOf, type TaskRecord, type TaskSession } from './record.ts';
 import { bytesOf, roomIn } from './room.ts';
 import { inputRefused } from './task-error.ts';
-import type { InputResponses } from './task.ts';
+import type { InputRequests, InputResponses } from './task.ts';
+
+/** What another node sends to the worker of a task. */
+export type Command = { readonly cancel: true } | { readonly answers: Readonly<Record<string, JsonValue>> };
 
 /** How many bytes of JSON the answers of one task may have. The rest is for its worker. */
 const MAX_ANSWERS_BYTES = 131_072;
@@ -28,6 +31,41 @@ export function answersTo(record: TaskRecord, given: InputResponses): Readonly<R
   const room = Math.min(MAX_ANSWERS_BYTES - bytesOf(record.answers), roomIn(record));
   if (bytes > room) throw inputRefused(`they have ${bytes} bytes, and the task has room for ${Math.max(0, room)}`);
   return answers as Readonly<Record<string, JsonValue>>;
+}
+
+/** Takes the first answers to what is outstanding. @returns The same record if there are none. */
+export function withAnswers(record: TaskRecord, given: Readonly<Record<string, JsonValue>>): TaskRecord {
+  const news = Object.entries(given).filter(([key]) => Object.hasOwn(record.inputRequests, key));
+  if (news.length === 0) return record;
+  const open = Object.entries(record.inputRequests).filter(([key]) => !Object.hasOwn(given, key));
+  const answers = { ...record.answers, ...Object.fromEntries(news) };
+  return withRequests({ ...record, answers }, Object.fromEntries(open));
+}
+
+export function withRequests(record: TaskRecord, inputRequests: InputRequests): TaskRecord {
+  const status = Object.keys(inputRequests).length === 0 ? 'working' : 'input_required';
+  return { ...record, inputRequests, status };
+}
+
+/**
+ * The record as it will be when the worker has taken the answers that wait for it: what a client has
+ * answered is not outstanding any more, wherever its worker is. Reads nothing if none can wait.
+ */
+export async function withWaitingAnswers(session: TaskSession): Promise<TaskRecord> {
+  const record = recordOf(session);
+  if (isFinal(record) || session.lastSeq <= record.takenSeq) return record;
+  try {
+    const { events } = await session.events.page({ streamId: COMMANDS, afterSeq: record.takenSeq, limit: 1_000 });
+    const commands = events.map(({ message }) => message as Command);
+    return commands.reduce<TaskRecord>(
+      (next, command) => ('answers' in command ? withAnswers(next, command.answers) : next),
+      record,
+    );
+  } catch (error) {
+    // The task has ended since it was read.
+    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return record;
+    throw error;
+  }
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

@@ -48,9 +48,9 @@ export interface TaskStore {
   create(options?: CreateTaskOptions): Promise<WorkingTask>;
 
   /**
-   * Reads a task: one read, and one more for a result of more than 64 KiB. If the task's worker has
-   * died, the task fails, or runs again in this process if it has the runner, as `onInterrupted`
-   * says.
+   * Reads a task: one read, and one more for a result of more than 64 KiB, or until the worker has
+   * taken what was sent to it. If the task's worker has died, the task fails, or runs again in this
+   * process if it has the runner, as `onInterrupted` says.
    *
    * @returns `undefined` if the task is unknown, malformed, expired, or another principal's.
    */
@@ -68,8 +68,8 @@ export interface TaskStore {
 
   /**
    * Gives answers to the worker: one read and one write. Answers to requests that are not
-   * outstanding are ignored; the first answer to each wins. The status follows when the worker has
-   * the answers.
+   * outstanding are ignored; the first answer to each wins. From then on {@link get} shows an
+   * answered request on no node, whether the worker has taken the answer or not.
    *
    * @returns Whether {@link get} would find the task.
    * @throws TaskError `INPUT_REFUSED` for answers that are no object, have more than 64 levels, or

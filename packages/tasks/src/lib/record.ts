@@ -35,6 +35,11 @@ export interface TaskRecord {
   readonly inputRequests: InputRequests;
   /** The first answer to each request that was ever answered. */
   readonly answers: Readonly<Record<string, JsonValue>>;
+  /**
+   * The number of the last event of the task's log that its worker has taken, or 0. If the log goes
+   * further, answers may wait there.
+   */
+  readonly takenSeq: number;
   readonly result?: TaskResult;
   /** Whether the result is in the state. */
   readonly hasLargeResult?: boolean;

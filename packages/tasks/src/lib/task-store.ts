@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
 import { checkOptions, optional, type OptionNames } from '@mcp-session/core/backend';
-import { answersTo } from './answers.ts';
+import { answersTo, withWaitingAnswers, type Command } from './answers.ts';
 import { execute } from './execute.ts';
 import {
   checkInterrupted,
@@ -31,7 +31,7 @@ import type { TaskHandle } from './task-handle.ts';
 import type { CreateTaskOptions, TaskStore, WatchTaskOptions } from './api.ts';
 import type { InputResponses, Task, TaskAccess, TaskResult, WorkingTask } from './task.ts';
 import { watchTask, type Look } from './watch.ts';
-import { Worker, type Command } from './worker.ts';
+import { Worker } from './worker.ts';
 
 /** Practically forever: the life of a task is that from its creation. */
 const CENTURY_MS = 3_153_600_000_000;
@@ -79,6 +79,7 @@ class Tasks implements TaskStore {
       leaseUntil: runner === null ? null : now + this.#options.leaseMs,
       inputRequests: {},
       answers: {},
+      takenSeq: 0,
     };
     const session = await this.#sessions.create({
       id: `task_${randomBytes(16).toString('base64url')}`,
@@ -153,7 +154,7 @@ class Tasks implements TaskStore {
 
   async #show(session: TaskSession): Promise<Task> {
     if (isInterrupted(recordOf(session), this.#options.clock())) await this.#settle(session);
-    const record = recordOf(session);
+    const record = await withWaitingAnswers(session);
     const result: unknown =
       record.hasLargeResult === true ? await session.state.get(resultKey(record.epoch)) : record.result;
     return taskOf(session.id, session.createdAt, record, result as TaskResult | undefined);

@@ -1,4 +1,5 @@
 import { SessionError, type JsonValue } from '@mcp-session/core';
+import { withAnswers, withRequests, type Command } from './answers.ts';
 import type { ResolvedTaskOptions } from './options.ts';
 import { isObject } from './params.ts';
 import {
@@ -20,9 +21,6 @@ import type { TaskHandle } from './task-handle.ts';
 /** A result of more bytes of JSON goes into the state: the record is read with each `tasks/get`. */
 const MAX_INLINE_RESULT = 65_536;
 
-/** What another node sends to the worker of a task. */
-export type Command = { readonly cancel: true } | { readonly answers: Readonly<Record<string, JsonValue>> };
-
 /** Writes a task while no other worker does. */
 export class Worker implements TaskHandle {
   readonly taskId: string;
@@ -37,6 +35,8 @@ export class Worker implements TaskHandle {
   readonly #stopped = new AbortController();
   readonly #heartbeat: NodeJS.Timeout;
   readonly #asked = new Set<string>();
+  /** The number of the last event of the log that was taken. The next write stores it. */
+  #takenSeq = 0;
   /** Resolve when an answer has come. */
   readonly #waiters = new Set<() => void>();
 
@@ -137,9 +137,14 @@ export class Worker implements TaskHandle {
    * Changes the record if the task is still this worker's, in one compare-and-set.
    *
    * @param leaseMs How long the lease lasts from now; `null` gives it up.
+   * @param takenSeq The number of the last event of the log that is taken with this write.
    * @throws TaskError `TASK_LOST`
    */
-  async #write(change: TaskChange, leaseMs: number | null = this.#options.leaseMs): Promise<void> {
+  async #write(
+    change: TaskChange,
+    leaseMs: number | null = this.#options.leaseMs,
+    takenSeq: number = this.#takenSeq,
+  ): Promise<void> {
     const { clock } = this.#options;
     try {
       await this.#session.updateMetadata((metadata) => {
@@ -151,7 +156,12 @@ export class Worker implements TaskHandle {
         const next = change(record);
         // A heartbeat is no news for clients.
         const updatedAt = next === record ? record.updatedAt : now;
-        return metadataOf({ ...next, updatedAt, leaseUntil: leaseMs === null ? null : now + leaseMs });
+        return metadataOf({
+          ...next,
+          updatedAt,
+          leaseUntil: leaseMs === null ? null : now + leaseMs,
+          takenSeq: Math.max(record.takenSeq, takenSeq),
+        });
       });
     } catch (error) {
       const gone = error instanceof SessionError && error.code === 'SESSION_NOT_FOUND';
@@ -172,7 +182,10 @@ export class Worker implements TaskHandle {
     while (!this.#stopped.signal.aborted) {
       try {
         const tail = this.#session.events.tail({ streamId: COMMANDS, signal: this.#stopped.signal });
-        for await (const { message } of tail) await this.#take(message as Command);
+        for await (const { message, seq } of tail) {
+          await this.#take(message as Command, seq);
+          this.#takenSeq = seq;
+        }
         // It ends by itself when the task has expired, or the store is closed.
         if (!this.#stopped.signal.aborted) this.#lose();
         return;
@@ -184,7 +197,7 @@ export class Worker implements TaskHandle {
     }
   }
 
-  async #take(command: Command): Promise<void> {
+  async #take(command: Command, seq: number): Promise<void> {
     if ('cancel' in command) {
       this.#abortWith(taskCancelled());
       return;
@@ -195,7 +208,7 @@ export class Worker implements TaskHandle {
     // under way here.
     if (keys.every((key) => Object.hasOwn(answers, key))) return;
     try {
-      await this.#accept(command.answers);
+      await this.#write((record) => withAnswers(record, command.answers), this.#options.leaseMs, seq);
     } catch (error) {
       // Two answers of which each had room: the first one is kept.
       if (!(error instanceof SessionError) || error.code !== 'PROFILE_TOO_LARGE') throw error;
@@ -204,19 +217,6 @@ export class Worker implements TaskHandle {
     }
     this.#wake();
     this.#options.changes.changed(this.taskId);
-  }
-
-  /** Stores the first answers to what is outstanding. */
-  async #accept(given: Readonly<Record<string, JsonValue>>): Promise<void> {
-    await this.#write((record) => {
-      const news = Object.entries(given).filter(([key]) => Object.hasOwn(record.inputRequests, key));
-      if (news.length === 0) return record;
-      const open = Object.entries(record.inputRequests).filter(([key]) => !Object.hasOwn(given, key));
-      return withRequests(
-        { ...record, answers: { ...record.answers, ...Object.fromEntries(news) } },
-        Object.fromEntries(open),
-      );
-    });
   }
 
   #lose(): TaskError {
@@ -240,9 +240,4 @@ export class Worker implements TaskHandle {
     clearInterval(this.#heartbeat);
     this.#stopped.abort();
   }
-}
-
-function withRequests(record: TaskRecord, inputRequests: InputRequests): TaskRecord {
-  const status = Object.keys(inputRequests).length === 0 ? 'working' : 'input_required';
-  return { ...record, inputRequests, status };
 }
