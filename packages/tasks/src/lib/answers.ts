@@ -48,8 +48,8 @@ export function withRequests(record: TaskRecord, inputRequests: InputRequests): 
 }
 
 /**
- * The record as it will be when the worker has taken the answers that wait for it: what a client has
- * answered is not outstanding any more, wherever its worker is. Reads nothing if none can wait.
+ * The record as it will be when the worker has taken the answers that wait for it: what a client
+ * has answered is not outstanding any more, wherever its worker is. Reads nothing if none can wait.
  */
 export async function withWaitingAnswers(session: TaskSession): Promise<TaskRecord> {
   const record = recordOf(session);
