@@ -45,24 +45,16 @@ async function commit(backend: SessionBackend, values: Readonly<Record<string, s
  * its answer is there.
  */
 async function amidst<T>(operation: string, read: () => Promise<T>, happening: () => Promise<unknown>): Promise<T> {
-  const served = new Promise<void>((resolve) => {
-    let first = true;
-    proxy.fault = (name) => {
-      if (name !== operation || !first) return undefined;
-      first = false;
-      resolve();
-      return { kind: 'slow', delayMs: 150 };
-    };
-  });
-  const [result] = await Promise.all([
-    read(),
-    served.then(async () => {
-      // The server has the request by now; its answer waits in the proxy.
-      await expect.poll(() => proxy.passed.at(-1)?.operation).toBe(operation);
+  let happened = false;
+  proxy.intercept = async (name, body, pass) => {
+    const answer = await pass(name, body);
+    if (name === operation && !happened) {
+      happened = true;
       await happening();
-    }),
-  ]);
-  return result;
+    }
+    return answer;
+  };
+  return read();
 }
 
 const readStream = () =>
