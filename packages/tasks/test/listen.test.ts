@@ -41,7 +41,9 @@ describe.each(backends)('%s', (...backend) => {
     const inputResponses = { name: { action: 'decline' } };
     expect(await send('tasks/update', { taskId, inputResponses }, { name: taskId, node: 1 })).toHaveProperty('result');
     await hear;
-    expect(heard.at(-1)).toMatchObject({ result: { content: [{ text: '["all",{"action":"decline"}]' }] } });
+    expect(heard.at(-1)).toMatchObject({
+      result: { resultType: 'complete', content: [{ text: '["all",{"action":"decline"}]' }] },
+    });
     expect(errors).toEqual([]);
   });
 });

@@ -23,6 +23,8 @@ it('task rules 2 and 3: a tool becomes a task that any node shows, asks through,
   expect(created).toMatchObject({ resultType: 'task', status: 'working', pollIntervalMs: 50, ttlMs: 86_400_000 });
   const { taskId } = created as { taskId: string };
   const get = async () => (await send('tasks/get', { taskId }, { name: taskId })).result;
+  // At once, on the other node.
+  expect(await get()).toHaveProperty('taskId', taskId);
   await vi.waitFor(async () => expect(await get()).toMatchObject({ status: 'input_required' }), { timeout: 5_000 });
   expect(await get()).toMatchObject({
     resultType: 'complete',

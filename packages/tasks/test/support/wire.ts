@@ -44,7 +44,8 @@ async function startNode(store: SessionStore, onError: (error: unknown) => void)
       };
     },
   });
-  const tasks = createTaskStore(store, { runners: { report }, pollIntervalMs: 50, bus, onError });
+  // An hour: a watcher that misses what the bus carries does not read the task again in time.
+  const tasks = createTaskStore(store, { runners: { report }, leaseMs: 3_600_000, pollIntervalMs: 50, bus, onError });
   const createServer = (): McpServer => {
     const server = new McpServer(
       { name: 'reports', version: '1.0.0' },
