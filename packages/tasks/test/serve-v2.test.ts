@@ -88,6 +88,13 @@ it('task rules 10 and 12: a task that is unknown, malformed or foreign is -32602
       expect([-32_602, -32_020]).toContain((answer['error'] as { code: number }).code);
     }
   }
+  // Also for its owner, the header must name the task.
+  for (const method of ['tasks/get', 'tasks/update', 'tasks/cancel']) {
+    for (const name of ['', 'task_AAAAAAAAAAAAAAAAAAAAAA']) {
+      const answer = await send(method, { taskId, inputResponses: {} }, { name });
+      expect(answer).toMatchObject({ error: { code: -32_020 } });
+    }
+  }
   expect((await send('tasks/get', { taskId }, { name: taskId })).result).toHaveProperty('taskId', taskId);
 });
 
