@@ -18,6 +18,9 @@ export interface TaskBus {
 /** How often a task that only says what it does is published, at most, in milliseconds. */
 const PROGRESS_MS = 250;
 
+/** What each task store tells its watchers. */
+export const changesOf: WeakMap<object, TaskChanges> = new WeakMap();
+
 /** Wakes those who watch a task, on this node and, with a bus, on the others. */
 export class TaskChanges {
   readonly bus: TaskBus | undefined;

@@ -5,6 +5,7 @@ import type {
 } from '@modelcontextprotocol/sdk/experimental/tasks';
 import type { Result, Task as V1Task } from '@modelcontextprotocol/sdk/types.js';
 import type { CreateTaskOptions, TaskStore } from './api.ts';
+import { changesOf } from './changes.ts';
 import { ended, isFinal, metadataOf, recordOf, taskOf } from './record.ts';
 import { shortened } from './room.ts';
 import type { Task } from './task.ts';
@@ -116,6 +117,7 @@ export class TasksV1 implements V1TaskStore {
         const why = statusMessage === undefined ? {} : { statusMessage: shortened(statusMessage) };
         return metadataOf(ended(record, { status: 'cancelled', ...why }));
       });
+      changesOf.get(this.#tasks)?.changed(taskId);
     } catch (error) {
       // It has ended meanwhile.
       if (!(error instanceof TaskError)) throw error;

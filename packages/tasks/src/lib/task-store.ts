@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
 import { checkOptions, optional, type OptionNames } from '@mcp-session/core/backend';
 import { answersTo, withWaitingAnswers, type Command } from './answers.ts';
+import { changesOf } from './changes.ts';
 import { execute } from './execute.ts';
 import {
   checkInterrupted,
@@ -234,5 +235,7 @@ function toInterrupted(record: TaskRecord): TaskRecord {
  */
 export function createTaskStore(store: Pick<SessionStore, 'ofKind'>, options: TaskStoreOptions = {}): TaskStore {
   const resolved = resolveTaskOptions(store, options);
-  return new Tasks(store.ofKind(TASK_KIND, { ttlMs: CENTURY_MS }), resolved);
+  const tasks = new Tasks(store.ofKind(TASK_KIND, { ttlMs: CENTURY_MS }), resolved);
+  changesOf.set(tasks, resolved.changes);
+  return tasks;
 }

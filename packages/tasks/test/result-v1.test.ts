@@ -1,0 +1,43 @@
+import { createMemoryStore } from '@mcp-session/core/memory';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { createTaskStore } from '../src/index.ts';
+import { createV1Tasks } from '../src/v1.ts';
+import { ask, take, alice } from './support/nodes.ts';
+
+type Result = (request: object, extra: object) => Promise<Record<string, unknown>>;
+
+it('tasks/result of SDK v1 asks a question once while it is open, and hears at once of a cancel, as its worker does', async () => {
+  const reads: string[] = [];
+  const store = await createMemoryStore({ sweep: false, observe: ({ name }) => void reads.push(name) });
+  onTestFinished(() => store.close());
+  const tasks = createTaskStore(store, { pollIntervalMs: 60_000, leaseMs: 3_600_000 });
+  const { taskId } = await tasks.create(alice);
+  const worker = await take(tasks, taskId);
+  const shown = createV1Tasks(store, tasks, alice);
+  const served = Promise.withResolvers<Result>();
+  shown.serve({ server: { setRequestHandler: (_: unknown, handler: Result): void => served.resolve(handler) } });
+  const asked: unknown[] = [];
+  const answer = Promise.withResolvers<object>();
+  const sendRequest = async (request: unknown) => {
+    asked.push(request);
+    return answer.promise;
+  };
+  const result = (await served.promise)(
+    { params: { taskId } },
+    { signal: new AbortController().signal, sendRequest },
+  ).catch((error: unknown) => error);
+  const answers = worker.requireInput({ name: ask('Who?') });
+  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  // A change while the question is open: the task is read again, and the client is not asked again.
+  reads.length = 0;
+  await worker.status('still waiting');
+  await vi.waitFor(() => expect(reads).toContain('readSession'));
+  answer.resolve({ action: 'accept' });
+  expect(await answers).toEqual({ name: { action: 'accept' } });
+  expect(asked).toHaveLength(1);
+
+  await shown.options.taskStore.updateTaskStatus(taskId, 'cancelled');
+  // Who hears nothing would read the task again in an hour.
+  await vi.waitFor(() => expect(worker.signal.reason).toMatchObject({ code: 'TASK_CANCELLED' }));
+  expect(await result).toMatchObject({ code: -32_602 });
+});
