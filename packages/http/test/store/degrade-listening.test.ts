@@ -31,6 +31,19 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
     await resumed.cancel();
   });
 
+  it('a connection whose time is over stays open until its client can reconnect', async () => {
+    const { client, say, fail, heal, untilStored } = await startDegrading(line, undefined, { maxStreamMs: 1_000 });
+    const { sse } = await client.get();
+    fail(ALL);
+    await say(1);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await say(2);
+    expect([dataOf((await sse.message()).message), dataOf((await sse.message()).message)]).toEqual([1, 2]);
+    heal();
+    await untilStored();
+    await sse.rest();
+  });
+
   it('a connection whose log cannot be read for a while continues where it was', async () => {
     const { client, say, fail, heal, errors } = await startDegrading(line);
     const { sse } = await client.get();

@@ -4,7 +4,8 @@ import { gate, start } from '../support/harness.ts';
 import type { Json, Line, TestAuth, Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { SseReader } from '../support/raw.ts';
-import { isExpired, whenExpired } from '../../src/lib/stream/token-expiry.ts';
+import { whenOver } from '../../src/lib/stream/lifetime.ts';
+import { isExpired, tokenLifetime } from '../../src/lib/stream/token-expiry.ts';
 
 /** How long a token is good for here: what is promised at the least. */
 const TOKEN_MS = 1_000;
@@ -137,7 +138,7 @@ it('a connection that outlives its token does not renew the session afterwards',
   answer.open();
 });
 
-describe('whenExpired', () => {
+describe('tokenLifetime', () => {
   it('a token expires at its expiry, in seconds, and never without one', () => {
     vi.useFakeTimers({ now: 1_999 });
     onTestFinished(() => void vi.useRealTimers());
@@ -146,13 +147,13 @@ describe('whenExpired', () => {
     expect(isExpired(2)).toBe(true);
   });
 
-  const ends = (expiresAt: number | undefined, health = { degraded: false }): { count: number; off: () => void } => {
+  const ends = (expiresAt: number | undefined): { count: number; off: () => void } => {
     const state = { count: 0, off: (): void => undefined };
-    state.off = whenExpired(expiresAt, health, () => state.count++);
+    state.off = whenOver(tokenLifetime(expiresAt), () => state.count++);
     return state;
   };
 
-  it("fires at the token's expiry, at least a second from now, and never without an expiry", () => {
+  it("ends a connection at the token's expiry, at least a second from now, and never without an expiry", () => {
     vi.useFakeTimers({ now: 1_000_000_000_000 });
     onTestFinished(() => void vi.useRealTimers());
     const [inTwo, past, off] = [ends(1_000_000_002), ends(5), ends(1_000_000_001)];
@@ -170,17 +171,5 @@ describe('whenExpired', () => {
     expect(month.count).toBe(0);
     vi.advanceTimersByTime(1);
     expect([month, off, ...never].map(({ count }) => count)).toEqual([1, 0, 0, 0, 0]);
-  });
-
-  it('waits while requests do without the store', () => {
-    vi.useFakeTimers({ now: 0 });
-    onTestFinished(() => void vi.useRealTimers());
-    const health = { degraded: true };
-    const stream = ends(2, health);
-    vi.advanceTimersByTime(10_000);
-    expect(stream.count).toBe(0);
-    health.degraded = false;
-    vi.advanceTimersByTime(1_000);
-    expect(stream.count).toBe(1);
   });
 });

@@ -19,6 +19,8 @@ const REPORT_EVERY_MS = 1_000;
  * milliseconds. Such work tries again more often than that.
  */
 const LATE_MS = 1_000;
+/** How often a connection that is over is looked at again while its client could not reconnect. */
+const LOOK_AGAIN_MS = 1_000;
 
 /** Failures that a retry does not heal, or that say nothing about the store. */
 const NO_OUTAGES: ReadonlySet<SessionErrorCode> = new Set(['STORE_CLOSED', 'STORE_CORRUPT', 'STORE_SCHEMA_TOO_NEW']);
@@ -84,6 +86,14 @@ export class StoreHealth {
 
   get writesFail(): boolean {
     return this.#writes.failing;
+  }
+
+  /**
+   * How long a connection that has `leftMs` left stays open: while degraded, its client could not
+   * reconnect.
+   */
+  stayMs(leftMs: number): number {
+    return this.degraded ? Math.max(leftMs, LOOK_AGAIN_MS) : leftMs;
   }
 
   /** Makes a call that only reads. */

@@ -12,7 +12,7 @@ import { type ClientConnection, type OutgoingEvent, SSE_HEADERS, SseConnection, 
 import { STANDALONE_STREAM } from './stream-ids.ts';
 import { isUnacknowledged } from './sockets.ts';
 import { StreamReader } from './stream-reader.ts';
-import { isExpired, whenExpired } from './token-expiry.ts';
+import { isExpired, tokenLifetime } from './token-expiry.ts';
 
 /**
  * How long clients may take to receive stored responses before their connections are closed, in
@@ -102,9 +102,8 @@ export class Connections {
     const onAbort = (): void => connection.close();
     const end = (): void => connection.close(this.#lastFrame('soon'));
     const { expiresAt, staysOpen = false } = options;
-    const cancels = staysOpen
-      ? []
-      : [whenExpired(expiresAt, health, end), whenOver(this.#lifetimeOf(request), health, end)];
+    const lifetimes = staysOpen ? [] : [tokenLifetime(expiresAt), this.#lifetimeOf(request)];
+    const cancels = lifetimes.map((leftMs) => whenOver(() => health.stayMs(leftMs()), end));
     const connection: C = make({
       opening: options.opening,
       events: reader === undefined ? undefined : this.#follow(reader, options),

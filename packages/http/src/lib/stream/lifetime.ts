@@ -1,5 +1,4 @@
 import { MAX_TIMER_MS } from '@mcp-session/core/backend';
-import type { StoreHealth } from '../store/health.ts';
 
 /** By when the stream of a request has to end, by `performance.now()`. */
 const deadlines = new WeakMap<Request, number>();
@@ -15,18 +14,14 @@ export function lifetimeOf(request: Request): number | undefined {
   return deadline === undefined ? undefined : Math.max(0, deadline - performance.now());
 }
 
-/** How often a connection that is over is looked at again while its client could not reconnect. */
-const LOOK_AGAIN_MS = 1_000;
-
 /**
  * Ends a connection when no time is left.
  *
- * @param leftMs How long the connection may still stay open; `Infinity`: forever.
- * @param health While requests are served without the store, the client could not reconnect, so the
- * connection stays open.
+ * @param leftMs How long the connection may still stay open; `Infinity`: forever. It is asked again
+ * when that time has passed.
  * @returns A function that cancels it.
  */
-export function whenOver(leftMs: () => number, health: Pick<StoreHealth, 'degraded'>, end: () => void): () => void {
+export function whenOver(leftMs: () => number, end: () => void): () => void {
   if (leftMs() === Number.POSITIVE_INFINITY) return () => undefined;
   let timer: NodeJS.Timeout | undefined;
   const lookIn = (ms: number): void => {
@@ -35,7 +30,6 @@ export function whenOver(leftMs: () => number, health: Pick<StoreHealth, 'degrad
   const look = (): void => {
     const ms = leftMs();
     if (ms > 0) lookIn(ms);
-    else if (health.degraded) lookIn(LOOK_AGAIN_MS);
     else end();
   };
   lookIn(Math.max(0, leftMs()));

@@ -1,6 +1,3 @@
-import type { StoreHealth } from '../store/health.ts';
-import { whenOver } from './lifetime.ts';
-
 /**
  * The shortest life of a connection, in milliseconds: a lenient verifier accepts expired tokens.
  */
@@ -12,17 +9,14 @@ export function isExpired(expiresAt: number | undefined): boolean {
 }
 
 /**
- * Ends a connection when its client's token expires. To receive more, the client needs a new token.
+ * How long a connection may stay open for its client's token. To receive more, the client needs a
+ * new token.
  *
  * @param expiresAt Unix seconds, as `authInfo` of both SDK lines has it; `undefined`: never.
- * @returns A function that cancels it, see {@link whenOver}.
+ * @returns A function that tells the milliseconds that are left now, for `whenOver`.
  */
-export function whenExpired(
-  expiresAt: number | undefined,
-  health: Pick<StoreHealth, 'degraded'>,
-  end: () => void,
-): () => void {
-  if (typeof expiresAt !== 'number' || Number.isNaN(expiresAt)) return () => undefined;
+export function tokenLifetime(expiresAt: number | undefined): () => number {
+  if (typeof expiresAt !== 'number' || Number.isNaN(expiresAt)) return () => Number.POSITIVE_INFINITY;
   const at = Math.max(expiresAt * 1_000, Date.now() + AT_LEAST_MS);
-  return whenOver(() => at - Date.now(), health, end);
+  return () => at - Date.now();
 }
