@@ -99,6 +99,14 @@ it('an error has one remedy, and none that fails in the same way', () => {
   );
 });
 
+it('what the driver said is printed where the code says nothing', () => {
+  const cause = new Error('no such function: now');
+  const failed = new SessionError('STORE_FAILED', 'Session store failed; the cause of this error says more', { cause });
+  expect(describeFailure(failed).text).toContain('\nCause: no such function: now');
+  const denied = new SessionError('STORE_DENIED', 'Session store refuses the login', { cause });
+  expect(describeFailure(denied).text).not.toContain('Cause');
+});
+
 it('a backend that is not installed is an error that says what to install', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-session-cli-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));

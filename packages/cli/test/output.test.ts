@@ -67,7 +67,7 @@ it('every line of doctor fits 80 columns, whatever it has found', async () => {
   }
 
   expect(lines.join('\n')).toMatch(/missing: mcp_sessions_\w+, /);
-  expect(lines.join('\n')).toContain('→ run migrate');
+  expect(lines.join('\n')).toContain('→ run mcp-session migrate --s');
   expect(lines.filter((line) => stripVTControlCharacters(line).length > 80)).toEqual([]);
 });
 

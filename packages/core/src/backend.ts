@@ -1,5 +1,5 @@
 export type { SessionBackend } from './lib/contract/backend.ts';
-export type { BackendAdministration, Diagnosis } from './lib/contract/administration.ts';
+export type { BackendAdministration, Diagnosis, SchemaVersion } from './lib/contract/administration.ts';
 export type { Capabilities } from './lib/contract/capabilities.ts';
 export type { ProcessBackend } from './lib/contract/process-backend.ts';
 export { judgeCommit, type CommitVerdict, type StateTotals } from './lib/contract/commits.ts';
@@ -29,6 +29,7 @@ export {
   type OptionNames,
 } from './lib/values/option-checks.ts';
 export { sessionStoreOptions, storeOptionsOf } from './lib/options/store-options.ts';
+export { diagnoseSchema } from './lib/runtime/diagnose-schema.ts';
 export { KeyedLock } from './lib/runtime/keyed-lock.ts';
 export { versionOf } from './lib/runtime/version-of.ts';
 export { createSessionStore } from './lib/store.ts';

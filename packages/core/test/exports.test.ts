@@ -17,6 +17,7 @@ const EXPORTS: Record<string, string[]> = {
     'callable',
     'checkOptions',
     'createSessionStore',
+    'diagnoseSchema',
     'exceeds',
     'flag',
     'judgeCommit',

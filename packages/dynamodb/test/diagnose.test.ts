@@ -21,6 +21,6 @@ it('a plan names missing tables, and a diagnosis what is wrong', { timeout: 60_0
   expect((await elsewhere.diagnose?.(Date.now))?.at(-1)).toMatchObject({
     check: 'table no-such-table',
     status: 'failure',
-    remedy: 'run migrate',
+    remedy: 'run mcp-session migrate',
   });
 });

@@ -39,7 +39,7 @@ it('a diagnosis finds a missing schema, a file that others can read, and a missi
   expect((await backend.diagnose?.(Date.now))?.[0]).toMatchObject({
     check: 'schema',
     status: 'failure',
-    remedy: 'run migrate',
+    remedy: 'run mcp-session migrate',
   });
   await backend.migrate();
   chmodSync(path, 0o644);

@@ -53,6 +53,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
   'packages/cli': [
     ['surroundings.ts', 'failure.ts'],
     ['output', 'store-address.ts'],
+    ['schema.ts'],
     ['context.ts'],
     ['commands'],
     ['program.ts'],

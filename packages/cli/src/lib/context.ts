@@ -2,6 +2,7 @@ import type { AnySchemas, Session, SessionList, SessionStore } from '@mcp-sessio
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { CliError, EXIT } from './failure.ts';
 import { Printer } from './output/printer.ts';
+import { checkSchema, migrateCommandOf } from './schema.ts';
 import { openBackend, parseAddress, type PlaceOptions, type Use } from './store-address.ts';
 import type { CliSurroundings } from './surroundings.ts';
 
@@ -15,6 +16,8 @@ export interface GlobalOptions extends PlaceOptions {
 export interface Context {
   readonly surroundings: CliSurroundings;
   readonly printer: Printer;
+  /** The command that migrates the same tables. Does not quote the address of the store. */
+  readonly migrateCommand: string;
   /** Opens the backend, works with it, and closes it. `use` is `look` by default. */
   readonly withBackend: <T>(work: (backend: SessionBackend) => Promise<T>, use?: Use) => Promise<T>;
   /** The same with a store. Refuses one whose tables are missing or old, and changes no table. */
@@ -33,16 +36,15 @@ export function contextOf(surroundings: CliSurroundings, options: GlobalOptions)
       await backend.close();
     }
   };
+  const migrateCommand = migrateCommandOf(options);
   return {
     surroundings,
+    migrateCommand,
     printer: new Printer(surroundings, json),
     withBackend,
     withStore: (work) =>
       withBackend(async (backend) => {
-        if (((await backend.planMigration?.()) ?? []).length > 0) {
-          const remedy = 'Check --store, --schema and --prefix, or create the tables with: mcp-session migrate';
-          throw new CliError('The store has no tables of this version', remedy, EXIT.failed);
-        }
+        await checkSchema(backend, migrateCommand);
         const store = await createSessionStore(backend, { sweep: false });
         try {
           return await work(store, backend);

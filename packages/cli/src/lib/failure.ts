@@ -43,7 +43,7 @@ export function describeFailure(error: unknown): { readonly text: string; readon
     // Many messages about a database say after a semicolon what to do, and know more than the code.
     const hasRemedy = error.code.startsWith('STORE_') && error.message.includes('; ');
     const remedy = hasRemedy ? undefined : REMEDIES[error.code];
-    return { text: withRemedy(`${error.message} (${error.code})`, remedy) + where, exitCode };
+    return { text: withRemedy(`${error.message} (${error.code})`, remedy) + causeOf(error) + where, exitCode };
   }
   // Options that a backend or core refuses. Their messages quote no password.
   if (error instanceof TypeError || error instanceof RangeError) {
@@ -51,6 +51,11 @@ export function describeFailure(error: unknown): { readonly text: string; readon
   }
   const what = error instanceof Error ? error.message : String(error);
   return { text: withRemedy(`Unexpected failure: ${what}`, 'Report it with the command.'), exitCode: EXIT.failed };
+}
+
+/** What the driver said, where the code says nothing. */
+function causeOf({ code, cause }: SessionError): string {
+  return code === 'STORE_FAILED' && cause instanceof Error ? `\nCause: ${cause.message}` : '';
 }
 
 function withRemedy(message: string, remedy: string | undefined): string {

@@ -7,7 +7,7 @@ import { EventReader } from './events/read.ts';
 import { EventTrimmer } from './events/trim.ts';
 import { HeadCache } from './head-cache.ts';
 import { diagnose } from './diagnose.ts';
-import { migrate, planMigration } from './migrate.ts';
+import { migrate, planMigration, readSchemaVersion } from './migrate.ts';
 import type { CreateOptions, ResolvedOptions } from './options.ts';
 import { SCHEMA_KEY } from './schema.ts';
 import { SessionList } from './sessions/list.ts';
@@ -101,6 +101,10 @@ export class DynamoDbBackend implements contract.SessionBackend {
 
   async countKinds(now: number): Promise<ReadonlyMap<string, number>> {
     return this.#list.countKinds(now);
+  }
+
+  async readSchemaVersion(): Promise<contract.SchemaVersion> {
+    return readSchemaVersion(this.#connection);
   }
 
   async planMigration(): Promise<readonly string[]> {

@@ -27,7 +27,7 @@ async function described(connection: Connection, name: string): Promise<TableDes
   const check = `table ${name}`;
   try {
     const table = await describeTable(connection, name);
-    return table ?? { check, status: 'failure', found: 'there is no such table', remedy: 'run migrate' };
+    return table ?? { check, status: 'failure', found: 'there is no such table', remedy: 'run mcp-session migrate' };
   } catch {
     const remedy = 'allow dynamodb:DescribeTable to look further';
     return { check, status: 'warning', found: 'these credentials may not describe the table', remedy };

@@ -1,5 +1,6 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
 import { SessionError } from '@mcp-session/core';
+import type { SchemaVersion } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { readNumber } from './items.ts';
 import { creationInput, eventsTable, sessionsTable } from './migrate/tables.ts';
@@ -28,17 +29,28 @@ export async function migrate(connection: Connection, create: CreateOptions | un
 }
 
 /**
+ * Which layout the tables have; 0 if one is missing. Reads once.
+ *
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ */
+export async function readSchemaVersion(connection: Connection): Promise<SchemaVersion> {
+  try {
+    await check(connection);
+    return { present: SCHEMA_VERSION, needed: SCHEMA_VERSION };
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return { present: 0, needed: SCHEMA_VERSION };
+  }
+}
+
+/**
  * Names the tables that are missing, without creating any.
  *
  * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
  */
 export async function planMigration(connection: Connection): Promise<readonly string[]> {
-  try {
-    await check(connection);
-    return [];
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+  const { present, needed } = await readSchemaVersion(connection);
+  if (present === needed) return [];
   const plans: string[] = [];
   for (const [which, name] of Object.entries(connection.tables)) {
     const found = await describeTable(connection, String(name));

@@ -6,7 +6,7 @@ import { EventReader } from './events/read.ts';
 import { EventTrimmer } from './events/trim.ts';
 import { Hints } from './hints.ts';
 import { diagnose } from './diagnose.ts';
-import { migrate, planMigration } from './migrate.ts';
+import { migrate, planMigration, readSchemaVersion } from './migrate.ts';
 import type { ResolvedOptions } from './options.ts';
 import { SessionList } from './sessions/list.ts';
 import { Processes } from './processes.ts';
@@ -103,6 +103,10 @@ export class PostgresBackend implements contract.SessionBackend {
 
   countKinds(now: number): Promise<ReadonlyMap<string, number>> {
     return this.#open(() => this.#list.countKinds(now));
+  }
+
+  readSchemaVersion(): Promise<contract.SchemaVersion> {
+    return this.#open(() => readSchemaVersion(this.#connection));
   }
 
   planMigration(): Promise<readonly string[]> {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { versionOf, type Diagnosis } from '@mcp-session/core/backend';
+import { diagnoseSchema, versionOf, type Diagnosis } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { literal, placeOf } from './literals.ts';
-import { countDone, indexNames, MIGRATIONS } from './migrate.ts';
+import { indexNames, readSchemaVersion } from './migrate.ts';
 
 /** A difference between the clocks that shortens or lengthens leases notably, in milliseconds. */
 const CLOCK_TOLERANCE_MS = 2_000;
@@ -14,26 +14,22 @@ const TABLES = ['sessions', 'state', 'events', 'tokens', 'trims', 'secrets', 'ta
 
 /** Looks at the database for what an operator has to know. */
 export async function diagnose(connection: Connection, clock: () => number): Promise<readonly Diagnosis[]> {
-  const [facts] = (await connection.execute(`select current_setting('server_version') as version,
-    to_regclass(${literal(placeOf(connection, 'migrations'))}) is not null as has_table`)) as readonly Facts[];
-  const done = facts?.has_table === true ? await countDone(connection) : 0;
-  const found = `${done} of ${MIGRATIONS} migrations are done`;
-  const schema: Diagnosis =
-    done === MIGRATIONS
-      ? { check: 'schema', status: 'ok', found }
-      : { check: 'schema', status: 'failure', found, remedy: 'run migrate' };
+  const version = await readSchemaVersion(connection);
+  const [server] = await connection.execute(`select current_setting('server_version') as version`);
   const versions: Diagnosis = {
     check: 'versions',
     status: 'ok',
-    found: `postgres.js ${versionOf('postgres', import.meta.url) ?? 'of unknown version'}, PostgreSQL ${facts?.version}`,
+    found: `postgres.js ${versionOf('postgres', import.meta.url) ?? 'of unknown version'}, PostgreSQL ${(server as { readonly version: string }).version}`,
   };
-  const common = [schema, versions, await clockOf(connection, clock), await notificationsOf(connection)];
-  return done === 0 ? common : [...common, await rightsOf(connection), await indexesOf(connection)];
-}
-
-interface Facts {
-  readonly version: string;
-  readonly has_table: boolean;
+  const common = [
+    diagnoseSchema(version),
+    versions,
+    await clockOf(connection, clock),
+    await notificationsOf(connection),
+  ];
+  // The tables of another version have other rights and indexes.
+  if (version.present !== version.needed) return common;
+  return [...common, await rightsOf(connection), await indexesOf(connection)];
 }
 
 async function clockOf(connection: Connection, clock: () => number): Promise<Diagnosis> {

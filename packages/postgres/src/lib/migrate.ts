@@ -1,4 +1,5 @@
 import { SessionError } from '@mcp-session/core';
+import type { SchemaVersion } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { identifier, literal, placeOf, tagOf } from './literals.ts';
 import { initial, records, sweeping, type Compilable } from './migrate/tables.ts';
@@ -23,10 +24,7 @@ const migrations: Record<string, (connection: Connection) => readonly Compilable
   '0004-records': records,
 };
 
-/** How many migrations this version has. */
-export const MIGRATIONS: number = Object.keys(migrations).length;
-/** Between two statements of a script. */
-const STATEMENT_END = ';\n\n';
+const MIGRATIONS = Object.keys(migrations).length;
 
 interface Server {
   readonly version: string;
@@ -44,19 +42,30 @@ interface Server {
 export async function migrate(connection: Connection): Promise<void> {
   const server = await inspect(connection);
   const done = server.has_table ? await countDone(connection) : 0;
-  if (done < MIGRATIONS) await connection.execute(script(connection, server), TIMEOUT_MS);
+  if (done < MIGRATIONS) await connection.execute(statements(connection, server).join(';\n\n'), TIMEOUT_MS);
 }
 
 /**
- * The script of pending migrations, as {@link migrate} would run it in one transaction, without a
- * write.
+ * The statements of pending migrations, which {@link migrate} would run in one transaction, without
+ * a write.
  *
  * @throws Like {@link migrate}.
  */
 export async function planMigration(connection: Connection): Promise<readonly string[]> {
   const server = await inspect(connection);
   const done = server.has_table ? await countDone(connection) : 0;
-  return done < MIGRATIONS ? script(connection, server).split(STATEMENT_END) : [];
+  return done < MIGRATIONS ? statements(connection, server) : [];
+}
+
+/**
+ * Which schema the tables have, without a write: the number of migrations.
+ *
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ */
+export async function readSchemaVersion(connection: Connection): Promise<SchemaVersion> {
+  const [row] = await connection.execute(`select ${hasTable(connection)}`);
+  const { has_table } = row as { readonly has_table: boolean };
+  return { present: has_table ? await countDone(connection) : 0, needed: MIGRATIONS };
 }
 
 /** Names of the indexes that the migrations of this version create. */
@@ -70,7 +79,7 @@ async function inspect(connection: Connection): Promise<Server> {
   const [row] = await connection.execute(`
     select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding,
       exists (select from pg_namespace where nspname = ${literal(schema)}) as has_schema,
-      to_regclass(${literal(placeOf(connection, 'migrations'))}) is not null as has_table`);
+      ${hasTable(connection)}`);
   const server = row as Server;
   const version = Math.floor(Number(server.version) / 10_000);
   if (version < MIN_SERVER_VERSION) {
@@ -92,7 +101,11 @@ async function inspect(connection: Connection): Promise<Server> {
   return server;
 }
 
-export async function countDone(connection: Connection): Promise<number> {
+/** A column that reports whether the list of migrations is there. */
+const hasTable = (connection: Connection): string =>
+  `to_regclass(${literal(placeOf(connection, 'migrations'))}) is not null as has_table`;
+
+async function countDone(connection: Connection): Promise<number> {
   const rows = await connection.execute(`select name from ${placeOf(connection, 'migrations')}`);
   const unknown = rows
     .map((row) => (row as { readonly name: string }).name)
@@ -108,7 +121,7 @@ export async function countDone(connection: Connection): Promise<number> {
 }
 
 /**
- * All pending migrations as one message: PostgreSQL runs the statements of a simple query in one
+ * All pending migrations, for one message: PostgreSQL runs the statements of a simple query in one
  * transaction (postgresql.org/docs/current/protocol-flow.html, "Multiple Statements in a Simple
  * Query"). So no transaction stays open across round trips, no connection has to be reserved, and
  * there is no `begin`, which postgres.js can send on a connection that it has not reserved
@@ -117,7 +130,7 @@ export async function countDone(connection: Connection): Promise<number> {
  * Several processes may migrate at once. The lock admits one of them, and each migration checks
  * whether it was done meanwhile.
  */
-function script(connection: Connection, { has_schema }: Server): string {
+function statements(connection: Connection, { has_schema }: Server): readonly string[] {
   const place = placeOf(connection, 'migrations');
   const tag = tagOf('migration', connection.schema);
   const steps = Object.entries(migrations).map(
@@ -140,5 +153,5 @@ function script(connection: Connection, { has_schema }: Server): string {
     ...(has_schema ? [] : [`create schema if not exists ${identifier(connection.schema)}`]),
     `create table if not exists ${place} (name text collate "C" primary key, migrated_at timestamptz not null default now())`,
     ...steps,
-  ].join(STATEMENT_END);
+  ];
 }

@@ -5,7 +5,7 @@ import { EventAppender } from './events/append.ts';
 import { EventReader } from './events/read.ts';
 import { EventTrimmer } from './events/trim.ts';
 import { diagnose } from './diagnose.ts';
-import { migrate, planMigration } from './migrate.ts';
+import { migrate, planMigration, readSchemaVersion } from './migrate.ts';
 import { SessionList } from './sessions/list.ts';
 import { SessionRecords } from './sessions/record.ts';
 import { LiveSessions } from './sessions/renewal.ts';
@@ -115,6 +115,10 @@ export class SqliteBackend implements contract.SessionBackend {
 
   async countKinds(now: number): Promise<ReadonlyMap<string, number>> {
     return this.#run(() => this.#list.countKinds(now));
+  }
+
+  async readSchemaVersion(): Promise<contract.SchemaVersion> {
+    return this.#run(() => readSchemaVersion(this.#connection));
   }
 
   async planMigration(): Promise<readonly string[]> {

@@ -1,8 +1,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { versionOf, type Diagnosis } from '@mcp-session/core/backend';
+import { diagnoseSchema, versionOf, type Diagnosis } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
-import { countDone, indexNames, MIGRATIONS } from './migrate.ts';
+import { indexNames, readSchemaVersion } from './migrate.ts';
 
 /** A write-ahead log of this size is not emptied by the checkpoints of its writers, in bytes. */
 const LARGE_LOG_BYTES = 67_108_864;
@@ -11,24 +11,19 @@ const LARGE_LOG_BYTES = 67_108_864;
 export function diagnose(connection: Connection): readonly Diagnosis[] {
   const { handle } = connection;
   const path = handle.memory ? undefined : handle.name;
+  const schema = readSchemaVersion(connection);
   const version = handle.prepare<[], string>('select sqlite_version()').pluck().get();
   return [
-    schemaOf(connection),
+    diagnoseSchema(schema),
     {
       check: 'versions',
       status: 'ok',
       found: `better-sqlite3 ${versionOf('better-sqlite3', import.meta.url) ?? 'of unknown version'}, SQLite ${version}`,
     },
     ...(path === undefined ? [] : [rightsOf(path), logOf(path)]),
-    indexesOf(connection),
+    // The tables of another version have other indexes.
+    ...(schema.present === schema.needed ? [indexesOf(connection)] : []),
   ];
-}
-
-function schemaOf(connection: Connection): Diagnosis {
-  const done = countDone(connection);
-  const found = `${done} of ${MIGRATIONS} migrations are done`;
-  if (done === MIGRATIONS) return { check: 'schema', status: 'ok', found };
-  return { check: 'schema', status: 'failure', found, remedy: 'run migrate' };
 }
 
 function rightsOf(path: string): Diagnosis {

@@ -1,4 +1,5 @@
 import { SessionError } from '@mcp-session/core';
+import type { SchemaVersion } from '@mcp-session/core/backend';
 import type { Compilable } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import type { Connection } from './connection.ts';
@@ -60,8 +61,14 @@ export function indexNames(connection: Connection): readonly string[] {
   return statements.flatMap((text) => /^create (?:unique )?index (?:if not exists )?"([^"]+)"/.exec(text)?.[1] ?? []);
 }
 
-/** How many migrations this version has. */
-export const MIGRATIONS: number = Object.keys(migrations).length;
+/**
+ * Which schema the tables have, without a write: the number of migrations.
+ *
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ */
+export function readSchemaVersion(connection: Connection): SchemaVersion {
+  return { present: countDone(connection), needed: Object.keys(migrations).length };
+}
 
 function toKysely(connection: Connection): Record<string, Migration> {
   const { handle } = connection;

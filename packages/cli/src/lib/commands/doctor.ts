@@ -2,6 +2,7 @@ import { createSessionStore, versionOf, type Diagnosis, type SessionBackend } fr
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../failure.ts';
 import type { Printer } from '../output/printer.ts';
+import { hasSchema, MIGRATE } from '../schema.ts';
 import { counted, span, wrapped } from '../output/text.ts';
 
 /** The kind of the records in which nodes of `@mcp-session/http` keep their leases. */
@@ -14,7 +15,7 @@ const STATUS_WIDTH = 9;
 const COLOURS = { ok: 'green', warning: 'yellow', failure: 'red' } as const;
 
 /** Checks the store. Fails if something must be repaired. */
-export async function doctor({ printer, withBackend }: Context): Promise<void> {
+export async function doctor({ printer, withBackend, migrateCommand }: Context): Promise<void> {
   await withBackend(async (backend) => {
     const found = [
       {
@@ -22,7 +23,7 @@ export async function doctor({ printer, withBackend }: Context): Promise<void> {
         status: 'ok',
         found: `core ${versionOf('@mcp-session/core', import.meta.url)}, Node ${process.version}`,
       },
-      ...((await backend.diagnose?.(Date.now)) ?? []),
+      ...((await backend.diagnose?.(Date.now)) ?? []).map((each) => completed(each, migrateCommand)),
       ...(await leasesOf(backend)),
     ] as readonly Diagnosis[];
     if (printer.json) printer.document(found);
@@ -33,6 +34,12 @@ export async function doctor({ printer, withBackend }: Context): Promise<void> {
       throw new CliError(`Checks failed: ${what}`, 'Follow the arrows above.', EXIT.unhealthy);
     }
   });
+}
+
+/** Backends do not know which options name their tables. */
+function completed(finding: Diagnosis, migrateCommand: string): Diagnosis {
+  const { remedy } = finding;
+  return remedy === undefined ? finding : { ...finding, remedy: remedy.replace(MIGRATE, () => migrateCommand) };
 }
 
 /** Writes a line for each finding, and more where a terminal is too narrow for one. */
@@ -53,7 +60,7 @@ function print(printer: Printer, findings: readonly Diagnosis[]): void {
 
 /** Counts the nodes that ended without releasing their lease. Reads only the records of nodes. */
 async function leasesOf(backend: SessionBackend): Promise<readonly Diagnosis[]> {
-  if (((await backend.planMigration?.()) ?? []).length > 0) return [];
+  if (!(await hasSchema(backend))) return [];
   const store = await createSessionStore(backend, { sweep: false });
   const now = Date.now();
   const dead: number[] = [];

@@ -12,6 +12,14 @@ export interface Diagnosis {
   readonly remedy?: string | undefined;
 }
 
+/** Which schema the tables of a store have, and which one a version of its package works with. */
+export interface SchemaVersion {
+  /** The version of the tables, from 1; 0 if tables are missing. */
+  readonly present: number;
+  /** The version that `migrate` makes. */
+  readonly needed: number;
+}
+
 /** What a backend does for administrators. No request waits for any of it. */
 export interface BackendAdministration {
   /**
@@ -19,6 +27,13 @@ export interface BackendAdministration {
    * grows with the store. May lag behind writes like `listSessions`.
    */
   countKinds(now: number): Promise<ReadonlyMap<string, number>>;
+
+  /**
+   * Reads which schema the tables have. Changes nothing.
+   *
+   * @throws SessionError `STORE_SCHEMA_TOO_NEW`, as `migrate` does.
+   */
+  readSchemaVersion?(): Promise<SchemaVersion>;
 
   /**
    * Says what `migrate` would do: statements in the language of the database, or sentences where it

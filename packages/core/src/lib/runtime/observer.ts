@@ -5,7 +5,7 @@ import type { SessionErrorCode } from '../errors.ts';
 /** Names of the backend's methods that are observed. */
 export type OperationName = Exclude<
   keyof SessionBackend,
-  'name' | 'capabilities' | 'readChangeMarker' | 'planMigration' | 'diagnose' | 'close'
+  'name' | 'capabilities' | 'readChangeMarker' | 'readSchemaVersion' | 'planMigration' | 'diagnose' | 'close'
 >;
 
 /** One call to the backend, after it has ended. Holds no ids, keys or values. */
