@@ -2,7 +2,7 @@ import { createMemoryStore } from '@mcp-session/core/memory';
 import { createDualEraHandler } from '@mcp-session/http/v2';
 import { McpServer } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { createTaskStore } from '../src/index.ts';
+import { createTaskStore, type TaskStore } from '../src/index.ts';
 import { type ServedTasks, serveTasks, TASKS_EXTENSION } from '../src/v2.ts';
 import { backends } from './support/backends.ts';
 import { type Answer, answerOf, modernRequest } from './support/request.ts';
@@ -103,7 +103,20 @@ it('task rule 13: there is no tasks/list and no tasks/result', async () => {
   for (const method of ['tasks/list', 'tasks/result']) {
     expect(await send(method, { taskId: 'x' }, { name: 'x' })).toMatchObject({ error: { code: -32_601 } });
   }
+  // SDK v2 refuses both in this revision, whatever is registered, so look there as well.
+  const store = await createMemoryStore();
+  onTestFinished(() => store.close());
+  const { server } = serving(createTaskStore(store));
+  const isFree = (method: string): void => server.assertCanSetRequestHandler(method);
+  for (const method of ['tasks/list', 'tasks/result']) expect(() => isFree(method)).not.toThrow();
+  expect(() => isFree('tasks/get')).toThrow('already exists');
 });
+
+function serving(tasks: TaskStore): McpServer {
+  const server = new McpServer({ name: 'served', version: '1.0.0' });
+  serveTasks(server, tasks, { principal: () => null });
+  return server;
+}
 
 it('task rule 17: answers of any size, depth or name are stored, ignored or refused with -32602', async () => {
   const send = await nodes();
