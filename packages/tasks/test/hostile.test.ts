@@ -1,11 +1,11 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { createSessionHandler } from '@mcp-session/http/v1';
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { expect, it, onTestFinished } from 'vitest';
 import { createTaskStore, TaskError } from '../src/index.ts';
 import { createV1Tasks } from '../src/v1.ts';
 import { answersLike, idLike, odd, pick, random } from './support/hostile.ts';
 import { answerOf, modernRequest } from './support/request.ts';
+import { createV1Server } from './support/server-v1.ts';
 import { wireNodes } from './support/wire.ts';
 
 /** How often a stranger tries: at a store, and on the wire of either SDK. */
@@ -98,14 +98,14 @@ it('task rules 10 and 17: on the wire of SDK v2, a stranger learns and changes n
   expect(errors.filter((error) => !String(error).startsWith('Error: Rejected inbound request'))).toEqual([]);
 });
 
-it('task rules 10 and 17: on the wire of SDK v1, a stranger learns and changes nothing, and gets no internal error', async () => {
+it('task rules 30 and 32: on the wire of SDK v1, a stranger learns and changes nothing, and gets no internal error', async () => {
   const store = await createMemoryStore({ sweep: false });
   const errors: unknown[] = [];
   const tasks = createTaskStore(store, { runners: { empty: async () => ({ content: [] }) } });
   const handler = createSessionHandler({
     store,
     principal: (_, request) => request.headers.get('x-user'),
-    createServer: ({ principal }) => serverOf(createV1Tasks(store, tasks, { principal })),
+    createServer: ({ principal }) => createV1Server(createV1Tasks(store, tasks, { principal }), ['empty']),
     onError: (error) => void errors.push(error),
   });
   onTestFinished(async () => {
@@ -148,21 +148,4 @@ function legacy(id: string): [method: string, params: unknown] {
   if (method !== 'tools/call') return [method, { taskId: idLike(id) }];
   const task = random() < 0.5 ? odd() : { ttl: pick([odd(), 1, 0, -1, 1e20, null]), pollInterval: odd() };
   return [method, { name: 'empty', arguments: {}, task }];
-}
-
-function serverOf({ options, serve }: ReturnType<typeof createV1Tasks>): McpServer {
-  const server = new McpServer({ name: 'reports', version: '1.0.0' }, options);
-  server.experimental.tasks.registerToolTask(
-    'empty',
-    {},
-    {
-      createTask: async ({ taskStore, taskRequestedTtl: ttl = null }) => ({
-        task: await taskStore.createTask({ ttl, context: { runner: 'empty' } }),
-      }),
-      getTask: ({ taskStore, taskId }) => taskStore.getTask(taskId),
-      getTaskResult: async ({ taskStore, taskId }) => ({ content: [], ...(await taskStore.getTaskResult(taskId)) }),
-    },
-  );
-  serve(server);
-  return server;
 }

@@ -6,7 +6,7 @@ import { ask, take, alice } from './support/nodes.ts';
 
 type Result = (request: object, extra: object) => Promise<Record<string, unknown>>;
 
-it('tasks/result of SDK v1 asks a question once while it is open, and hears at once of a cancel, as its worker does', async () => {
+it('task rules 24 and 28: tasks/result of SDK v1 asks a question once while it is open, and hears at once of a cancel, as its worker does', async () => {
   const reads: string[] = [];
   const store = await createMemoryStore({ sweep: false, observe: ({ name }) => void reads.push(name) });
   onTestFinished(() => store.close());
@@ -15,17 +15,17 @@ it('tasks/result of SDK v1 asks a question once while it is open, and hears at o
   const worker = await take(tasks, taskId);
   const shown = createV1Tasks(store, tasks, alice);
   const served = Promise.withResolvers<Result>();
-  shown.serve({ server: { setRequestHandler: (_: unknown, handler: Result): void => served.resolve(handler) } });
   const asked: unknown[] = [];
   const answer = Promise.withResolvers<object>();
-  const sendRequest = async (request: unknown) => {
-    asked.push(request);
+  const request = async (question: unknown) => {
+    asked.push(question);
     return answer.promise;
   };
-  const result = (await served.promise)(
-    { params: { taskId } },
-    { signal: new AbortController().signal, sendRequest },
-  ).catch((error: unknown) => error);
+  const setRequestHandler = (_: unknown, handler: Result): void => served.resolve(handler);
+  shown.serve({ server: { setRequestHandler, request } });
+  const result = (await served.promise)({ params: { taskId } }, { signal: new AbortController().signal }).catch(
+    (error: unknown) => error,
+  );
   const answers = worker.requireInput({ name: ask('Who?') });
   await vi.waitFor(() => expect(asked).toHaveLength(1));
   // A change while the question is open: the task is read again, and the client is not asked again.

@@ -76,83 +76,91 @@ async function begin(client: Client, name: string): Promise<Task> {
   throw new Error('The server made no task');
 }
 
-it('a task of SDK v1 asks its client, and goes on elsewhere when its node is killed', { timeout: 60_000 }, async () => {
-  const nodes = await start();
-  const { client, related } = await connect(nodes);
-  const seen: string[] = [];
-  let taskId = '';
-  const stream = client.experimental.tasks.callToolStream({ name: 'report' }, CallToolResultSchema, {
-    task: { ttl: 60_000 },
-  });
-  for await (const message of stream) {
-    seen.push(message.type === 'taskStatus' ? message.task.status : message.type);
-    if (message.type === 'error') throw message.error;
-    if (message.type === 'taskCreated') {
-      taskId = message.task.taskId;
-      expect(message.task).toMatchObject({ status: 'working', ttl: 60_000, pollInterval: 50 });
-      const asked = client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
-      // It asks the client, and the node that runs the task is gone before it has answered.
-      while (related.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
-      const task = await client.experimental.tasks.getTask(taskId);
-      await nodes.kill(Number(/\d+/.exec(task.statusMessage ?? '')));
-      asked.catch(() => undefined);
+it(
+  'task rules 21 and 28: a task of SDK v1 asks its client, and goes on elsewhere when its node is killed',
+  { timeout: 60_000 },
+  async () => {
+    const nodes = await start();
+    const { client, related } = await connect(nodes);
+    const seen: string[] = [];
+    let taskId = '';
+    const stream = client.experimental.tasks.callToolStream({ name: 'report' }, CallToolResultSchema, {
+      task: { ttl: 60_000 },
+    });
+    for await (const message of stream) {
+      seen.push(message.type === 'taskStatus' ? message.task.status : message.type);
+      if (message.type === 'error') throw message.error;
+      if (message.type === 'taskCreated') {
+        taskId = message.task.taskId;
+        expect(message.task).toMatchObject({ status: 'working', ttl: 60_000, pollInterval: 50 });
+        const asked = client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema);
+        // It asks the client, and the node that runs the task is gone before it has answered.
+        while (related.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+        const task = await client.experimental.tasks.getTask(taskId);
+        await nodes.kill(Number(/\d+/.exec(task.statusMessage ?? '')));
+        asked.catch(() => undefined);
+      }
+      if (message.type === 'result') {
+        expect(message.result.content).toEqual([{ type: 'text', text: 'Ada, attempt 2' }]);
+      }
     }
-    if (message.type === 'result') {
-      expect(message.result.content).toEqual([{ type: 'text', text: 'Ada, attempt 2' }]);
+    expect([seen[0], seen.at(-1)]).toEqual(['taskCreated', 'result']);
+    expect(related[0]).toEqual({ taskId });
+    expect(await client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema)).toMatchObject({
+      content: [{ text: 'Ada, attempt 2' }],
+      _meta: { 'io.modelcontextprotocol/related-task': { taskId } },
+    });
+  },
+);
+
+it(
+  'task rules 25 and 30: the same task in both shapes: errors, cancel, list, and what a stranger sees',
+  { timeout: 60_000 },
+  async () => {
+    const nodes = await start();
+    const [{ client }, { client: mallory }] = [await connect(nodes), await connect(nodes, 'mallory')];
+    const { tasks } = client.experimental;
+    const store = await createSqliteStore({ path: nodes.path });
+    onTestFinished(() => store.close());
+    const alice = { principal: 'alice' };
+    const extension = createTaskStore(store);
+
+    const broken = await begin(client, 'breaks');
+    expect(await tasks.getTaskResult(broken.taskId, CallToolResultSchema)).toMatchObject({ isError: true });
+    // A tool's error is `failed` in 2025-11-25, and `completed` in the extension.
+    expect((await tasks.getTask(broken.taskId)).status).toBe('failed');
+    expect((await extension.get(broken.taskId, alice))?.status).toBe('completed');
+
+    const refused = await begin(client, 'refuses');
+    await expect(tasks.getTaskResult(refused.taskId, CallToolResultSchema)).rejects.toMatchObject({ code: -32_000 });
+
+    const waiting = await begin(client, 'wait');
+    const end = tasks.getTaskResult(waiting.taskId, CallToolResultSchema).catch((error: unknown) => error);
+    for (const id of [waiting.taskId, 'task_unknown', '__proto__']) {
+      const calls = [
+        mallory.experimental.tasks.getTask(id),
+        mallory.experimental.tasks.cancelTask(id),
+        mallory.experimental.tasks.getTaskResult(id, CallToolResultSchema),
+      ];
+      for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
+        expect(reason).toMatchObject({ code: -32_602 });
+      }
     }
-  }
-  expect([seen[0], seen.at(-1)]).toEqual(['taskCreated', 'result']);
-  expect(related[0]).toEqual({ taskId });
-  expect(await client.experimental.tasks.getTaskResult(taskId, CallToolResultSchema)).toMatchObject({
-    content: [{ text: 'Ada, attempt 2' }],
-    _meta: { 'io.modelcontextprotocol/related-task': { taskId } },
-  });
-});
+    expect((await mallory.experimental.tasks.listTasks()).tasks).toEqual([]);
+    expect(await tasks.cancelTask(waiting.taskId)).toMatchObject({ status: 'cancelled' });
+    expect(await end).toMatchObject({ code: -32_602 });
+    await expect(tasks.cancelTask(waiting.taskId)).rejects.toMatchObject({ code: -32_602 });
+    expect((await extension.get(waiting.taskId, alice))?.status).toBe('cancelled');
+    const listed = (await tasks.listTasks()).tasks.map(({ taskId, status }) => [taskId, status]);
+    expect(Object.fromEntries(listed)).toEqual({
+      [broken.taskId]: 'failed',
+      [refused.taskId]: 'failed',
+      [waiting.taskId]: 'cancelled',
+    });
+  },
+);
 
-it('the same task in both shapes: errors, cancel, list, and what a stranger sees', { timeout: 60_000 }, async () => {
-  const nodes = await start();
-  const [{ client }, { client: mallory }] = [await connect(nodes), await connect(nodes, 'mallory')];
-  const { tasks } = client.experimental;
-  const store = await createSqliteStore({ path: nodes.path });
-  onTestFinished(() => store.close());
-  const alice = { principal: 'alice' };
-  const extension = createTaskStore(store);
-
-  const broken = await begin(client, 'breaks');
-  expect(await tasks.getTaskResult(broken.taskId, CallToolResultSchema)).toMatchObject({ isError: true });
-  // A tool's error is `failed` in 2025-11-25, and `completed` in the extension.
-  expect((await tasks.getTask(broken.taskId)).status).toBe('failed');
-  expect((await extension.get(broken.taskId, alice))?.status).toBe('completed');
-
-  const refused = await begin(client, 'refuses');
-  await expect(tasks.getTaskResult(refused.taskId, CallToolResultSchema)).rejects.toMatchObject({ code: -32_000 });
-
-  const waiting = await begin(client, 'wait');
-  const end = tasks.getTaskResult(waiting.taskId, CallToolResultSchema).catch((error: unknown) => error);
-  for (const id of [waiting.taskId, 'task_unknown', '__proto__']) {
-    const calls = [
-      mallory.experimental.tasks.getTask(id),
-      mallory.experimental.tasks.cancelTask(id),
-      mallory.experimental.tasks.getTaskResult(id, CallToolResultSchema),
-    ];
-    for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
-      expect(reason).toMatchObject({ code: -32_602 });
-    }
-  }
-  expect((await mallory.experimental.tasks.listTasks()).tasks).toEqual([]);
-  expect(await tasks.cancelTask(waiting.taskId)).toMatchObject({ status: 'cancelled' });
-  expect(await end).toMatchObject({ code: -32_602 });
-  await expect(tasks.cancelTask(waiting.taskId)).rejects.toMatchObject({ code: -32_602 });
-  expect((await extension.get(waiting.taskId, alice))?.status).toBe('cancelled');
-  const listed = (await tasks.listTasks()).tasks.map(({ taskId, status }) => [taskId, status]);
-  expect(Object.fromEntries(listed)).toEqual({
-    [broken.taskId]: 'failed',
-    [refused.taskId]: 'failed',
-    [waiting.taskId]: 'cancelled',
-  });
-});
-
-it('a tool of SDK v1 that works in its own process stores its result once', async () => {
+it('task rule 33: a tool of SDK v1 that works in its own process stores its result once', async () => {
   const store = await createSqliteStore({ path: ':memory:' });
   onTestFinished(() => store.close());
   const tasks = createTaskStore(store);
@@ -175,7 +183,7 @@ it('a tool of SDK v1 that works in its own process stores its result once', asyn
   expect(() => createV1Tasks(store, tasks, {})).toThrow('Option principal is undefined');
 });
 
-it('a client of SDK v1 gets no longer ttl than the server allows, and sees the real one', async () => {
+it('task rule 22: a client of SDK v1 gets no longer ttl than the server allows, and sees the real one', async () => {
   const store = await createMemoryStore();
   onTestFinished(() => store.close());
   const tasks = createTaskStore(store, { ttlMs: 5_000 });
@@ -193,7 +201,7 @@ it('a client of SDK v1 gets no longer ttl than the server allows, and sees the r
   expect(() => createV1Tasks(store, tasks, { principal: null, maxTtlMs: 0 })).toThrow('Option maxTtlMs is 0');
 });
 
-it('tasks/result of SDK v1 reads a task when it changes, and does not poll', async () => {
+it('task rule 27: tasks/result of SDK v1 reads a task when it changes, and does not poll', async () => {
   const calls: string[] = [];
   const store = await createMemoryStore({ sweep: false, observe: ({ name }) => void calls.push(name) });
   onTestFinished(() => store.close());
@@ -206,13 +214,12 @@ it('tasks/result of SDK v1 reads a task when it changes, and does not poll', asy
     type Result = (request: object, extra: object) => Promise<Record<string, unknown>>;
     const served = Promise.withResolvers<Result>();
     const setRequestHandler = (_: unknown, handler: Result): void => served.resolve(handler);
-    createV1Tasks(store, tasks, { principal: 'alice' }).serve({ server: { setRequestHandler } });
-    const sendRequest = async (request: unknown) => {
-      asked.push(request);
+    const request = async (question: unknown) => {
+      asked.push(question);
       return { action: 'accept' };
     };
-    const extra = { signal: new AbortController().signal, sendRequest };
-    return (await served.promise)({ params: { taskId } }, extra);
+    createV1Tasks(store, tasks, { principal: 'alice' }).serve({ server: { setRequestHandler, request } });
+    return (await served.promise)({ params: { taskId } }, { signal: new AbortController().signal });
   });
   const reads = () => calls.filter((name) => name === 'readSession').length;
   await vi.waitFor(() => expect(reads()).toBeGreaterThan(5));

@@ -1,10 +1,11 @@
 import type { JsonValue, SessionStore } from '@mcp-session/core';
 import { checkOptions, kindOf, positive, type OptionNames } from '@mcp-session/core/backend';
 import type { TaskStore as V1TaskStore } from '@modelcontextprotocol/sdk/experimental/tasks';
-import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
+import type { RequestHandlerExtra, RequestOptions } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import {
   GetTaskPayloadRequestSchema,
   RELATED_TASK_META_KEY,
+  type Result,
   ResultSchema,
   type ServerCapabilities,
   type ServerNotification,
@@ -21,7 +22,7 @@ import { resultOf, unknownV1Task } from './task-v1.ts';
  * project imports is a different one.
  */
 export interface V1TaskServer {
-  readonly server: { setRequestHandler(...args: never): void };
+  readonly server: { setRequestHandler(...args: never): void; request(...args: never): Promise<unknown> };
 }
 
 /** Options of `createV1Tasks`. */
@@ -57,7 +58,22 @@ export interface V1Tasks {
   serve(server: V1TaskServer): void;
 }
 
-type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>;
+type Extra = Pick<RequestHandlerExtra<ServerRequest, ServerNotification>, 'signal' | 'requestId'>;
+
+interface Low {
+  setRequestHandler(
+    schema: typeof GetTaskPayloadRequestSchema,
+    handler: (request: { readonly params: { readonly taskId: string } }, extra: Extra) => Promise<object>,
+  ): void;
+  request(
+    request: { readonly method: string; readonly params: object },
+    schema: typeof ResultSchema,
+    options: RequestOptions,
+  ): Promise<Result>;
+}
+
+/** Asks the client. @returns Its answer. */
+type Ask = (request: JsonValue) => Promise<JsonValue>;
 
 const NAMES: OptionNames<V1TasksOptions> = {
   principal: ['user', 'userId', 'owner'],
@@ -93,12 +109,10 @@ export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskSt
       },
     },
     serve: ({ server }) => {
-      const setRequestHandler = server.setRequestHandler.bind(server) as (
-        schema: typeof GetTaskPayloadRequestSchema,
-        handler: (request: { readonly params: { readonly taskId: string } }, extra: Extra) => Promise<object>,
-      ) => void;
-      setRequestHandler(GetTaskPayloadRequestSchema, async ({ params: { taskId } }, extra) => {
-        const result = await followedResult(taskStore, taskId, extra);
+      const low = server as unknown as Low;
+      low.setRequestHandler(GetTaskPayloadRequestSchema, async ({ params: { taskId } }, extra) => {
+        const ask: Ask = async (request) => answerOf({ server: low, taskId, request, extra });
+        const result = await followedResult(taskStore, taskId, { signal: extra.signal, ask });
         const meta = result['_meta'] as Record<string, unknown> | undefined;
         return { ...result, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
       });
@@ -111,37 +125,53 @@ export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskSt
  * Waits for the end of a task, and asks the client what its worker needs meanwhile. It reads the
  * task again when it has changed, as `TaskStore.watch` does.
  */
-async function followedResult(tasks: TasksV1, taskId: string, extra: Extra): Promise<Record<string, unknown>> {
+async function followedResult(
+  tasks: TasksV1,
+  taskId: string,
+  { signal, ask }: { readonly signal: AbortSignal; readonly ask: Ask },
+): Promise<Record<string, unknown>> {
   const asked = new Set<string>();
   const stop = new AbortController();
   let refused: { readonly error: unknown } | undefined;
-  const ask = async (key: string, request: JsonValue): Promise<void> => {
+  const pass = async (key: string, request: JsonValue): Promise<void> => {
     try {
-      await tasks.answer(taskId, key, await answerOf(taskId, request, extra));
+      await tasks.answer(taskId, key, await ask(request));
     } catch (error) {
       refused = { error };
       stop.abort();
     }
   };
-  for await (const task of tasks.watch(taskId, AbortSignal.any([extra.signal, stop.signal]))) {
+  for await (const task of tasks.watch(taskId, AbortSignal.any([signal, stop.signal]))) {
     if (isFinal(task)) return resultOf(task);
     for (const [key, request] of Object.entries(task.inputRequests ?? {})) {
       if (asked.has(key)) continue;
       asked.add(key);
-      void ask(key, request);
+      void pass(key, request);
     }
   }
-  extra.signal.throwIfAborted();
+  signal.throwIfAborted();
   if (refused !== undefined) throw refused.error;
   throw unknownV1Task();
 }
 
-/** Asks the client on the stream of the request that waits for the result. */
-async function answerOf(taskId: string, request: JsonValue, extra: Extra): Promise<JsonValue> {
+interface Question {
+  readonly server: Low;
+  readonly taskId: string;
+  readonly request: JsonValue;
+  readonly extra: Extra;
+}
+
+/**
+ * Asks the client on the stream of the request that waits for the result. Not by
+ * `extra.sendRequest`: SDK v1 takes the task from the `_meta` of the request there, which a
+ * receiver must ignore (2025-11-25, basic/utilities/tasks, "Associating Task-Related Messages").
+ */
+async function answerOf({ server, taskId, request, extra }: Question): Promise<JsonValue> {
   const { method, params } = request as { readonly method: string; readonly params?: Record<string, unknown> };
   const meta = params?.['_meta'] as Record<string, unknown> | undefined;
   const related = { ...params, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
-  const { _meta, ...answer } = await extra.sendRequest({ method, params: related } as ServerRequest, ResultSchema, {
+  const { _meta, ...answer } = await server.request({ method, params: related }, ResultSchema, {
+    relatedRequestId: extra.requestId,
     timeout: NO_TIMEOUT_MS,
     signal: extra.signal,
   });

@@ -100,7 +100,13 @@ export class Worker implements TaskHandle {
     const large = bytesOf(result) > MAX_INLINE_RESULT;
     // Stored under the number of this worker first: nobody reads it before the record says so.
     if (large) await this.#session.state.set(resultKey(this.attempt), result);
-    await this.#end({ status: 'completed', ...(large ? { hasLargeResult: true } : { result: result as TaskResult }) });
+    const kept = result as TaskResult;
+    // Whether it is a tool's error shows without it.
+    const { isError } = kept;
+    await this.#end({
+      status: 'completed',
+      ...(large ? { hasLargeResult: true, ...(isError === true && { result: { isError } }) } : { result: kept }),
+    });
   }
 
   async fail(error: TaskFailure): Promise<void> {

@@ -51,3 +51,22 @@ export async function answerOf(response: Response): Promise<Answer> {
   const json = text.startsWith('{') ? text : (/^data: (\{.*)$/m.exec(text)?.[1] ?? '{}');
   return JSON.parse(json) as Answer;
 }
+
+/** The messages in a response of either type, as they come. */
+export async function* messagesOf({ body }: Response): AsyncGenerator<Answer, void> {
+  let text = '';
+  for await (const chunk of (body ?? new ReadableStream<Uint8Array>()).pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.startsWith('{')) {
+      yield JSON.parse(text) as Answer;
+      return;
+    }
+    const frames = text.split('\n\n');
+    text = frames.pop() ?? '';
+    for (const frame of frames) {
+      // The first event of a stream has an id and empty data.
+      const data = /^data: (.+)$/m.exec(frame)?.[1];
+      if (data !== undefined) yield JSON.parse(data) as Answer;
+    }
+  }
+}

@@ -3,12 +3,12 @@
 import { toNodeHandler } from '@mcp-session/http/node';
 import { createSessionHandler } from '@mcp-session/http/v1';
 import { createSqliteStore } from '@mcp-session/sqlite';
-import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createTaskStore, type TaskHandle } from '../../src/index.ts';
 import { createV1Tasks } from '../../src/v1.ts';
+import { createV1Server } from './server-v1.ts';
 
 const [path = ''] = process.argv.slice(2);
 const store = await createSqliteStore({ path });
@@ -43,25 +43,7 @@ const handler = createSessionHandler({
   store,
   leaseMs: 1_000,
   principal: (_, request) => request.headers.get('x-user'),
-  createServer: ({ principal }) => {
-    const shown = createV1Tasks(store, tasks, { principal });
-    const server = new McpServer({ name: 'reports', version: '1.0.0' }, shown.options);
-    for (const runner of Object.keys(runners)) {
-      server.experimental.tasks.registerToolTask(
-        runner,
-        {},
-        {
-          createTask: async ({ taskStore, taskRequestedTtl: ttl = null }) => ({
-            task: await taskStore.createTask({ ttl, context: { runner } }),
-          }),
-          getTask: ({ taskStore, taskId }) => taskStore.getTask(taskId),
-          getTaskResult: async ({ taskStore, taskId }) => ({ content: [], ...(await taskStore.getTaskResult(taskId)) }),
-        },
-      );
-    }
-    shown.serve(server);
-    return server;
-  },
+  createServer: ({ principal }) => createV1Server(createV1Tasks(store, tasks, { principal }), Object.keys(runners)),
 });
 
 process.once('disconnect', () => process.exit());

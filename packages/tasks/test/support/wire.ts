@@ -5,7 +5,7 @@ import { expect, onTestFinished } from 'vitest';
 import { createTaskStore, type TaskHandle, type TaskStore } from '../../src/index.ts';
 import { serveTaskNotifications, serveTasks } from '../../src/v2.ts';
 import type { Backend } from './backends.ts';
-import { answerOf, modernRequest, type Answer, type RequestParts } from './request.ts';
+import { answerOf, messagesOf, modernRequest, type Answer, type RequestParts } from './request.ts';
 
 async function report(task: TaskHandle) {
   await task.status('asking');
@@ -118,21 +118,4 @@ export async function wireNodes([, begin]: Backend): Promise<Wire> {
     nodes,
     errors,
   };
-}
-
-async function* messagesOf({ body }: Response): AsyncGenerator<Answer, void> {
-  let text = '';
-  for await (const chunk of (body ?? new ReadableStream<Uint8Array>()).pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    if (text.startsWith('{')) {
-      yield JSON.parse(text) as Answer;
-      return;
-    }
-    const frames = text.split('\n\n');
-    text = frames.pop() ?? '';
-    for (const frame of frames) {
-      const data = /^data: (.*)$/m.exec(frame)?.[1];
-      if (data !== undefined) yield JSON.parse(data) as Answer;
-    }
-  }
 }
