@@ -100,21 +100,6 @@ describe.each(backends)('%s', (...backend) => {
       ]);
     });
 
-    it('task rule 7: a key stands for one request, also for the next worker', async () => {
-      const { first, second } = await nodes();
-      const { taskId } = await first.tasks.create(alice);
-      const former = await take(first.tasks, taskId);
-      const lost = codeOf(former.requireInput({ name: ask('Who?') }));
-      await become(second.tasks, taskId, 'input_required');
-      await former.release();
-      const worker = await take(second.tasks, taskId);
-      const answers = worker.requireInput({ name: ask('What is your name?') });
-      expect((await first.tasks.get(taskId, alice))?.inputRequests).toEqual({ name: ask('Who?') });
-      await first.tasks.update(taskId, { name: 'Ada' }, alice);
-      expect(await answers).toEqual({ name: 'Ada' });
-      expect(await lost).toBe('TASK_LOST');
-    });
-
     it('that was released is free at once', async () => {
       const { first, second } = await nodes();
       const { taskId } = await first.tasks.create(alice);
