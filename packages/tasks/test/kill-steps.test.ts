@@ -1,5 +1,5 @@
 import type { DualEraHandler } from '@mcp-session/http/v2';
-import { createTestSchema, openDatabase } from '@mcp-session-tooling/databases';
+import { createTestSchema, createTestTables, openDatabase } from '@mcp-session-tooling/databases';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -18,8 +18,13 @@ async function addressOf(backend: Address['backend']): Promise<Address> {
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     return { backend, path: join(folder, 'sessions.db') };
   }
-  const server = await openDatabase('postgres');
+  const server = await openDatabase(backend === 'PostgreSQL' ? 'postgres' : 'dynamodb');
   onTestFinished(() => server.close());
+  if (backend === 'DynamoDB') {
+    const { prefix, dispose } = createTestTables(server.url);
+    onTestFinished(dispose);
+    return { backend, url: server.url, prefix };
+  }
   const { url, schema, dispose } = await createTestSchema(server.url);
   onTestFinished(dispose);
   return { backend, url, schema };
@@ -75,7 +80,7 @@ async function useTask(send: Send): Promise<unknown> {
   return (await become('completed'))?.['result'];
 }
 
-it.each(['SQLite', 'PostgreSQL'] as const)(
+it.each(['SQLite', 'PostgreSQL', 'DynamoDB'] as const)(
   'task rules 3, 8 and 15: a node is killed after each step of a task, and the client goes on with another one: %s',
   { timeout: 120_000 },
   async (backend) => {

@@ -1,5 +1,8 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoDbConfig } from '@mcp-session-tooling/databases';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createDualEraHandler, type DualEraHandler } from '@mcp-session/http/v2';
+import { createDynamoDbBackend } from '@mcp-session/dynamodb';
 import { createPostgresBackend } from '@mcp-session/postgres';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import { createTaskStore, type TaskHandle, type TaskStore } from '../../src/index.ts';
@@ -8,7 +11,8 @@ import { createOfficialServer, runners } from './official-server.ts';
 /** Where the nodes keep their tasks. */
 export type Address =
   | { readonly backend: 'SQLite'; readonly path: string }
-  | { readonly backend: 'PostgreSQL'; readonly url: string; readonly schema: string };
+  | { readonly backend: 'PostgreSQL'; readonly url: string; readonly schema: string }
+  | { readonly backend: 'DynamoDB'; readonly url: string; readonly prefix: string };
 
 /** What is stored of a task when a node dies. */
 export const deaths = ['created', 'asked', 'answered', 'accepted', 'completed'] as const;
@@ -50,9 +54,19 @@ export async function mortalNode(
 }
 
 async function open(address: Address): Promise<SessionBackend> {
-  return address.backend === 'SQLite'
-    ? createSqliteBackend({ path: address.path, synchronous: 'normal' })
-    : createPostgresBackend({ url: address.url, schema: address.schema });
+  switch (address.backend) {
+    case 'SQLite':
+      return createSqliteBackend({ path: address.path, synchronous: 'normal' });
+    case 'PostgreSQL':
+      return createPostgresBackend({ url: address.url, schema: address.schema });
+    case 'DynamoDB':
+      return createDynamoDbBackend({
+        client: new DynamoDBClient(dynamoDbConfig(address.url)),
+        sessionsTable: `${address.prefix}sessions`,
+        eventsTable: `${address.prefix}events`,
+        autoCreateTables: true,
+      });
+  }
 }
 
 function mortal(backend: SessionBackend, death: Death | undefined): SessionBackend {
