@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { PassThrough, Readable } from 'node:stream';
 import { createMemoryStore } from '@mcp-session/core/memory';
 import { createSessionHandler } from '@mcp-session/http/v2';
 import {
@@ -9,13 +9,9 @@ import {
   type StreamableHTTPClientTransportOptions,
 } from '@modelcontextprotocol/client';
 import { McpServer, OAuthError, OAuthErrorCode, type OAuthTokenVerifier } from '@modelcontextprotocol/server';
-import { root } from '@mcp-session-tooling/workspace/packages';
 import { expect, it, onTestFinished } from 'vitest';
-import { type Block, blocksOf } from '../src/documents.ts';
+import { blocksOfPage, folderWith, withReplaced } from './support/pasted.ts';
 import { emptyFolder, freePort, start, untilItListens } from './support/server.ts';
-
-const blocksOfPage = (path: string): Block[] =>
-  blocksOf({ path, text: readFileSync(join(root, path), 'utf8') }).filter(({ language }) => language === 'ts');
 
 /** A client at its defaults, and what calls a tool and returns its text. */
 async function connect(url: string, options: StreamableHTTPClientTransportOptions = {}) {
@@ -70,34 +66,101 @@ const verifier: OAuthTokenVerifier = {
   },
 };
 
-it.each(['Express', 'Fastify', 'Hono'])('the recipe for %s verifies the token and serves the session', async (name) => {
-  const page = readFileSync(join(root, 'docs/guides/serving.md'), 'utf8');
-  const section = page.split(/^## /m).find((each) => each.startsWith(`${name}\n`)) ?? '';
-  const [block] = blocksOf({ path: 'docs/guides/serving.md', text: section });
+const SERVING = 'docs/guides/serving.md';
+
+/** Loads a recipe of the page as its reader would, and gives it the names that the page presupposes. */
+async function load(section: string, texts: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
   const store = await createMemoryStore();
   const handler = createSessionHandler({
     store,
     createServer: ({ session }) => {
       const server = new McpServer({ name: 'notes', version: '1.0.0' });
-      server.registerTool('owner', {}, () => ({ content: [{ type: 'text', text: String(session.principal) }] }));
+      const text = String(session.principal);
+      server.registerTool('owner', {}, () => ({ content: [{ type: 'text', text }] }));
+      server.registerTool('slow', {}, async () => {
+        await new Promise((resolve) => setTimeout(resolve, 600));
+        return { content: [{ type: 'text', text }] };
+      });
       return server;
     },
   });
   onTestFinished(() => handler.close());
-  // The names that the page presupposes.
   Object.assign(globalThis, { handler, verifier });
-  const port = await freePort();
-  const folder = fileURLToPath(new URL('../.recipes/', import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  const file = join(mkdtempSync(folder), 'recipe.ts');
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  writeFileSync(file, `${block?.code}`.replace('3000', String(port)));
-  // Express and Fastify listen. Hono's recipe exports what a runtime serves.
-  const { default: app } = (await import(/* @vite-ignore */ file)) as { readonly default?: FetchHandler };
-  const send: typeof fetch = async (url, init) => (app ? app.fetch(new Request(url, init)) : fetch(url, init));
+  const [block] = blocksOfPage(SERVING, section);
+  const folder = folderWith({ 'recipe.ts': withReplaced(block?.code ?? '', texts) });
+  return (await import(/* @vite-ignore */ join(folder, 'recipe.ts'))) as Record<string, unknown>;
+}
 
-  const url = `http://127.0.0.1:${port}/mcp`;
+/** What each recipe promises: 401 without a token, and a session of the user whom the token names. */
+async function expectVerified(url: string, send: typeof fetch, tool = 'owner'): Promise<void> {
   expect((await send(url, { method: 'POST' })).status).toBe(401);
   const requestInit = { headers: { authorization: 'Bearer ada' } };
-  expect(await (await connect(url, { fetch: send, requestInit }))('owner')).toBe('https://id.example|ada');
+  expect(await (await connect(url, { fetch: send, requestInit }))(tool)).toBe('https://id.example|ada');
+}
+
+it.each(['Express', 'Fastify', 'Hono'])('the recipe for %s verifies the token and serves the session', async (name) => {
+  const port = await freePort();
+  // Express and Fastify listen. Hono's recipe exports what a runtime serves.
+  const { default: app } = await load(name, name === 'Hono' ? {} : { 3000: String(port) });
+  const served = app as FetchHandler | undefined;
+  const send: typeof fetch = async (url, init) => (served ? served.fetch(new Request(url, init)) : fetch(url, init));
+
+  await expectVerified(`http://127.0.0.1:${port}/mcp`, send);
+});
+
+/** The event that an HTTP API of API Gateway makes of a request, in payload format 2.0. */
+async function eventOf(request: Request): Promise<object> {
+  const { pathname, search, host } = new URL(request.url);
+  const http = { method: request.method, path: pathname, protocol: 'HTTP/1.1', sourceIp: '192.0.2.1' };
+  const body = Buffer.from(await request.arrayBuffer());
+  return {
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: pathname,
+    rawQueryString: search.slice(1),
+    headers: { host, ...Object.fromEntries(request.headers) },
+    requestContext: { apiId: 'api', domainName: host, http, requestId: 'request', stage: '$default' },
+    ...(body.length > 0 && { body: body.toString('base64') }),
+    isBase64Encoded: body.length > 0,
+  };
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+it('the recipe for AWS Lambda verifies the token, and whole answers and streams serve the session', async () => {
+  const from = (output: PassThrough, answer: Answer) => output.emit('answer', answer) && output;
+  const awslambda = { streamifyResponse: (handler: unknown) => handler, HttpResponseStream: { from } };
+  Object.assign(globalThis, { awslambda });
+  onTestFinished(() => void Reflect.deleteProperty(globalThis, 'awslambda'));
+  type Whole = (event: object, context: object) => Promise<Answer>;
+  type Streaming = (event: object, output: PassThrough, context: object) => Promise<void>;
+  const recipe = await load('AWS Lambda', { '5_000': '200' });
+  const { whole, streaming } = recipe as { readonly whole: Whole; readonly streaming: Streaming };
+  const context = { getRemainingTimeInMillis: () => 10_000 };
+
+  let resumed = 0;
+  const sendWhole: typeof fetch = async (url, init) => {
+    const request = new Request(url, init);
+    if (request.headers.has('last-event-id')) resumed++;
+    const { statusCode, headers, body } = await whole(await eventOf(request), context);
+    return new Response(body === '' ? null : body, { status: statusCode, headers });
+  };
+  const sendStreaming: typeof fetch = async (url, init) => {
+    const output = new PassThrough();
+    const answered = new Promise<Answer>((resolve) => output.once('answer', resolve));
+    const done = streaming(await eventOf(new Request(url, init)), output, context);
+    const { statusCode, headers } = await Promise.race([answered, done.then(() => answered)]);
+    return new Response(Readable.toWeb(output) as ReadableStream, { status: statusCode, headers });
+  };
+
+  await expectVerified('https://api.example/mcp', sendWhole);
+  await expectVerified('https://api.example/mcp', sendStreaming, 'slow');
+  // A whole answer is there before its tool is done. The client comes back for the rest.
+  resumed = 0;
+  await expectVerified('https://api.example/mcp', sendWhole, 'slow');
+  expect(resumed).toBeGreaterThan(0);
 });
