@@ -68,7 +68,9 @@ const verifier: OAuthTokenVerifier = {
 
 const SERVING = 'docs/guides/serving.md';
 
-/** Loads a recipe of the page as its reader would, and gives it the names that the page presupposes. */
+/**
+ * Loads a recipe of the page as its reader would, and gives it the names that the page presupposes.
+ */
 async function load(section: string, texts: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
   const store = await createMemoryStore();
   const handler = createSessionHandler({
@@ -91,7 +93,9 @@ async function load(section: string, texts: Readonly<Record<string, string>>): P
   return (await import(/* @vite-ignore */ join(folder, 'recipe.ts'))) as Record<string, unknown>;
 }
 
-/** What each recipe promises: 401 without a token, and a session of the user whom the token names. */
+/**
+ * What each recipe promises: 401 without a token, and a session of the user whom the token names.
+ */
 async function expectVerified(url: string, send: typeof fetch, tool = 'owner'): Promise<void> {
   expect((await send(url, { method: 'POST' })).status).toBe(401);
   const requestInit = { headers: { authorization: 'Bearer ada' } };

@@ -25,9 +25,13 @@ export function emptyFolder(): string {
 }
 
 /** Starts a file as a reader would, but on our sources. It is killed after the test. */
-export function start(file: string, cwd: string): ChildProcess {
+export function start(file: string, cwd: string, env: Readonly<Record<string, string>> = {}): ChildProcess {
   const args = ['--conditions=@mcp-session/source', '--disable-warning=ExperimentalWarning', file];
-  const child = spawn(process.execPath, args, { cwd, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
 }

@@ -38,29 +38,41 @@ export const startDeno: StartRuntime = (...given) => {
 
 const bundles = new Map<string, Promise<Bundle>>();
 
-/** Starts workerd with the Worker of an entry. `kill` throws its isolates away. */
-async function startWorker(entry: string, place: Place, durableObjects: Record<string, string>): Promise<Running> {
-  const modules = bundles.get(entry) ?? bundle(new URL(entry, import.meta.url));
-  bundles.set(entry, modules);
+/**
+ * Starts workerd with the Worker of an entry. `kill` throws its isolates away.
+ *
+ * @param bindings What its environment holds besides the Durable Objects.
+ */
+export async function startWorker(
+  entry: URL,
+  bindings: Record<string, string | Record<string, string>>,
+  durableObjects: Record<string, string>,
+): Promise<Running> {
+  const modules = bundles.get(entry.href) ?? bundle(entry);
+  bundles.set(entry.href, modules);
   const miniflare = new Miniflare({
     modules: (await modules).map(({ name, code }) => ({ type: 'ESModule' as const, path: name, contents: code })),
     compatibilityDate: '2026-07-30',
     compatibilityFlags: ['nodejs_compat'],
     durableObjects,
-    bindings: { PLACE: { ...place } },
+    bindings,
   });
   const url = new URL('/mcp', await miniflare.ready).href;
   let killed: Promise<void> | undefined;
   return { url, kill: () => (killed ??= miniflare.dispose()) };
 }
 
-export const startWorkers: StartRuntime = (place) => startWorker('worker.ts', place, { SESSIONS: 'Sessions' });
+/** Starts a Worker of this folder. */
+const startOwn = (entry: string, place: Place, durableObjects: Record<string, string>): Promise<Running> =>
+  startWorker(new URL(entry, import.meta.url), { PLACE: { ...place } }, durableObjects);
+
+export const startWorkers: StartRuntime = (place) => startOwn('worker.ts', place, { SESSIONS: 'Sessions' });
 
 /** A Worker that opens its store for each request. */
-export const startWorkersPerRequest: StartRuntime = (place) => startWorker('worker-per-request.ts', place, {});
+export const startWorkersPerRequest: StartRuntime = (place) => startOwn('worker-per-request.ts', place, {});
 
 /** A Worker that keeps a handler between requests, without a Durable Object. */
-export const startPlainWorker: StartRuntime = (place) => startWorker('plain-worker.ts', place, {});
+export const startPlainWorker: StartRuntime = (place) => startOwn('plain-worker.ts', place, {});
 
 async function startProcess(
   program: string,
