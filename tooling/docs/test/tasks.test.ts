@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { TASKS_EXTENSION } from '@mcp-session/tasks/v2';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { CallToolResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { expect, it, onTestFinished } from 'vitest';
 import { codeWith, folderWith, withReplaced } from './support/pasted.ts';
 import { freePort, start, untilItIsGone, untilItListens } from './support/server.ts';
@@ -94,18 +94,23 @@ import { createSessionHandler } from '@mcp-session/http/v1';
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { createTaskStore } from '@mcp-session/tasks';
 const store = await createSqliteStore();
-const report = async () => ({ content: [{ type: 'text', text: 'done' }] });
-const tasks = createTaskStore(store, { runners: { report } });
+const report = async (task) => {
+  const params = { mode: 'form', message: 'Who?', requestedSchema: { type: 'object', properties: {} } };
+  const { name } = await task.requireInput({ name: { method: 'elicitation/create', params } });
+  return { content: [{ type: 'text', text: 'done for ' + name.content.name }] };
+};
+const tasks = createTaskStore(store, { runners: { report }, pollIntervalMs: 50 });
 const handler = createSessionHandler({ store, createServer });
 `;
 
-it('the server of SDK v1 in the README shows the same tasks', { timeout: 60_000 }, async () => {
+it('the server of SDK v1 in the README shows the same tasks, and asks the client', { timeout: 60_000 }, async () => {
   const port = await freePort();
   const code = withReplaced(codeWith(PAGE, 'createV1Tasks'), { 'export function': 'function' });
   const folder = folderWith({ 'server.ts': code + PRESUPPOSED + listenOn(port) });
   start(join(folder, 'server.ts'), folder);
   await untilItListens(port);
-  const client = new Client({ name: 'reader', version: '1.0.0' });
+  const client = new Client({ name: 'reader', version: '1.0.0' }, { capabilities: { elicitation: {} } });
+  client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { name: 'Ada' } }));
   await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`)));
   onTestFinished(() => client.close());
 
@@ -115,5 +120,5 @@ it('the server of SDK v1 in the README shows the same tasks', { timeout: 60_000 
     seen.push(message.type === 'result' ? message.result.content : message.type);
   }
 
-  expect([seen[0], seen.at(-1)]).toEqual(['taskCreated', [{ type: 'text', text: 'done' }]]);
+  expect([seen[0], seen.at(-1)]).toEqual(['taskCreated', [{ type: 'text', text: 'done for Ada' }]]);
 });
