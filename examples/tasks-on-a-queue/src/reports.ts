@@ -54,13 +54,18 @@ export const boss = new PgBoss({
 });
 boss.on('error', (error) => console.error(error));
 await boss.start();
-await boss.createQueue(GIVEN_UP);
+// A worker that is only slow may miss the heartbeat of the queue and keep its task. Each retry waits
+// twice as long as the one before, from 1 to 2 seconds on, so that such a worker does not use up
+// all of them within seconds.
+const waits = { retryDelay: 1, retryBackoff: true, retryDelayMax: 60 };
+// For a day, which is as long as a task is kept.
+await boss.createQueue(GIVEN_UP, { ...waits, retryLimit: 1_440 });
 await boss.createQueue(QUEUE, {
   // A worker that is silent for so long counts as dead, and the job goes to another one.
   heartbeatSeconds: 10,
   // A report may take as long as its task is kept.
   expireInSeconds: 86_399,
+  ...waits,
   retryLimit: 5,
-  retryDelay: 1,
   deadLetter: GIVEN_UP,
 });

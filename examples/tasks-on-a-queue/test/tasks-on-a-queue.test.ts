@@ -61,6 +61,17 @@ afterAll(async () => {
   for (const end of ends.toReversed()) await end();
 });
 
+/** The queue of the servers and workers. */
+async function queue(): Promise<PgBoss> {
+  const boss = await new PgBoss({
+    connectionString: databaseUrl,
+    schema: 'tasks_on_a_queue',
+    supervise: false,
+  }).start();
+  ends.push(() => boss.stop());
+  return boss;
+}
+
 /** The notifications of a task that a client gets, until it is final. */
 async function listen(taskId: string): Promise<{ readonly heard: Promise<readonly Record<string, unknown>[]> }> {
   const _meta = {
@@ -133,12 +144,7 @@ it('a report that is cancelled stops, and one that the queue gives up fails', as
   const shown = session.task((long.handle?.taskId ?? '') as never, ADA);
   await vi.waitFor(async () => expect(await shown.snapshot()).toHaveProperty('statusMessage'), { timeout: 30_000 });
   const hopeless = await session.callTool('report', { pages: 1, pageMs: 1 }, ADA);
-  const boss = await new PgBoss({
-    connectionString: databaseUrl,
-    schema: 'tasks_on_a_queue',
-    supervise: false,
-  }).start();
-  ends.push(() => boss.stop());
+  const boss = await queue();
   await boss.send('reports-given-up', { taskId: hopeless.handle?.taskId, principal: 'ada' });
   expect((await hopeless.settle()).outcome).toMatchObject({
     status: 'failed',
@@ -155,6 +161,33 @@ it('a report that is cancelled stops, and one that the queue gives up fails', as
     },
     { timeout: 30_000, interval: 100 },
   );
+});
+
+it('while a slow worker keeps its task, the waits between the retries of the queue double', async () => {
+  const long = await session.callTool('report', { pages: 100, pageMs: 1_000 }, ADA);
+  const taskId = long.handle?.taskId ?? '';
+  const shown = session.task(taskId as never, ADA);
+  await vi.waitFor(async () => expect(await shown.snapshot()).toHaveProperty('statusMessage'), { timeout: 30_000 });
+  const boss = await queue();
+  // What the queue does when it misses the heartbeat: another worker gets the job.
+  await start('worker');
+  const id = await boss.send('reports', { taskId, principal: 'ada' });
+  const waits = new Map<number, number>();
+  await vi.waitFor(
+    async () => {
+      const job = (await boss.findJobs('reports')).find((each) => each.id === id);
+      if (job?.state === 'retry') {
+        waits.set(job.retryCount, (job.startAfter.getTime() - job.startedOn.getTime()) / 1_000);
+      }
+      expect([...waits.keys()]).toContain(2);
+    },
+    { timeout: 40_000, interval: 100 },
+  );
+  // From half of 2, 4 and 8 seconds on. The retries of a fixed delay wait one second.
+  for (const [retries, seconds] of waits) expect(seconds).toBeGreaterThanOrEqual(2 ** retries);
+  await boss.deleteJob('reports', id ?? '');
+  await long.cancel();
+  expect((await long.settle()).outcome).toMatchObject({ status: 'cancelled' });
 });
 
 it.each<[Program, readonly string[], Record<string, string>, string]>([
