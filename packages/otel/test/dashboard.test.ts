@@ -1,5 +1,6 @@
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
+import { parser } from '@prometheus-io/lezer-promql';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -46,7 +47,25 @@ function seriesOf(expr: string): string[] {
   return patterns.flatMap((pattern) => [...samples.keys()].filter((name) => pattern.test(name)));
 }
 
+/** Where a query is no PromQL, each place with what stands there. */
+function mistakesIn(expr: string): string[] {
+  const filledIn = expr.replaceAll('$__rate_interval', '1m');
+  const mistakes: string[] = [];
+  parser.parse(filledIn).iterate({
+    enter: ({ type, from, to }) => {
+      if (type.isError) mistakes.push(`${from}: ${filledIn.slice(from, to)}`);
+    },
+  });
+  return mistakes;
+}
+
 describe('the dashboard', () => {
+  it.each(queries)('%s: is PromQL', (_, expr) => {
+    expect(mistakesIn(expr)).toEqual([]);
+    // A test that finds no mistake anywhere proves nothing.
+    expect(mistakesIn(expr.slice(0, -1))).not.toEqual([]);
+  });
+
   it.each(queries)('%s: reads metrics and labels that there are', (_, expr) => {
     const series = seriesOf(expr);
     expect(series).toHaveLength(1);

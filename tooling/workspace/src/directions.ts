@@ -96,7 +96,7 @@ export const directions: Readonly<Record<string, Direction>> = {
   },
   'packages/otel': {
     source: [core, '@mcp-session/http', '@opentelemetry/api'],
-    test: ['@mcp-session/sqlite', 'better-sqlite3', sdks, '@opentelemetry/'],
+    test: ['@mcp-session/sqlite', 'better-sqlite3', sdks, '@opentelemetry/', '@lezer/', '@prometheus-io/lezer-promql'],
   },
   'examples/both-eras': {
     source: [core, '@mcp-session/http', '@mcp-session/sqlite', '@mcp-session/tasks', 'better-sqlite3', sdks, 'zod'],
