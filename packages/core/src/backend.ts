@@ -28,6 +28,14 @@ export {
   whole,
   type OptionNames,
 } from './lib/values/option-checks.ts';
+export type { ErrorListener } from './lib/reports/error-log.ts';
+export {
+  backgroundListener,
+  errorListener,
+  errorListenerOptions,
+  type ErrorListenerOptions,
+  type ErrorReporter,
+} from './lib/reports/error-listener.ts';
 export { sessionStoreOptions, storeOptionsOf } from './lib/options/store-options.ts';
 export { diagnoseSchema } from './lib/runtime/diagnose-schema.ts';
 export { KeyedLock } from './lib/runtime/keyed-lock.ts';

@@ -24,6 +24,7 @@ export type {
   TrimOptions,
 } from './lib/options/event-options.ts';
 export type { JsonValue } from './lib/values/json.ts';
+export type { Logger, LogFields } from './lib/reports/logger.ts';
 export type { Observer, Operation, OperationName } from './lib/runtime/observer.ts';
 export type {
   RetentionOptions,

@@ -113,7 +113,8 @@ describe('store.sweep', () => {
 
   it('runs by itself, again and again, also after a failure', async () => {
     let failures = 0;
-    const { store, clock, calls } = await open({ ttlMs: 1_000, sweep: { intervalMs: 1 } }, (inner) => ({
+    const options = { ttlMs: 1_000, sweep: { intervalMs: 1 }, onError: () => undefined };
+    const { store, clock, calls } = await open(options, (inner) => ({
       async sweep(limit, now) {
         if (failures++ === 0) throw new Error('no connection');
         return inner.sweep(limit, now);
@@ -141,9 +142,13 @@ describe('store.sweep', () => {
 });
 
 describe('the sweeper', () => {
+  const unexpected = (error: unknown): never => {
+    throw error;
+  };
+
   it('waits between half and one and a half intervals, differently each time', () => {
     const timers = vi.spyOn(globalThis, 'setTimeout');
-    for (let index = 0; index < 50; index++) new Sweeper(10_000, () => Promise.resolve()).stop();
+    for (let index = 0; index < 50; index++) new Sweeper(10_000, () => Promise.resolve(), unexpected).stop();
     const delays = timers.mock.calls.map(([, delayMs]) => delayMs ?? 0);
     timers.mockRestore();
 
@@ -158,12 +163,13 @@ describe('the sweeper', () => {
     let most = 0;
     const { promise: thrice, resolve } = Promise.withResolvers<void>();
     let runs = 0;
-    const sweeper = new Sweeper(1, async () => {
+    const sweep = async (): Promise<void> => {
       most = Math.max(most, ++running);
       await new Promise((done) => setImmediate(done));
       running--;
       if (++runs === 3) resolve();
-    });
+    };
+    const sweeper = new Sweeper(1, sweep, unexpected);
 
     await thrice;
     sweeper.stop();

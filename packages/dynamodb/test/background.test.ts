@@ -15,6 +15,8 @@ interface TransactItem {
 
 let backend: SessionBackend;
 let proxy: Proxy;
+/** What the background work reports. */
+let errors: unknown[];
 
 /** Keys of the items whose time to live a request puts off; none, where it does something else. */
 function putOff(body: Record<string, unknown>): readonly string[] {
@@ -26,7 +28,8 @@ function putOff(body: Record<string, unknown>): readonly string[] {
 beforeEach(async () => {
   const behind = await openBehindProxy();
   ({ proxy } = behind);
-  backend = await behind.open();
+  errors = [];
+  backend = await behind.open({ onError: (error) => void errors.push(error) });
   const session = { id: 's', kind: 'session', principal: null, profile: '{}', expiresAt: NOW + 20 * DAY };
   await backend.createSession(session, NOW);
   for (let n = 0; n < EVENTS; n += 50) await append(`t${n}`, 50, NOW, NOW + 20 * DAY);
@@ -52,6 +55,7 @@ it('no write waits until the time to live of old items is extended', async () =>
   await expect.poll(() => reached).toBe(true);
   gate.resolve();
   await backend.close();
+  expect(errors).toEqual([]);
 });
 
 it('extending continues where it stopped, and closing does not wait for all of it', { timeout: 30_000 }, async () => {
@@ -62,6 +66,7 @@ it('extending continues where it stopped, and closing does not wait for all of i
   await append('late', 1, LATER, LATER + 20 * DAY);
   await expect.poll(() => left, { timeout: 10_000 }).toBe(-1);
   expect(written()).toHaveLength(200);
+  await expect.poll(() => errors).toEqual([expect.objectContaining({ code: 'STORE_FAILED' })]);
   proxy.fault = () => undefined;
   await append('later', 1, LATER, LATER + 20 * DAY);
   // The other events, the profile and the tokens of six appends.

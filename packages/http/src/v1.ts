@@ -17,5 +17,5 @@ export type {
   OperationRunner,
   StreamKind,
 } from './lib/reports/events.ts';
-export type { Logger, LogFields } from './lib/runtime/logger.ts';
+export type { Logger, LogFields } from '@mcp-session/core';
 export type { StoreStatus } from './lib/store/health.ts';

@@ -125,6 +125,16 @@ describe('authorize', () => {
     expect(await response.text()).not.toContain('no directory');
     expect(errors).toEqual([new Error('no directory')]);
   });
+
+  it('that fails is in the log once a minute', async () => {
+    const lines: unknown[][] = [];
+    const quiet = (): void => undefined;
+    const logger = { debug: quiet, info: quiet, warn: quiet, error: (...line: unknown[]) => void lines.push(line) };
+    const studio = await prepare({ authorize: () => Promise.reject(new Error('no directory')), logger });
+    for (let count = 0; count < 3; count++) await studio.fetch(requestOf('/api/sessions', {}));
+
+    expect(lines).toEqual([[{ err: new Error('no directory') }, '@mcp-session/studio: unexpected error']]);
+  });
 });
 
 describe('responses', () => {

@@ -1,5 +1,5 @@
 import { SessionError } from '@mcp-session/core';
-import { createSessionStore } from '@mcp-session/core/backend';
+import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createTaskStore, type TaskHandle } from '../src/index.ts';
@@ -165,31 +165,16 @@ describe('in memory', () => {
     expect(await answers).toEqual({ name: 'Ada' });
   });
 
-  it('the end of a task waits for a store that fails when the work is done', async () => {
-    const backend = createMemoryBackend();
-    let failures = 0;
-    const flaky = new Proxy(backend, {
-      get: (inner, name, receiver) => {
-        const value: unknown = Reflect.get(inner, name, receiver);
-        if (typeof value !== 'function') return value;
-        if (name !== 'updateSession') return value.bind(inner) as unknown;
-        return async (...args: Parameters<typeof inner.updateSession>) => {
-          // The first write is the end of the task.
-          if (failures++ === 0) throw new SessionError('STORE_UNAVAILABLE', 'Store is away', { retryable: true });
-          return inner.updateSession(...args);
-        };
-      },
-    });
-    const store = await createSessionStore(flaky, { sweep: false });
+  it('the end of a task waits for a store that fails when the work is done, which is reported once a minute', async () => {
+    const lines: unknown[][] = [];
+    const quiet = (): void => undefined;
+    const logger = { debug: quiet, info: quiet, warn: quiet, error: (...line: unknown[]) => void lines.push(line) };
+    const store = await createSessionStore(failingAtFirst(createMemoryBackend(), 3), { sweep: false });
     onTestFinished(() => store.close());
-    const errors: unknown[] = [];
-    const tasks = createTaskStore(store, {
-      runners: { works: async () => ({ done: true }) },
-      onError: (error) => void errors.push(error),
-    });
+    const tasks = createTaskStore(store, { runners: { works: async () => ({ done: true }) }, logger });
     const { taskId } = await tasks.create({ ...alice, runner: 'works' });
     await become(tasks, taskId, 'completed');
-    expect(errors).toMatchObject([{ code: 'STORE_UNAVAILABLE' }]);
+    expect(lines).toEqual([[expect.anything(), '@mcp-session/tasks: STORE_UNAVAILABLE (store)']]);
   });
 
   it('task rule 17: a record that is full can be taken, ended and settled', async () => {
@@ -229,3 +214,19 @@ describe('in memory', () => {
     });
   });
 });
+
+/** A backend whose first writes fail: those of the end of a task. */
+function failingAtFirst(backend: SessionBackend, failures: number): SessionBackend {
+  let left = failures;
+  return new Proxy(backend, {
+    get: (inner, name, receiver) => {
+      const value: unknown = Reflect.get(inner, name, receiver);
+      if (typeof value !== 'function') return value;
+      if (name !== 'updateSession') return value.bind(inner) as unknown;
+      return async (...args: Parameters<SessionBackend['updateSession']>) => {
+        if (left-- > 0) throw new SessionError('STORE_UNAVAILABLE', 'Store is away', { retryable: true });
+        return inner.updateSession(...args);
+      };
+    },
+  });
+}

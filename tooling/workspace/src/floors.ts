@@ -14,6 +14,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['errors.ts'],
     ['contract'],
     ['values'],
+    ['reports'],
     ['runtime'],
     ['options'],
     ['api'],
@@ -76,7 +77,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['telemetry.ts'],
   ],
   'packages/studio': [
-    ['answers.ts', 'error-log.ts', 'page.ts', 'values.ts', 'facts.ts'],
+    ['answers.ts', 'page.ts', 'values.ts', 'facts.ts'],
     ['assets.ts', 'body.ts', 'guard.ts', 'options.ts'],
     ['api'],
     ['api.ts'],

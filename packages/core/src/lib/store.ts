@@ -50,14 +50,14 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S>, ProcessSto
   #closing: Promise<void> | undefined;
 
   constructor(backend: ObservedBackend, gate: Gate, options: ResolvedOptions) {
-    const { clock, sweep } = options;
+    const { clock, sweep, onError } = options;
     const rests = new Rests(backend.capabilities);
     const wakeUps = new WakeUps(backend, clock);
     const retention = new Retention(backend, gate, rests, options);
     const appends = new AppendQueue(backend, gate, clock, { wakeUps, retention });
     this.#shared = { backend, gate, rests, options, appends, wakeUps, updates: new KeyedLock() };
     this.#sessions = new Sessions<S>(this.#shared);
-    this.#sweeper = sweep === false ? undefined : new Sweeper(sweep.intervalMs, () => this.#sweep(false));
+    this.#sweeper = sweep === false ? undefined : new Sweeper(sweep.intervalMs, () => this.#sweep(false), onError);
   }
 
   get backendName(): string {

@@ -47,13 +47,14 @@ export class DynamoDbBackend implements contract.SessionBackend {
   readonly #trimmer: EventTrimmer;
   readonly #sweeper: Sweeper;
   readonly #maintenance: TtlMaintenance;
-  readonly #background = new Background();
+  readonly #background: Background;
 
-  constructor(connection: Connection, { create }: ResolvedOptions) {
+  constructor(connection: Connection, { create, onError }: ResolvedOptions) {
     const cache = new HeadCache(connection);
     const lock = new KeyedLock();
     this.#connection = connection;
     this.#create = create;
+    this.#background = new Background(onError);
     this.#records = new SessionRecords(connection, cache);
     this.#list = new SessionList(connection, this.#records);
     this.#stateReader = new StateReader(connection, cache);

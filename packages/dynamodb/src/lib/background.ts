@@ -1,3 +1,4 @@
+import type { ErrorListener } from '@mcp-session/core/backend';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
@@ -10,9 +11,14 @@ export type Work = (signal: AbortSignal) => Promise<void>;
 
 /** Does work in the background, one piece at a time, until it is closed. */
 export class Background {
+  readonly #onError: ErrorListener;
   readonly #waiting = new Map<string, Work>();
   readonly #closing = new AbortController();
   #running: Promise<void> | undefined;
+
+  constructor(onError: ErrorListener) {
+    this.#onError = onError;
+  }
 
   /** @param name Work is not added while work of the same name waits. */
   add(name: string, work: Work): void {
@@ -31,7 +37,7 @@ export class Background {
     const { signal } = this.#closing;
     for (const [name, work] of this.#waiting) {
       // The next write of the session adds failed work again.
-      if (!signal.aborted) await work(signal).catch(() => undefined);
+      if (!signal.aborted) await work(signal).catch((error: unknown) => this.#onError(error, 'background work'));
       this.#waiting.delete(name);
     }
     this.#running = undefined;

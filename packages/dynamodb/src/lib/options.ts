@@ -1,12 +1,16 @@
 import type { SessionStoreOptions, StateSchemas } from '@mcp-session/core';
 import {
+  backgroundListener,
   checkOptions,
+  errorListenerOptions,
   flag,
   kindOf,
   MAX_TIMER_MS,
   positive,
   sessionStoreOptions,
   text,
+  type ErrorListener,
+  type ErrorListenerOptions,
   type OptionNames,
 } from '@mcp-session/core/backend';
 
@@ -20,8 +24,11 @@ export interface DynamoDbClient {
   destroy(): void;
 }
 
-/** Which tables a DynamoDB backend uses, how it reaches them, and whether it may create them. */
-export interface DynamoDbBackendOptions {
+/**
+ * Which tables a DynamoDB backend uses, how it reaches them, whether it may create them, and where
+ * errors of its background work go.
+ */
+export interface DynamoDbBackendOptions extends ErrorListenerOptions {
   /**
    * Table of sessions, their state and the due items of sweeps.
    *
@@ -113,6 +120,7 @@ export interface ResolvedOptions {
   readonly maxConflicts: number;
   /** `undefined`: a missing table is an error. */
   readonly create: CreateOptions | undefined;
+  readonly onError: ErrorListener;
 }
 
 /** How tables are created. */
@@ -138,6 +146,7 @@ export const backendOptions: OptionNames<DynamoDbBackendOptions> = {
   maxAttempts: ['retries', 'maxRetries'],
   maxConflicts: [],
   requestTimeoutMs: ['timeout', 'timeoutMs', 'requestTimeout'],
+  ...errorListenerOptions,
 };
 
 /** Names of {@link DynamoDbStoreOptions}. */
@@ -166,6 +175,11 @@ export function resolveOptions(options: DynamoDbBackendOptions, names: OptionNam
     maxAttempts: positive('maxAttempts', options.maxAttempts, 8, 1_000),
     maxConflicts: positive('maxConflicts', options.maxConflicts, 100, 100_000),
     create: flag('autoCreateTables', options.autoCreateTables, false) ? create : undefined,
+    onError: backgroundListener(options, {
+      from: '@mcp-session/dynamodb',
+      owner: 'a DynamoDB store',
+      warning: 'SessionStoreWarning',
+    }),
   };
 }
 

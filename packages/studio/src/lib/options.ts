@@ -1,6 +1,14 @@
-import type { SessionStore } from '@mcp-session/core';
-import { callable, checkOptions, flag, kindOf, text, type OptionNames } from '@mcp-session/core/backend';
-import { errorLog } from './error-log.ts';
+import type { Logger, SessionStore } from '@mcp-session/core';
+import {
+  callable,
+  checkOptions,
+  errorListener,
+  errorListenerOptions,
+  flag,
+  kindOf,
+  text,
+  type OptionNames,
+} from '@mcp-session/core/backend';
 
 /**
  * What a request asks for.
@@ -34,10 +42,11 @@ export interface StudioOptions {
   /** The path that the studio is mounted at, such as `/studio`. Default: `/`. */
   readonly basePath?: string;
   /**
-   * Is called when the store or `authorize` fails. Default: `console.error`, each cause once a
-   * minute.
+   * Is called when the store or `authorize` fails. Default: the errors go to `logger`.
    */
   readonly onError?: (error: unknown) => void;
+  /** Gets these errors without `onError`, each cause once a minute. Default: the console. */
+  readonly logger?: Logger;
 }
 
 /** Options with their defaults applied. */
@@ -55,7 +64,7 @@ const NAMES: OptionNames<StudioOptions> = {
   authorize: ['auth', 'authenticate', 'authorise', 'isAllowed'],
   readOnly: ['readonly', 'read'],
   basePath: ['base', 'path', 'prefix', 'mount'],
-  onError: ['onerror', 'logger'],
+  ...errorListenerOptions,
 };
 
 const METHODS = ['inspect', 'list', 'count', 'countByKind', 'endAll'] as const;
@@ -81,6 +90,6 @@ export function resolveOptions(options: StudioOptions): ResolvedOptions {
     authorize: callable('authorize', options.authorize),
     readOnly: flag('readOnly', options.readOnly, false),
     basePath: basePath.endsWith('/') ? basePath : `${basePath}/`,
-    onError: callable('onError', options.onError) ?? errorLog(),
+    onError: errorListener(options, { from: '@mcp-session/studio', owner: 'a studio', warning: 'StudioWarning' }),
   };
 }

@@ -1,4 +1,12 @@
-import { callable, checkOptions, kindOf, positive, type OptionNames } from '@mcp-session/core/backend';
+import type { Logger } from '@mcp-session/core';
+import {
+  callable,
+  checkOptions,
+  errorListenerOptions,
+  kindOf,
+  positive,
+  type OptionNames,
+} from '@mcp-session/core/backend';
 import { type AuthInfo, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { TaskStore } from './api.ts';
 import { declaresTasks, missingExtension } from './extension.ts';
@@ -24,8 +32,15 @@ export interface TaskNotificationOptions {
    * from the SDK. Default: `1_024`.
    */
   readonly maxSubscriptions?: number;
-  /** Is called with errors of the store while a stream is open. Default: `console.error`. */
+  /**
+   * Is called with errors of the store while a stream is open. Default: the errors go to `logger`.
+   */
   readonly onError?: (error: unknown) => void;
+  /**
+   * Gets these errors without `onError`, each cause once a minute, see `createTaskStore`. Default:
+   * the console.
+   */
+  readonly logger?: Logger;
 }
 
 /** A handler of the SDK or of `@mcp-session/http`. */
@@ -43,7 +58,7 @@ export interface FetchContext {
 const NAMES: OptionNames<TaskNotificationOptions> = {
   principal: ['user', 'userId', 'getPrincipal'],
   maxSubscriptions: ['maxStreams', 'limit'],
-  onError: ['onerror', 'logger'],
+  ...errorListenerOptions,
 };
 
 /**
@@ -69,7 +84,7 @@ export function serveTaskNotifications<Handler extends FetchHandler>(
   const listener = new TaskListener(handler, tasks, {
     tell,
     most: positive('maxSubscriptions', options.maxSubscriptions, 1_024),
-    onError: reporter(callable('onError', options.onError)),
+    onError: reporter(options),
   });
   return new Proxy(handler, {
     get: (target, name) => {

@@ -1,4 +1,13 @@
-import { callable, checkOptions, kindOf, oneOf, positive, type OptionNames } from '@mcp-session/core/backend';
+import type { Logger } from '@mcp-session/core';
+import {
+  callable,
+  checkOptions,
+  errorListenerOptions,
+  kindOf,
+  oneOf,
+  positive,
+  type OptionNames,
+} from '@mcp-session/core/backend';
 import { TaskChanges, type TaskBus } from './changes.ts';
 import { reporter } from './report.ts';
 import type { TaskHandle } from './task-handle.ts';
@@ -40,9 +49,11 @@ export interface TaskStoreOptions {
   readonly bus?: TaskBus;
   /**
    * Is called with errors of the store that no caller waits for, such as a heartbeat that failed.
-   * Default: `console.error`.
+   * Default: the errors go to `logger`.
    */
   readonly onError?: (error: unknown) => void;
+  /** Gets these errors without `onError`, each cause once a minute. Default: the console. */
+  readonly logger?: Logger;
   /** Returns the present time in whole Unix milliseconds. Default: `Date.now`. */
   readonly clock?: () => number;
 }
@@ -69,7 +80,7 @@ const NAMES: OptionNames<TaskStoreOptions> = {
   ttlMs: ['ttl', 'defaultTtlMs', 'expiresIn'],
   pollIntervalMs: ['pollInterval'],
   bus: ['eventBus', 'events'],
-  onError: ['onerror', 'logger'],
+  ...errorListenerOptions,
   clock: ['now'],
 };
 
@@ -88,7 +99,7 @@ export function resolveTaskOptions(store: unknown, options: TaskStoreOptions): R
     ttlMs: positive('ttlMs', options.ttlMs, 86_400_000),
     pollIntervalMs: positive('pollIntervalMs', options.pollIntervalMs, 2_000),
     changes: new TaskChanges(checkBus(options.bus)),
-    onError: reporter(callable('onError', options.onError)),
+    onError: reporter(options),
     clock: callable('clock', options.clock) ?? Date.now,
   };
 }

@@ -1,17 +1,15 @@
-import { SessionError } from '@mcp-session/core';
+import { backgroundListener, type ErrorListener, type ErrorListenerOptions } from '@mcp-session/core/backend';
 
 /**
- * Reports the errors that no caller waits for, and never throws. A worker that the close of its
+ * Makes what the errors that no caller waits for are reported to. A worker that the close of its
  * store cuts off is not an error: its lease runs out, and another process settles the task.
+ *
+ * @throws TypeError that names the option.
  */
-export function reporter(onError: ((error: unknown) => void) | undefined): (error: unknown) => void {
-  return (error) => {
-    if (error instanceof SessionError && error.code === 'STORE_CLOSED') return;
-    try {
-      if (onError === undefined) console.error('@mcp-session/tasks: unexpected error', error);
-      else onError(error);
-    } catch (thrown) {
-      process.emitWarning(`The onError of a task store threw: ${String(thrown)}`, 'TaskStoreWarning');
-    }
-  };
+export function reporter(options: ErrorListenerOptions): ErrorListener {
+  return backgroundListener(options, {
+    from: '@mcp-session/tasks',
+    owner: 'a task store',
+    warning: 'TaskStoreWarning',
+  });
 }

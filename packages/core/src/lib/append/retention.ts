@@ -1,4 +1,5 @@
 import { Looks } from './looks.ts';
+import type { ErrorListener } from '../reports/error-log.ts';
 import type { Gate } from '../runtime/gate.ts';
 import type { ObservedBackend } from '../runtime/observed-backend.ts';
 import type { Rests } from '../runtime/rests.ts';
@@ -18,6 +19,7 @@ export class Retention {
   readonly #rests: Rests;
   readonly #bounds: ResolvedOptions['retention'];
   readonly #clock: () => number;
+  readonly #onError: ErrorListener;
   /** Undefined if events of any age are kept. */
   readonly #looks: Looks | undefined;
 
@@ -25,8 +27,9 @@ export class Retention {
     backend: ObservedBackend,
     gate: Gate,
     rests: Rests,
-    { retention: bounds, clock }: Pick<ResolvedOptions, 'retention' | 'clock'>,
+    { retention: bounds, clock, onError }: Pick<ResolvedOptions, 'retention' | 'clock' | 'onError'>,
   ) {
+    this.#onError = onError;
     this.#backend = backend;
     this.#gate = gate;
     this.#rests = rests;
@@ -52,10 +55,10 @@ export class Retention {
       const createdBefore = maxAgeMs === undefined ? undefined : now - maxAgeMs;
       const bound = { maxEvents, maxBytes, createdBefore, throughSeq: undefined, limit: TRIM_STEP };
       await this.#gate.run(() => this.#trim(sessionId, bound));
-    } catch {
-      // The append is committed, the observer has seen this failure, and the next append tries
-      // again.
+    } catch (error) {
+      // The append is committed, and the next append tries again.
       this.#looks?.forget(sessionId);
+      this.#onError(error, 'trim of a log');
     }
   }
 

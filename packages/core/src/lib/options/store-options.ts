@@ -1,4 +1,7 @@
 import type { Capabilities } from '../contract/capabilities.ts';
+import type { ErrorListener } from '../reports/error-log.ts';
+import { backgroundListener, errorListenerOptions } from '../reports/error-listener.ts';
+import type { Logger } from '../reports/logger.ts';
 import type { Observer } from '../runtime/observer.ts';
 import {
   callable,
@@ -109,6 +112,16 @@ export interface SessionStoreOptions<S extends StateSchemas = StateSchemas> {
    * or values. Default: `undefined`, which costs nothing.
    */
   readonly observe?: Observer;
+  /**
+   * Is called with each error of work that no call waits for: sweeps, the trimming of logs, the
+   * renewal of a session that is read. Such work is tried again. What the callback throws becomes a
+   * process warning.
+   *
+   * Default: the errors go to {@link SessionStoreOptions.logger}.
+   */
+  readonly onError?: (error: unknown) => void;
+  /** Gets these errors without `onError`, each cause once a minute. Default: the console. */
+  readonly logger?: Logger;
   /** Returns the present time in whole Unix milliseconds. Default: `Date.now`. */
   readonly clock?: () => number;
 }
@@ -126,6 +139,7 @@ export interface ResolvedOptions {
   readonly retention: { readonly maxEvents: number; readonly maxBytes: number; readonly maxAgeMs: number | undefined };
   readonly sweep: Required<SweepOptions> | false;
   readonly observe: Observer | undefined;
+  readonly onError: ErrorListener;
   readonly clock: () => number;
   /** See `SessionKindOptions.graceMs`. */
   readonly graceMs: number;
@@ -144,10 +158,12 @@ export const sessionStoreOptions: OptionNames<SessionStoreOptions> = {
   stateLimits: ['limits'],
   retention: ['history'],
   sweep: ['cleanup', 'cleanupInterval', 'prune'],
-  observe: ['observer', 'onCall', 'logger'],
+  observe: ['observer', 'onCall'],
+  ...errorListenerOptions,
   clock: ['now'],
 };
 
+const REPORTER = { from: '@mcp-session/core', owner: 'a session store', warning: 'SessionStoreWarning' };
 const STATE_LIMITS: OptionNames<StateLimitOptions> = {
   maxValueBytes: ['maxValueSize'],
   maxKeys: [],
@@ -196,6 +212,7 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
       stepRows: positive('sweep.stepRows', sweep.stepRows, 1_000),
     },
     observe: callable('observe', options.observe),
+    onError: backgroundListener(options, REPORTER),
     clock: checkedClock(callable('clock', options.clock) ?? Date.now),
     graceMs: 0,
   };

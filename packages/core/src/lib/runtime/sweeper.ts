@@ -1,3 +1,5 @@
+import type { ErrorListener } from '../reports/error-log.ts';
+
 /**
  * How long a step may take if it blocks the whole database and the calling thread, in milliseconds.
  */
@@ -17,13 +19,15 @@ export function nextRows(rows: number, tookMs: number, most: number): number {
  */
 export class Sweeper {
   readonly #sweep: () => Promise<unknown>;
+  readonly #onError: ErrorListener;
   readonly #intervalMs: number;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(intervalMs: number, sweep: () => Promise<unknown>) {
+  constructor(intervalMs: number, sweep: () => Promise<unknown>, onError: ErrorListener) {
     this.#intervalMs = intervalMs;
     this.#sweep = sweep;
+    this.#onError = onError;
     this.#schedule();
   }
 
@@ -36,9 +40,9 @@ export class Sweeper {
     if (this.#stopped) return;
     const delayMs = this.#intervalMs * (0.5 + Math.random());
     this.#timer = setTimeout(() => {
-      // The observer has seen the failure. The next sweep removes what this one left.
+      // The next sweep removes what this one left.
       void this.#sweep()
-        .catch(() => undefined)
+        .catch((error: unknown) => this.#onError(error, 'sweep'))
         .then(() => this.#schedule());
     }, delayMs).unref();
   }

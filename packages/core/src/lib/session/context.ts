@@ -113,12 +113,15 @@ export class SessionContext {
 
   /**
    * Like {@link touchIfDue}, but does not fail: a database that is full or read-only can still
-   * answer reads. The observer has seen the failure, and the next use tries again.
+   * answer reads. The next use tries again.
    *
    * @returns `false` only if the touch found no live session.
    */
   renewIfDue(now: number): Promise<boolean> {
-    return this.touchIfDue(now).catch(() => true);
+    return this.touchIfDue(now).catch((error: unknown) => {
+      this.shared.options.onError(error, 'renewal of a session that was read');
+      return true;
+    });
   }
 
   /** @returns Whether the session is live; `true` if no touch was due. */

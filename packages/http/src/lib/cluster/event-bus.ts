@@ -1,8 +1,7 @@
-import { SessionError } from '@mcp-session/core';
-import { callable, checkOptions, text, type OptionNames } from '@mcp-session/core/backend';
+import { type Logger, SessionError } from '@mcp-session/core';
+import { checkOptions, text, type OptionNames } from '@mcp-session/core/backend';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 import { setTimeout as pause } from 'node:timers/promises';
-import { checkLogger, type Logger } from '../runtime/logger.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { checkStore } from '../store/check-store.ts';
 
@@ -62,13 +61,10 @@ export class StoreEventBus<Event extends object> {
   constructor(store: AnyStore, options: StoreEventBusOptions) {
     checkStore(store);
     checkOptions(options, NAMES, 'createStoreEventBus');
-    const { onError, logger } = options;
     const name = text('name', options.name, 'default');
-    callable('onError', onError);
-    checkLogger(logger);
     this.#store = store;
     this.#id = `bus-${name}`;
-    this.#onError = errorListener(onError, logger);
+    this.#onError = errorListener(options);
   }
 
   /** Calls the listeners of this node at once, and those of other nodes through the store. */

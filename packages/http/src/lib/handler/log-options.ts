@@ -1,5 +1,5 @@
+import type { Logger } from '@mcp-session/core';
 import type { HandlerObserver } from '../reports/events.ts';
-import type { Logger } from '../runtime/logger.ts';
 
 /** Where a handler reports what happens. */
 export interface LogOptions {

@@ -16,7 +16,6 @@ import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { checkUserOptions, userContext } from '../request/user.ts';
 import { Journal } from '../reports/journal.ts';
-import { checkLogger } from '../runtime/logger.ts';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
 import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
@@ -110,11 +109,10 @@ export function resolveOptions<
   for (const name of ['principal', 'generateSessionId', 'onRestore', 'onStoreStatus', 'onError', 'observe'] as const) {
     callable(name, options[name]);
   }
-  checkLogger(options.logger);
   checkUserOptions(options.store, options.user);
   const degrades = oneOf('onStoreError', options.onStoreError, ['fail', 'degrade'], 'fail') === 'degrade';
   const journal = new Journal(options);
-  const onError = errorListener(options.onError, options.logger);
+  const onError = errorListener(options);
   const onStoreStatus = safeCallback('onStoreStatus', options.onStoreStatus);
   const health = new StoreHealth(
     degrades,

@@ -1,9 +1,7 @@
-import { SessionError } from '@mcp-session/core';
-import { clientOf, shortId } from '@mcp-session/core/transport';
+import { type LogFields, type Logger, SessionError } from '@mcp-session/core';
+import { Causes, clientOf, type LogLevel, shortId, writeLine } from '@mcp-session/core/transport';
 import { isServerFault, responseFor } from '../protocol/http-errors.ts';
 import type { JsonRpcRequest } from '../protocol/json-rpc.ts';
-import { Causes } from '../runtime/error-log.ts';
-import { type LogFields, type Logger, type LogLevel, writeLine } from '../runtime/logger.ts';
 import { safeCallback } from '../runtime/safe-callback.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import type { HandlerEvent, HandlerObserver, ObservedOperation, OperationResult, StreamKind } from './events.ts';
@@ -46,7 +44,7 @@ export class Journal {
     this.#warnings = new Causes(clock);
     this.#observer = observe && new SafeObserver(observe, clock);
     this.#write = safeCallback<Line>('logger', ({ level, message, fields }) =>
-      writeLine(logger ?? console, level, message, fields),
+      writeLine(logger ?? console, level, `@mcp-session/http: ${message}`, fields),
     );
     if (this.#isSilent && observe === undefined) return;
     this.#operations = {

@@ -1,5 +1,5 @@
+import { Causes } from '@mcp-session/core/transport';
 import { inspect } from 'node:util';
-import { Causes } from '../runtime/error-log.ts';
 import type { HandlerEvent, HandlerObserver, OperationRunner } from './events.ts';
 
 /** Calls the observer of an application so that its failure changes nothing. */

@@ -1,24 +1,19 @@
-import { errorLog } from './error-log.ts';
-import type { Logger } from './logger.ts';
+import { errorListener as listener, type ErrorListenerOptions } from '@mcp-session/core/backend';
+import { safeCallback as safe } from '@mcp-session/core/transport';
+
+const REPORTER = { from: '@mcp-session/http', owner: 'a session handler', warning: 'SessionHandlerWarning' };
 
 /** Wraps a callback of the application so that it never throws. */
 export function safeCallback<T>(name: string, callback: ((value: T) => void) | undefined): (value: T) => void {
-  return (value) => {
-    try {
-      callback?.(value);
-    } catch (thrown) {
-      process.emitWarning(`The ${name} of a session handler threw: ${String(thrown)}`, 'SessionHandlerWarning');
-    }
-  };
+  return safe(name, callback, REPORTER);
 }
 
 /**
- * The option `onError` that never throws. Without the option, errors go to the logger, each cause
- * once a minute; without a logger, to the console.
+ * Checks the options `onError` and `logger`, and makes what errors are reported to. It never
+ * throws.
+ *
+ * @throws TypeError that names the option.
  */
-export function errorListener(
-  onError: ((error: unknown) => void) | undefined,
-  logger: Logger | undefined,
-): (error: unknown) => void {
-  return onError === undefined ? safeCallback('logger', errorLog(logger)) : safeCallback('onError', onError);
+export function errorListener(options: ErrorListenerOptions): (error: unknown) => void {
+  return listener(options, REPORTER);
 }

@@ -81,7 +81,7 @@ export function createDualEraHandler<
   const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
   const { bus } = stateless;
   const journal = new Journal(options);
-  const onError = errorListener(options.onError, options.logger);
+  const onError = errorListener(options);
   const factory = reporting(withUser(options), options.onError === undefined ? onError : undefined);
   const modern = createMcpHandler(observing(factory, journal), {
     maxRequestBodySize,

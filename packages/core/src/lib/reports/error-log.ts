@@ -1,4 +1,4 @@
-import { SessionError } from '@mcp-session/core';
+import { SessionError } from '../errors.ts';
 import { type Logger, writeLine } from './logger.ts';
 
 /** How long a cause is silent after it was written, in milliseconds. */
@@ -39,21 +39,30 @@ export class Causes {
 }
 
 /**
+ * Gets an error that no caller waits for.
+ *
+ * @param work What failed, such as `sweep`, if the error does not say it.
+ */
+export type ErrorListener = (error: unknown, work?: string) => void;
+
+/**
  * Writes errors to a logger, each cause once a minute. The next line of a cause says how many it
  * stands for.
  *
+ * @param from The package that each line begins with.
  * @param logger `undefined`: the console.
  * @param clock Returns the present time in milliseconds.
  */
-export function errorLog(logger: Logger | undefined, clock: () => number = Date.now): (error: unknown) => void {
+export function errorLog(from: string, logger: Logger | undefined, clock: () => number = Date.now): ErrorListener {
   const causes = new Causes(clock);
-  return (error) => {
-    const silenced = causes.next(causeOf(error));
+  return (error, work) => {
+    const silenced = causes.next(work === undefined ? causeOf(error) : `${work} ${causeOf(error)}`);
     if (silenced === undefined) return;
     const { code, scope } = error instanceof SessionError ? error : { code: undefined, scope: undefined };
-    const what = code === undefined ? 'unexpected error' : `${code} (${scope})`;
+    const kind = code === undefined ? 'unexpected error' : `${code} (${scope})`;
+    const what = work === undefined ? kind : `${work} failed: ${kind}`;
     const more = silenced === 0 ? '' : `, and ${silenced} more since the last line`;
-    writeLine(logger ?? console, 'error', `${what}${more}`, { err: error, ...(silenced > 0 && { silenced }) });
+    writeLine(logger ?? console, 'error', `${from}: ${what}${more}`, { err: error, ...(silenced > 0 && { silenced }) });
   };
 }
 

@@ -1,19 +1,19 @@
-import { SessionError } from '@mcp-session/core';
+import { SessionError } from '../../src/lib/errors.ts';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { errorLog } from '../../src/lib/runtime/error-log.ts';
+import { errorLog } from '../../src/lib/reports/error-log.ts';
 
 function watch() {
   const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   onTestFinished(() => written.mockRestore());
   const clock = { now: 1_000 };
   return {
-    log: errorLog(undefined, () => clock.now),
+    log: errorLog('@mcp-session/http', undefined, () => clock.now),
     clock,
     lines: () => written.mock.calls.map(([line]) => String(line)),
   };
 }
 
-it('without onError, a cause is written once a minute, with how many it stands for', () => {
+it('a cause is written once a minute, with how many it stands for', () => {
   const { log, clock, lines } = watch();
 
   for (let count = 0; count < 1_000; count++) log(new SessionError('STORE_UNAVAILABLE', `Try ${count}`));

@@ -1,4 +1,4 @@
-import { kindOf } from '@mcp-session/core/backend';
+import { kindOf } from '../values/option-checks.ts';
 
 /** What a line of the log says besides its message. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -35,8 +35,7 @@ export function checkLogger(value: unknown): void {
  * Writes a line in the order of arguments that the logger takes. Pino would drop the fields that
  * follow a message, and a console prints what comes first in front.
  */
-export function writeLine(logger: Logger, level: LogLevel, message: string, fields: LogFields): void {
-  const line = `@mcp-session/http: ${message}`;
+export function writeLine(logger: Logger, level: LogLevel, line: string, fields: LogFields): void {
   if (!isConsole(logger)) {
     logger[level](fields, line);
     return;
