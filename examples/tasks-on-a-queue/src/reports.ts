@@ -54,9 +54,9 @@ export const boss = new PgBoss({
 });
 boss.on('error', (error) => console.error(error));
 await boss.start();
-// A worker that is only slow may miss the heartbeat of the queue and keep its task. Each retry waits
-// twice as long as the one before, from 1 to 2 seconds on, so that such a worker does not use up
-// all of them within seconds.
+// A worker that is only slow may miss the heartbeat of the queue and keep its task. Each retry
+// waits twice as long as the one before, from 1 to 2 seconds on, so that such a worker does not use
+// up all of them within seconds.
 const waits = { retryDelay: 1, retryBackoff: true, retryDelayMax: 60 };
 // For a day, which is as long as a task is kept.
 await boss.createQueue(GIVEN_UP, { ...waits, retryLimit: 1_440 });
