@@ -1,4 +1,4 @@
-import type { AnySchemas, Session, SessionList, SessionStore } from '@mcp-session/core';
+import type { AnySchemas, Session, SessionList, SessionStore, SessionStoreOptions } from '@mcp-session/core';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import { CliError, EXIT } from './failure.ts';
 import { Printer } from './output/printer.ts';
@@ -21,7 +21,10 @@ export interface Context {
   /** Opens the backend, works with it, and closes it. `use` is `look` by default. */
   readonly withBackend: <T>(work: (backend: SessionBackend) => Promise<T>, use?: Use) => Promise<T>;
   /** The same with a store. Refuses one whose tables are missing or old, and changes no table. */
-  readonly withStore: <T>(work: (store: SessionStore, backend: SessionBackend) => Promise<T>) => Promise<T>;
+  readonly withStore: <T>(
+    work: (store: SessionStore, backend: SessionBackend) => Promise<T>,
+    observe?: SessionStoreOptions['observe'],
+  ) => Promise<T>;
 }
 
 /** Makes what a command works with. */
@@ -42,10 +45,10 @@ export function contextOf(surroundings: CliSurroundings, options: GlobalOptions)
     migrateCommand,
     printer: new Printer(surroundings, json),
     withBackend,
-    withStore: (work) =>
+    withStore: (work, observe) =>
       withBackend(async (backend) => {
         await checkSchema(backend, migrateCommand);
-        const store = await createSessionStore(backend, { sweep: false });
+        const store = await createSessionStore(backend, { sweep: false, ...(observe && { observe }) });
         try {
           return await work(store, backend);
         } finally {

@@ -17,11 +17,13 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Called with what was written so far to stdout. */
   readonly onOutput?: (stdout: string) => void;
+  /** Called with each text that is written to stderr. */
+  readonly onNote?: (text: string) => void;
 }
 
 /** Runs a command in this process. */
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { columns, env = {}, folder = tmpdir(), signal, onOutput } = options;
+  const { columns, env = {}, folder = tmpdir(), signal, onOutput, onNote } = options;
   const written = { stdout: '', stderr: '' };
   const terminal = columns === undefined ? {} : { isTTY: true, columns };
   const outputOf = (name: keyof typeof written) => ({
@@ -29,6 +31,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     write: (text: string) => {
       written[name] += text;
       if (name === 'stdout') onOutput?.(written.stdout);
+      else onNote?.(text);
     },
   });
   const surroundings = { stdout: outputOf('stdout'), stderr: outputOf('stderr'), env, folder, signal };

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import type { CliSurroundings } from '../surroundings.ts';
-import { cut, lengthOf, printable, printableLines } from './text.ts';
+import { cut, lengthOf, printable, printableLines, wrapped } from './text.ts';
 
 /** A column of a table. */
 export interface Column {
@@ -81,6 +81,12 @@ export class Printer {
   progress(text: string): void {
     const { stderr } = this.#surroundings;
     if (stderr.isTTY === true && !this.json) stderr.write(`\r\u001b[K${text}`);
+  }
+
+  /** Writes a line beside the results, about the command itself. */
+  note(text: string): void {
+    const { stderr } = this.#surroundings;
+    stderr.write(`${stderr.isTTY === true ? wrapped(text, stderr.columns ?? 80) : text}\n`);
   }
 
   /** Colours a text if a person reads on a terminal (no-color.org). */
