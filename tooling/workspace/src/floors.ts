@@ -61,7 +61,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['run.ts'],
   ],
   'packages/tasks': [
-    ['task-error.ts', 'report.ts', 'params.ts', 'refusals.ts', 'task.ts', 'changes.ts'],
+    ['task-error.ts', 'report.ts', 'params.ts', 'patience.ts', 'refusals.ts', 'task.ts', 'changes.ts'],
     ['task-handle.ts', 'record.ts', 'watch.ts', 'task-v1.ts'],
     ['room.ts'],
     ['api.ts', 'options.ts', 'answers.ts'],

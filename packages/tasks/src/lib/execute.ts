@@ -1,6 +1,6 @@
 import { SessionError } from '@mcp-session/core';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { TaskRunner } from './options.ts';
+import { patiently } from './patience.ts';
 import { TaskError } from './task-error.ts';
 import type { TaskFailure } from './task.ts';
 import type { Worker } from './worker.ts';
@@ -13,6 +13,8 @@ import type { Worker } from './worker.ts';
 export async function execute(task: Worker, run: TaskRunner, onError: (error: unknown) => void): Promise<void> {
   try {
     const outcome = await outcomeOf(task, run);
+    // The work is done, and its end must not be lost. It ends with `TASK_LOST` if a failed attempt
+    // was stored, or another worker has the task.
     await patiently(async () => {
       try {
         await finish(task, outcome);
@@ -26,25 +28,6 @@ export async function execute(task: Worker, run: TaskRunner, onError: (error: un
     if (!(error instanceof TaskError)) onError(error);
     // If the store is closed, the lease runs out, and another process settles the task.
     task.abandon();
-  }
-}
-
-/** The delay before the end of a task is stored again after the store failed, in milliseconds. */
-const RETRY_MS = 500;
-
-/**
- * Waits for a store that fails for a while: the work is done, and its end must not be lost. It ends
- * with `TASK_LOST` if the former attempt was stored, or another worker has the task.
- */
-async function patiently(store: () => Promise<void>, onError: (error: unknown) => void): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await store();
-    } catch (error) {
-      if (!(error instanceof SessionError) || !error.retryable) throw error;
-      if (attempt === 1) onError(error);
-      await pause(RETRY_MS);
-    }
   }
 }
 

@@ -77,6 +77,14 @@ export function ended(record: TaskRecord, outcome: Partial<TaskRecord> & Pick<Ta
   return { ...others, context: null, inputRequests: {}, answers: {}, leaseUntil: null, ...outcome };
 }
 
+/** What a task ends with that has a result. @param isLarge Whether the state has the result. */
+export function completed(result: TaskResult, isLarge: boolean): Partial<TaskRecord> & Pick<TaskRecord, 'status'> {
+  if (!isLarge) return { status: 'completed', result };
+  // Whether it is a tool's error shows without it.
+  const isError = result['isError'] === true;
+  return { status: 'completed', hasLargeResult: true, ...(isError && { result: { isError } }) };
+}
+
 /** What a task has in every status but the status, as the protocol shows it. */
 export function fieldsOf(taskId: string, createdAt: number, record: TaskRecord): Omit<TaskFields, 'status'> {
   const { statusMessage, ttlMs, pollIntervalMs } = record;

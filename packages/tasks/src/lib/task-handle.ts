@@ -5,6 +5,11 @@ import type { InputRequests, InputResponses, TaskFailure } from './task.ts';
  * A task in the hands of its worker. Only one worker has a task at a time. Every method but
  * `release` throws a TaskError `TASK_LOST` if the task is final, or another worker has it: what a
  * late worker writes changes nothing.
+ *
+ * `status`, `requireInput` and `saveCheckpoint` wait for a store that fails for a while, and are
+ * made in the order of their calls. The wait ends with the reason of the signal, or with an error
+ * that does not pass, such as a SessionError `STORE_CLOSED`. The methods that end the task throw
+ * the store's error; the end of a runner waits as well.
  */
 export interface TaskHandle {
   readonly taskId: string;

@@ -2,8 +2,10 @@ import { SessionError, type JsonValue } from '@mcp-session/core';
 import { withAnswers, withRequests, type Command } from './answers.ts';
 import type { ResolvedTaskOptions } from './options.ts';
 import { isObject } from './params.ts';
+import { PatientWrites } from './patience.ts';
 import {
   COMMANDS,
+  completed,
   ended,
   isFinal,
   metadataOf,
@@ -34,6 +36,7 @@ export class Worker implements TaskHandle {
   /** Ends the heartbeat and the tail. */
   readonly #stopped = new AbortController();
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #writes: PatientWrites;
   readonly #asked = new Set<string>();
   /** The number of the last event of the log that was taken. The next write stores it. */
   #takenSeq = 0;
@@ -50,12 +53,13 @@ export class Worker implements TaskHandle {
     this.signal = this.#abort.signal;
     this.#session = session;
     this.#options = options;
+    this.#writes = new PatientWrites(options.onError, this.signal);
     this.#heartbeat = setInterval(() => void this.#beat(), Math.max(1, Math.floor(options.leaseMs / 3)));
     void this.#follow();
   }
 
   async status(message: string): Promise<void> {
-    await this.#write((record) => checkRoom({ ...record, statusMessage: shortened(message) }));
+    await this.#patiently((record) => checkRoom({ ...record, statusMessage: shortened(message) }));
     this.#options.changes.progressed(this.taskId);
   }
 
@@ -66,7 +70,7 @@ export class Worker implements TaskHandle {
     }
     for (const key of keys) this.#asked.add(key);
     try {
-      await this.#write((record) => {
+      await this.#patiently((record) => {
         const open = Object.entries(requests).filter(([key]) => !Object.hasOwn(record.answers, key));
         // A key stands for one request in the life of a task: what an earlier worker asked remains.
         return checkRoom(withRequests(record, { ...Object.fromEntries(open), ...record.inputRequests }));
@@ -92,7 +96,7 @@ export class Worker implements TaskHandle {
   }
 
   async saveCheckpoint(value: JsonValue): Promise<void> {
-    await this.#write((record) => checkRoom({ ...record, checkpoint: value }));
+    await this.#patiently((record) => checkRoom({ ...record, checkpoint: value }));
   }
 
   async complete(result: object): Promise<void> {
@@ -100,13 +104,7 @@ export class Worker implements TaskHandle {
     const large = bytesOf(result) > MAX_INLINE_RESULT;
     // Stored under the number of this worker first: nobody reads it before the record says so.
     if (large) await this.#session.state.set(resultKey(this.attempt), result);
-    const kept = result as TaskResult;
-    // Whether it is a tool's error shows without it.
-    const { isError } = kept;
-    await this.#end({
-      status: 'completed',
-      ...(large ? { hasLargeResult: true, ...(isError === true && { result: { isError } }) } : { result: kept }),
-    });
+    await this.#end(completed(result as TaskResult, large));
   }
 
   async fail(error: TaskFailure): Promise<void> {
@@ -175,6 +173,11 @@ export class Worker implements TaskHandle {
     }
   }
 
+  /** The same for a store that fails for a while. A change that is made twice is made once. */
+  async #patiently(change: TaskChange): Promise<void> {
+    await this.#writes.add(async () => this.#write(change));
+  }
+
   async #beat(): Promise<void> {
     try {
       await this.#write((record) => record);
@@ -204,10 +207,7 @@ export class Worker implements TaskHandle {
   }
 
   async #take(command: Command, seq: number): Promise<void> {
-    if ('cancel' in command) {
-      this.#abortWith(taskCancelled());
-      return;
-    }
+    if ('cancel' in command) return this.#abortWith(taskCancelled());
     const keys = Object.keys(command.answers);
     const { answers } = recordOf(this.#session);
     // Only what is answered is certain: the question may be stored although its write is still
