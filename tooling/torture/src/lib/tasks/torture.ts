@@ -11,7 +11,11 @@ import { plantInTasks } from './bugs.ts';
 import { taskProblems } from './check.ts';
 import { TaskClient } from './client.ts';
 import { TaskCrew } from './crew.ts';
+import { drained, type DrainTimes } from './drain.ts';
 import { readTaskHistories } from './history.ts';
+
+/** How long the tasks may take after the last kill. */
+const DRAIN: DrainTimes = { idleMs: 60_000, maxMs: 900_000 };
 
 /** Options of a run of tasks. */
 export interface TaskTortureOptions {
@@ -25,8 +29,6 @@ export interface TaskTortureOptions {
   readonly workers?: number;
   /** Lease of a worker, in milliseconds. Default: `1_000`. */
   readonly leaseMs?: number;
-  /** How long unfinished tasks may take after the last kill, in milliseconds. Default: `60_000`. */
-  readonly drainMs?: number;
   readonly bug?: string | undefined;
   readonly url?: string | undefined;
 }
@@ -61,7 +63,7 @@ export async function tortureTasks(options: TaskTortureOptions): Promise<TaskTor
     const harm = await work(crew, options);
     // Tasks whose creation no process has acknowledged are stored or not; a stored one must end.
     for (const id of await listTasks(store)) follow(id);
-    await drained(client, options.drainMs ?? 60_000);
+    await drained(client, DRAIN);
     stop.abort();
     await crew.kill();
     await client.compare(tasks);
@@ -118,11 +120,6 @@ async function listTasks(store: SessionStore): Promise<string[]> {
     if (page.nextCursor === undefined) return ids;
     cursor = page.nextCursor;
   }
-}
-
-async function drained(client: TaskClient, ms: number): Promise<void> {
-  const giveUpAt = performance.now() + ms;
-  while (client.unfinished.length > 0 && performance.now() < giveUpAt) await pause(50);
 }
 
 function reportOf(crew: TaskCrew, client: TaskClient, harm: Harm, folder: string): TaskTortureReport {
