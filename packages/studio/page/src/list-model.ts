@@ -1,6 +1,6 @@
 import { effect, signal } from '@preact/signals';
 import { call, type ListedFacts } from './api.ts';
-import { note, problem } from './model.ts';
+import { countKinds, kinds, note, problem } from './model.ts';
 
 /** Which sessions are listed. */
 export interface Filter {
@@ -90,6 +90,7 @@ async function retry(): Promise<void> {
       await call('sessions', { kind: filter.value.kind, limit: 1 }, AbortSignal.timeout(5_000));
       if (passes()) problem.value = undefined;
       need(0);
+      if (kinds.value === undefined) void countKinds();
     } catch {
       // The banner says already why.
     }

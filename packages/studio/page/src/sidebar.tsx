@@ -145,8 +145,10 @@ function Status(): preact.JSX.Element {
   const shown = rows.value.length;
   const isComplete = nextCursor.value === null;
   const isFiltered = text !== '' || principal !== undefined || ageMs > 0;
-  const words =
-    text === ''
+  const isUnknown = nextCursor.value === undefined && !isLoading.value;
+  const words = isUnknown
+    ? 'Not read yet'
+    : text === ''
       ? isComplete || total === undefined || isFiltered
         ? `${number(shown)}${isComplete ? '' : '+'} live`
         : `${number(total)} live`
