@@ -95,7 +95,7 @@ describe('in memory', () => {
     const worker = await take(tasks, taskId);
     Object.assign(how, { left: Infinity });
     const saved = codeOf(worker.saveCheckpoint(1));
-    await vi.waitFor(() => expect(how.left).toBe(Infinity));
+    await vi.waitFor(() => expect(how.left).toBe(Infinity), SOON);
     how.error = new SessionError('STORE_CLOSED', 'Session store is closed');
     expect(await saved).toBe('STORE_CLOSED');
     how.left = 0;

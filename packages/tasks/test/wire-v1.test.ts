@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { createV1Tasks } from '../src/v1.ts';
-import { alice, ask, codeOf, take } from './support/nodes.ts';
+import { alice, ask, codeOf, SOON, take } from './support/nodes.ts';
 import type { Answer } from './support/request.ts';
 import { v1Wire } from './support/wire-v1.ts';
 
@@ -63,7 +63,7 @@ it('task rules 23 and 24: a cancel is heard at once on every node, and a final t
   expect((await send('tasks/cancel', { taskId }, { node: 1 })).result).toMatchObject({ taskId, status: 'cancelled' });
   expect((await send('tasks/get', { taskId }, { node: 0 })).result).toMatchObject({ status: 'cancelled' });
   expect(await waiting).toMatchObject(invalid);
-  await vi.waitFor(() => expect(worker.signal.reason).toMatchObject({ code: 'TASK_CANCELLED' }));
+  await vi.waitFor(() => expect(worker.signal.reason).toMatchObject({ code: 'TASK_CANCELLED' }), SOON);
   expect(await codeOf(worker.complete({ content: [] }))).toBe('TASK_LOST');
 
   const other = await tasks[0].create(alice);
