@@ -19,7 +19,7 @@ describe.each(Object.keys(storages))('on %s', (name) => {
 
     const before = await cli(['ls']);
     expect(before.code).toBe(1);
-    if (name !== 'sqlite') expect(before.stderr).toMatch(/create the tables with: mcp-session migrate --s/);
+    if (name !== 'sqlite') expect(before.stderr).toMatch(/create the tables with:\nmcp-session migrate --s/);
     if (name !== 'sqlite') expect((await cli(['doctor'])).code).toBe(4);
     const plan = await cli(['migrate', '--dry-run']);
     expect(plan.code).toBe(0);

@@ -80,9 +80,9 @@ describe('a path that cannot be used', () => {
       /^STORE_DENIED .*may not create files in the folder of its file$/,
     );
     chmodSync(path, 0o000);
-    expect(await outcome(path)).toMatch(/^STORE_DENIED .*may not read its file$/);
+    expect(await outcome(path)).toMatch(/^STORE_DENIED .*may not read its file; give its user the right/);
     chmodSync(path, 0o444);
-    expect(await outcome(path)).toMatch(/^STORE_READ_ONLY .*may not write its file$/);
+    expect(await outcome(path)).toMatch(/^STORE_READ_ONLY .*may not write its file; give its user the right/);
     // WAL needs two files beside the database.
     chmodSync(path, 0o666);
     expect(await outcome(path)).toMatch(/^STORE_READ_ONLY .*write access to its file and to the folder$/);

@@ -37,7 +37,7 @@ export async function checkSchema(backend: SessionBackend, migrateCommand: strin
   const { present, needed } = await versionOf(backend);
   if (present === needed) return;
   if (present === 0) {
-    const remedy = `Check --store, --schema and --prefix, or create the tables with: ${migrateCommand}`;
+    const remedy = `Check --store, --schema and --prefix, or create the tables with:\n${migrateCommand}`;
     throw new CliError('The tables of the store are missing', remedy, EXIT.failed);
   }
   throw new CliError(

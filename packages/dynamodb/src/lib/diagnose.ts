@@ -1,4 +1,5 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb';
+import { SessionError } from '@mcp-session/core';
 import { versionOf, type Diagnosis } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { describeTable } from './migrate.ts';
@@ -23,12 +24,17 @@ export async function diagnose(connection: Connection): Promise<readonly Diagnos
   return found;
 }
 
+function isDenied(error: unknown): boolean {
+  return error instanceof SessionError && error.code === 'STORE_DENIED';
+}
+
 async function described(connection: Connection, name: string): Promise<TableDescription | Diagnosis> {
   const check = `table ${name}`;
   try {
     const table = await describeTable(connection, name);
     return table ?? { check, status: 'failure', found: 'there is no such table', remedy: 'run mcp-session migrate' };
-  } catch {
+  } catch (error) {
+    if (!isDenied(error)) throw error;
     const remedy = 'allow dynamodb:DescribeTable to look further';
     return { check, status: 'warning', found: 'these credentials may not describe the table', remedy };
   }
@@ -41,14 +47,20 @@ function statusOf(name: string, { TableStatus, ItemCount = 0 }: TableDescription
 }
 
 function indexesOf(definition: ReturnType<typeof sessionsTable>, table: TableDescription): Diagnosis {
-  const names = (of: Partial<TableDescription> | typeof definition) =>
-    [...(of.GlobalSecondaryIndexes ?? []), ...(of.LocalSecondaryIndexes ?? [])].map(({ IndexName = '' }) => IndexName);
+  const wanted = [...(definition.GlobalSecondaryIndexes ?? []), ...(definition.LocalSecondaryIndexes ?? [])];
   const check = `indexes of ${definition.TableName}`;
-  const present = new Set(names(table));
-  const missing = names(definition).filter((name) => !present.has(name));
+  // Local indexes have no status: they are there as long as their table.
+  const usable = new Set(
+    [...(table.GlobalSecondaryIndexes ?? []), ...(table.LocalSecondaryIndexes ?? [])]
+      .filter(
+        (index) => !('IndexStatus' in index) || index.IndexStatus === 'ACTIVE' || index.IndexStatus === 'UPDATING',
+      )
+      .map(({ IndexName }) => IndexName),
+  );
+  const missing = wanted.map(({ IndexName }) => IndexName).filter((name) => !usable.has(name));
   if (missing.length === 0) return { check, status: 'ok', found: 'all indexes are there' };
-  const remedy = 'create them as the templates in infrastructure have them';
-  return { check, status: 'failure', found: `missing: ${missing.join(', ')}`, remedy };
+  const remedy = 'create them as the templates in infrastructure have them, or wait until they are active';
+  return { check, status: 'failure', found: `missing or not active: ${missing.join(', ')}`, remedy };
 }
 
 async function timeToLiveOf(connection: Connection, TableName: string): Promise<Diagnosis> {
@@ -62,7 +74,8 @@ async function timeToLiveOf(connection: Connection, TableName: string): Promise<
     if (ttl?.TimeToLiveStatus === 'ENABLED' && ttl.AttributeName === 'ttl') return { check, status: 'ok', found: 'on' };
     const remedy = 'enable time to live on the attribute ttl; until then sweeps alone remove data';
     return { check, status: 'warning', found: 'off', remedy };
-  } catch {
+  } catch (error) {
+    if (!isDenied(error)) throw error;
     const remedy = 'allow dynamodb:DescribeTimeToLive to look further';
     return { check, status: 'warning', found: 'these credentials may not look', remedy };
   }

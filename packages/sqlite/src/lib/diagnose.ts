@@ -4,8 +4,9 @@ import { diagnoseSchema, versionOf, type Diagnosis } from '@mcp-session/core/bac
 import type { Connection } from './connection.ts';
 import { indexNames, readSchemaVersion } from './migrate.ts';
 
+const MIB = 1_048_576;
 /** A write-ahead log of this size is not emptied by the checkpoints of its writers, in bytes. */
-const LARGE_LOG_BYTES = 67_108_864;
+const LARGE_LOG_BYTES = 64 * MIB;
 
 /** Looks at the database for what an operator has to know. */
 export function diagnose(connection: Connection): readonly Diagnosis[] {
@@ -43,7 +44,8 @@ function rightsOf(path: string): Diagnosis {
 
 function logOf(path: string): Diagnosis {
   const bytes = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  const found = `write-ahead log has ${bytes} bytes`;
+  const found =
+    bytes < MIB ? `write-ahead log has ${bytes} bytes` : `write-ahead log has ${Math.round(bytes / MIB)} MiB`;
   if (bytes <= LARGE_LOG_BYTES) return { check: 'log', status: 'ok', found };
   return { check: 'log', status: 'warning', found, remedy: 'end the process that keeps a read transaction open' };
 }

@@ -17,15 +17,19 @@ const COLOURS = { ok: 'green', warning: 'yellow', failure: 'red' } as const;
 /** Checks the store. Fails if something must be repaired. */
 export async function doctor({ printer, withBackend, migrateCommand }: Context): Promise<void> {
   await withBackend(async (backend) => {
-    const found = [
+    const found: Diagnosis[] = [
       {
         check: 'command',
         status: 'ok',
         found: `core ${versionOf('@mcp-session/core', import.meta.url)}, Node ${process.version}`,
       },
       ...((await backend.diagnose?.(Date.now)) ?? []).map((each) => completed(each, migrateCommand)),
-      ...(await leasesOf(backend)),
-    ] as readonly Diagnosis[];
+    ];
+    // The findings may say why the leases cannot be read, so they are printed in any case.
+    const failure = await leasesOf(backend).then(
+      (leases) => void found.push(...leases),
+      (error: unknown) => ({ error }),
+    );
     if (printer.json) printer.document(found);
     else print(printer, found);
     const failures = found.filter(({ status }) => status === 'failure');
@@ -33,6 +37,7 @@ export async function doctor({ printer, withBackend, migrateCommand }: Context):
       const what = failures.map(({ check }) => check).join(', ');
       throw new CliError(`Checks failed: ${what}`, 'Follow the arrows above.', EXIT.unhealthy);
     }
+    if (failure !== undefined) throw failure.error;
   });
 }
 

@@ -34,8 +34,12 @@ export async function prepareFile(path: string, store: string): Promise<void> {
   // None of these checks opens the file: closing it would drop the locks of all other connections
   // of this process (sqlite.org/howtocorrupt.html, 2.2).
   if (file.isDirectory()) refuse('STORE_UNAVAILABLE', 'its path is that of a folder, name a file in it')(undefined);
-  await access(path, constants.R_OK).catch(refuse('STORE_DENIED', 'this process may not read its file'));
-  await access(path, constants.W_OK).catch(refuse('STORE_READ_ONLY', 'this process may not write its file'));
+  await access(path, constants.R_OK).catch(
+    refuse('STORE_DENIED', 'this process may not read its file; give its user the right to read and write it'),
+  );
+  await access(path, constants.W_OK).catch(
+    refuse('STORE_READ_ONLY', 'this process may not write its file; give its user the right to write it'),
+  );
 }
 
 function create(path: string): void {
