@@ -42,7 +42,7 @@ export async function checkSchema(backend: SessionBackend, migrateCommand: strin
   }
   throw new CliError(
     `The store has schema version ${present}, and this version of @mcp-session/${backend.name} needs ${needed}`,
-    `Migrate it with: ${migrateCommand}\nServers of an older version continue to run, but no longer start.`,
+    `Migrate it with: ${migrateCommand}\nUpgrade the servers too: those of an older version no longer start.`,
     EXIT.failed,
   );
 }
