@@ -36,6 +36,9 @@ const INSIDE: Readonly<Record<string, string>> = {
   SweepOptions: 'sweep',
 };
 
+/** Where errors go. Several types have these options, from one table of names. */
+const ERRORS = ['onError', 'logger'];
+
 /** What one call takes. The API reference explains it. */
 const OF_A_CALL: ReadonlySet<string> = new Set([
   'GetSessionOptions',
@@ -62,10 +65,8 @@ function acceptedNames(): ReadonlyMap<string, readonly string[]> {
       for (const [, type = '', body = ''] of readFileSync(join(src, file), 'utf8').matchAll(
         /: OptionNames<(\w+)(?:<[^=]*>)?> = \{(.*?)\};?$/gms,
       )) {
-        found.set(
-          type,
-          [...body.matchAll(/(?:^|[{,])\s*(\w+): \[/gm)].map(([, name = '']) => name),
-        );
+        const own = [...body.matchAll(/(?:^|[{,])\s*(\w+): \[/gm)].map(([, name = '']) => name);
+        found.set(type, body.includes('...errorListenerOptions') ? [...own, ...ERRORS] : own);
       }
     }
   }
@@ -76,14 +77,20 @@ const accepted = acceptedNames();
 const tables = optionTables();
 
 it('each type whose names are checked has its place on the page of the options', () => {
-  const placed = [...Object.keys(TITLES), ...Object.keys(INSIDE), ...OF_A_CALL];
+  const placed = [...Object.keys(TITLES), ...Object.keys(INSIDE), ...OF_A_CALL, 'ErrorListenerOptions'];
 
   expect([...accepted.keys()].toSorted()).toEqual(placed.toSorted());
 });
 
+it('the options for errors have these names', () => {
+  expect(accepted.get('ErrorListenerOptions')).toEqual(ERRORS);
+});
+
 it.each([...new Set(Object.values(TITLES))])('the page has each option of %s that exists, and no other', (title) => {
   const types = Object.keys(TITLES).filter((type) => TITLES[type] === title);
-  const names = types.flatMap((type) => accepted.get(type) ?? []);
+  // Those of a backend are the store's, and are explained there.
+  const inherited = title === 'DynamoDB' ? ERRORS : [];
+  const names = types.flatMap((type) => accepted.get(type) ?? []).filter((name) => !inherited.includes(name));
   const rows = tables.filter((table) => table.title === title).flatMap((table) => table.rows);
 
   expect(rows.map(([name = '']) => name.replaceAll('`', '')).toSorted()).toEqual([...new Set(names)].toSorted());
