@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { codeOf, collect } from '../support/errors.ts';
 import { open, START } from '../support/open.ts';
 
+/** Errors are looked at in `reports/background-errors.test.ts`. */
+const ignored = (): void => undefined;
+
 describe('events.trim', () => {
   it('removes the oldest by count', async () => {
     const { events } = await (await open()).store.create();
@@ -148,7 +151,7 @@ describe('retention', () => {
 
   it('does not fail an append when the trim fails, and tries again with the next', async () => {
     let failing = true;
-    const { store, calls } = await open({ retention: { maxEvents: 1 } }, (inner) => ({
+    const { store, calls } = await open({ retention: { maxEvents: 1 }, onError: ignored }, (inner) => ({
       trimEvents: (sessionId, bound, now) =>
         failing ? Promise.reject(new Error('no connection')) : inner.trimEvents(sessionId, bound, now),
     }));
@@ -166,7 +169,7 @@ describe('retention', () => {
 
   it('by age is tried again too', async () => {
     let failing = true;
-    const { store, clock, calls } = await open({ retention: { maxAgeMs: 1_000 } }, (inner) => ({
+    const { store, clock, calls } = await open({ retention: { maxAgeMs: 1_000 }, onError: ignored }, (inner) => ({
       trimEvents: (sessionId, bound, now) =>
         failing ? Promise.reject(new Error('no connection')) : inner.trimEvents(sessionId, bound, now),
     }));

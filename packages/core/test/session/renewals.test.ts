@@ -6,7 +6,7 @@ import { open, START } from '../support/open.ts';
 
 describe('a read whose renewal fails', () => {
   const failing = () =>
-    open({ ttlMs: 1_000, touchIntervalMs: 100 }, () => ({
+    open({ ttlMs: 1_000, touchIntervalMs: 100, onError: () => undefined }, () => ({
       touchSession: () => Promise.reject(new SessionError('STORE_FULL', 'no room')),
     }));
 
