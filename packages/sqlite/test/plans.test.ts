@@ -1,7 +1,7 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { createSqliteBackend } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 
 const limits = { maxKeys: 10, maxBytes: 1_000 };
 const bound = { maxEvents: 1, maxBytes: undefined, createdBefore: undefined, throughSeq: undefined, limit: 10 };
@@ -88,4 +88,47 @@ it('a page of sessions with their counts is one statement', async () => {
 
   expect(rows.map(({ counts }) => counts)).toEqual(Array.from({ length: 2 }, () => ({ events: 0, stateKeys: 0 })));
   expect(statements).toHaveLength(1);
+});
+
+it('no statement of a request is prepared again for another run', async () => {
+  const database = new Database(':memory:');
+  onTestFinished(() => void database.close());
+  const backend = await createSqliteBackend({ database });
+  await backend.migrate();
+  // The driver makes a function for the rows of a statement each time that SQLite has prepared it.
+  const prepared = vi.spyOn(globalThis, 'Function');
+  onTestFinished(() => prepared.mockRestore());
+  await backend.createSession({ ...newSession, id: 'a' }, 1);
+  const event = { streamId: 's', message: '1', bytes: 1 };
+  let count = 0;
+  const request = async (): Promise<void> => {
+    count++;
+    await backend.readSession('a', 1);
+    for (const principal of [null, 'me', 'you']) await backend.readSession('a', 1, { kind: 'session', principal });
+    await backend.updateSession(
+      'a',
+      { profile: undefined, record: { text: 'x', expectedVersion: count - 1 }, expiresAt: 300 + count },
+      1,
+    );
+    await backend.touchSession('a', 400 + count, 1);
+    await backend.readHeads(['a', 'b'], 1);
+    const write = { key: `k${count}`, value: '1', bytes: 1, expectedVersion: undefined };
+    await backend.commitState({ sessionId: 'a', writes: [write], limits, expiresAt: undefined }, 1);
+    await backend.readState('a', ['k1'], 1);
+    await backend.appendEvents([{ sessionId: 'a', token: `t${count}`, events: [event], expiresAt: 500 }], 1);
+    for (const streamId of [undefined, 's']) {
+      for (const afterSeq of [undefined, 1]) {
+        // As a whole, and row by row.
+        for (const maxBytes of [1_000, 1]) await backend.readEvents({ ...page, streamId, afterSeq, maxBytes }, 1);
+      }
+    }
+  };
+
+  await request();
+  await request();
+  expect(prepared).toHaveBeenCalled();
+  prepared.mockClear();
+  for (let n = 0; n < 4; n++) await request();
+
+  expect(prepared).not.toHaveBeenCalled();
 });

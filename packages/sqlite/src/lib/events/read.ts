@@ -1,6 +1,7 @@
 import { takePage, type EventPage, type EventQuery, type EventRow } from '@mcp-session/core/backend';
 import type { Kysely } from 'kysely';
 import type { Connection } from '../connection.ts';
+import { opaqueNumber, opaqueText } from '../opaque.ts';
 import type { Tables } from '../schema.ts';
 import type { LiveSession, LiveSessions } from '../sessions/renewal.ts';
 
@@ -77,11 +78,11 @@ function preparePages(connection: Connection, ofOneStream: boolean) {
       .selectFrom('events')
       .select(['seq', 'message', 'created_at'])
       .$if(!ofOneStream, (query) => query.select('stream_id'))
-      .where('session_pk', '=', args.pk)
-      .$if(ofOneStream, (query) => query.where('stream_id', '=', args.stream))
-      .where('seq', '>', args.afterSeq)
+      .where('session_pk', '=', opaqueNumber(args.pk))
+      .$if(ofOneStream, (query) => query.where('stream_id', '=', opaqueText(args.stream)))
+      .where('seq', '>', opaqueNumber(args.afterSeq))
       .orderBy('seq', direction)
-      .limit(args.limit);
+      .limit(opaqueNumber(args.limit));
   const both = (direction: 'asc' | 'desc') => ({
     rows: connection.statement(select(direction)),
     sizedRows: connection.statement((queries, args: PageArgs) => select(direction)(queries, args).select('bytes')),

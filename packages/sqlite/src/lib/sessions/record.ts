@@ -7,7 +7,7 @@ import type {
   SessionRow,
   TextChange,
 } from '@mcp-session/core/backend';
-import type { Selectable } from 'kysely';
+import type { ExpressionBuilder, Selectable } from 'kysely';
 import type { Connection } from '../connection.ts';
 import type { Tables } from '../schema.ts';
 import { isLive, type LiveSessions } from './renewal.ts';
@@ -114,14 +114,13 @@ function prepare(connection: Connection) {
     ),
 
     read: connection.statement((queries, { id, now }: ById) =>
-      queries.selectFrom('sessions').leftJoin('records', 'session_pk', 'pk').select(columns).where(isLive(id, now)),
+      queries.selectFrom('sessions').select(columnsWithRecord).where(isLive(id, now)),
     ),
 
     versions: connection.statement((queries, { id, now }: ById) =>
       queries
         .selectFrom('sessions')
-        .leftJoin('records', 'session_pk', 'pk')
-        .select(['pk', 'version', 'record_version'])
+        .select((row) => ['pk', 'version', recordVersion(row)])
         .where(isLive(id, now)),
     ),
 
@@ -129,8 +128,7 @@ function prepare(connection: Connection) {
     readFor: connection.statement((queries, { id, now, kind, principal }: ById & SessionAsker) =>
       queries
         .selectFrom('sessions')
-        .leftJoin('records', 'session_pk', 'pk')
-        .select(columns)
+        .select(columnsWithRecord)
         .where(isLive(id, now))
         .where('kind', '=', kind)
         .where((row) => row.or([row('principal', 'is', null), row('principal', '=', principal)])),
@@ -169,8 +167,7 @@ function prepareChanges(connection: Connection) {
   };
 }
 
-/** The columns that make a {@link SessionRow}, of a session and its record. */
-export const columns = [
+const own = [
   'pk',
   'id',
   'kind',
@@ -181,9 +178,28 @@ export const columns = [
   'touched_at',
   'expires_at',
   'last_seq',
+] as const;
+
+/** The columns that make a {@link SessionRow}, of a session joined with its record. */
+export const columns: readonly [...typeof own, 'record', 'record_version'] = [
+  ...own,
   'record',
   'record_version',
 ] as const;
+
+type Row = ExpressionBuilder<Tables, 'sessions'>;
+
+/**
+ * The same columns without a join, which SQLite would prepare again before each run (`opaque.ts`).
+ */
+function columnsWithRecord(row: Row) {
+  const record = row.selectFrom('records').select('record').whereRef('session_pk', '=', 'pk').as('record');
+  return [...own, record, recordVersion(row)] as const;
+}
+
+function recordVersion(row: Row) {
+  return row.selectFrom('records').select('record_version').whereRef('session_pk', '=', 'pk').as('record_version');
+}
 
 export function toSession(row: Selected): SessionRow {
   return {
