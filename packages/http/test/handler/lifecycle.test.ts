@@ -118,29 +118,6 @@ describe.each(lines)('life of a session, SDK $name', (line) => {
     expect(await resumed.sse.next()).toBeUndefined();
   });
 
-  it("close({ drainMs }) lets running requests finish, and accepts their clients' responses", async () => {
-    const ask: Tool = async (_, { elicit }) => {
-      await elicit('ready?');
-      return 'waited';
-    };
-    const { raw, handler } = await start(line, { tools: { ask } });
-    const client = raw();
-    await client.begin();
-    const call = await client.callTool('ask');
-    const { message } = await call.sse.message();
-    const closing = handler.close({ drainMs: 60_000 });
-    for (const refused of [await client.callTool('ask'), await client.delete()]) {
-      expect(refused.status).toBe(503);
-    }
-    const answer = { jsonrpc: '2.0', id: message['id'], result: { action: 'accept', content: {} } };
-    expect((await client.post(answer)).status).toBe(202);
-    await closing;
-    expect((await client.post(answer)).status).toBe(503);
-    expect((await call.sse.rest()).filter(({ data }) => data).map(({ data }) => data)).toEqual([
-      expect.stringContaining('waited'),
-    ]);
-  });
-
   it('a request whose node died gets one error when the lease expires, and the session goes on', async () => {
     const { tool, begun } = endless();
     // The first node would renew its lease after 20 s at the earliest: for the second one it is

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { broadcast, type BroadcastNotification, type BroadcastOptions } from '../cluster/broadcast.ts';
 import { NodeLease } from '../cluster/lease.ts';
 import { newNodeId } from '../cluster/node-id.ts';
@@ -32,6 +31,7 @@ import {
   type SessionHandler,
 } from './session-handler.ts';
 import type { ResolvedOptions } from './resolve-options.ts';
+import { Shutdown } from './shutdown.ts';
 
 /**
  * The handler of both SDK lines. The constructor is where the parts of a node are made and
@@ -49,8 +49,8 @@ export class Handler implements SessionHandler<AuthFacts> {
   readonly #lease: NodeLease;
   readonly #nodeId: string;
   readonly #finder: SessionFinder;
+  readonly #shutdown = new Shutdown();
   #closing: Promise<void> | undefined;
-  #stopped = false;
 
   constructor(sdk: SdkAdapter, options: ResolvedOptions) {
     const { store } = options;
@@ -109,17 +109,21 @@ export class Handler implements SessionHandler<AuthFacts> {
   };
 
   async #answer(request: Request, { authInfo, parsedBody }: FetchOptions<AuthFacts>): Promise<Response> {
+    const { method } = request;
     const caller = { request, authInfo };
-    if (request.method === 'GET') return this.#getOrHold(caller);
+    if (method === 'GET') return this.#getOrHold(caller);
+    if (method !== 'POST' && method !== 'DELETE') throw notAllowed('GET, POST, DELETE');
+    const { serves, isStopped } = this.#shutdown;
     // Running requests may still need their client's responses to end.
-    if (this.#stopped || (this.#closing !== undefined && request.method !== 'POST')) throw closing();
+    if (isStopped || (!serves && method === 'DELETE')) throw closing();
     this.#lease.prepare();
-    if (request.method === 'POST') return this.#post(caller, parsedBody);
-    if (request.method === 'DELETE') return this.#delete(caller);
-    throw notAllowed('GET, POST, DELETE');
+    const work = (): Promise<Response> =>
+      method === 'POST' ? this.#post(caller, parsedBody, serves) : this.#delete(caller);
+    return serves ? this.#shutdown.admit(work) : work();
   }
 
-  async #post(caller: Caller, parsedBody: unknown): Promise<Response> {
+  /** @param serves Whether a request in it is served, and not only responses and notifications. */
+  async #post(caller: Caller, parsedBody: unknown, serves: boolean): Promise<Response> {
     const form = answerFormFor(caller.request, this.#options.prefersJson);
     const found = await this.#finder.findOrNone(caller);
     const { posted, initialize } = await readPost(caller.request, parsedBody, {
@@ -127,7 +131,7 @@ export class Handler implements SessionHandler<AuthFacts> {
       parse: (value) => this.#sdk.parseMessage(value),
       isUnknown: found === 'unknown',
     });
-    if (this.#closing !== undefined && posted.messages.some(isRequest)) throw closing();
+    if (!serves && posted.messages.some(isRequest)) throw closing();
     if (initialize !== undefined) return this.#initializes.handle(initialize, caller);
     if (found === 'unnamed' || found === 'unknown') {
       return this.#sessionless.handle({ why: found, posted, caller, form });
@@ -166,7 +170,7 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   async #begun(local: LocalSession): Promise<void> {
     this.#options.journal.began(local.session);
-    if (this.#stopped) await local.close();
+    if (this.#shutdown.isStopped) await local.close();
     else this.#locals.add(local);
   }
 
@@ -176,7 +180,7 @@ export class Handler implements SessionHandler<AuthFacts> {
       caller.request,
       this.#options,
       () => this.#get(caller),
-      () => this.#closing !== undefined,
+      () => this.#shutdown.hasBegun,
     );
   }
 
@@ -208,7 +212,7 @@ export class Handler implements SessionHandler<AuthFacts> {
         this.#locals.add(restored);
         return restored;
       });
-      if (this.#stopped) {
+      if (this.#shutdown.isStopped) {
         await local.close();
         throw closing();
       }
@@ -227,15 +231,13 @@ export class Handler implements SessionHandler<AuthFacts> {
   }
 
   async #close(drainMs: number): Promise<void> {
-    const locals = this.#locals.all();
-    this.#options.journal.closing(locals.length, drainMs);
-    if (drainMs > 0) {
-      await Promise.race([
-        Promise.all([...locals.map(({ transport }) => transport.answered()), this.#sessionless.running.answered()]),
-        pause(drainMs, undefined, { ref: false }),
+    this.#options.journal.closing(this.#locals.size, drainMs);
+    await this.#shutdown.drain(drainMs, async () => {
+      await Promise.all([
+        ...this.#locals.all().map(({ transport }) => transport.answered()),
+        this.#sessionless.running.answered(),
       ]);
-    }
-    this.#stopped = true;
+    });
     this.#locals.stop();
     await Promise.all([
       ...this.#locals.all().map((local) => this.#posts.interrupt(local)),

@@ -15,8 +15,9 @@ export interface FetchOptions<AuthInfo> {
 /** How to close a handler. */
 export interface CloseOptions {
   /**
-   * How long running requests may take to end, in milliseconds. New requests are refused meanwhile.
-   * Default: `0`.
+   * How long running requests may take to end, in milliseconds. For the first half second of it,
+   * new requests are still served: they can be under way on connections that the server accepted
+   * before it stopped listening. Later ones get 503. Default: `0`, which aborts everything at once.
    */
   readonly drainMs?: number;
 }
@@ -29,9 +30,9 @@ export interface SessionHandler<AuthInfo> {
    */
   readonly fetch: (request: Request, options?: FetchOptions<AuthInfo>) => Promise<Response>;
   /**
-   * Stops the handler: refuses new requests with 503, tells the clients of open streams to
-   * reconnect, aborts running requests and stores an error as their response. Sessions stay in the
-   * store, which stays open. Safe to call again.
+   * Stops the handler: lets running requests end for `drainMs`, aborts the others and stores an
+   * error as their response, and tells the clients of open streams to reconnect. New requests get
+   * 503 then. Sessions stay in the store, which stays open. Safe to call again.
    */
   readonly close: (options?: CloseOptions) => Promise<void>;
   /**

@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Waiters } from '../runtime/waiters.ts';
+
+/**
+ * How long new requests are still served after `close`, in milliseconds. Node accepts a connection
+ * some time before its request: `close` of the server leaves such a connection open, since it is
+ * not idle (`closeIdleConnections` of `node:http`).
+ */
+const LATE_MS = 500;
+
+type Phase = 'open' | 'late' | 'draining' | 'stopped';
+
+/**
+ * The phases of a handler. Without `drainMs`, `close` goes from the first one to the last.
+ *
+ * | phase      | begins                                    | new requests | a client's responses and notifications | GET             |
+ * | ---------- | ----------------------------------------- | ------------ | -------------------------------------- | --------------- |
+ * | `open`     |                                           | served       | accepted                               | opens a stream  |
+ * | `late`     | with `close`                              | served       | accepted                               | sends it away   |
+ * | `draining` | after half a second                       | 503          | accepted                               | sends it away   |
+ * | `stopped`  | when all are answered, or after `drainMs` | 503          | 503                                    | sends it away   |
+ */
+export class Shutdown {
+  #phase: Phase = 'open';
+  /** New requests that were let in and have no `Response` yet. */
+  #arriving = 0;
+  readonly #arrived = new Waiters();
+
+  get hasBegun(): boolean {
+    return this.#phase !== 'open';
+  }
+
+  get isStopped(): boolean {
+    return this.#phase === 'stopped';
+  }
+
+  /** Whether a request that comes now is served to its end. */
+  get serves(): boolean {
+    return this.#phase === 'open' || this.#phase === 'late';
+  }
+
+  /** Answers a request that came while new ones are served. `drain` waits for it. */
+  async admit(work: () => Promise<Response>): Promise<Response> {
+    this.#arriving++;
+    try {
+      return await work();
+    } finally {
+      this.#arriving--;
+      this.#arrived.changed();
+    }
+  }
+
+  /**
+   * Lets the requests end that came in time.
+   *
+   * @param drainMs How long that may take, in milliseconds.
+   * @param answered Resolves when none of those with a `Response` runs any more.
+   */
+  async drain(drainMs: number, answered: () => Promise<void>): Promise<void> {
+    const until = performance.now() + drainMs;
+    this.#phase = 'late';
+    // Not without a reference: the process would end here if nothing else keeps it.
+    if (drainMs > 0) await pause(Math.min(LATE_MS, drainMs));
+    this.#phase = 'draining';
+    const leftMs = until - performance.now();
+    if (leftMs > 0) await Promise.race([this.#all(answered), pause(leftMs, undefined, { ref: false })]);
+    this.#phase = 'stopped';
+  }
+
+  async #all(answered: () => Promise<void>): Promise<void> {
+    while (this.#arriving > 0) await this.#arrived.next();
+    await answered();
+  }
+}
