@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export interface ProxiedNodeOptions {
@@ -55,6 +56,26 @@ export class ProxiedNode {
     this.#child?.kill(signal);
     await this.#ended;
   }
+}
+
+/** Two nodes behind a proxy. */
+export interface Proxied {
+  readonly url: string;
+  readonly nodes: readonly ProxiedNode[];
+  /** Lets the proxy send requests to the other node only; `undefined`: it finds out itself. */
+  readonly takeOut?: ((node: ProxiedNode) => Promise<void>) | undefined;
+  /** Lets it send requests to all nodes again. */
+  readonly bringBack?: (() => Promise<void>) | undefined;
+}
+
+/**
+ * Starts the nodes that were ended, and waits until the proxy has seen them: Caddy looks each
+ * second.
+ */
+export async function allUp({ nodes }: Proxied): Promise<void> {
+  const down = nodes.filter(({ isUp }) => !isUp);
+  await Promise.all(down.map((node) => node.start()));
+  if (down.length > 0) await pause(2_000);
 }
 
 /** A port that nothing listens on. */
