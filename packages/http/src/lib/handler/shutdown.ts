@@ -3,8 +3,9 @@ import { Waiters } from '../runtime/waiters.ts';
 
 /**
  * How long new requests are still served after `close`, in milliseconds. Node accepts a connection
- * some time before its request: `close` of the server leaves such a connection open, since it is
- * not idle (`closeIdleConnections` of `node:http`).
+ * some time before its request. `close` of the server leaves such a connection open: only a
+ * connection that has had a request counts as idle (`last_message_start_` in Node's
+ * `node_http_parser.cc`).
  */
 const LATE_MS = 500;
 
