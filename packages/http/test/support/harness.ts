@@ -62,7 +62,12 @@ export async function start(line: Line, { tools = {}, memory = {}, ...given }: H
 }
 
 /** A promise and what settles it. */
-export function gate<T = void>(): { readonly passed: Promise<T>; readonly open: (value: T) => void } {
+export interface Gate<T = void> {
+  readonly passed: Promise<T>;
+  readonly open: (value: T) => void;
+}
+
+export function gate<T = void>(): Gate<T> {
   const { promise, resolve } = Promise.withResolvers<T>();
   return { passed: promise, open: resolve };
 }

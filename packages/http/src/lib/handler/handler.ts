@@ -31,7 +31,7 @@ import {
   type SessionHandler,
 } from './session-handler.ts';
 import type { ResolvedOptions } from './resolve-options.ts';
-import { Shutdown } from './shutdown.ts';
+import type { Shutdown } from './shutdown.ts';
 
 /**
  * The handler of both SDK lines. The constructor is where the parts of a node are made and
@@ -49,10 +49,10 @@ export class Handler implements SessionHandler<AuthFacts> {
   readonly #lease: NodeLease;
   readonly #nodeId: string;
   readonly #finder: SessionFinder;
-  readonly #shutdown = new Shutdown();
+  readonly #shutdown: Shutdown;
   #closing: Promise<void> | undefined;
 
-  constructor(sdk: SdkAdapter, options: ResolvedOptions) {
+  constructor(sdk: SdkAdapter, options: ResolvedOptions, shutdown: Shutdown) {
     const { store } = options;
     const nodeId = newNodeId();
     const locals = new LocalSessions(options);
@@ -79,6 +79,9 @@ export class Handler implements SessionHandler<AuthFacts> {
     });
     this.#posts = new PostHandler(sdk, context);
     this.#gets = new GetHandler(context);
+    this.#shutdown = shutdown;
+    shutdown.waitFor(() => locals.answered());
+    shutdown.waitFor(() => this.#sessionless.running.answered());
   }
 
   get localSessions(): number {
@@ -113,13 +116,13 @@ export class Handler implements SessionHandler<AuthFacts> {
     const caller = { request, authInfo };
     if (method === 'GET') return this.#getOrHold(caller);
     if (method !== 'POST' && method !== 'DELETE') throw notAllowed('GET, POST, DELETE');
-    const { serves, isStopped } = this.#shutdown;
+    const serves = this.#shutdown.serves(request);
     // Running requests may still need their client's responses to end.
-    if (isStopped || (!serves && method === 'DELETE')) throw closing();
+    if (this.#shutdown.isStopped || (!serves && method === 'DELETE')) throw closing();
     this.#lease.prepare();
     const work = (): Promise<Response> =>
       method === 'POST' ? this.#post(caller, parsedBody, serves) : this.#delete(caller);
-    return serves ? this.#shutdown.admit(work) : work();
+    return serves ? this.#shutdown.admit(request, work) : work();
   }
 
   /** @param serves Whether a request in it is served, and not only responses and notifications. */
@@ -232,12 +235,7 @@ export class Handler implements SessionHandler<AuthFacts> {
 
   async #close(drainMs: number): Promise<void> {
     this.#options.journal.closing(this.#locals.size, drainMs);
-    await this.#shutdown.drain(drainMs, async () => {
-      await Promise.all([
-        ...this.#locals.all().map(({ transport }) => transport.answered()),
-        this.#sessionless.running.answered(),
-      ]);
-    });
+    await this.#shutdown.drain(drainMs);
     this.#locals.stop();
     await Promise.all([
       ...this.#locals.all().map((local) => this.#posts.interrupt(local)),

@@ -23,9 +23,12 @@ type Phase = 'open' | 'late' | 'draining' | 'stopped';
  */
 export class Shutdown {
   #phase: Phase = 'open';
-  /** New requests that were let in and have no `Response` yet. */
+  /** Requests that came in time. */
+  readonly #admitted = new WeakSet<Request>();
+  /** How many of them have no `Response` yet. */
   #arriving = 0;
   readonly #arrived = new Waiters();
+  readonly #answered: (() => Promise<void>)[] = [];
 
   get hasBegun(): boolean {
     return this.#phase !== 'open';
@@ -35,13 +38,24 @@ export class Shutdown {
     return this.#phase === 'stopped';
   }
 
-  /** Whether a request that comes now is served to its end. */
-  get serves(): boolean {
-    return this.#phase === 'open' || this.#phase === 'late';
+  /**
+   * Makes `drain` wait for more.
+   *
+   * @param answered Resolves when no request that has its `Response` runs any more.
+   */
+  waitFor(answered: () => Promise<void>): void {
+    this.#answered.push(answered);
   }
 
-  /** Answers a request that came while new ones are served. `drain` waits for it. */
-  async admit(work: () => Promise<Response>): Promise<Response> {
+  /** Whether a new request is served: it comes in time, or it was admitted. */
+  serves(request: Request): boolean {
+    if (this.isStopped) return false;
+    return this.#phase !== 'draining' || this.#admitted.has(request);
+  }
+
+  /** Answers a request that is served. `drain` waits for it. */
+  async admit(request: Request, work: () => Promise<Response>): Promise<Response> {
+    this.#admitted.add(request);
     this.#arriving++;
     try {
       return await work();
@@ -55,21 +69,20 @@ export class Shutdown {
    * Lets the requests end that came in time.
    *
    * @param drainMs How long that may take, in milliseconds.
-   * @param answered Resolves when none of those with a `Response` runs any more.
    */
-  async drain(drainMs: number, answered: () => Promise<void>): Promise<void> {
+  async drain(drainMs: number): Promise<void> {
     const until = performance.now() + drainMs;
     this.#phase = 'late';
     // Not without a reference: the process would end here if nothing else keeps it.
     if (drainMs > 0) await pause(Math.min(LATE_MS, drainMs));
     this.#phase = 'draining';
     const leftMs = until - performance.now();
-    if (leftMs > 0) await Promise.race([this.#all(answered), pause(leftMs, undefined, { ref: false })]);
+    if (leftMs > 0) await Promise.race([this.#ended(), pause(leftMs, undefined, { ref: false })]);
     this.#phase = 'stopped';
   }
 
-  async #all(answered: () => Promise<void>): Promise<void> {
+  async #ended(): Promise<void> {
     while (this.#arriving > 0) await this.#arrived.next();
-    await answered();
+    await Promise.all(this.#answered.map((answered) => answered()));
   }
 }

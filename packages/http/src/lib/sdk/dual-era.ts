@@ -11,16 +11,18 @@ import {
 import { StoreEventBus } from '../cluster/event-bus.ts';
 import type { SessionHandlerOptions } from '../handler/options.ts';
 import { SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
-import { fetchOptionsOf } from '../handler/session-handler.ts';
-import { errorToResponse, HttpError, isServerFault } from '../protocol/http-errors.ts';
+import { type FetchOptions, fetchOptionsOf } from '../handler/session-handler.ts';
+import { Shutdown } from '../handler/shutdown.ts';
+import { closing, errorToResponse, HttpError, isServerFault } from '../protocol/http-errors.ts';
 import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { type UserContext, userContext } from '../request/user.ts';
 import { Journal } from '../reports/journal.ts';
+import { Exchanges } from './exchanges.ts';
 import { observing } from './observing.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
-import { createSessionHandler, type SessionHandler, type V2Server } from './v2.ts';
+import { handlerWith, type SessionHandler, type V2Server } from './v2.ts';
 
 /**
  * What `createStatelessServer` gets: the context of the SDK's factory, and who is served.
@@ -61,6 +63,15 @@ const DUAL_NAMES: OptionNames<DualEraHandlerOptions> = {
   stateless: ['statelessOptions', 'mcpHandler'],
 };
 
+/** Default of `maxBodyBytes`. */
+const MAX_BODY_BYTES = 4_194_304;
+
+interface ModernContext {
+  readonly exchanges: Exchanges;
+  readonly journal: Journal;
+  readonly onError: (error: unknown) => void;
+}
+
 /**
  * Makes one handler for clients of both eras of the protocol. Clients of a revision with sessions
  * get a session. Clients of 2026-07-28 are served by the SDK's `createMcpHandler`; only the state
@@ -76,20 +87,27 @@ export function createDualEraHandler<
   checkOptions(options, DUAL_NAMES);
   const { createStatelessServer, stateless = {}, ...ofSessions } = options;
   checkStateless(createStatelessServer, stateless);
-  const sessions = createSessionHandler({ ...ofSessions, ...legacyOf(options) });
+  const shutdown = new Shutdown();
+  const sessions = handlerWith({ ...ofSessions, ...legacyOf(options) }, shutdown);
+  const exchanges = new Exchanges();
+  shutdown.waitFor(() => exchanges.answered());
   const gate = new Gate(options);
-  const { maxBodyBytes: maxRequestBodySize = 4_194_304 } = options;
+  const { maxBodyBytes = MAX_BODY_BYTES } = options;
   const { bus } = stateless;
   const journal = new Journal(options);
   const onError = errorListener(options);
-  const factory = reporting(withUser(options), options.onError === undefined ? onError : undefined);
-  const modern = createMcpHandler(observing(factory, journal), {
-    maxRequestBodySize,
-    ...(options.onError !== undefined && { onerror: onError }),
-    ...(options.responses === 'json' && { responseMode: 'json' }),
-    ...stateless,
-    legacy: 'reject',
-  });
+  const modern = modernOf(options, { exchanges, journal, onError });
+  const answer = async (request: Request, { authInfo, parsedBody }: FetchOptions<AuthInfo>): Promise<Response> => {
+    // The eras have opposite rules for a lost connection, so decide this first.
+    if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize: maxBodyBytes })) {
+      return sessions.fetch(request, { authInfo, parsedBody });
+    }
+    if (!shutdown.serves(request)) throw closing();
+    const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
+    // To a client, the beginning of its stream promises every change from then on.
+    if (bus instanceof StoreEventBus && isStream(response)) await bus.ready();
+    return gate.open(request, response);
+  };
   return {
     get localSessions() {
       return sessions.localSessions;
@@ -98,21 +116,17 @@ export function createDualEraHandler<
     broadcast: sessions.broadcast,
     endAll: sessions.endAll,
     close: async (how) => {
-      await Promise.all([sessions.close(how), modern.close()]);
+      await sessions.close(how);
+      await modern.close();
     },
     fetch: async (request, fetchOptions = {}) => {
       try {
-        const { authInfo, parsedBody } = fetchOptionsOf(fetchOptions);
-        gate.check(request, authInfo !== undefined);
+        const given = fetchOptionsOf(fetchOptions);
+        gate.check(request, given.authInfo !== undefined);
         checkMethod(request);
-        // The eras have opposite rules for a lost connection, so decide this first.
-        if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize })) {
-          return await sessions.fetch(request, { authInfo, parsedBody });
-        }
-        const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
-        // To a client, the beginning of its stream promises every change from then on.
-        if (bus instanceof StoreEventBus && isStream(response)) await bus.ready();
-        return gate.open(request, response);
+        return shutdown.serves(request) && request.method === 'POST'
+          ? await shutdown.admit(request, () => answer(request, given))
+          : await answer(request, given);
       } catch (error) {
         if (isServerFault(error)) onError(error);
         journal.refused(request, error);
@@ -133,6 +147,21 @@ function checkMethod({ method, headers }: Request): void {
     undefined,
     { allow: 'POST' },
   );
+}
+
+/** The SDK's handler of revision 2026-07-28. */
+function modernOf<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>(
+  options: DualEraHandlerOptions<S, Server, U>,
+  { exchanges, journal, onError }: ModernContext,
+): McpHttpHandler {
+  const factory = reporting(withUser(options), options.onError === undefined ? onError : undefined);
+  return createMcpHandler(exchanges.of(observing(factory, journal)), {
+    maxRequestBodySize: options.maxBodyBytes ?? MAX_BODY_BYTES,
+    ...(options.onError !== undefined && { onerror: onError }),
+    ...(options.responses === 'json' && { responseMode: 'json' }),
+    ...options.stateless,
+    legacy: 'reject',
+  });
 }
 
 /** The same factory for POSTs of the revisions with sessions that have none. */

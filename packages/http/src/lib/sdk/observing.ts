@@ -3,28 +3,14 @@ import { isRequest, isResponse, type JsonRpcMessage } from '../protocol/json-rpc
 import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import type { Journal } from '../reports/journal.ts';
 import type { OperationReport } from '../reports/operation.ts';
-import type { ServerLike, TransportLike } from '../session/sdk-adapter.ts';
+import { type Exchange, watched } from './exchanges.ts';
 
-/**
- * Reports the requests that the servers of a factory answer. The SDK serves each request of
- * revision 2026-07-28 with a server and a transport of its own, so they are reported where the two
- * meet.
- */
+/** Reports the requests that the servers of a factory answer. */
 export function observing(create: McpServerFactory, journal: Journal): McpServerFactory {
-  if (!journal.reportsOperations) return create;
-  return async (context) => {
-    const server = await create(context);
-    const product: ServerLike = server;
-    const connect = product.connect.bind(product);
-    product.connect = async (transport) => {
-      await connect(transport);
-      observe(transport, journal);
-    };
-    return server;
-  };
+  return journal.reportsOperations ? watched(create, (exchange) => observe(exchange, journal)) : create;
 }
 
-function observe(transport: Pick<TransportLike, 'onmessage' | 'onclose' | 'send'>, journal: Journal): void {
+function observe(transport: Exchange, journal: Journal): void {
   let report: OperationReport | undefined;
   const { onmessage, onclose } = transport;
   const send = transport.send.bind(transport);

@@ -10,6 +10,7 @@ import { Handler } from '../handler/handler.ts';
 import type { SessionHandlerOptions } from '../handler/options.ts';
 import { resolveOptions } from '../handler/resolve-options.ts';
 import type { SessionHandler as HandlerOf } from '../handler/session-handler.ts';
+import { Shutdown } from '../handler/shutdown.ts';
 import type { SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
 
 export type { AuthInfo };
@@ -45,5 +46,5 @@ export function createSessionHandler<
   Server extends V1Server = V1Server,
   U extends StateSchemas = StateSchemas,
 >(options: SessionHandlerOptions<Server, AuthInfo, S, U>): SessionHandler {
-  return new Handler(sdk, resolveOptions(options));
+  return new Handler(sdk, resolveOptions(options), new Shutdown());
 }

@@ -16,6 +16,7 @@ import { Handler } from '../handler/handler.ts';
 import type { SessionHandlerOptions } from '../handler/options.ts';
 import { resolveOptions } from '../handler/resolve-options.ts';
 import type { SessionHandler as HandlerOf } from '../handler/session-handler.ts';
+import { Shutdown } from '../handler/shutdown.ts';
 import type { SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
 
 export type { AuthInfo };
@@ -83,5 +84,13 @@ export function createSessionHandler<
   Server extends V2Server = V2Server,
   U extends StateSchemas = StateSchemas,
 >(options: SessionHandlerOptions<Server, AuthInfo, S, U>): SessionHandler {
-  return new Handler(sdk, resolveOptions(options));
+  return handlerWith(options, new Shutdown());
+}
+
+/** The same as part of a larger handler, which closes in the same phases. */
+export function handlerWith<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>(
+  options: SessionHandlerOptions<Server, AuthInfo, S, U>,
+  shutdown: Shutdown,
+): SessionHandler {
+  return new Handler(sdk, resolveOptions(options), shutdown);
 }

@@ -83,6 +83,11 @@ export class LocalSessions {
     return restoring;
   }
 
+  /** Resolves when no client's request is being answered. */
+  async answered(): Promise<void> {
+    await Promise.all(this.all().map(({ transport }) => transport.answered()));
+  }
+
   stop(): void {
     clearTimeout(this.#timer);
   }
