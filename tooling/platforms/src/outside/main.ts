@@ -46,14 +46,11 @@ async function playBehind(kind: ProxyKind, folder: string): ReturnType<Run> {
   try {
     for (const node of nodes) await node.start();
     let proxy = await start(shown, 'shown');
-    const { without } = kind;
-    const { reload } = proxy;
-    const takeOut = without && (({ port: down }: ProxiedNode) => reload(without(shown, down)));
-    const bringBack = without && (() => reload(shown));
-    const steps = await playAnd(proxy.stop, playProxied({ url: proxy.url, nodes, takeOut, bringBack }));
+    const asksNodes = kind.unreadyMs > 0;
+    const steps = await playAnd(proxy.stop, playProxied({ url: proxy.url, nodes, asksNodes }));
     if (kind.unsafe !== undefined) {
       proxy = await start(kind.unsafe(shown), 'unsafe');
-      steps.push(await playAnd(proxy.stop, playRepeated({ url: proxy.url, nodes })));
+      steps.push(await playAnd(proxy.stop, playRepeated({ url: proxy.url, nodes, asksNodes })));
     }
     return { version: kind.versionOf(program), set: kind.set, surprises: kind.surprises, steps };
   } finally {

@@ -62,17 +62,15 @@ export class ProxiedNode {
 export interface Proxied {
   readonly url: string;
   readonly nodes: readonly ProxiedNode[];
-  /** Lets the proxy send requests to the other node only; `undefined`: it finds out itself. */
-  readonly takeOut?: ((node: ProxiedNode) => Promise<void>) | undefined;
-  /** Lets it send requests to all nodes again. */
-  readonly bringBack?: (() => Promise<void>) | undefined;
+  /** Whether the proxy asks the nodes if they are ready. */
+  readonly asksNodes: boolean;
 }
 
 /**
  * Starts the nodes that were ended, and waits until the proxy has seen them: Caddy looks each
  * second.
  */
-export async function allUp({ nodes }: Proxied): Promise<void> {
+export async function allUp({ nodes }: Pick<Proxied, 'nodes'>): Promise<void> {
   const down = nodes.filter(({ isUp }) => !isUp);
   await Promise.all(down.map((node) => node.start()));
   if (down.length > 0) await pause(2_000);

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RecordedStep } from '../tables/recorded.ts';
-import { deployed, terminated } from './deploy-story.ts';
+import { terminated } from './deploy-story.ts';
 import { type Caller, type Connect, lines } from './lines.ts';
 import { allUp, type Proxied, type ProxiedNode } from './nodes.ts';
 
@@ -24,11 +24,9 @@ export async function playProxied(proxied: Proxied): Promise<RecordedStep[]> {
   };
   // The first, because the others kill what it needs.
   for (const { line, step } of await Promise.all(played)) add(line, step);
-  // A proxy that looks itself is never surprised.
-  const unasked = proxied.takeOut === undefined ? [] : [terminated];
   for (const [line, connect] of Object.entries(lines)) {
     const caller = await connect(proxied.url);
-    for (const play of [turns, bigCall, progress, killed, standalone, notRepeated, deployed, ...unasked]) {
+    for (const play of [turns, bigCall, progress, killed, standalone, notRepeated, terminated]) {
       add(line, await play(proxied, caller));
       await allUp(proxied);
     }
@@ -156,7 +154,7 @@ async function killWhileItRuns({ url, nodes }: Proxied, { sessionId }: Caller): 
   // Long enough for a second run to begin. Its node is killed too.
   await pause(1_000);
   for (const node of nodes) await node.end();
-  await allUp({ url, nodes });
+  await allUp({ nodes });
   return answer;
 }
 

@@ -10,8 +10,6 @@ export interface Proxy {
   readonly url: string;
   /** The host and port that clients call. */
   readonly host: string;
-  /** Takes another configuration, without a connection that breaks. */
-  readonly reload: (configuration: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -25,11 +23,6 @@ export interface ProxyKind {
   readonly surprises: string;
   /** For how long a node must say that it is not ready before it stops, in milliseconds. */
   readonly unreadyMs: number;
-  /**
-   * Changes the configuration into one that sends no more requests to a node. `undefined`: the
-   * proxy looks itself whether a node is ready.
-   */
-  readonly without?: (shown: string, port: number) => string;
   /** Changes the configuration into one that sends a call again. `undefined`: nothing does. */
   readonly unsafe?: (shown: string) => string;
   readonly versionOf: (program: string) => string;
@@ -44,13 +37,11 @@ const nginx: ProxyKind = {
   surprises:
     'With `max_fails` at its default, a node that was killed once gets one request at a time until it has answered one: a client that resumes two streams gets 502 for the second',
   unreadyMs: 0,
-  without: (shown, port) => shown.replace(`:${port} max_fails=0;`, `:${port} max_fails=0 down;`),
   unsafe: (shown) => shown.replace('proxy_buffering off;', '$& proxy_next_upstream error non_idempotent;'),
   versionOf: (program) =>
     /\/(?<version>\S+)/.exec(spawnSync(program, ['-v']).stderr.toString())?.groups?.['version'] ?? '',
   configure: (folder, shown, port) => {
-    const folders = ['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => join(folder, name));
-    for (const each of folders) mkdirSync(each, { recursive: true });
+    for (const each of ['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']) mkdirSync(join(folder, each));
     writeFileSync(join(folder, 'shown.conf'), shown.replace('listen 80;', `listen 127.0.0.1:${port};`));
     // A process of root gives its workers another user, who may not write into the folder.
     const user = process.getuid?.() === 0 ? 'user root;' : '';
@@ -135,12 +126,6 @@ export async function startProxy(
   return {
     url,
     host,
-    reload: async (changed) => {
-      kind.configure(folder, changed, port);
-      child.kill('SIGHUP');
-      // As the documents say.
-      await pause(1_000);
-    },
     stop: async () => {
       child.kill('SIGTERM');
       await ended;
