@@ -158,8 +158,9 @@ describe.each(
       const metadata = { leaseUntil: Date.now() - 1 };
       await a.store.create({ id: `node-${nodeId}`, kind: 'node', metadata });
       const streamId = `req-1-${nodeId}-1`;
-      const opened = await session?.events.append(streamId, { opened: [1] });
+      // Before the append: the lease counts from the time of its event, not from its return.
       const begun = performance.now();
+      const opened = await session?.events.append(streamId, { opened: [1] });
       const got = Promise.all([a, b].map((node) => resumed(node.raw(here.headers), opened)));
       await pause(1.4 * leaseMs);
       if (outcome === 'done') await session?.events.append(streamId, { jsonrpc: '2.0', id: 1, result: {} });
