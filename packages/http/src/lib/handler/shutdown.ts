@@ -17,9 +17,9 @@ type Phase = 'open' | 'late' | 'draining' | 'stopped';
  * | phase      | begins                                    | new requests | a client's responses and notifications | GET             |
  * | ---------- | ----------------------------------------- | ------------ | -------------------------------------- | --------------- |
  * | `open`     |                                           | served       | accepted                               | opens a stream  |
- * | `late`     | with `close`                              | served       | accepted                               | sends it away   |
- * | `draining` | after half a second                       | 503          | accepted                               | sends it away   |
- * | `stopped`  | when all are answered, or after `drainMs` | 503          | 503                                    | sends it away   |
+ * | `late`     | with `close`                              | served       | accepted                               | ends at once    |
+ * | `draining` | after half a second                       | 503          | accepted                               | ends at once    |
+ * | `stopped`  | when all are answered, or after `drainMs` | 503          | 503                                    | ends at once    |
  */
 export class Shutdown {
   #phase: Phase = 'open';
