@@ -42,7 +42,8 @@ export interface StreamGet {
 export function openedBy({
   request,
   expiresAt,
+  lastSeq,
   resumedBehind,
-}: StreamGet): Pick<OpenOptions, 'request' | 'expiresAt' | 'resumedBehind'> {
-  return { request, expiresAt, resumedBehind };
+}: StreamGet): Pick<OpenOptions, 'request' | 'expiresAt' | 'openedSeq' | 'resumedBehind'> {
+  return { request, expiresAt, openedSeq: lastSeq, resumedBehind };
 }

@@ -111,7 +111,8 @@ export class Connections {
       settlement: options.settlement,
       onSent: ({ id, storedAt }) => {
         if (id !== undefined) onSent?.(id);
-        // An earlier message waited for its client, not for this process.
+        // Only what was stored while the connection was open: an earlier message waited for its
+        // client, not for this process. `openedSeq` knows those of the same millisecond.
         if (storedAt !== undefined && storedAt >= openedTime) journal.delivered(this.#session, kind, storedAt);
       },
       onIdle: () => {

@@ -15,8 +15,8 @@ export interface FollowOptions {
    */
   readonly settlement?: Settlement | undefined;
   /**
-   * Closed markers up to this sequence number are older than the connection and do not close it.
-   * Default: `0`.
+   * Events up to this sequence number are older than the connection: its client waited for the
+   * messages, and the closed markers do not close it. Default: `0`.
    */
   readonly openedSeq?: number | undefined;
   /** Returns whether another marker ends the connection. Default: none does. */
@@ -40,12 +40,13 @@ export async function* follow(
   for (;;) {
     const event = await reader.next();
     if (event === undefined) return reader.closed.aborted ? 'stream' : 'session';
-    const { id, seq, message, createdAt: storedAt } = event;
+    const { id, seq, message, createdAt } = event;
     if (seq > untilSeq) return 'stream';
     const settles = settlement === undefined ? undefined : settledBy(message);
     if (settles === undefined || settlement?.has(settles) !== true) {
-      if (isMessage(message)) yield { id: toWireId(id), message, storedAt };
-      else if (endsConnection?.(message) === true || (seq > openedSeq && isClosedMarker(message))) return 'connection';
+      const isNew = seq > openedSeq;
+      if (isMessage(message)) yield { id: toWireId(id), message, storedAt: isNew ? createdAt : undefined };
+      else if (endsConnection?.(message) === true || (isNew && isClosedMarker(message))) return 'connection';
       if (settles !== undefined && settlement?.add(settles) === true) return 'stream';
     }
     if (seq === untilSeq) return 'stream';

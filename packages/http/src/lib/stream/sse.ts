@@ -14,7 +14,10 @@ export const SSE_HEADERS = {
 export interface OutgoingEvent {
   readonly id: string | undefined;
   readonly message: JsonRpcMessage;
-  /** When it was stored, in Unix milliseconds; `undefined`: it could not be. */
+  /**
+   * When it was stored, in Unix milliseconds; `undefined`: it could not be, or that was before its
+   * client asked for the connection.
+   */
   readonly storedAt?: number | undefined;
 }
 
