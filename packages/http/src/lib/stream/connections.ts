@@ -112,7 +112,7 @@ export class Connections {
       onSent: ({ id, storedAt }) => {
         if (id !== undefined) onSent?.(id);
         // Only what was stored while the connection was open: an earlier message waited for its
-        // client, not for this process. `openedSeq` knows those of the same millisecond.
+        // client, not for this process. Those of the same millisecond have no `storedAt`.
         if (storedAt !== undefined && storedAt >= openedTime) journal.delivered(this.#session, kind, storedAt);
       },
       onIdle: () => {

@@ -15,8 +15,8 @@ export interface FollowOptions {
    */
   readonly settlement?: Settlement | undefined;
   /**
-   * Events up to this sequence number are older than the connection: its client waited for the
-   * messages, and the closed markers do not close it. Default: `0`.
+   * Events up to this sequence number are older than the connection: messages have no `storedAt`,
+   * and closed markers do not close the connection. Default: `0`.
    */
   readonly openedSeq?: number | undefined;
   /** Returns whether another marker ends the connection. Default: none does. */
