@@ -31,17 +31,25 @@ async function confirm(task: TaskHandle) {
   return { content: [{ type: 'text', text: JSON.stringify(answer) }] };
 }
 
-/** A node, which may die as soon as something is stored, before anyone learns of that. */
+export const LEASE_MS = 600;
+
+/**
+ * A node, which may die as soon as something is stored, before anyone learns of that.
+ *
+ * @param clock The clock of its tasks. Default: that of the machine.
+ */
 export async function mortalNode(
   address: Address,
   death: Death | undefined,
+  clock: () => number = Date.now,
 ): Promise<{ readonly handler: DualEraHandler; readonly tasks: TaskStore; readonly close: () => Promise<void> }> {
   const store = await createSessionStore(mortal(await open(address), death), { sweep: false });
   const tasks = createTaskStore(store, {
     runners: { ...runners, confirm_delete: confirm },
     onInterrupted: 'run again',
-    leaseMs: 600,
+    leaseMs: LEASE_MS,
     pollIntervalMs: 50,
+    clock,
     onError: () => undefined,
   });
   const createServer = () => createOfficialServer(tasks);
