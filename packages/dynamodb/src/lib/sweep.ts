@@ -137,8 +137,8 @@ export class Sweeper {
         ...step.map(deletion),
       ]);
     }
-    const count = rows.found.length + 1;
-    if (last === undefined) return { count, whole: false, gone: false, overtaken: false };
+    const count = rows.found.length;
+    if (last === undefined) return { count: count + 1, whole: false, gone: false, overtaken: false };
     const gone = head.purgeAt <= now;
     const final = gone
       ? [{ Delete: guard.delete(this.#connection.tables.sessions, headKey(head.id)) }, this.#deletion(due)]
@@ -149,7 +149,8 @@ export class Sweeper {
     const reasons = await this.#connection.transactWrite([...final, ...last.map(deletion)]);
     const overtaken = reasons !== undefined;
     if (overtaken) await this.#dropDue(due, head.id);
-    return { count, whole: true, gone: gone && !overtaken, overtaken };
+    // The head and the due item count as well.
+    return { count: count + 2, whole: true, gone: gone && !overtaken, overtaken };
   }
 
   /** Ends an expired session, so that nodes with a slow clock do not find half of its data. */
