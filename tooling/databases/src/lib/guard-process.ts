@@ -23,22 +23,24 @@ for (const resource of [...held.values()].toReversed()) {
 
 async function endProcess(pid: number, signal: NodeJS.Signals): Promise<void> {
   try {
-    process.kill(pid, signal);
-    for (let turn = 0; turn < 500; turn++) {
-      await setTimeout(10);
-      process.kill(pid, 0);
-      if (await isZombie(pid)) return;
+    for (const each of [signal, 'SIGKILL'] as const) {
+      process.kill(pid, each);
+      for (let turn = 0; turn < 500; turn++) {
+        await setTimeout(10);
+        process.kill(pid, 0);
+        if (await isZombie(pid)) return;
+      }
     }
-    process.kill(pid, 'SIGKILL');
   } catch {
     // It is gone.
   }
 }
 
-// Its parent is dead, so the init process should reap it. That of a container may not.
+// Its parent is dead, so the init process should reap it. That of a container may not. The first
+// thread can be a zombie while others still hold the ports, so their number (field 20) counts too.
 async function isZombie(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return /\) Z /.test(stat);
+  return /\) Z (\S+ ){16}[01] /.test(stat);
 }
 
 async function removeLabelled(label: string): Promise<void> {
