@@ -28,7 +28,7 @@ async function endProcess(pid: number, signal: NodeJS.Signals): Promise<void> {
       for (let turn = 0; turn < 500; turn++) {
         await setTimeout(10);
         process.kill(pid, 0);
-        if (await isZombie(pid)) return;
+        if (await hasEnded(pid)) return;
       }
     }
   } catch {
@@ -38,7 +38,7 @@ async function endProcess(pid: number, signal: NodeJS.Signals): Promise<void> {
 
 // Its parent is dead, so the init process should reap it. That of a container may not. The first
 // thread can be a zombie while others still hold the ports, so their number (field 20) counts too.
-async function isZombie(pid: number): Promise<boolean> {
+async function hasEnded(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   return /\) Z (\S+ ){16}[01] /.test(stat);
 }
