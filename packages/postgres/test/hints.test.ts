@@ -133,8 +133,8 @@ it('consecutive appends share notifications, and the last one is not delayed', a
   await append(backend, 'token', ['s'], ids[1]);
   const sent = statements.filter((text) => text.includes('pg_notify')).length;
   expect(sent).toBeGreaterThan(0);
-  // At most one every 5 ms, and never one per append.
-  expect(sent).toBeLessThan(Math.min(durationMs / 5 + 3, 150));
+  // At most one every 5 ms, however long an append takes.
+  expect(sent).toBeLessThan(durationMs / 5 + 3);
   await vi.waitFor(() => expect(hinted).toContain(ids[1]), 5_000);
 });
 

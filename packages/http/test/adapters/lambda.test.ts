@@ -145,7 +145,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
     expect(events.filter((event) => methodOf(event) === 'GET')).toHaveLength(1);
   });
 
-  it('a stream ends cleanly after maxStreamMs; a silent stream sends its head', async () => {
+  it('a stream ends cleanly after maxStreamMs', async () => {
     installRuntime();
     const cancelled = gate();
     const main = toLambdaStreamHandler<unknown>(
@@ -153,11 +153,31 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
       { maxStreamMs: 1_000 },
     );
     const { url } = await startGateway({ toEvent, functionOf: () => main });
-    const begun = performance.now();
     const response = await fetch(url);
-    expect(performance.now() - begun).toBeLessThan(1_000);
     expect(await response.text()).toBe('');
     await cancelled.passed;
+  });
+
+  it('a silent stream sends its head', async () => {
+    installRuntime();
+    const headSeen = gate();
+    const main = toLambdaStreamHandler<unknown>({
+      fetch: async () =>
+        new Response(
+          new ReadableStream({
+            start: async (controller) => {
+              await headSeen.passed;
+              controller.enqueue(new TextEncoder().encode('late'));
+              controller.close();
+            },
+          }),
+        ),
+    });
+    const { url } = await startGateway({ toEvent, functionOf: () => main });
+    // The message is written only once the head was seen here.
+    const response = await fetch(url);
+    headSeen.open();
+    expect(await response.text()).toBe('late');
   });
 
   it('a stream that fails is broken off, so that it does not look complete', async () => {

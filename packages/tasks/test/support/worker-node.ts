@@ -2,14 +2,14 @@
 // says its id, and runs it until it is killed.
 import { createSqliteStore } from '@mcp-session/sqlite';
 import { createTaskStore } from '../../src/index.ts';
-import { counting } from './counting.ts';
+import { counting, LEASE_MS, STEPS } from './counting.ts';
 
 const [path = '', onInterrupted] = process.argv.slice(2);
 const store = await createSqliteStore({ path });
-const tasks = createTaskStore(store, { leaseMs: 400, runners: { count: counting(store) } });
+const tasks = createTaskStore(store, { leaseMs: LEASE_MS, runners: { count: counting(store) } });
 const { taskId } = await tasks.create({
   runner: 'count',
-  context: 40,
+  context: STEPS,
   onInterrupted: onInterrupted === 'fail' ? 'fail' : 'run again',
 });
 process.send?.(taskId);
