@@ -184,7 +184,6 @@ describe.each(lines)('the form of answers, SDK $name', (line) => {
     const request = client.toolCall('endless');
     const cancelled = client.post(request, accept);
     await begun[0]?.passed;
-    await new Promise((resolve) => setTimeout(resolve, 20));
     await client.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: request.id } });
     expect(await (await cancelled).json()).toMatchObject({
       id: request.id,
@@ -193,7 +192,6 @@ describe.each(lines)('the form of answers, SDK $name', (line) => {
 
     const ended = client.post(client.toolCall('endless'), accept);
     await begun[1]?.passed;
-    await new Promise((resolve) => setTimeout(resolve, 20));
     await client.delete();
     expect((await ended).status).toBe(404);
 
@@ -201,7 +199,6 @@ describe.each(lines)('the form of answers, SDK $name', (line) => {
     await other.begin();
     const stopped = other.post(other.toolCall('endless'), accept);
     await begun[2]?.passed;
-    await new Promise((resolve) => setTimeout(resolve, 20));
     await handler.close();
     expect((await (await stopped).error()).message).toContain('stopped');
   });

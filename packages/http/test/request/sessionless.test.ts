@@ -61,9 +61,10 @@ describe.each(lines)("requests without a session, with withoutSession: 'stateles
   });
 
   it('a lost connection cancels the request, and close() ends those that run', async () => {
-    const [begun, aborted] = [gate(), gate()];
+    const [begun, begunAgain, aborted] = [gate(), gate(), gate()];
+    const waiting = [begun, begunAgain];
     const endless: Tool = async (_, { signal }) => {
-      begun.open();
+      waiting.shift()?.open();
       await new Promise((resolve) => signal.addEventListener('abort', resolve));
       aborted.open();
       return 'too late';
@@ -74,7 +75,7 @@ describe.each(lines)("requests without a session, with withoutSession: 'stateles
     await call.cancel();
     await aborted.passed;
     const stopped = raw().post(raw().toolCall('endless'), JSON_ONLY);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await begunAgain.passed;
     await handler.close();
     expect((await (await stopped).error()).message).toContain('stopped');
   });

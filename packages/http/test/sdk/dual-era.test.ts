@@ -14,6 +14,7 @@ import { eventually } from '../support/harness.ts';
 import { newFile } from '../support/nodes.ts';
 import { verifyV2 } from '../support/adapter.ts';
 import { initialize, RawClient } from '../support/raw.ts';
+import { recordOf } from '../support/record.ts';
 import { v1 } from '../support/v1.ts';
 import { v2 } from '../support/v2.ts';
 
@@ -45,10 +46,10 @@ it('one endpoint serves the revisions with sessions and 2026-07-28, and stores n
 
   const old = await v1.connect(url);
   expect([await old.call('era'), old.sessionId !== '']).toEqual(['session', true]);
+  const standalone = () => recordOf(store, old.sessionId);
+  await eventually(async () => (await standalone()).nodeId !== undefined);
   await old.close();
-
-  await eventually(() => handler.localSessions === 1);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await eventually(async () => (await standalone()).nodeId === undefined);
   calls.splice(0);
   const transport = new StreamableHTTPClientTransport(url);
   const modern = new Client(

@@ -1,3 +1,4 @@
+import type { SessionBackend } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { ALL, dataOf, startDegrading, WRITES } from '../support/degrading.ts';
 import { eventually } from '../support/harness.ts';
@@ -91,14 +92,15 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
   });
 
   it('a store that does not answer delays no client that opens a stream, and none that answers another node', async () => {
-    const { client, fail, heal, hold } = await startDegrading(line, undefined, { holdMs: 0 });
+    const { client, fail, heal, hold, calls } = await startDegrading(line, undefined, { holdMs: 0 });
     fail(WRITES);
     expect((await client.callTool('echo')).status).toBe(200);
     heal();
     const release = hold(WRITES);
     await new Promise((resolve) => setTimeout(resolve, 600));
+    calls();
     const asking = client.callTool('echo');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => calls().some((name) => WRITES.includes(name as keyof SessionBackend)));
     const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'of another node' } };
     expect((await client.get()).status).toBe(503);
     expect((await client.post(cancelled)).status).toBe(503);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ALL, dataOf, startDegrading, WRITES } from '../support/degrading.ts';
 import { eventually, gate } from '../support/harness.ts';
 import type { Json } from '../support/line.ts';
@@ -86,10 +86,12 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
   });
 
   it('a session that has expired as far as this node knows is not served', async () => {
-    const { client, fail, heal } = await startDegrading(line, undefined, { store: { ttlMs: 300 } });
+    const ttlMs = 3_600_000;
+    const { client, fail, heal } = await startDegrading(line, undefined, { store: { ttlMs, clock: () => Date.now() } });
     fail(ALL);
     expect((await client.callTool('echo')).status).toBe(200);
-    await new Promise((resolve) => setTimeout(resolve, 350));
+    const later = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + ttlMs);
+    onTestFinished(() => later.mockRestore());
     expect((await client.callTool('echo')).status).toBe(503);
     heal();
     await eventually(async () => (await client.callTool('echo')).status === 404);
@@ -176,13 +178,14 @@ describe.each(lines)('a store that fails, with onStoreError: degrade, SDK $name'
   });
 
   it('a store that does not answer delays one request at a time', async () => {
-    const { client, fail, hold } = await startDegrading(line);
+    const { client, fail, hold, calls } = await startDegrading(line);
     fail(ALL);
     expect((await client.callTool('echo')).status).toBe(200);
     const release = hold(ALL);
     await new Promise((resolve) => setTimeout(resolve, 600));
+    calls();
     const asking = client.callTool('echo');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => calls().includes('readSession'));
     for (let round = 0; round < 5; round++) expect((await client.callTool('echo')).status).toBe(200);
     release();
     expect((await asking).status).toBe(200);

@@ -1,9 +1,8 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
-import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { allAddresses } from '../support/addresses.ts';
 import { openStore } from '../support/chaos-store.ts';
-import { start } from '../support/harness.ts';
+import { gate, start } from '../support/harness.ts';
 import type { Json } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 
@@ -19,10 +18,11 @@ describe.each(lines)('a result of 5 MiB, SDK $name', { timeout: 60_000 }, (line)
   it.each(stores)('reaches the client that waits for it: %s', async (_, open) => {
     const store = await open();
     const isKept = store.capabilities.maxEventBytes > TEXT.length;
+    const streamed = gate();
     const tools = {
       atOnce: () => TEXT,
       later: async () => {
-        await pause(100);
+        await streamed.passed;
         return TEXT;
       },
     };
@@ -31,6 +31,7 @@ describe.each(lines)('a result of 5 MiB, SDK $name', { timeout: 60_000 }, (line)
     await client.begin();
     for (const tool of Object.keys(tools)) {
       const { sse } = await client.callTool(tool);
+      if (tool === 'later') streamed.open();
       const frames = await sse.rest();
       const [answer, ...others] = frames.filter(({ data }) => data);
       const message = JSON.parse(answer?.data ?? '') as Json;
@@ -39,7 +40,7 @@ describe.each(lines)('a result of 5 MiB, SDK $name', { timeout: 60_000 }, (line)
       expect(others).toEqual([]);
 
       // A whole response has no frame before it. A busy machine may begin the stream before the
-      // response to a call at once.
+      // response to a call at once. The response to the other one waits for its stream.
       const cursor = frames[0] === answer ? undefined : frames[0]?.id;
       if (tool === 'later' || !isKept) expect(cursor).toBeDefined();
       if (cursor === undefined) continue;
