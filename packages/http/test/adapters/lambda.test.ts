@@ -39,7 +39,10 @@ const count: Tool = async ({ to, every }, { progress }) => {
 const numbers = (to: number): number[] => Array.from({ length: to }, (_, index) => index + 1);
 
 const modes = [
-  ['whole answers', (handler: FetchHandler<TestAuth>) => toLambdaHandler(handler, { authenticate, maxStreamMs: 200 })],
+  [
+    'whole answers',
+    (handler: FetchHandler<TestAuth>, maxStreamMs = 5_000) => toLambdaHandler(handler, { authenticate, maxStreamMs }),
+  ],
   ['streams', (handler: FetchHandler<TestAuth>) => toLambdaStreamHandler(handler, { authenticate })],
 ] as const;
 
@@ -102,7 +105,7 @@ describe.each(doors)('AWS Lambda behind %s', (_door, toEvent) => {
       installRuntime();
       const store = await createMemoryStore();
       const environments = await Promise.all(
-        [1, 2].map(async () => toFunction(await handlerOf({ store, tools: { count } }))),
+        [1, 2].map(async () => toFunction(await handlerOf({ store, tools: { count } }), 200)),
       );
       const { url, events, failures } = await startGateway({
         toEvent,

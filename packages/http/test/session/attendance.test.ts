@@ -39,8 +39,8 @@ describe.each(
     await client.begin();
     const call = await client.callTool('tool');
     const cursor = (await call.sse.next())?.id;
-    await call.cancel();
     const resumed = await b.raw(client.headers).get({ 'last-event-id': cursor });
+    await call.cancel();
     await pause(1_600);
     expect(aborted()).toBe(false);
     await resumed.cancel();

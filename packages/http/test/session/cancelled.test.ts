@@ -81,6 +81,7 @@ describe.each(lines)('a question of a call that has ended, SDK $name', (line) =>
     expect((await listening.sse.message()).message).toMatchObject(cancelling(questions[1]));
     await listening.cancel();
     await eventually(() => handler.localSessions === 0);
-    expect(asked).toEqual([{ name: 'Ada' }, 'too late']);
+    expect(asked).toHaveLength(2);
+    expect(asked).toEqual(expect.arrayContaining([{ name: 'Ada' }, 'too late']));
   });
 });

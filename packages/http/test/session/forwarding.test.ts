@@ -64,7 +64,8 @@ describe.each(lines)('a request stream that is resumed, SDK $name', (line) => {
       const resumed = await client.get({ 'last-event-id': id });
       expect(resumed.status).toBe(200);
       await resumed.sse.next();
-      expect(calls()).toEqual(['readSession', 'readEvents']);
+      // Readers that wait ask for heads once a second.
+      expect(calls().filter((name) => name !== 'readHeads')).toEqual(['readSession', 'readEvents']);
       await resumed.sse.cancel();
     }
     released.resolve();

@@ -183,15 +183,14 @@ describe.each(lines)('restoring, SDK $name', (line) => {
   });
 
   it('without a cursor, a client gets again what a young connection got, and not what an older one got', async () => {
-    // The young connection must end before this time, on a busy machine as well.
-    const { raw, store, another } = await start(line, { keepAliveMs: 600 });
+    const { raw, store, another } = await start(line, { keepAliveMs: 60_000 });
     const client = raw();
     const session = await store.get(await client.begin());
     const young = await client.get();
     await session?.events.append('_GET_stream', log('perhaps lost'));
     expect((await young.sse.message()).message).toEqual(log('perhaps lost'));
     await young.cancel();
-    another();
+    another({ keepAliveMs: 100 });
     const older = await client.get();
     expect((await older.sse.message()).message).toEqual(log('perhaps lost'));
     // With the second comment its client has had its first cursor for long enough.

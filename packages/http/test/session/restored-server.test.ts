@@ -86,11 +86,12 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
 
   it('a server that is not ready in time is closed: its requests get 503, and the next one gets a new server', async () => {
     let hangs: 'createServer' | 'onRestore' | 'subscribe' | undefined;
-    const { raw, another, store, errors } = await start(line, { setupTimeoutMs: 100, holdMs: 0 });
+    const { raw, another, store, errors } = await start(line, { holdMs: 0 });
     const client = raw();
     await client.begin();
     await (await client.post(subscribe('a:b'))).sse.rest();
     const restoring = another({
+      setupTimeoutMs: 100,
       serve: async () => {
         if (hangs === 'createServer') await forever;
         return { tools: { echo: () => 'x' }, onSubscribe: () => (hangs === 'subscribe' ? forever : undefined) };
@@ -111,13 +112,13 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
     expect((await raw().post(initialize())).status).toBe(503);
     expect(await store.count()).toBe(before);
     hangs = undefined;
-    expect((await client.callTool('echo')).status).toBe(200);
+    await eventually(async () => (await client.callTool('echo')).status === 200);
   });
 
   it('a server that hangs on a setting of another node is closed', async () => {
     let hangs = true;
     const [a, b] = (await startNodes(line, 2, {
-      setupTimeoutMs: 200,
+      setupTimeoutMs: 1_000,
       serve: (node) => ({
         tools: { echo: () => 'x' },
         onSubscribe: () => (node === 0 && hangs ? forever : undefined),
@@ -129,7 +130,7 @@ describe.each(lines)('a restored server, SDK $name', (line) => {
     expect((await client.callTool('echo')).status).toBe(503);
     await eventually(() => a.handler.localSessions === 0);
     hangs = false;
-    expect((await client.callTool('echo')).status).toBe(200);
+    await eventually(async () => (await client.callTool('echo')).status === 200);
   });
 });
 

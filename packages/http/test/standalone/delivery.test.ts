@@ -66,7 +66,7 @@ describe.each(lines)('delivery of the standalone stream, SDK $name', (line) => {
   });
 
   it('a client with two alternating streams gets each message once', async () => {
-    const nodes = await startNodes(line, 2, { keepAliveMs: SETTLE_MS, leaseMs: 1_500 });
+    const nodes = await startNodes(line, 2, { keepAliveMs: SETTLE_MS, leaseMs: 4_500 });
     const [a, b] = nodes as [Node, Node];
     const here = a.raw();
     const id = await here.begin();

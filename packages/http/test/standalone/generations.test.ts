@@ -6,7 +6,7 @@ import { lines } from '../support/lines.ts';
 import { places, Play, type Stream } from '../support/listening.ts';
 
 /** For a connection that counts as old when it is closed. */
-const SETTLED = { keepAliveMs: 20, leaseMs: 1_500 };
+const SETTLED = { keepAliveMs: 20, leaseMs: 4_500 };
 const SETTLED_AFTER_MS = 40;
 /** For one that does not. */
 const YOUNG = { keepAliveMs: 60_000, leaseMs: 1_500 };

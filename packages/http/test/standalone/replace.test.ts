@@ -13,11 +13,17 @@ const said = (data: unknown) => ({ method: 'notifications/message', params: { le
 /** Closes the stream and opens it again at the same moment. @returns How often that was refused. */
 async function race(clients: readonly RawClient[], rounds: number): Promise<number> {
   let refused = 0;
+  let stalls = 0;
   let open = await clients[0]?.get();
   for (let round = 1; round <= rounds; round++) {
     const left = open?.cancel();
-    const next = await clients[round % clients.length]?.get();
+    const client = clients[round % clients.length];
+    const begunAt = performance.now();
+    let next = await client?.get();
     await left;
+    // The old connection has half a second to take a comment. A process that stood still for as
+    // long does not see it close. That is rare.
+    if (next?.status === 409 && performance.now() - begunAt >= 450 && ++stalls <= 2) next = await client?.get();
     if (next?.status === 200) open = next;
     else refused++;
   }
@@ -74,7 +80,7 @@ describe.each(lines)('a GET without a cursor, SDK $name', { timeout: 60_000 }, (
   });
 
   it('is refused while the client takes comments, on its node and on another one', async () => {
-    const nodes = await startNodes(line, 2, { leaseMs: 600 });
+    const nodes = await startNodes(line, 2, { leaseMs: 4_500 });
     const [a, b] = nodes as [Node, Node];
     const client = a.raw();
     await client.begin();

@@ -1,7 +1,7 @@
 import type { SessionBackend } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { ALL, dataOf, startDegrading, WRITES } from '../support/degrading.ts';
-import { eventually } from '../support/harness.ts';
+import { eventually, gate } from '../support/harness.ts';
 import { lines } from '../support/lines.ts';
 
 describe.each(lines)('listening while the store fails, with onStoreError: degrade, SDK $name', (line) => {
@@ -33,11 +33,11 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
   });
 
   it('a connection whose time is over stays open until its client can reconnect', async () => {
-    const { client, say, fail, heal, untilStored } = await startDegrading(line, undefined, { maxStreamMs: 1_000 });
+    const { client, say, fail, heal, untilStored } = await startDegrading(line, undefined, { maxStreamMs: 2_000 });
     const { sse } = await client.get();
     fail(ALL);
     await say(1);
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await new Promise((resolve) => setTimeout(resolve, 2_200));
     await say(2);
     expect([dataOf((await sse.message()).message), dataOf((await sse.message()).message)]).toEqual([1, 2]);
     heal();
@@ -61,10 +61,12 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
   });
 
   it('nothing that could not be restored is dropped: no idle session, and no stream that a handler closes for polling', async () => {
+    const outage = gate();
     const { raw, client, handler, fail, heal, servers, say, untilStored } = await startDegrading(
       line,
       {
         echo: () => 'x',
+        wait: () => outage.passed.then(() => 'x'),
         poll: (_, { closeStandaloneStream }) => {
           closeStandaloneStream();
           return 'x';
@@ -76,10 +78,12 @@ describe.each(lines)('listening while the store fails, with onStoreError: degrad
     await listener.begin();
     const { sse } = await listener.get();
     const listening = servers.at(-1);
-    // So that it is not idle for long when the store fails, however slow the machine is.
-    await (await client.callTool('echo')).sse.rest();
+    // A session with a call is not idle, so it is there when the store fails.
+    const call = await client.callTool('wait');
     fail(ALL);
     expect((await listener.callTool('poll')).status).toBe(200);
+    outage.open();
+    await call.sse.rest();
     await new Promise((resolve) => setTimeout(resolve, 700));
     await say(1, listening);
     expect(dataOf((await sse.message()).message)).toBe(1);

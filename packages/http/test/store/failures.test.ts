@@ -200,7 +200,11 @@ describe.each(lines)('a store that fails, SDK $name', (line) => {
     const call = await client.callTool('wait');
     await call.cancel();
     fail(['readEvents'], Number.POSITIVE_INFINITY, { retryable: true });
-    await eventually(() => errors.length > 0);
+    await eventually(async () => {
+      // Its handler reads when something was appended.
+      await (await store.get(id))?.events.append('_GET_stream', {});
+      return errors.length > 0;
+    });
     heal();
     await (await store.get(id))?.end();
     await aborted.passed;

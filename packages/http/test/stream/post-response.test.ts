@@ -151,7 +151,12 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
   });
 
   it('a client that disconnects before its stream began cancels nothing', async () => {
-    const { client, hold, logged, handler } = await startCounted(line, { echo: () => 'x' });
+    const begun = gate();
+    const echo: Tool = () => {
+      begun.open();
+      return 'x';
+    };
+    const { client, hold, logged, handler } = await startCounted(line, { echo });
     const release = hold(['appendEvents']);
     const abort = new AbortController();
     const call = fetch(client.url, {
@@ -160,7 +165,7 @@ describe.each(lines)('the stream of a call, SDK $name', (line) => {
       body: JSON.stringify(client.toolCall('echo')),
       signal: abort.signal,
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await begun.passed;
     abort.abort();
     await expect(call).rejects.toThrow('aborted');
     release();

@@ -163,7 +163,7 @@ describe.each(
       const begun = performance.now();
       const opened = await session?.events.append(streamId, { opened: [1] });
       const got = Promise.all([a, b].map((node) => resumed(node.raw(here.headers), opened)));
-      await pause(1.3 * leaseMs);
+      await pause(1.1 * leaseMs);
       if (outcome === 'done') await session?.events.append(streamId, { jsonrpc: '2.0', id: 1, result: {} });
       const frames = (await got) as Frame[][];
       expect(frames.map(answers)).toEqual([[`1 ${outcome}`], [`1 ${outcome}`]]);

@@ -70,8 +70,8 @@ describe.each(lines)('a token that expires, SDK $name', (line) => {
       await answer.passed;
       return 'answered';
     });
-    const [listening, calling] = [await get(), await call()];
     await say(1);
+    const [listening, calling] = [await get(), await call()];
     const [heard, worked] = await Promise.all([toEnd(listening), toEnd(calling)]);
     expect([heard, worked]).toMatchObject([
       { said: [1], retry: 1_000 },

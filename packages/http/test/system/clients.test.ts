@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually, gate, start } from '../support/harness.ts';
 import type { Json, ServerPort, Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
+import { recordOf } from '../support/record.ts';
 
 const said = (data: unknown) => ({ method: 'notifications/message', params: { level: 'info', data } });
 const has =
@@ -93,10 +94,10 @@ describe.each(lines)('a real client of SDK $name', (line) => {
       await progress(2);
       return 'polled';
     };
-    const { url } = await start(line, { retryIntervalMs: 30, tools: { poll } });
+    const { url, store } = await start(line, { retryIntervalMs: 30, tools: { poll } });
     const { fetch, sent } = counting();
     const client = await line.connect(url, { fetch });
-    await eventually(() => sent.length === 3);
+    await eventually(async () => (await recordOf(store, client.sessionId)).nodeId !== undefined);
     const progress: number[] = [];
     const result = client.call('poll', {}, { onProgress: (n) => progress.push(n) });
     await closed.passed;

@@ -24,7 +24,7 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     for (let round = 0; round < 3; round++) {
       const call = client.call(
         'count',
-        { from: round * 1_000 + 1, to: round * 1_000 + 1_000, every: 1 },
+        { from: round * 1_000 + 1, to: round * 1_000 + 1_000, every: 5 },
         { onProgress: (n) => progress.push(n) },
       );
       const failed = call.catch((error: unknown) => String(error));
@@ -58,7 +58,7 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
     await client.begin();
     const listening = await client.get();
     const standalone = [await listening.sse.next()];
-    const call = await client.callTool('count', { from: 1, to: 100_000 });
+    const call = await client.callTool('count', { from: 1, to: 100_000, every: 1 });
     const cursor = (await call.sse.next())?.id ?? '';
     for (let i = 0; i < 50; i++) standalone.push(await listening.sse.next());
     const answered = await client.callTool('tell');
@@ -79,8 +79,8 @@ describe.each(lines)('kill -9, SDK $name', { timeout: 30_000 }, (line) => {
 
   it('a node that was suspended until it counted as dead does not answer a second time', async () => {
     const path = await newFile();
-    const slow = await startProcess([line.name, path, 0, 300]);
-    const other = await startProcess([line.name, path, 0, 300]);
+    const slow = await startProcess([line.name, path, 0, 900]);
+    const other = await startProcess([line.name, path, 0, 900]);
     const client = new RawClient(at(slow.port));
     const id = await client.begin();
     const call = await client.callTool('stuck');
