@@ -46,7 +46,7 @@ export async function haunt(url: URL, over: () => boolean, violations: string[])
       await pause(50);
     }
   }
-  await former?.cancel();
+  await former?.cancel().catch(() => undefined);
   return rounds;
 }
 
