@@ -11,7 +11,9 @@ const BUDGET_MS = 10;
  */
 export class EventLoopBudget {
   #startedAt: number | undefined;
-  #waiting = 0;
+  /** Places in the queue: the next one to give away, and the one whose turn it is. */
+  #nextPlace = 0;
+  #served = 0;
 
   /**
    * Whether a call has to wait for the {@link nextTurn}: the budget of this turn is spent, or
@@ -19,16 +21,17 @@ export class EventLoopBudget {
    */
   isSpent(): boolean {
     // Queue behind the other waiters, so that appends of many sessions meet in one batch.
-    return this.#waiting > 0 || this.#isTurnLong();
+    return this.#served < this.#nextPlace || this.#isTurnLong();
   }
 
   async nextTurn(): Promise<void> {
-    this.#waiting++;
+    const place = this.#nextPlace++;
     // Every waiter resumes in the same turn. The first may spend its budget, so each checks again.
+    // It would come behind the first one's next call, if it had no place.
     do {
       await new Promise(setImmediate);
-    } while (this.#isTurnLong());
-    this.#waiting--;
+    } while (place !== this.#served || this.#isTurnLong());
+    this.#served++;
   }
 
   #isTurnLong(): boolean {
