@@ -55,8 +55,9 @@ it('doctor finds a clock that differs, and a missing index of PostgreSQL', async
   const sql = postgres(storage.env['MCP_SESSION_STORE'] ?? '', { max: 1 });
   onTestFinished(() => sql.end());
   await sql.unsafe(`drop index "${storage.args[1]}".mcp_sessions_by_kind`);
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
-  onTestFinished(() => void vi.useRealTimers());
+  const now = Date.now.bind(Date);
+  const ahead = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000);
+  onTestFinished(() => ahead.mockRestore());
 
   const text = await diagnosed(storage, 0);
 

@@ -38,7 +38,7 @@ describe('an error that no call waits for', () => {
     const { store } = await open({ sweep: often, observe }, () => ({ sweep: fail }));
 
     await first;
-    await vi.waitFor(() => expect(calls.filter((name) => name === 'sweep').length).toBeGreaterThan(3));
+    await vi.waitFor(() => expect(calls.filter((name) => name === 'sweep').length).toBeGreaterThan(3), 10_000);
     await store.close();
     expect(lines()).toEqual(['@mcp-session/core: sweep failed: STORE_DENIED (store)']);
   });

@@ -212,7 +212,9 @@ describe('a tail that its reader leaves early', () => {
 
   it('is forgotten, and its siblings are not', async () => {
     const backend = createMemoryBackend();
-    const wakeUps = new WakeUps(intercept(backend, {}), () => START);
+    const poll = { minMs: NEVER_MS, maxMs: NEVER_MS };
+    const capabilities = { ...backend.capabilities, poll };
+    const wakeUps = new WakeUps(intercept(backend, { capabilities }), () => START);
     const [left, stays] = [wakeUps.register('a'), wakeUps.register('a')];
 
     left.dispose();

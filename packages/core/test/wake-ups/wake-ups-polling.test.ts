@@ -10,25 +10,22 @@ const message = ({ value }: IteratorResult<SessionEvent, void>): unknown => valu
 /** A change marker that the test moves, polled each millisecond. */
 class Marker {
   value = 0;
-  #asked = 0;
-  readonly #awaited = new Map<number, () => void>();
 
   readonly over = (inner: SessionBackend): Overrides => ({
     capabilities: { ...inner.capabilities, poll: { minMs: 1, maxMs: 1 } },
-    readChangeMarker: () => {
-      this.#awaited.get(++this.#asked)?.();
-      return this.value;
-    },
+    readChangeMarker: () => this.value,
   });
+}
 
-  /** Resolves when it was looked at so many times more. */
-  looks(count: number): Promise<void> {
-    return new Promise((resolve) => this.#awaited.set(this.#asked + count, resolve));
-  }
+/** Timers of which only the test is in charge. */
+function ownTimers(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
 }
 
 describe('a change marker', () => {
   it('skips the poll if nothing has changed, and finds what another process wrote', async () => {
+    ownTimers();
     const backend = createMemoryBackend();
     const marker = new Marker();
     const here = await open({ backend }, marker.over);
@@ -36,17 +33,18 @@ describe('a change marker', () => {
     const { id, events } = await here.store.create();
     const other = (await there.store.get(id)) ?? expect.fail();
     const next = events.tail().next();
-    await here.calls.next('readHeads');
-    await marker.looks(10);
+    await vi.advanceTimersByTimeAsync(12);
     expect(here.calls.count('readHeads')).toBe(1);
 
     await other.events.append('s', 1);
     marker.value++;
+    await vi.advanceTimersByTimeAsync(5);
 
     expect(message(await next)).toBe(1);
   });
 
   it('also tells tails that were reading when it changed', async () => {
+    ownTimers();
     const backend = createMemoryBackend();
     const marker = new Marker();
     const here = await open({ backend }, marker.over);
@@ -57,13 +55,13 @@ describe('a change marker', () => {
     const tail = slow.events.tail();
     await tail.next();
     const idle = waiting.events.tail().next();
-    await here.calls.next('readHeads');
+    await vi.advanceTimersByTimeAsync(5);
 
     // The change is seen by a poll for the other session, while this one's reader has not asked for
     // more.
     await other.events.append('s', 2);
     marker.value++;
-    await marker.looks(3);
+    await vi.advanceTimersByTimeAsync(5);
     here.calls.take();
 
     expect(message(await tail.next())).toBe(2);
@@ -74,8 +72,7 @@ describe('a change marker', () => {
   });
 
   it('is read again after a failed poll', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-    onTestFinished(() => void vi.useRealTimers());
+    ownTimers();
     const marker = new Marker();
     let failing = false;
     const { store, backend, clock, calls } = await open({}, (inner) => ({
@@ -134,10 +131,9 @@ describe('polling', () => {
     const sessions = [await store.create(), await store.create(), await store.create()];
     const tails = sessions.map(({ events }) => events.tail());
     const waiting = tails.slice(0, 2).map((tail) => tail.next());
-    await calls.next('readHeads');
-    await calls.next('readHeads');
-
-    expect(new Set(asked.at(-1))).toEqual(new Set(sessions.slice(0, 2).map(({ id }) => id)));
+    const expected = new Set(sessions.slice(0, 2).map(({ id }) => id));
+    // The first poll may come before the second one waits.
+    await vi.waitFor(() => expect(new Set(asked.at(-1))).toEqual(expected), { timeout: 10_000 });
     for (const { events } of sessions) await events.append('s', 1);
     await Promise.all(waiting);
     asked.length = 0;
