@@ -11,7 +11,6 @@ function nested(count: number, depth: number): unknown {
   return value;
 }
 
-/** The least of several times, in milliseconds: what the machine does besides only adds to it. */
 /**
  * The least time that each of two works takes, in turn: what else the machine does falls on both.
  */
