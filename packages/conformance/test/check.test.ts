@@ -24,3 +24,18 @@ it('generated calls of a slow backend are a finding if an answer differs', async
 
   await expect(check({ ...plan, compare })).rejects.toThrow('differs\nafter these calls');
 });
+
+it('generated calls that the time limit interrupts end before anything else begins', async () => {
+  const [now, seen] = [new Set<object>(), new Set<number>()];
+  const compare = async (): Promise<void> => {
+    const run = {};
+    now.add(run);
+    seen.add(now.size);
+    await wait(20);
+    now.delete(run);
+  };
+
+  await check({ ...plan, compare });
+  await check({ ...plan, compare, limitMs: 50 });
+  expect([seen, now.size]).toEqual([new Set([1]), 0]);
+});

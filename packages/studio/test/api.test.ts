@@ -32,7 +32,9 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     time.aheadMs = 600_000;
 
     const facts = { id, kind: 'session', principal: 'alice', client: 'inspector 1.2.0', lastSeq: 5, ...before };
-    await expect.poll(() => ask(studio, 'sessions')).toMatchObject({ body: { sessions: [facts], nextCursor: null } });
+    await expect
+      .poll(() => ask(studio, 'sessions'), { timeout: 20_000 })
+      .toMatchObject({ body: { sessions: [facts], nextCursor: null } });
     for (const search of [id, id.slice(0, 13), 'ALICE', 'inspector free', '2025-11-25']) {
       expect(await ask(studio, 'sessions', { search })).toMatchObject({ body: { sessions: [{ id }] } });
     }
@@ -83,7 +85,7 @@ describe.each(Object.keys(stores))('on %s', (name) => {
     await events.trim({ maxEvents: 2 });
 
     const answer = { body: { sessions: [{ id, lastSeq: 5, events: 2 }] } };
-    await expect.poll(() => ask(studio, 'sessions')).toMatchObject(answer);
+    await expect.poll(() => ask(studio, 'sessions'), { timeout: 20_000 }).toMatchObject(answer);
     for (const search of [id, id.slice(0, 13)]) expect(await ask(studio, 'sessions', { search })).toMatchObject(answer);
   });
 

@@ -68,7 +68,7 @@ describe('100,000 sessions', () => {
     await list.focus();
     await page.keyboard.press('End');
     await page.locator('#session-199.selected').waitFor();
-    await expect.poll(() => sizes.length).toBeGreaterThan(1);
+    await expect.poll(() => sizes.length, { timeout: 20_000 }).toBeGreaterThan(1);
     expect(await page.locator('.row').count()).toBeLessThan(50);
     for (const size of sizes) expect(size).toBeLessThan(150_000);
   });
@@ -222,11 +222,11 @@ describe('the page', () => {
     await row(page, 0).click();
     await page.locator('.live-live').waitFor();
     line.state = 'cut';
-    await page.locator('.live-lost').waitFor({ timeout: 4_000 });
+    await page.locator('.live-lost').waitFor({ timeout: 15_000 });
     await page.getByRole('alert').waitFor();
     line.state = 'up';
-    await page.locator('.live-live').waitFor({ timeout: 4_000 });
-    await page.getByRole('alert').waitFor({ state: 'detached', timeout: 4_000 });
+    await page.locator('.live-live').waitFor({ timeout: 15_000 });
+    await page.getByRole('alert').waitFor({ state: 'detached', timeout: 15_000 });
     expect(failures[0]).toMatchObject({ code: 'STORE_UNAVAILABLE' });
   });
 

@@ -142,7 +142,7 @@ export const lifecycleBugs: readonly PlantedBug[] = [
     (right) => ({
       appendEvents: async (batch, now) => {
         const results = answersOf(await right.appendEvents(batch, now));
-        await wait(5);
+        await wait(50);
         for (const [index, result] of results.entries()) {
           const { sessionId = '', events = [] } = batch[index] ?? {};
           const writes = events.map((_, n) => ({
@@ -177,7 +177,7 @@ export const lifecycleBugs: readonly PlantedBug[] = [
         for (const each of request.events) {
           const result = await right.appendEvents([{ ...request, token: randomUUID(), events: [each] }], now);
           first ??= result;
-          await wait(5);
+          await wait(50);
         }
         return first ?? [];
       },

@@ -2,12 +2,13 @@ import type { SessionBackend } from '@mcp-session/core/backend';
 import { inHandles, type PlantedBug } from './bug.ts';
 
 const LATE = Number.MAX_SAFE_INTEGER;
-/**
- * How often a heart beats in the bug that goes by it, and how long it may be still, in
- * milliseconds.
- */
+/** How often a heart beats in the bug that goes by it, in milliseconds. */
 const BEAT_MS = 50;
-const STILL_MS = 500;
+/**
+ * At how many looks in a row a handle may find a heart unmoved. Looks are counted, not time: the
+ * case looks once with each handle while the process lives, and ten times while it is suspended.
+ */
+const STILL_LOOKS = 5;
 
 export const processBugs: readonly PlantedBug[] = [
   inHandles('processes.ended', 'never finds that a process has ended', 'what findEndedProcesses finds within', () => ({
@@ -31,13 +32,18 @@ export const processBugs: readonly PlantedBug[] = [
     'what findEndedProcesses finds of a suspended process',
     (right) => {
       let beating: Promise<string> | undefined;
+      const looks = new Map<string, { readonly touchedAt: number; readonly still: number }>();
       return {
         identifyProcess: () => (beating ??= beat(right)),
         findEndedProcesses: async (names) => {
           const ended = new Set<string>();
           for (const name of names) {
             const row = name.startsWith('heart-') ? await right.readSession(name, 0) : undefined;
-            if (row !== undefined && Date.now() - row.touchedAt > STILL_MS) ended.add(name);
+            if (row === undefined) continue;
+            const last = looks.get(name);
+            const still = last?.touchedAt === row.touchedAt ? last.still + 1 : 0;
+            looks.set(name, { touchedAt: row.touchedAt, still });
+            if (still >= STILL_LOOKS) ended.add(name);
           }
           return ended;
         },

@@ -58,11 +58,17 @@ export async function serveMemory({
       );
     });
   };
+  // The holder of the lock may just have been closed or killed. Ten short waits let this process
+  // learn of that even if it stands still during one of them.
+  const serveWhenFree = async (socket: Socket): Promise<void> => {
+    for (let n = 0; n < 10 && sockets.size > 0; n++) await wait(10);
+    if (sockets.size === 0) serve(socket);
+    else socket.destroy();
+  };
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
     if (capabilities.shared || sockets.size === 0) serve(socket);
-    // The holder of the lock may just have been closed or killed.
-    else void wait(100).then(() => (sockets.size === 0 ? serve(socket) : socket.destroy()));
+    else void serveWhenFree(socket);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -24,6 +24,8 @@ export function useBackend(chosen: Backend | undefined): void {
 export interface TaskNode {
   readonly store: SessionStore;
   readonly tasks: TaskStore;
+  /** Its calls to the backend; in memory, where the nodes share one store, those of both. */
+  readonly calls: string[];
 }
 
 export interface TaskNodes {
@@ -39,24 +41,28 @@ export interface TaskNodes {
 /** Two nodes on one storage, with one clock. */
 export async function nodes(options: TaskStoreOptions = {}): Promise<TaskNodes> {
   const clock = { now: START };
-  const calls: string[] = [];
+  const all: string[] = [];
+  const byStore = new Map<SessionStore, string[]>();
   const errors: unknown[] = [];
   const openStore = await begin?.();
   const node = async (): Promise<TaskNode> => {
-    const store = await openStore?.({
-      sweep: false,
-      clock: () => clock.now,
-      observe: ({ name }) => void calls.push(name),
-    });
+    const own: string[] = [];
+    const observe = ({ name }: { readonly name: string }): void => {
+      own.push(name);
+      all.push(name);
+    };
+    const store = await openStore?.({ sweep: false, clock: () => clock.now, observe });
     if (store === undefined) throw new Error('There is a backend');
     onTestFinished(() => store.close());
+    const calls = byStore.get(store) ?? own;
+    byStore.set(store, calls);
     const onError = (error: unknown): void => void errors.push(error);
     const tasks = createTaskStore(store, { clock: () => clock.now, onError, ...options });
-    return { store, tasks };
+    return { store, tasks, calls };
   };
   const [first, second] = [await node(), await node()];
-  calls.length = 0;
-  return { first, second, clock, calls, errors };
+  for (const calls of [all, first.calls, second.calls]) calls.length = 0;
+  return { first, second, clock, calls: all, errors };
 }
 
 /**
