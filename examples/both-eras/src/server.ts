@@ -12,7 +12,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 
-const [port = '3000', path = 'sessions.db'] = process.argv.slice(2);
+const [port = '3000', path = 'sessions.db', pageMs = '50'] = process.argv.slice(2);
 const store = await createSqliteStore({ path });
 const carts = defineHandle(store, { name: 'cart', state: { items: z.array(z.string()) }, maxPerPrincipal: 100 });
 
@@ -22,8 +22,9 @@ const text = (each: string): CallToolResult => ({ content: [{ type: 'text', text
 /** Writes a report slowly. `begin` is where an earlier process stopped. */
 async function writePages(begin: number, onPage: (pages: number) => Promise<unknown>): Promise<CallToolResult> {
   for (let page = begin; page < PAGES; page++) {
-    await pause(50);
+    await pause(Number(pageMs));
     await onPage(page + 1);
+    console.log(`Page ${page + 1} of ${PAGES}`);
   }
   return text(`${PAGES} pages`);
 }

@@ -14,20 +14,35 @@ const REVISION = '2026-07-28';
 
 interface Running {
   readonly url: URL;
+  /** What its processes print. */
+  readonly lines: readonly string[];
   /** Kills the process, and starts another one on the same port and file. */
   restart(): Promise<void>;
 }
 
-/** The server of the example, in a process of its own. */
-async function start(): Promise<Running> {
+/**
+ * The server of the example, in a process of its own.
+ *
+ * @param pageMs How long the first process takes for a page of a report. Its successors take no
+ * time.
+ */
+async function start(pageMs = 0): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), 'mcp-session-both-eras-'));
   let child: ChildProcess | undefined;
-  const run = async (port: string): Promise<URL> => {
-    const args = ['--conditions=@mcp-session/source', '--no-warnings', SERVER, port, join(folder, 'sessions.db')];
-    const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines: string[] = [];
+  const run = async (port: string, ms: number): Promise<URL> => {
+    const args = [SERVER, port, join(folder, 'sessions.db'), String(ms)];
+    const started = spawn(process.execPath, ['--conditions=@mcp-session/source', '--no-warnings', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     child = started;
-    const [line] = (await once(createInterface({ input: started.stdout }), 'line')) as [string];
-    return new URL(/listens on (\S+)$/.exec(line)?.[1] ?? '');
+    return new Promise((resolve) => {
+      createInterface({ input: started.stdout }).on('line', (line) => {
+        lines.push(line);
+        const [, found] = /listens on (\S+)$/.exec(line) ?? [];
+        if (found !== undefined) resolve(new URL(found));
+      });
+    });
   };
   const kill = async (): Promise<void> => {
     const gone = child && once(child, 'exit');
@@ -38,12 +53,13 @@ async function start(): Promise<Running> {
     await kill();
     await rm(folder, { recursive: true, force: true });
   });
-  const url = await run('0');
+  const url = await run('0', pageMs);
   return {
     url,
+    lines,
     restart: async () => {
       await kill();
-      await run(url.port);
+      await run(url.port, 0);
     },
   };
 }
@@ -85,7 +101,7 @@ it(
   'a report is finished although its server is killed: as a task, and by a second call',
   { timeout: 120_000 },
   async () => {
-    const { url, restart } = await start();
+    const { url, lines, restart } = await start(1_000);
     const begin = await fetch(url, {
       method: 'POST',
       headers: {
@@ -106,7 +122,8 @@ it(
     const old = await connect(url, 'legacy');
     // Its answer is lost with the server.
     void call(old, 'report').catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    const firstPages = () => lines.filter((line) => line === 'Page 1 of 10');
+    await vi.waitFor(() => expect(firstPages()).toHaveLength(2), { timeout: 30_000 });
     await restart();
 
     const get = async () => {
@@ -128,11 +145,14 @@ it(
       timeout: 60_000,
       interval: 200,
     });
+    // A process that stands still for longer than the lease makes one more attempt.
     expect(await get()).toMatchObject({
-      result: { result: { content: [{ text: '10 pages' }, { text: 'attempt 2' }] } },
+      result: { result: { content: [{ text: '10 pages' }, { text: expect.stringMatching(/^attempt [2-9]$/) }] } },
     });
 
     expect(await call(old, 'report')).toBe('10 pages');
+    // Each continues where it was.
+    expect(firstPages()).toHaveLength(2);
   },
 );
 

@@ -104,7 +104,7 @@ it('ends a call that takes longer than its invocation with an error, as for any 
   const headers = await begin(send);
   const body = call(2, 'count', { to: 100, everyMs: 100 }, 'p');
   const event = functionUrlEvent({ method: 'POST', headers, body });
-  const sent = messagesOf(await invoke({ handler: 'streaming.handler', event, env, remainingMs: 3_000, freeze: true }));
+  const sent = messagesOf(await invoke({ handler: 'streaming.handler', event, env, remainingMs: 6_000, freeze: true }));
   expect(sent.length).toBeGreaterThan(2);
   expect(sent.every(({ data }) => data['method'] === 'notifications/progress')).toBe(true);
   const resumed = await send({

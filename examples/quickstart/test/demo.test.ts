@@ -45,7 +45,7 @@ it('succeeds: nothing is lost, doubled or out of order', async () => {
   const { ended, output } = run('demo.ts', [], { env });
 
   expect(await ended).toMatchObject({ exitCode: 0 });
-  expect(output()).toMatch(/Got chapter 4, which it had missed\n/);
+  expect(output()).toMatch(/Got chapter \d+, which it had missed\n/);
   expect(shapesOf(recordable(output()))).toEqual(shapesOf(linesOf(recording)));
   expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
   expect(readdirSync(folder)).toEqual([]);

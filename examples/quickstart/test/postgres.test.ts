@@ -8,7 +8,7 @@ it('the demo succeeds with its sessions in PostgreSQL', async () => {
   const { ended, output } = run('demo.ts', ['--store', 'postgres'], { env });
 
   expect(await ended).toMatchObject({ exitCode: 0 });
-  expect(output()).toMatch(/Got chapter 4, which it had missed\n/);
+  expect(output()).toMatch(/Got chapter \d+, which it had missed\n/);
   expect(output()).toMatch(/Nothing was lost, doubled or out of order\n\nThe demo succeeded\.\n$/);
 });
 

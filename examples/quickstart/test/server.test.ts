@@ -94,9 +94,7 @@ describe.each(clients)('with a client of %s', (_, connect) => {
     const successor = await serve([...data, '--port', new URL(server.url).port]);
 
     expect(await client.call('list_notes')).toEqual(['buy milk']);
-    expect(successor.output()).toMatch(
-      lineAbout(sessionId, 'continues, restored from the store in \\d+ ms: test 1.0.0'),
-    );
+    await successor.until(lineAbout(sessionId, 'continues, restored from the store in \\d+ ms: test 1.0.0'));
     expect(await client.call('add_note', { text: 'call Ada' })).toEqual(['2 notes']);
     expect(await client.call('clear_notes')).toEqual(['The notes were removed']);
     // The stream comes back by itself: all that was stored is there, once.

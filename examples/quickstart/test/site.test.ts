@@ -32,7 +32,7 @@ it('is ready while its store answers and it is not stopping, and asks once for m
   };
 
   const probes = Promise.all(Array.from({ length: 5 }, () => get('/readyz')));
-  await expect.poll(() => requests).toBe(5);
+  await expect.poll(() => requests, { timeout: 10_000 }).toBe(5);
   expect(questions).toBe(1);
   first.resolve(undefined);
   expect(new Set(await probes)).toEqual(new Set(['200 ready\n']));

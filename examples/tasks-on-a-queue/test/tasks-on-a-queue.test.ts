@@ -115,27 +115,28 @@ const REPORT = z.object({ writers: z.array(z.number()), attempt: z.number() });
 
 it('a report is written by a worker, goes on elsewhere when that one is killed, and its client hears it all', async () => {
   const killed = await start('worker');
-  const execution = await session.callTool('report', { pages: 6, pageMs: 200 }, ADA);
+  const execution = await session.callTool('report', { pages: 30, pageMs: 200 }, ADA);
   const taskId = execution.handle?.taskId ?? '';
   const { heard } = await listen(taskId);
   const statuses: string[] = [];
   const result = follow(execution, (status) => statuses.push(status));
-  await vi.waitFor(() => expect(killed.lines).toContain('Page 2 of 6'), { timeout: 30_000, interval: 10 });
+  await vi.waitFor(() => expect(killed.lines).toContain('Page 2 of 30'), { timeout: 30_000, interval: 10 });
   killed.child.kill('SIGKILL');
   const other = await start('worker');
 
   const tasks = await heard;
   expect(tasks.at(-1)).toMatchObject({ taskId, status: 'completed' });
-  expect(tasks.map(({ statusMessage }) => statusMessage)).toEqual(
-    expect.arrayContaining(['Page 2 of 6', 'Page 6 of 6']),
-  );
   const { content } = RESULT.parse(await result);
-  expect(statuses.at(-1)).toBe('Page 6 of 6');
+  expect(statuses.at(-1)).toBe('Page 30 of 30');
   const { writers, attempt } = REPORT.parse(JSON.parse(content[0].text));
-  expect(attempt).toBe(2);
+  expect(attempt).toBeGreaterThanOrEqual(2);
   const handover = writers.indexOf(other.child.pid ?? 0);
   expect(handover).toBeGreaterThanOrEqual(2);
-  expect(writers).toEqual([1, 2, 3, 4, 5, 6].map((page) => (page > handover ? other : killed).child.pid));
+  expect(writers).toEqual(Array.from({ length: 30 }, (_, page) => (page < handover ? killed : other).child.pid));
+  // Changes that follow each other fast may become one, but behind the kill there is a pause.
+  const pages = tasks.map(({ statusMessage = '' }) => Number(/^Page (\d+) of 30$/.exec(String(statusMessage))?.[1]));
+  expect(pages.some((page) => page >= 2 && page <= handover)).toBe(true);
+  expect(pages.at(-1)).toBe(30);
 });
 
 it('a report that is cancelled stops, and one that the queue gives up fails', async () => {

@@ -29,8 +29,11 @@ it(
       ['server', '@mcp-session/http/v2'],
       ['client', '@modelcontextprotocol/client'],
     ] as const) {
-      const code = codeWith(module).replaceAll('3000', String(port)).replace('1_000', '200');
-      writeFileSync(join(folder, `${name}.mjs`), code);
+      const code = codeWith(module).replaceAll('3000', String(port));
+      expect(code.includes('await setTimeout(1_000);')).toBe(name === 'client');
+      // The client waits until the test says go on, and not for a second.
+      const waits = "await new Promise((go) => process.stdin.once('data', go));";
+      writeFileSync(join(folder, `${name}.mjs`), code.replace('await setTimeout(1_000);', waits));
     }
 
     const server = start(join(folder, 'server.mjs'), folder);
@@ -38,15 +41,17 @@ it(
     const client = start(join(folder, 'client.mjs'), folder);
     const seen: string[] = [];
     for await (const line of createInterface({ input: client.stdout ?? process.stdin })) {
-      if (line !== seen.at(-1)) seen.push(line);
+      seen.push(line);
+      if (seen.length === 4) break;
       if (line === 'visit 2') {
+        const ended = once(server, 'exit');
         server.kill('SIGKILL');
-      } else if (line === 'TypeError: fetch failed' && seen.length === 3) {
+        await ended;
+      } else if (line === 'TypeError: fetch failed') {
         start(join(folder, 'server.mjs'), folder);
         await untilItListens(port);
-      } else if (seen.length === 4) {
-        break;
       }
+      client.stdin?.write('go on');
     }
 
     const shown = blocks.find(({ language, code }) => language === 'text' && code.startsWith('visit 1'))?.code;

@@ -11,7 +11,7 @@ import {
 import { McpServer, OAuthError, OAuthErrorCode, type OAuthTokenVerifier } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished } from 'vitest';
 import { blocksOfPage, folderWith, withReplaced } from './support/pasted.ts';
-import { emptyFolder, freePort, start, untilItListens } from './support/server.ts';
+import { emptyFolder, freePort, start, untilItIsGone, untilItListens } from './support/server.ts';
 
 /** A client at its defaults, and what calls a tool and returns its text. */
 async function connect(url: string, options: StreamableHTTPClientTransportOptions = {}) {
@@ -47,6 +47,7 @@ it('the server of "Getting started" goes on after kill -9', { timeout: LIMIT_MS 
   await new Promise((resolve) => server.stdout?.once('data', resolve));
 
   server.kill('SIGKILL');
+  await untilItIsGone(port);
   start(join(folder, 'again.mjs'), folder);
   await untilItListens(port);
 

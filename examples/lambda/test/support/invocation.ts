@@ -47,8 +47,8 @@ Object.assign(globalThis, {
   },
 });
 
-const startedAt = performance.now();
 const { [name]: handler } = (await import(`../../src/${module}.ts`)) as Record<string, Handler>;
+const startedAt = performance.now();
 const context = { getRemainingTimeInMillis: () => remainingMs - (performance.now() - startedAt) };
 const streams = module === 'streaming';
 const result = await (streams ? handler?.(event, new ResponseStream(), context) : handler?.(event, context));

@@ -98,7 +98,7 @@ export async function playTasks(options: StoryOptions): Promise<void> {
   const { writers, attempt } = outcomeOfReport.parse(resultFromTaskOutcome<unknown>(outcome)).structuredContent;
   tell('client', `The report is done, ${writers.length} pages`);
   const kept = checkReport(writers, [dying?.pid, other?.pid]);
-  checkThat(attempt === 2, `The task was begun ${attempt} times, not twice`);
+  checkThat(attempt >= 2, 'The task was begun once, and its node was killed');
   tell('demo', `One task from start to end: ${taskId}`);
   tell('demo', `Pages 1 to ${kept} by process ${dying?.pid}, pages ${kept + 1} to ${PAGES} by process ${other?.pid}`);
   tell('demo', 'No page was lost or doubled');

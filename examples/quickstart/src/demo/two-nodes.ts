@@ -9,7 +9,7 @@ import type { StoryOptions } from './story.ts';
 import { heading, tell } from './tell.ts';
 
 const SERVER = new URL(import.meta.resolve('@mcp-session-examples/two-nodes/server'));
-const PAGES = 6;
+const PAGES = 9;
 const PAGE_MS = 300;
 /** How many pages the client gets before the node that writes them is killed. */
 const SEEN = 3;

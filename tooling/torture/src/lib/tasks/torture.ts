@@ -60,7 +60,7 @@ export async function tortureTasks(options: TaskTortureOptions): Promise<TaskTor
   const follow = (id: string): void => void client.follow(id, stop.signal);
   const crew = new TaskCrew({ address: storage.address, leaseMs, bug }, folder, follow);
   try {
-    const harm = await work(crew, options);
+    const harm = await work(crew, client, options);
     // Tasks whose creation no process has acknowledged are stored or not; a stored one must end.
     for (const id of await listTasks(store)) follow(id);
     await drained(client, DRAIN);
@@ -81,7 +81,11 @@ interface Harm {
   freezes: number;
 }
 
-async function work(crew: TaskCrew, { ms, seed, tasks = 1_000, workers = 4, leaseMs = 1_000 }: TaskTortureOptions) {
+async function work(
+  crew: TaskCrew,
+  client: TaskClient,
+  { ms, seed, tasks = 1_000, workers = 4, leaseMs = 1_000 }: TaskTortureOptions,
+) {
   const random = new Random(`${seed} harm`);
   await Promise.all(Array.from({ length: workers }, async (_, slot) => crew.begin(slot)));
   const end = performance.now() + ms;
@@ -95,7 +99,9 @@ async function work(crew: TaskCrew, { ms, seed, tasks = 1_000, workers = 4, leas
   const hurt = async (): Promise<void> => {
     for (;;) {
       await pause(random.whole(leaseMs / 2, 2 * leaseMs));
-      if (performance.now() > end) return;
+      // A node that is killed before it has begun a task leaves none to the others.
+      while (harm.kills === 0 && client.unfinished.length < 2 * workers && performance.now() < end) await pause(10);
+      if (harm.kills > 0 && performance.now() > end) return;
       const slot = random.whole(0, workers - 1);
       // Each at least once, also in a short run.
       if (harm.kills === 0 || (harm.freezes > 0 && random.chance(0.6))) {
