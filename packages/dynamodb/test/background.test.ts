@@ -52,7 +52,7 @@ it('no write waits until the time to live of old items is extended', async () =>
   };
   await append('late', 1, LATER, LATER + 20 * DAY);
   await append('later', 1, LATER, LATER + 20 * DAY);
-  await expect.poll(() => reached).toBe(true);
+  await expect.poll(() => reached, { timeout: 10_000 }).toBe(true);
   gate.resolve();
   await backend.close();
   expect(errors).toEqual([]);
@@ -66,7 +66,7 @@ it('extending continues where it stopped, and closing does not wait for all of i
   await append('late', 1, LATER, LATER + 20 * DAY);
   await expect.poll(() => left, { timeout: 10_000 }).toBe(-1);
   expect(written()).toHaveLength(200);
-  await expect.poll(() => errors).toEqual([expect.objectContaining({ code: 'STORE_FAILED' })]);
+  await expect.poll(() => errors, { timeout: 10_000 }).toEqual([expect.objectContaining({ code: 'STORE_FAILED' })]);
   proxy.fault = () => undefined;
   await append('later', 1, LATER, LATER + 20 * DAY);
   // The other events, the profile and the tokens of six appends.

@@ -24,7 +24,7 @@ it(
   'a lock that is not released in time: the server rolls back, and a retry can help',
   { timeout: 60_000 },
   async () => {
-    const { backend, sql } = await newBackend({ statementTimeoutMs: 200, notifications: 'off' });
+    const { backend, sql } = await newBackend({ statementTimeoutMs: 2_000, notifications: 'off' });
     await createSession(backend);
     const holder = await sql.reserve();
     await holder`begin`;

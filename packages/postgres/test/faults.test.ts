@@ -95,7 +95,7 @@ async function appendUntilDone(call: () => Promise<unknown>): Promise<unknown> {
 
 describe('a server that hangs', () => {
   it('calls fail in bounded time, and succeed when the server is back', { timeout: 60_000 }, async () => {
-    const { proxy, backend } = await behindProxy({ statementTimeoutMs: 100, maxConnections: 2 });
+    const { proxy, backend } = await behindProxy({ statementTimeoutMs: 2_000, maxConnections: 2 });
     await append(backend, 'warm-up');
     proxy.hang();
     const began = performance.now();

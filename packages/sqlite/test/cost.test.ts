@@ -80,8 +80,9 @@ it('append and read cost the same with 1,000,000 stored events as with 1,000', {
   const stores = [await filled(1_000), await filled(1_000_000)];
   for (const operation of [append, read]) {
     const ratios: number[] = [];
-    // Noise can only be met by measuring again. A cost that grows is there each time.
-    while (ratios.length < 3 && Math.min(...ratios) > 1.2) ratios.push(await growth(stores, operation));
-    expect(Math.min(...ratios), `${operation.name}: ${ratios.join(', ')}`).toBeLessThanOrEqual(1.2);
+    // Noise can only be met by measuring again. A cost that grows is there each time, and with
+    // 1,000 times the events it is far more than twice as high.
+    while (ratios.length < 3 && Math.min(...ratios) > 2) ratios.push(await growth(stores, operation));
+    expect(Math.min(...ratios), `${operation.name}: ${ratios.join(', ')}`).toBeLessThanOrEqual(2);
   }
 });

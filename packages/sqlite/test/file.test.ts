@@ -141,15 +141,20 @@ describe('the write-ahead log', () => {
     expect((await backend.readSession('a', 1))?.lastSeq).toBe(176);
   });
 
-  it('shrinks when it exceeds 64 MiB, beside readers that overlap each other', { timeout: 60_000 }, async () => {
+  it('is emptied when it exceeds 64 MiB, beside readers that overlap each other', { timeout: 120_000 }, async () => {
     const path = await newFile();
     const backend = await newBackend(path);
     const child = new Child(new URL('support/read-without-a-gap.ts', import.meta.url), [path]);
+    onTestFinished(() => child.kill());
     expect(await child.line()).toBe('reading');
     while (sizeOf(path) < 64) await append(backend, MEBIBYTE / 4);
-    // A reader that the machine holds up is a long one: there is more than one try.
-    for (let n = 0; n < 600 && sizeOf(path) > 64; n++) await append(backend, MEBIBYTE / 4);
-    expect(sizeOf(path)).toBeLessThan(64);
-    child.kill();
+    // A reader that the machine holds up is a long one, which an attempt does not wait for. Or it
+    // is held up between two reads, and SQLite begins the log anew and keeps 16 MiB of it: once
+    // more.
+    const until = performance.now() + 90_000;
+    while (sizeOf(path) >= 16 && performance.now() < until) {
+      await append(backend, sizeOf(path) < 64 ? MEBIBYTE / 4 : 10);
+    }
+    expect(sizeOf(path)).toBeLessThan(1);
   });
 });
