@@ -22,6 +22,26 @@ async function listeners(sql: ReturnType<typeof connect>, schema: string): Promi
   return Number(row?.count);
 }
 
+it('a connection that is lost while it is tried out proves nothing, and the next one is tried out', async () => {
+  const { url, schema } = await newSchema();
+  const warnings = collectWarnings();
+  const proxy = await Proxy.open(url);
+  const without = withoutMessages('A');
+  let lost = 0;
+  // The first notification is lost with its connection.
+  proxy.toClient = (bytes, link) => {
+    const isNotified = without(bytes, link)?.length !== bytes.length;
+    if (!isNotified || lost > 0) return bytes;
+    lost++;
+    return link.cut();
+  };
+  const backend = await openBackend({ url: proxy.url, schema });
+  await backend.migrate();
+  await backend.watch?.(() => undefined);
+  await vi.waitFor(async () => expect(await backend.identifyProcess?.()).toBeDefined(), 20_000);
+  expect([lost, warnings]).toEqual([1, []]);
+});
+
 it('notices that notifications do not arrive, warns once, and polls', { timeout: 60_000 }, async () => {
   const { url, schema } = await newSchema();
   const warnings = collectWarnings();

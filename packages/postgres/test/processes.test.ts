@@ -75,7 +75,7 @@ it(
     }
     await child.succeed();
     const sorted = delaysMs.toSorted((a, b) => a - b);
-    // Polling alone would take half a second for most. The bound is not the 50 ms of the README, so
+    // Polling alone would take a second for most. The bound is not the 50 ms of the README, so
     // that a machine that is busy with other tests keeps it.
     expect(sorted[24]).toBeLessThan(250);
   },

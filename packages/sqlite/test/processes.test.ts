@@ -41,7 +41,7 @@ it('a tail in another process receives an event long before the poll of each sec
   expect(await child.line()).toBe('ready');
 
   // Noise of the machine can only be met by measuring again. A tail that is slow is so each time:
-  // if it does not see that the file has changed, it takes half a second for most. The bounds are
+  // if it does not see that the file has changed, it takes a second for most. The bounds are
   // not the 100 ms of the README, because each append waits for a disk that others use as well.
   const rounds: { readonly median: number; readonly ninetieth: number }[] = [];
   const isQuick = ({ median, ninetieth }: (typeof rounds)[number]): boolean => median < 250 && ninetieth < 500;

@@ -27,8 +27,9 @@ export interface ListenerOptions {
  *
  * Behind a pooler in transaction mode, LISTEN succeeds but nothing ever arrives, because the
  * server's connection that listens is given to others. A notification to ourselves probes for that.
- * The probe fails only if the server has accepted the notification and it does not arrive: a busy
- * pool or an unreachable server says nothing about the pooler.
+ * The probe fails only if the server has accepted the notification and it does not arrive on the
+ * connection that listened then: a busy pool, an unreachable server or a connection that was lost
+ * meanwhile says nothing about the pooler.
  */
 export class Listener {
   readonly #connection: Connection;
@@ -36,6 +37,8 @@ export class Listener {
   readonly #stop = new AbortController();
   #probe: { readonly payload: string; readonly arrived: () => void } | undefined;
   #running: Promise<void> | undefined;
+  /** How many connections have listened. */
+  #connections = 0;
   #hasArrived = false;
 
   constructor(connection: Connection, options: ListenerOptions) {
@@ -96,6 +99,7 @@ export class Listener {
         if (text !== undefined) this.#options.receive(text);
       };
       const verify = async (): Promise<void> => {
+        this.#connections++;
         if (this.#options.verifies && !(await this.#notificationsArrive(seal.channel))) end(LOOK_AGAIN_MS);
       };
       // Verifies after each reconnection, because it may have reached another server or pooler.
@@ -124,6 +128,7 @@ export class Listener {
     try {
       while (!signal.aborted) {
         this.#hasArrived = false;
+        const connections = this.#connections;
         const sent = await this.#options.notify(channel, payload).then(
           () => true,
           () => false,
@@ -133,7 +138,7 @@ export class Listener {
           this.#hasArrived = true;
           return true;
         }
-        if (sent) return signal.aborted;
+        if (sent && connections === this.#connections) return signal.aborted;
       }
       return true;
     } finally {
