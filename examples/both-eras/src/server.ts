@@ -1,4 +1,5 @@
-// One server for both eras of the protocol: `node server.ts 3000 sessions.db`
+// One server for both eras of the protocol: `node server.ts 3000 sessions.db`. A third argument is
+// how many milliseconds a page of a report takes; default: 50.
 import type { Session, UserRecord } from '@mcp-session/core';
 import { defineHandle, handleErrorResult } from '@mcp-session/core/handles';
 import { toNodeHandler } from '@mcp-session/http/node';

@@ -148,9 +148,9 @@ describe('the write-ahead log', () => {
     onTestFinished(() => child.kill());
     expect(await child.line()).toBe('reading');
     while (sizeOf(path) < 64) await append(backend, MEBIBYTE / 4);
-    // A reader that the machine holds up is a long one, which an attempt does not wait for. Or it
-    // is held up between two reads, and SQLite begins the log anew and keeps 16 MiB of it: once
-    // more.
+    // The machine may hold a reader up in the middle of a read. Then an attempt to empty the log
+    // gives up, and a later one succeeds. If it holds the reader up between two reads, SQLite
+    // begins the log anew and keeps 16 MiB of it. Then the log has to grow again.
     const until = performance.now() + 90_000;
     while (sizeOf(path) >= 16 && performance.now() < until) {
       await append(backend, sizeOf(path) < 64 ? MEBIBYTE / 4 : 10);

@@ -41,8 +41,8 @@ it('a tail in another process receives an event long before the poll of each sec
   expect(await child.line()).toBe('ready');
 
   // Noise of the machine can only be met by measuring again. A tail that is slow is so each time:
-  // if it does not see that the file has changed, it takes a second for most. The bounds are
-  // not the 100 ms of the README, because each append waits for a disk that others use as well.
+  // if it does not see that the file has changed, it takes a second for most. The README says
+  // 100 ms: each append waits for a disk that other tests use too, so it needs more room here.
   const rounds: { readonly median: number; readonly ninetieth: number }[] = [];
   const isQuick = ({ median, ninetieth }: (typeof rounds)[number]): boolean => median < 250 && ninetieth < 500;
   const delaysMs: number[] = [];

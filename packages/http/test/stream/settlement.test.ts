@@ -146,7 +146,7 @@ describe.each(
   });
 
   it('rule 32: a node with a record has one more lease, in which its response still counts', async () => {
-    // Its half is more than a busy machine stalls.
+    // The response comes soon after the first lease, so a busy machine has most of the second one.
     const leaseMs = 2_000;
     const nodes = await startNodes(line, 2, { newAddress, leaseMs, serve: () => ({ tools: {} }) });
     const [a, b] = nodes as [Node, Node];

@@ -80,7 +80,7 @@ export class Connection {
    * The next whole answer, or the beginning of a stream. @throws Error where there is none within
    * `ms`.
    */
-  async answer(ms = 20_000, method = 'POST'): Promise<Answer> {
+  async answer(ms = 8_000, method = 'POST'): Promise<Answer> {
     const answer = await this.until(() => this.#take(method), ms);
     if (answer === undefined) throw new Error(`No answer: ${JSON.stringify(this.#text.slice(0, 1_000))}`);
     return answer;

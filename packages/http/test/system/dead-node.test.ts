@@ -13,7 +13,7 @@ import { RawClient } from '../support/raw.ts';
 
 /** So long that no test waits for it. */
 const LEASE_MS = 60_000;
-/** The promise is a second. A busy machine adds some, and the lease is far longer. */
+/** The promise is a second. This leaves room for a busy machine, and is far below the lease. */
 const BUSY_MS = 20_000;
 
 const at = (port: number): URL => new URL(`http://127.0.0.1:${port}/mcp`);
