@@ -117,6 +117,24 @@ describe('the unread rest of a body', () => {
     }
   });
 
+  // Node itself discards only what nobody has touched.
+  it.each(['length', 'chunked'] as const)(
+    'something in front has begun to read the body and paused it (%s): the connection goes on',
+    async (framing) => {
+      const listener = toNodeHandler(await sessions());
+      const server = createServer((request, response) => {
+        request.once('readable', () => void listener(request.pause(), response));
+      });
+      const connection = new Connection(await listening(server));
+      for (const size of Object.values(sizes)) {
+        connection.socket.write(wire('POST', { ...JSON_HEADERS, ...ANY_ID }, 'x'.repeat(size), framing));
+        expect((await connection.answer()).status).toBe(404);
+        connection.socket.write(wire('POST', JSON_HEADERS, JSON.stringify(initialize()), framing));
+        expect((await connection.answer()).status).toBe(200);
+      }
+    },
+  );
+
   it.each(['length', 'chunked'] as const)(
     'a rest that is too large to discard (%s): the client gets its answer, and the connection closes',
     async (framing) => {
