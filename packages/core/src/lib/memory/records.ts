@@ -142,7 +142,7 @@ export class Records {
 
   findLive(id: string, now: number): MemorySession | undefined {
     const session = this.sessions.get(id);
-    return session !== undefined && !session.closed && session.row.expiresAt > now ? session : undefined;
+    return session !== undefined && isLive(session, now) ? session : undefined;
   }
 
   /** Finds a live session and renews it. */
@@ -151,6 +151,10 @@ export class Records {
     if (session !== undefined && expiresAt !== undefined) renew(session, expiresAt, now);
     return session;
   }
+}
+
+export function isLive({ row, closed }: MemorySession, now: number): boolean {
+  return !closed && row.expiresAt > now;
 }
 
 export function renew({ row }: MemorySession, expiresAt: number, now: number): void {

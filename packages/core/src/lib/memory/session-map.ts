@@ -1,44 +1,51 @@
+import type { SessionQuery, SessionRow } from '../contract/rows.ts';
+import { SortedMap } from './sorted-map.ts';
+
+interface Owned {
+  readonly row: Pick<SessionRow, 'kind' | 'principal'>;
+}
+
 /**
- * Sessions by id, and their ids in order. A walk over all pages of a listing sorts once and not for
- * each page, as long as no session is removed and each new id is the greatest, as generated ones
- * are.
+ * Sessions by id, and an index by kind and by kind and principal. So a listing costs what it
+ * returns, however many sessions of others there are and however often they change.
  */
-export class SessionMap<Session> extends Map<string, Session> {
-  /** `undefined`: must be sorted anew. */
-  #sorted: string[] | undefined;
+export class SessionMap<Session extends Owned> extends Map<string, Session> {
+  readonly #groups = new Map<string, SortedMap<Session>>();
 
   override set(id: string, session: Session): this {
-    if (this.#sorted !== undefined) {
-      if (id > (this.#sorted.at(-1) ?? '')) this.#sorted.push(id);
-      else this.#sorted = undefined;
+    for (const name of groupsOf(session)) {
+      const group = this.#groups.get(name) ?? new SortedMap();
+      this.#groups.set(name, group.set(id, session));
     }
     return super.set(id, session);
   }
 
   override delete(id: string): boolean {
-    this.#sorted = undefined;
+    const session = this.get(id);
+    for (const name of session === undefined ? [] : groupsOf(session)) {
+      const group = this.#groups.get(name);
+      group?.delete(id);
+      if (group?.size === 0) this.#groups.delete(name);
+    }
     return super.delete(id);
   }
 
-  /** The sessions after an id, in the byte order of their ids, which are ASCII. */
-  *after(id: string | undefined): Generator<Session, void, undefined> {
-    // Code units, not localeCompare.
-    this.#sorted ??= [...this.keys()].toSorted((one, other) => (one < other ? -1 : 1));
-    const sorted = this.#sorted;
-    for (let index = id === undefined ? 0 : placeAfter(sorted, id); index < sorted.length; index++) {
-      const session = this.get(sorted[index] ?? '');
-      if (session !== undefined) yield session;
-    }
+  override clear(): void {
+    this.#groups.clear();
+    super.clear();
+  }
+
+  /** The sessions that a query can find, expired ones included. */
+  among({ kind, principal }: SessionQuery): SortedMap<Session> {
+    return this.#groups.get(groupOf(kind, principal)) ?? new SortedMap();
   }
 }
 
-/** Index of the first id that is greater, by binary search. */
-function placeAfter(sorted: readonly string[], id: string): number {
-  let low = 0;
-  for (let high = sorted.length; low < high;) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? '') > id) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+function groupsOf({ row: { kind, principal } }: Owned): string[] {
+  return [groupOf(kind, undefined), groupOf(kind, principal)];
+}
+
+/** @param principal `undefined` for all sessions of the kind. */
+function groupOf(kind: string, principal: string | null | undefined): string {
+  return JSON.stringify(principal === undefined ? [kind] : [kind, principal]);
 }

@@ -15,6 +15,7 @@ import type {
 } from '../contract/rows.ts';
 import {
   eventBytes,
+  isLive,
   renew,
   sessionBytes,
   stateBytes,
@@ -91,9 +92,9 @@ export function endSession(records: Records, id: string, purgeAt: number, now: n
 export function listSessions(records: Records, query: SessionPageQuery, now: number): SessionPage {
   const { afterId, limit } = query;
   const rows: ListedRow[] = [];
-  for (const session of records.sessions.after(afterId)) {
+  for (const session of records.sessions.among(query).after(afterId)) {
     const { row, events, state } = session;
-    if (isMatch(session, query, now)) {
+    if (isLive(session, now)) {
       rows.push({ ...row, counts: { events: events.length, stateKeys: state.size } });
     }
     if (rows.length > limit) break;
@@ -103,14 +104,15 @@ export function listSessions(records: Records, query: SessionPageQuery, now: num
 
 export function countSessions(records: Records, query: SessionQuery, now: number): number {
   let count = 0;
-  for (const session of records.sessions.values()) if (isMatch(session, query, now)) count++;
+  for (const session of records.sessions.among(query).values()) if (isLive(session, now)) count++;
   return count;
 }
 
 export function countKinds(records: Records, now: number): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const { row, closed } of records.sessions.values()) {
-    if (!closed && row.expiresAt > now) counts.set(row.kind, (counts.get(row.kind) ?? 0) + 1);
+  for (const session of records.sessions.values()) {
+    const { kind } = session.row;
+    if (isLive(session, now)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return counts;
 }
@@ -119,7 +121,7 @@ export function sweep(records: Records, limit: number, now: number): SweepResult
   const ids: string[] = [];
   let left = limit;
   for (const [id, session] of records.sessions) {
-    if (!session.closed && session.row.expiresAt > now) continue;
+    if (isLive(session, now)) continue;
     // From now on, callers with an earlier clock do not find the session either. They must not see
     // half of its data.
     session.closed = true;
@@ -143,11 +145,6 @@ export function sweep(records: Records, limit: number, now: number): SweepResult
 function remove(records: Records, { row }: MemorySession): void {
   records.release(sessionBytes(row));
   records.sessions.delete(row.id);
-}
-
-function isMatch({ row, closed }: MemorySession, { kind, principal }: SessionQuery, now: number): boolean {
-  const isOwners = principal === undefined || row.principal === principal;
-  return !closed && row.expiresAt > now && row.kind === kind && isOwners;
 }
 
 function hasRows(session: MemorySession): boolean {
