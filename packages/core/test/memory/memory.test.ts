@@ -34,6 +34,7 @@ describe('the in-memory store', () => {
       code: 'STORE_FULL',
       message: 'In-memory store holds 2 sessions; its option maxSessions sets the limit',
       retryable: true,
+      scope: 'session',
     });
     clock.now += 500;
     expect((await store.create({ id: 'c' })).id).toBe('c');
@@ -99,7 +100,7 @@ describe('the in-memory store', () => {
       () => session.updateMetadata(() => ({ big })),
       () => store.create({ metadata: { big } }),
     ];
-    for (const use of uses) expect(await codeOf(use)).toBe('STORE_FULL');
+    for (const use of uses) expect(await errorOf(use)).toMatchObject({ code: 'STORE_FULL', scope: 'session' });
     expect(await state.keys()).toEqual(['a', 'b']);
     expect(await events.recent(5)).toHaveLength(0);
     expect(session.metadata).toEqual({});

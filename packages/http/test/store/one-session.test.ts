@@ -1,6 +1,6 @@
 import { SessionError, type SessionErrorCode } from '@mcp-session/core';
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
-import { createMemoryBackend } from '@mcp-session/core/memory';
+import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import type { StoreStatus } from '../../src/v1.ts';
 import { start } from '../support/harness.ts';
@@ -70,5 +70,27 @@ describe.each(lines)("one session's failure, SDK $name", (line) => {
     expect(errors.length).toBeGreaterThan(0);
     expect(errors.every((error) => (error as SessionError).code === code)).toBe(true);
     if (onStoreError === 'degrade') expect(errors.length).toBeLessThan(10);
+  });
+
+  it('does not affect other sessions of a full store in memory, onStoreError: degrade', async () => {
+    const statuses: StoreStatus[] = [];
+    const { raw, errors } = await start(line, {
+      store: await createMemoryStore({ maxBytes: 200_000 }),
+      tools: { echo: () => 'x', big: () => 'x'.repeat(300_000) },
+      onStoreError: 'degrade',
+      onStoreStatus: (status) => void statuses.push(status),
+    });
+    const [mallory, alice] = [raw(), raw()];
+    await mallory.begin();
+    await alice.begin();
+    for (let round = 0; round < 3; round++) {
+      const frames = await (await mallory.callTool('big')).sse.rest();
+      // Not stored, so it has no id.
+      expect(frames.at(-1)).toEqual({ data: expect.stringContaining('xxx') });
+      const small = await (await alice.callTool('echo')).sse.rest();
+      expect(small.at(-1)).toMatchObject({ id: expect.any(String), data: expect.stringContaining('"x"') });
+    }
+    expect(statuses).toEqual([]);
+    expect(errors[0]).toMatchObject({ code: 'STORE_FULL', scope: 'session' });
   });
 });

@@ -70,7 +70,8 @@ export class Records {
   }
 
   /**
-   * @throws SessionError `STORE_FULL` if the store is still at its bound after a sweep.
+   * @throws SessionError `STORE_FULL` if the store is still at its bound after a sweep. The sessions
+   * that exist can go on, so it concerns the new session only.
    */
   reserveSession(now: number): void {
     if (this.sessions.size >= this.#maxSessions) this.#makeRoom(now);
@@ -78,7 +79,7 @@ export class Records {
       throw new SessionError(
         'STORE_FULL',
         `In-memory store holds ${this.sessions.size} sessions; its option maxSessions sets the limit`,
-        { retryable: true },
+        { retryable: true, scope: 'session' },
       );
     }
   }
@@ -95,14 +96,16 @@ export class Records {
   /**
    * Counts bytes, and drops tombstones to make room for them.
    *
-   * @throws SessionError `STORE_FULL` if bytes are missing. Nothing was counted or removed then.
+   * @throws SessionError `STORE_FULL` if bytes are missing. Nothing was counted or removed then. A
+   * smaller write, or that of a session that can give up events, may still find room, so it
+   * concerns one session.
    */
   reserve(bytes: number, now: number): void {
     if (this.missing(bytes, now) > 0) {
       throw new SessionError(
         'STORE_FULL',
         `In-memory store holds ${this.#bytes} of at most ${this.#maxBytes} bytes; its option maxBytes sets the limit`,
-        { retryable: true },
+        { retryable: true, scope: 'session' },
       );
     }
     this.#bytes += bytes;
