@@ -170,7 +170,8 @@ function messageOf(key: string, which: 'given' | 'stored', issues: StateValidati
   const subject = `state key ${JSON.stringify(key)}`;
   if (issues.length === 0) return `Schema of ${subject} failed instead of saying whether a value fits`;
   const path = issues.map((issue) => formatPath((issue.path ?? []).map(stepOf))).find((each) => each !== '');
-  const found = `(issues: ${issues.length}${path === undefined ? '' : `, at ${path}`})`;
+  const count = issues.length === 1 ? '1 issue' : `${issues.length} issues`;
+  const found = `(${count}${path === undefined ? '' : ` at ${path}`}, see error.issues)`;
   return which === 'given'
     ? `Value of ${subject} does not fit its schema ${found}`
     : `Stored value of ${subject} does not fit its schema ${found}; it was written under another one: set or remove the key, or let the schema take it`;

@@ -1,7 +1,7 @@
 import type { JsonValue, Metadata, Session } from '@mcp-session/core';
 import { transportOf } from '@mcp-session/core/transport';
 import { describe, expect, it } from 'vitest';
-import { codeOf } from '../support/errors.ts';
+import { codeOf, errorOf } from '../support/errors.ts';
 import { open } from '../support/open.ts';
 import { updateProtocol } from '../support/transport.ts';
 
@@ -118,6 +118,13 @@ describe('metadata and protocol facts', () => {
     const bad = { bad: value as JsonValue };
 
     expect(await codeOf(() => store.create({ metadata: bad }))).toBe('NOT_JSON');
+    expect(await errorOf(() => store.create({ metadata: { d: new Date() } as never }))).toMatchObject({
+      message:
+        'Metadata of a session holds what JSON cannot hold: an object of class Date at d; give its toISOString()',
+    });
+    expect(await errorOf(() => store.create({ protocol: { initializeParams: { n: 1n } } as never }))).toMatchObject({
+      message: 'Protocol of a session holds what JSON cannot hold: a bigint at initializeParams.n; give its toString()',
+    });
     expect(await codeOf(() => session.updateMetadata(() => bad))).toBe('NOT_JSON');
     expect(await codeOf(() => updateProtocol(session, () => ({ serverCapabilities: bad })))).toBe('NOT_JSON');
     expect(await store.count()).toBe(1);

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { codeOf, errorOf } from '../support/errors.ts';
-import { open } from '../support/open.ts';
+import { open, START } from '../support/open.ts';
 
 const schemas = {
   zod: {
@@ -48,9 +48,13 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
 
     const error = await errorOf(() => state.set('count', 's3cret' as unknown as number));
 
-    expect((error as Error).message).toBe('Value of state key "count" does not fit its schema (issues: 1)');
+    expect((error as Error).message).toBe(
+      'Value of state key "count" does not fit its schema (1 issue, see error.issues)',
+    );
     const nested = await errorOf(() => state.set('prefs', { theme: 's3cret' as 'dark', size: 1 }));
-    expect((nested as Error).message).toBe('Value of state key "prefs" does not fit its schema (issues: 1, at theme)');
+    expect((nested as Error).message).toBe(
+      'Value of state key "prefs" does not fit its schema (1 issue at theme, see error.issues)',
+    );
   });
 
   it('stores values as given, and applies transforms and defaults on reading', async () => {
@@ -124,7 +128,7 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     expect(await errorOf(() => state.get('count'))).toMatchObject({
       code: 'INVALID_STATE_VALUE',
       message:
-        'Stored value of state key "count" does not fit its schema (issues: 1); it was written under another one: set or remove the key, or let the schema take it',
+        'Stored value of state key "count" does not fit its schema (1 issue, see error.issues); it was written under another one: set or remove the key, or let the schema take it',
     });
     expect(await codeOf(() => state.entries())).toBe('INVALID_STATE_VALUE');
     expect(await codeOf(() => state.update('count', (n = 0) => n + 1))).toBe('INVALID_STATE_VALUE');
@@ -132,6 +136,16 @@ describe.each(['zod', 'valibot'] as const)('state declared with %s', (library) =
     await state.set('count', 1);
     expect(await state.get('count')).toBe(1);
   });
+});
+
+it('a date is stored as a text and read as a date, and a default is not read where nothing was set', async () => {
+  const { store } = await open({ state: { at: z.coerce.date(), size: z.number().default(12) } });
+  const { state } = await store.create();
+  const date = new Date(START);
+  await state.set('at', date.toISOString());
+
+  expect(await state.get('at')).toEqual(date);
+  expect(await state.get('size')).toBeUndefined();
 });
 
 describe('asynchronous schemas', () => {

@@ -24,6 +24,11 @@ export interface Facts extends Profile, Omit<TransportFacts, 'ttlMs'> {}
 export type Texts = Pick<SessionRow, 'profile' | 'record'>;
 
 const MAX_BYTES = 262_144;
+/** What users call the parts of a profile. */
+const PARTS: ReadonlyMap<string, string> = new Map([
+  ['metadata', 'Metadata of a session'],
+  ['protocol', 'Protocol of a session'],
+]);
 
 /**
  * @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`.
@@ -32,7 +37,12 @@ const MAX_BYTES = 262_144;
 export function encodeProfile(profile: Profile): string {
   if (!isPlainObject(profile.metadata)) throw new TypeError('Metadata is not a plain object');
   if (!isPlainObject(profile.protocol)) throw new TypeError('Protocol facts are not a plain object');
-  return encodeExact(profile, () => 'Profile of a session', refuseAbove('Metadata and protocol facts'));
+  return encodeExact(
+    profile,
+    () => 'Metadata or protocol facts of a session',
+    refuseAbove('Metadata and protocol facts'),
+    PARTS,
+  );
 }
 
 /** @throws SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`. */

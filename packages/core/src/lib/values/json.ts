@@ -12,18 +12,25 @@ export type JsonValue = string | number | boolean | null | readonly JsonValue[] 
  *
  * @param subject Names the value in the error. A function, since it is seldom needed.
  * @param checkSize Refuses a text that is too large, before the value is searched for faults.
+ * @param parts Names of the value's properties, for a fault in one of them. Default: they have
+ * none.
  * @throws SessionError `NOT_JSON`
  */
-export function encodeExact(value: unknown, subject: () => string, checkSize: (text: string) => void): string {
+export function encodeExact(
+  value: unknown,
+  subject: () => string,
+  checkSize: (text: string) => void,
+  parts: Parts = new Map(),
+): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
   } catch (cause) {
-    throw notJson(value, subject, true, cause);
+    throw notJson(value, subject, parts, { cause });
   }
-  if (text === undefined) throw notJson(value, subject, false, undefined);
+  if (text === undefined) throw notJson(value, subject, parts);
   checkSize(text);
-  if (!isExact(value)) throw notJson(value, subject, false, undefined);
+  if (!isExact(value)) throw notJson(value, subject, parts);
   return text;
 }
 
@@ -74,12 +81,19 @@ function isExact(value: unknown): boolean {
   }
 }
 
+type Parts = ReadonlyMap<string | number | undefined, string>;
+
 /** Says what in the value cannot be stored, where it is, and what to do. Never shows the value. */
-function notJson(value: unknown, subject: () => string, cyclic: boolean, cause: unknown): SessionError {
-  const options = cause === undefined ? {} : { cause };
+function notJson(
+  value: unknown,
+  subject: () => string,
+  parts: Parts,
+  options: { readonly cause?: unknown } = {},
+): SessionError {
   let fault;
   try {
-    fault = findFault(value, 1, cyclic ? new Set() : undefined);
+    // What JSON.stringify has refused may contain a cycle.
+    fault = findFault(value, 1, 'cause' in options ? new Set() : undefined);
   } catch {
     // A getter or a proxy that throws. What it threw is the cause.
   }
@@ -87,11 +101,14 @@ function notJson(value: unknown, subject: () => string, cyclic: boolean, cause: 
     const what = value === undefined ? 'is undefined; give null' : 'cannot be read';
     return new SessionError('NOT_JSON', `${subject()} ${what}`, options);
   }
-  const where = fault.path.length === 0 ? '' : ` at ${formatPath(fault.path.toReversed())}`;
+  const path = fault.path.toReversed();
+  const part = parts.get(path[0]);
+  if (part !== undefined) path.shift();
+  const where = path.length === 0 ? '' : ` at ${formatPath(path)}`;
   const verb = where === '' ? 'is' : 'holds';
   return new SessionError(
     'NOT_JSON',
-    `${subject()} ${verb} what JSON cannot hold: ${fault.found}${where}; ${fault.remedy}`,
+    `${part ?? subject()} ${verb} what JSON cannot hold: ${fault.found}${where}; ${fault.remedy}`,
     options,
   );
 }
