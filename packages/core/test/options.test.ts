@@ -51,6 +51,18 @@ it('refuses a clock or an observer that is not a function', async () => {
   );
 });
 
+it('refuses a clock that does not return milliseconds when the store is made', async () => {
+  for (const [clock, found] of [
+    [() => new Date(), 'an object of class Date'],
+    [() => 1.5, '1.5'],
+    [async () => 1, 'a promise'],
+  ] as const) {
+    await expect(open({ clock: clock as () => number })).rejects.toThrow(
+      new RangeError(`Option clock returned ${found}, not whole Unix milliseconds`),
+    );
+  }
+});
+
 it('accepts the least value of every option', async () => {
   const { store } = await open({
     ttlMs: 1,

@@ -2,6 +2,7 @@ import type { Capabilities } from '../contract/capabilities.ts';
 import type { ErrorListener } from '../reports/error-log.ts';
 import { backgroundListener, errorListenerOptions } from '../reports/error-listener.ts';
 import type { Logger } from '../reports/logger.ts';
+import { clockOf } from '../runtime/clock.ts';
 import type { Observer } from '../runtime/observer.ts';
 import {
   callable,
@@ -213,7 +214,7 @@ export function resolveOptions(options: SessionStoreOptions, capabilities: Capab
     },
     observe: callable('observe', options.observe),
     onError: backgroundListener(options, REPORTER),
-    clock: checkedClock(callable('clock', options.clock) ?? Date.now),
+    clock: clockOf(options.clock),
     graceMs: 0,
   };
 }
@@ -236,14 +237,4 @@ export function checkSchemas(state: StateSchemas | undefined): StateSchemas | un
     }
   }
   return state;
-}
-
-function checkedClock(clock: () => number): () => number {
-  return () => {
-    const now = clock();
-    if (!Number.isSafeInteger(now) || now < 0) {
-      throw new RangeError(`The clock says ${now}, not a whole number of milliseconds`);
-    }
-    return now;
-  };
 }
