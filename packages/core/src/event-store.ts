@@ -1,5 +1,6 @@
 import type { SessionEvent, SessionEvents } from './lib/api/session-events.ts';
 import { invalidCursor } from './lib/events/event-id.ts';
+import { wrongKind } from './lib/values/option-checks.ts';
 import { isPlainObject } from './lib/values/plain.ts';
 
 /**
@@ -40,9 +41,12 @@ export interface SessionEventStore<Message> {
  *
  * The priming event that newer clients get is stored as the message `{}` (2025-11-25,
  * basic/transports). It is a cursor and never replayed.
+ *
+ * @throws TypeError if the value is no session.
  */
 export function createEventStore<Message>(session: { readonly events: SessionEvents }): SessionEventStore<Message> {
-  const { events } = session;
+  const { events } = (session ?? {}) as { readonly events?: SessionEvents };
+  if (typeof events?.append !== 'function') throw wrongKind('Session of createEventStore is', session, 'a session');
   return {
     storeEvent: (streamId, message) => events.append(streamId, message),
     getStreamIdForEventId: async (eventId) => events.streamOf(eventId),

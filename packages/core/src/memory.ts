@@ -21,13 +21,13 @@ export interface MemoryStoreOptions<S extends StateSchemas = StateSchemas>
 export async function createMemoryStore<const S extends StateSchemas = StateSchemas>(
   options: MemoryStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
-  return createSessionStore<S>(createMemoryBackend(options), storeOptionsOf(options));
+  checkOptions(options, { ...OPTIONS, ...sessionStoreOptions });
+  return createSessionStore<S>(openBackend(options), storeOptionsOf(options));
 }
 
-const OPTIONS: OptionNames<MemoryStoreOptions> = {
+const OPTIONS: OptionNames<MemoryBackendOptions> = {
   maxSessions: ['max', 'maxEntries'],
   maxBytes: ['maxSize'],
-  ...sessionStoreOptions,
 };
 
 /**
@@ -38,8 +38,12 @@ const OPTIONS: OptionNames<MemoryStoreOptions> = {
  */
 export function createMemoryBackend(options: MemoryBackendOptions = {}): SessionBackend {
   checkOptions(options, OPTIONS);
+  return openBackend(options);
+}
+
+function openBackend({ maxSessions, maxBytes }: MemoryBackendOptions): SessionBackend {
   return new MemoryBackend({
-    maxSessions: positive('maxSessions', options.maxSessions, 100_000),
-    maxBytes: positive('maxBytes', options.maxBytes, 1_073_741_824),
+    maxSessions: positive('maxSessions', maxSessions, 100_000),
+    maxBytes: positive('maxBytes', maxBytes, 1_073_741_824),
   });
 }

@@ -47,23 +47,27 @@ describe('the options of a method', () => {
     expect(calls.take()).toEqual([]);
   });
 
-  it.each(['create', 'get', 'list', 'count'] as const)(
-    '%s: take a principal that is undefined for a mistake',
-    async (name) => {
-      const { store, calls } = await open();
-      const call: Record<typeof name, Call> = {
-        create: (options) => store.create(options),
-        get: (options) => store.get('any', options),
-        list: (options) => store.list(options),
-        count: (options) => store.count(options),
-      };
+  it.each([
+    ['create', ''],
+    ['get', ''],
+    ['list', ', or leave it out for all'],
+    ['count', ', or leave it out for all'],
+    ['endAll', ''],
+  ] as const)('%s: take a principal that is undefined for a mistake', async (name, or) => {
+    const { store, calls } = await open();
+    const call: Record<typeof name, Call> = {
+      create: (options) => store.create(options),
+      get: (options) => store.get('any', options),
+      list: (options) => store.list(options),
+      count: (options) => store.count(options),
+      endAll: (options) => store.endAll(options),
+    };
 
-      expect(await errorOf(async () => call[name]({ principal: undefined } as never))).toEqual(
-        new TypeError(`Option principal of ${name} is undefined; give null for nobody, or leave it out`),
-      );
-      expect(calls.take()).toEqual([]);
-    },
-  );
+    expect(await errorOf(async () => call[name]({ principal: undefined } as never))).toEqual(
+      new TypeError(`Option principal of ${name} is undefined; give null for nobody${or}`),
+    );
+    expect(calls.take()).toEqual([]);
+  });
 
   it('do not treat null as a default', async () => {
     const { store } = await open();
@@ -103,6 +107,11 @@ describe('the options of a method', () => {
       expect(await errorOf(() => store.create({ principal: principal as never }))).toMatchObject({
         code: 'INVALID_PRINCIPAL',
         message: `Principal ${fault}; give a string of 1 to 1024 bytes, or null for nobody`,
+      });
+      // A record is of one user.
+      expect(await errorOf(async () => store.forPrincipal(principal as never))).toMatchObject({
+        code: 'INVALID_PRINCIPAL',
+        message: `Principal ${fault}; give a string of 1 to 1024 bytes`,
       });
     }
   });

@@ -96,3 +96,25 @@ it('options are checked where the kind is named', async () => {
   // @ts-expect-error: schemas have keys
   expect(() => store.ofKind('cart', { state: [z.string()] })).toThrow('Option state is an array');
 });
+
+it('the kind is not an option of its own sessions, and their options are checked as those of the store', async () => {
+  const { store, calls } = await open();
+  const carts = store.ofKind('cart');
+  const methods: Record<string, (options: never) => Promise<unknown>> = {
+    create: (options) => carts.create(options),
+    get: (options) => carts.get('any', options),
+    find: (options) => carts.find('any', options),
+    list: (options) => carts.list(options),
+    count: (options) => carts.count(options),
+  };
+
+  for (const [name, call] of Object.entries(methods)) {
+    await expect(call({ kind: 'x' } as never)).rejects.toThrow(
+      new TypeError(`Option kind of ${name} is set by ofKind('cart'); leave it out`),
+    );
+    await expect(call('alice' as never)).rejects.toThrow(`Options of ${name} are a string, not an object`);
+    await expect(call(null as never)).rejects.toThrow(`Options of ${name} are null, not an object`);
+    await expect(call({ principal: undefined } as never)).rejects.toThrow(`Option principal of ${name} is undefined`);
+  }
+  expect(calls.take()).toEqual([]);
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { codeOf } from './support/errors.ts';
+import { codeOf, errorOf } from './support/errors.ts';
 import { open } from './support/open.ts';
 
 describe('store.list and store.count', () => {
@@ -79,7 +79,10 @@ describe('store.list and store.count', () => {
       expect(await codeOf(() => store.list({ limit }))).toBe('RangeError');
     }
     for (const cursor of ['', 'a b', 5]) {
-      expect(await codeOf(() => store.list({ cursor: cursor as string }))).toBe('INVALID_SESSION_ID');
+      expect(await errorOf(() => store.list({ cursor: cursor as string }))).toMatchObject({
+        code: 'INVALID_SESSION_ID',
+        message: `Cursor ${cursor === 5 ? '(a number)' : `"${cursor}"`} was not returned by list`,
+      });
     }
   });
 });

@@ -1,4 +1,4 @@
-import { createMemoryStore } from '@mcp-session/core/memory';
+import { createMemoryBackend, createMemoryStore } from '@mcp-session/core/memory';
 import { describe, expect, it } from 'vitest';
 import { open } from './support/open.ts';
 
@@ -23,5 +23,7 @@ describe('opening', () => {
       await expect(createMemoryStore({ maxSessions: value })).rejects.toThrow('Option maxSessions is');
       await expect(createMemoryStore({ maxBytes: value })).rejects.toThrow('Option maxBytes is');
     }
+    // An option of the store would have no effect.
+    expect(() => createMemoryBackend({ ttlMs: 1 } as object)).toThrow('Unknown option ttlMs');
   });
 });

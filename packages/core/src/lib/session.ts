@@ -16,7 +16,7 @@ import { summaryOf, type SessionSummary } from './session/summary.ts';
 import { printAsJson } from './values/inspect.ts';
 import { StateHandle } from './state/state.ts';
 import { checkEnding, type EndSessionOptions } from './options/session-options.ts';
-import { optional } from './values/option-checks.ts';
+import { checkFunction, optional } from './values/option-checks.ts';
 import type { ResolvedOptions } from './options/store-options.ts';
 import { synchronous } from './runtime/synchronous.ts';
 import { pauseAfterLoss } from './runtime/rests.ts';
@@ -77,6 +77,7 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
   }
 
   async updateMetadata(change: (current: Metadata) => Metadata): Promise<Metadata> {
+    checkFunction('change', change, 'updateMetadata');
     return (
       await this.#update('profile', (facts) => ({
         ...facts,
@@ -90,6 +91,7 @@ export class SessionHandle<S> implements Session<S>, TransportSession, DefaultHa
   }
 
   async updateTransport(change: (current: TransportFacts) => TransportFacts): Promise<TransportFacts> {
+    checkFunction('change', change, 'updateTransport');
     return this.#update('record', (facts) => {
       const next = synchronous(change(facts), 'updateTransport');
       if (!isPlainObject(next)) throw new TypeError('Facts of a transport are not a plain object');

@@ -15,22 +15,25 @@ import {
 import { ListedHandle, SessionHandle } from './session.ts';
 import { expiryOf, type StoreInternals } from './session/context.ts';
 import { encodeProfile } from './session/profile.ts';
-import { checkSessionId, isSessionId, newSessionId } from './values/ids.ts';
+import { checkCursor, checkSessionId, isSessionId, newSessionId } from './values/ids.ts';
 import { optional, positive } from './values/option-checks.ts';
 import type { StateSchemas } from './values/standard-schema.ts';
 
 /** Creates and finds sessions by the schemas and lifetimes of one set of options. */
 export class Sessions<S> {
   readonly #shared: StoreInternals;
+  readonly #kind: string | undefined;
 
-  constructor(shared: StoreInternals) {
+  /** @param kind The kind of all of them. `undefined`: the options of each call name it. */
+  constructor(shared: StoreInternals, kind?: string) {
     this.#shared = shared;
+    this.#kind = kind;
   }
 
   async create(options: CreateSessionOptions): Promise<Session<S>> {
     const { clock, graceMs } = this.#shared.options;
     const now = clock();
-    const { kind, principal } = checkAsked(options, 'create');
+    const { kind, principal } = checkAsked(options, 'create', this.#kind);
     const { metadata = {}, protocol = {} } = options;
     const ownTtlMs = optional('ttlMs', options.ttlMs);
     const ownLifetimeMs = optional('maxLifetimeMs', options.maxLifetimeMs);
@@ -53,13 +56,17 @@ export class Sessions<S> {
   }
 
   async get(id: string, asking: GetSessionOptions): Promise<Session<S> | undefined> {
-    const found = await this.find(id, asking);
+    const found = await this.#find(id, asking, 'get');
     return found?.status === 'live' ? found.session : undefined;
   }
 
   async find(id: string, asking: GetSessionOptions): Promise<FoundSession<S> | undefined> {
+    return this.#find(id, asking, 'find');
+  }
+
+  async #find(id: string, asking: GetSessionOptions, method: 'get' | 'find'): Promise<FoundSession<S> | undefined> {
     const { backend, gate, options } = this.#shared;
-    const { kind, principal = null } = checkAsked(asking, 'get');
+    const { kind, principal = null } = checkAsked(asking, method, this.#kind);
     const asker = { kind, principal };
     return gate.run(async () => {
       if (!isSessionId(id)) return undefined;
@@ -87,11 +94,11 @@ export class Sessions<S> {
 
   async list(asking: ListSessionsOptions): Promise<SessionList<S>> {
     const { backend, options } = this.#shared;
-    const asked = checkAsked(asking, 'list');
+    const asked = checkAsked(asking, 'list', this.#kind);
     const { cursor, limit } = asking;
     const query = {
       ...asked,
-      afterId: cursor === undefined ? undefined : checkSessionId(cursor),
+      afterId: cursor === undefined ? undefined : checkCursor(cursor),
       limit: positive('limit', limit, 100, 1_000),
     };
     const page = await backend.listSessions(query, options.clock());
@@ -103,7 +110,7 @@ export class Sessions<S> {
 
   async count(asking: CountSessionsOptions): Promise<number> {
     const { backend, options } = this.#shared;
-    return backend.countSessions(checkAsked(asking, 'count'), options.clock());
+    return backend.countSessions(checkAsked(asking, 'count', this.#kind), options.clock());
   }
 
   /** @param renews Whether a use of the handle renews the session. */
@@ -120,26 +127,26 @@ export class KindHandle<S extends StateSchemas> implements SessionKind<S> {
   constructor(shared: StoreInternals, kind: string, given: SessionKindOptions<S>) {
     const { options } = shared;
     this.kind = kind;
-    this.#sessions = new Sessions<S>({ ...shared, options: resolveKind(kind, given, options) });
+    this.#sessions = new Sessions<S>({ ...shared, options: resolveKind(kind, given, options) }, kind);
   }
 
   create(options: Omit<CreateSessionOptions, 'kind'> = {}): Promise<Session<S>> {
-    return this.#sessions.create({ ...options, kind: this.kind });
+    return this.#sessions.create(options);
   }
 
   get(id: string, options: Omit<GetSessionOptions, 'kind'> = {}): Promise<Session<S> | undefined> {
-    return this.#sessions.get(id, { ...options, kind: this.kind });
+    return this.#sessions.get(id, options);
   }
 
   find(id: string, options: Omit<GetSessionOptions, 'kind'> = {}): Promise<FoundSession<S> | undefined> {
-    return this.#sessions.find(id, { ...options, kind: this.kind });
+    return this.#sessions.find(id, options);
   }
 
   list(options: Omit<ListSessionsOptions, 'kind'> = {}): Promise<SessionList<S>> {
-    return this.#sessions.list({ ...options, kind: this.kind });
+    return this.#sessions.list(options);
   }
 
   count(options: Omit<CountSessionsOptions, 'kind'> = {}): Promise<number> {
-    return this.#sessions.count({ ...options, kind: this.kind });
+    return this.#sessions.count(options);
   }
 }

@@ -8,6 +8,7 @@ import { AppendQueue } from './append/append-queue.ts';
 import { Retention } from './append/retention.ts';
 import type { SessionBackend } from './contract/backend.ts';
 import type { Capabilities } from './contract/capabilities.ts';
+import { checkBackend } from './options/check-backend.ts';
 import type { SessionKindOptions } from './options/kind-options.ts';
 import {
   checkEndAll,
@@ -179,12 +180,13 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S>, ProcessSto
  * backends; users call `createMemoryStore`, `createSqliteStore` and the like.
  *
  * @throws SessionError like the backend's `migrate`; the backend is closed then.
- * @throws RangeError or TypeError for an option.
+ * @throws TypeError for a backend that is none. RangeError or TypeError for an option.
  */
 export async function createSessionStore<const S extends StateSchemas = StateSchemas>(
   backend: SessionBackend,
   options: SessionStoreOptions<S> = {},
 ): Promise<SessionStore<S>> {
+  checkBackend(backend);
   try {
     const resolved = resolveOptions(options, backend.capabilities);
     const gate = new Gate();

@@ -10,6 +10,7 @@ import type { StoreInternals } from './session/context.ts';
 import { Sessions } from './sessions.ts';
 import { StateCodec } from './state/codec.ts';
 import { checkPrincipal, checkStateKey } from './values/ids.ts';
+import { checkFunction } from './values/option-checks.ts';
 import type { StateInput, StateKey, StateOutput, StateSchemas } from './values/standard-schema.ts';
 
 /** The kind of the records of users. */
@@ -41,7 +42,7 @@ class RecordOpener<S> {
 
   /** @returns `undefined` if there is no live record. */
   async find(): Promise<Session<S> | undefined> {
-    this.#known ??= await this.#sessions.get(this.#id, { kind: USER_KIND, principal: this.#principal });
+    this.#known ??= await this.#sessions.get(this.#id, { principal: this.#principal });
     return this.#known;
   }
 
@@ -86,7 +87,7 @@ class RecordOpener<S> {
   async #create(): Promise<Session<S>> {
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#known = await this.#sessions.create({ id: this.#id, kind: USER_KIND, principal: this.#principal });
+        this.#known = await this.#sessions.create({ id: this.#id, principal: this.#principal });
         return this.#known;
       } catch (error) {
         const taken = error instanceof SessionError && error.code === 'SESSION_EXISTS';
@@ -141,6 +142,7 @@ class UserState<S> implements SessionState<S> {
     change: (current: StateOutput<S, K> | undefined) => never,
   ): Promise<StateOutput<S, K>> {
     this.#codec.checkDeclared(key);
+    checkFunction('change', change, 'update');
     return this.#opener.write(({ state }) => state.update(key, change));
   }
 
@@ -182,7 +184,7 @@ export function openUserRecord<S extends StateSchemas>(
 ): UserRecord<S> {
   checkPrincipal(principal);
   const options = resolveKind(USER_KIND, kindOptionsOf(given), shared.options);
-  const opener = new RecordOpener<S>(new Sessions<S>({ ...shared, options }), principal, sweep);
+  const opener = new RecordOpener<S>(new Sessions<S>({ ...shared, options }, USER_KIND), principal, sweep);
   return {
     principal,
     state: new UserState<S>(opener, new StateCodec(options)),

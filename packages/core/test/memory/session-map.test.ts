@@ -32,9 +32,7 @@ describe('the sessions in memory', () => {
   it('are found by kind, by principal, and by nobody, which is not all', () => {
     const sessions = new SessionMap<ReturnType<typeof sessionOf>>();
     sessions.set('a', sessionOf('alice')).set('n', sessionOf(null)).set('c', sessionOf('alice', 'cart'));
-    const ids = (kind: string, principal: string | null | undefined) => [
-      ...sessions.among({ kind, principal }).keys(),
-    ];
+    const ids = (kind: string, principal: string | null | undefined) => [...sessions.among({ kind, principal }).keys()];
 
     expect(ids('session', undefined)).toEqual(['a', 'n']);
     expect(ids('session', null)).toEqual(['n']);
@@ -50,12 +48,16 @@ describe('the sessions in memory', () => {
     expect(ids('session', undefined)).toEqual([]);
   });
 
-  it('cost a principal the same to begin, list and end, however many sessions others have', { timeout: 30_000 }, async () => {
-    const [small, large] = [await fastestRound(100), await fastestRound(20_000)];
+  it(
+    'cost a principal the same to begin, list and end, however many sessions others have',
+    { timeout: 30_000 },
+    async () => {
+      const [small, large] = [await fastestRound(100), await fastestRound(20_000)];
 
-    // A walk over all sessions or a new sort makes it more than 100.
-    expect(large / small).toBeLessThan(20);
-  });
+      // A walk over all sessions or a new sort makes it more than 100.
+      expect(large / small).toBeLessThan(20);
+    },
+  );
 
   it('are all listed while some end', async () => {
     const backend = createMemoryBackend();

@@ -189,7 +189,7 @@ describe('patch', () => {
     for (const entries of seen) expect(entries.get('a')).toBe(entries.get('b'));
   });
 
-  it.each([null, undefined, 5, 'ab', Promise.resolve({}), new Date()])('refuses %s', async (changes) => {
+  it.each([null, undefined, 5, 'ab', new Date()])('refuses %s', async (changes) => {
     const { state } = await (await open()).store.create();
 
     expect(await errorOf(() => state.patch(changes as unknown as object))).toEqual(

@@ -68,7 +68,8 @@ describe('checkOptions', () => {
     [new Map(), 'an object of class Map'],
     [new URL('http://a.example'), 'an object of class URL'],
   ])('refuses %s', (options, kind) => {
-    expect(() => checkOptions(options, KNOWN)).toThrow(new TypeError(`Options are ${kind}, not an object`));
+    const wanted = kind.startsWith('an object') ? 'a plain object' : 'an object';
+    expect(() => checkOptions(options, KNOWN)).toThrow(new TypeError(`Options are ${kind}, not ${wanted}`));
   });
 
   it('says that a promise must be awaited', () => {

@@ -1,3 +1,5 @@
+import { checkMade } from './check-given.ts';
+
 /** The state handles that a session refers to by itself, one for each definition. */
 export interface DefaultHandles {
   /** The id of the session's handle of a definition, as this object last saw it. */
@@ -15,9 +17,5 @@ export interface DefaultHandles {
 
 /** @throws TypeError for an object that no store has made. */
 export function defaultHandlesOf(session: object): DefaultHandles {
-  const handle = session as Partial<DefaultHandles>;
-  if (typeof handle.keepDefaultHandle !== 'function') {
-    throw new TypeError('Session was not made by a session store of @mcp-session/core');
-  }
-  return handle as DefaultHandles;
+  return checkMade<DefaultHandles>(session, 'keepDefaultHandle');
 }

@@ -116,7 +116,7 @@ export interface SessionStore<S extends StateSchemas = AnySchemas> {
 
   /**
    * The sessions of one kind, with schemas and lifetimes of their own. Makes no call to the
-   * database.
+   * database. For the kinds of these packages, see {@link CreateSessionOptions.kind}.
    *
    * @example
    * ```ts

@@ -40,8 +40,9 @@ export interface Session<S = AnySchemas> {
 
   /**
    * Replaces the metadata with the result of `change`, atomically. `change` may be called again
-   * with newer metadata.
+   * with newer metadata. It must be synchronous.
    *
+   * @throws TypeError if `change` is no function, or returns a promise or no plain object.
    * @throws SessionError `SESSION_NOT_FOUND`, `NOT_JSON`, `PROFILE_TOO_LARGE`, or
    * `PROFILE_CONFLICT` after 50 lost attempts.
    */

@@ -1,5 +1,6 @@
 import type { ProtocolFacts } from '../values/facts.ts';
 import type { JsonValue } from '../values/json.ts';
+import { checkMade } from './check-given.ts';
 
 /** What a transport keeps with a session, so that any node can serve it. */
 export interface TransportFacts {
@@ -50,9 +51,5 @@ export function givenTtlOf(store: object): number | undefined {
  * @throws TypeError for an object that no store has made.
  */
 export function transportOf(session: { readonly protocol: ProtocolFacts }): TransportSession {
-  const handle = session as Partial<TransportSession>;
-  if (typeof handle.updateTransport !== 'function') {
-    throw new TypeError('Session was not made by a session store of @mcp-session/core');
-  }
-  return handle as TransportSession;
+  return checkMade<TransportSession>(session, 'updateTransport');
 }

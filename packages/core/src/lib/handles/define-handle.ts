@@ -5,7 +5,7 @@ import type { SessionKind } from '../api/session-kind.ts';
 import type { SessionStore } from '../api/session-store.ts';
 import type { Session } from '../api/session.ts';
 import { SessionError } from '../errors.ts';
-import { checkPrincipal } from '../values/ids.ts';
+import { checkOwner, checkPrincipal } from '../values/ids.ts';
 import type { StateSchemas } from '../values/standard-schema.ts';
 import { describeHandles } from './describe.ts';
 import { handleExpired, handleLimit, handleNotFound } from './handle-errors.ts';
@@ -62,10 +62,12 @@ class Handles<S extends StateSchemas> implements HandleKind<S> {
   }
 
   async create(principal: string | null): Promise<StateHandle<S>> {
+    this.#checkOwner(principal, 'create');
     return new Handle(await this.#create(principal));
   }
 
   async open(id: string, principal: string | null): Promise<StateHandle<S>> {
+    this.#checkOwner(principal, 'open');
     // Every id costs one read, so that time reveals nothing either. No handle has the other id.
     const asked = this.#isId(id) ? id : `${this.name}_?`;
     const found = await this.#sessions.find(asked, { principal });
@@ -97,6 +99,7 @@ class Handles<S extends StateSchemas> implements HandleKind<S> {
   }
 
   async destroy(id: string, principal: string | null): Promise<boolean> {
+    this.#checkOwner(principal, 'destroy');
     const asked = this.#isId(id) ? id : `${this.name}_?`;
     const session = await this.#sessions.get(asked, { principal });
     return (await session?.end()) === true;
@@ -104,6 +107,14 @@ class Handles<S extends StateSchemas> implements HandleKind<S> {
 
   describe(): string {
     return describeHandles(this.#options);
+  }
+
+  /** A lookup that found nobody is a mistake: it does not mean `null`. */
+  #checkOwner(principal: string | null | undefined, method: string): void {
+    if (principal === undefined) {
+      throw new TypeError(`Argument principal of ${this.name}.${method} is undefined; give null for nobody`);
+    }
+    checkOwner(principal);
   }
 
   #isId(id: unknown): id is string {

@@ -1,13 +1,14 @@
+import { checkStore } from '../api/check-given.ts';
 import { SessionError } from '../errors.ts';
-import { checkKind } from '../values/ids.ts';
-import { checkOptions, kindOf, optional, positive, type OptionNames } from '../values/option-checks.ts';
+import { checkKind, quote } from '../values/ids.ts';
+import { checkOptions, optional, positive, type OptionNames } from '../values/option-checks.ts';
 import type { StateSchemas } from '../values/standard-schema.ts';
 
 /** Options of `defineHandle`. */
 export interface HandleOptions<S extends StateSchemas = StateSchemas> {
   /**
    * What the handles stand for, as a lower-case word such as `cart`. It begins their ids and is the
-   * kind of their sessions. Required.
+   * kind of their sessions. Not a kind of these packages, such as `user` or `task`. Required.
    */
   readonly name: string;
   /**
@@ -67,20 +68,32 @@ const NAMES: OptionNames<HandleOptions> = {
 };
 
 /** Kinds that this project uses for records of its own. */
-const RESERVED: ReadonlySet<string> = new Set(['session', 'user', 'task', 'once', 'claim', 'bus', 'node']);
+const RESERVED: ReadonlySet<string> = new Set([
+  'session',
+  'user',
+  'task',
+  'once',
+  'claim',
+  'bus',
+  'node',
+  'platform-session',
+]);
 
 /**
  * @throws TypeError or RangeError that names the option. SessionError `INVALID_KIND` for the name.
  */
 export function resolveHandleOptions(store: unknown, options: HandleOptions): ResolvedHandleOptions {
-  const { ofKind } = (store ?? {}) as { readonly ofKind?: unknown };
-  if (typeof ofKind !== 'function') {
-    throw new TypeError(`Store of defineHandle is ${kindOf(store)}, not a session store; await it first`);
-  }
+  checkStore(store, 'defineHandle');
   checkOptions(options, NAMES, 'defineHandle');
-  const name = checkKind(options.name);
+  if (options.name === undefined) {
+    throw new TypeError('Option name of defineHandle is missing; give a lower-case word such as cart');
+  }
+  const name = checkKind(options.name, 'Option name');
   if (RESERVED.has(name)) {
-    throw new SessionError('INVALID_KIND', `Name ${name} of a handle is the kind of other records; choose another`);
+    throw new SessionError(
+      'INVALID_KIND',
+      `Option name ${quote(name)} is the kind of records of these packages; choose another`,
+    );
   }
   return {
     name,

@@ -70,8 +70,8 @@ export class Records {
   }
 
   /**
-   * @throws SessionError `STORE_FULL` if the store is still at its bound after a sweep. The sessions
-   * that exist can go on, so it concerns the new session only.
+   * @throws SessionError `STORE_FULL` if the store is still at its bound after a sweep. The
+   * sessions that exist can go on, so it concerns the new session only.
    */
   reserveSession(now: number): void {
     if (this.sessions.size >= this.#maxSessions) this.#makeRoom(now);

@@ -1,4 +1,4 @@
-import { checkKind, checkPrincipal, DEFAULT_KIND } from '../values/ids.ts';
+import { checkKind, checkOwner, DEFAULT_KIND } from '../values/ids.ts';
 import { checkOptions, flag, type OptionNames } from '../values/option-checks.ts';
 import type { Metadata, ProtocolFacts } from '../values/facts.ts';
 
@@ -6,7 +6,12 @@ import type { Metadata, ProtocolFacts } from '../values/facts.ts';
 export interface CreateSessionOptions {
   /** Default: a new UUID v7 from a secure generator. Never use an id that a client chose. */
   readonly id?: string;
-  /** What the session is used for, as a lower-case word. Default: `session`. */
+  /**
+   * What the session is used for, as a lower-case word. Default: `session`.
+   *
+   * These packages keep records of the kinds `user`, `task`, `once`, `claim`, `bus`, `node` and
+   * `platform-session`. Choose another word: they take such a session for a record of theirs.
+   */
   readonly kind?: string;
   /**
    * The owner, from a verified identity. Default: `null`, anyone who knows the id. `undefined` is
@@ -71,7 +76,7 @@ export interface EndAllSessionsOptions extends EndSessionOptions {
 }
 
 /** Methods of the store whose options name a kind and a principal. */
-type Method = 'create' | 'get' | 'list' | 'count' | 'endAll';
+type Method = 'create' | 'get' | 'find' | 'list' | 'count' | 'endAll';
 
 const PRINCIPAL_KIND: OptionNames<GetSessionOptions> = {
   principal: ['owner', 'user', 'userId', 'subject', 'sub'],
@@ -94,29 +99,39 @@ const END: OptionNames<EndSessionOptions> = { keepId: ['tombstone'] };
 const KNOWN: Readonly<Record<Method, OptionNames>> = {
   create: CREATE,
   get: PRINCIPAL_KIND,
+  find: PRINCIPAL_KIND,
   list: LIST,
   count: PRINCIPAL_KIND,
   endAll: { ...PRINCIPAL_KIND, ...END },
 };
 
+/** Methods that treat a principal that was left out as everyone. */
+const FOR_ALL: ReadonlySet<Method> = new Set(['list', 'count']);
+
 /**
  * Checks the names of a method's options, and the values of those that all methods have.
  *
+ * @param fixed The kind, where the options cannot name it.
  * @returns The principal as given; `undefined` if it was left out.
  * @throws TypeError for a name. SessionError `INVALID_KIND`, `INVALID_PRINCIPAL`.
  */
 export function checkAsked(
   options: CountSessionsOptions,
   method: Method,
+  fixed?: string,
 ): { readonly kind: string; readonly principal: string | null | undefined } {
   checkOptions(options, KNOWN[method], method);
-  const { kind = DEFAULT_KIND, principal } = options;
+  if (fixed !== undefined && 'kind' in options) {
+    throw new TypeError(`Option kind of ${method} is set by ofKind('${fixed}'); leave it out`);
+  }
+  const { kind = fixed ?? DEFAULT_KIND, principal } = options;
   // Often the result of a failed lookup. Treated as omitted, it would mean everyone or nobody.
   if (principal === undefined && 'principal' in options) {
-    throw new TypeError(`Option principal of ${method} is undefined; give null for nobody, or leave it out`);
+    const or = FOR_ALL.has(method) ? ', or leave it out for all' : '';
+    throw new TypeError(`Option principal of ${method} is undefined; give null for nobody${or}`);
   }
   checkKind(kind);
-  if (principal !== undefined && principal !== null) checkPrincipal(principal);
+  if (principal !== undefined) checkOwner(principal);
   return { kind, principal };
 }
 

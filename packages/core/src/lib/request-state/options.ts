@@ -1,4 +1,6 @@
+import { checkStore } from '../api/check-given.ts';
 import { SessionError } from '../errors.ts';
+import { clockOf } from '../runtime/clock.ts';
 import { callable, checkOptions, flag, kindOf, positive, whole, type OptionNames } from '../values/option-checks.ts';
 
 /** What of a request's context the request state needs. The `ServerContext` of SDK v2 fits. */
@@ -86,9 +88,7 @@ export function resolveRequestStateOptions<Context extends RequestStateContext>(
   store: unknown,
   options: RequestStateOptions<Context>,
 ): ResolvedRequestStateOptions<Context> {
-  if (typeof (store as { readonly ofKind?: unknown } | undefined)?.ofKind !== 'function') {
-    throw new TypeError(`Store of createRequestState is ${kindOf(store)}, not a session store; await it first`);
-  }
+  checkStore(store, 'createRequestState');
   checkOptions(options, NAMES, 'createRequestState');
   const tell = callable('principal', options.principal);
   if (tell === undefined) throw new TypeError('Option principal is missing; return null for anonymous requests');
@@ -98,7 +98,7 @@ export function resolveRequestStateOptions<Context extends RequestStateContext>(
     ttlMs: positive('ttlMs', options.ttlMs, 600_000),
     once: flag('once', options.once, false),
     maxInlineBytes: whole('maxInlineBytes', options.maxInlineBytes, 4_096, 0, 32_768),
-    clock: callable('clock', options.clock) ?? Date.now,
+    clock: clockOf(options.clock),
   };
 }
 

@@ -4,6 +4,7 @@ import type { SessionStore } from '../api/session-store.ts';
 import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../values/ids.ts';
 import { encodeExact } from '../values/json.ts';
+import { wrongKind } from '../values/option-checks.ts';
 import { digestOf } from './digest.ts';
 import {
   resolveRequestStateOptions,
@@ -82,6 +83,7 @@ class RequestStates<Context extends RequestStateContext> implements RequestState
 
   async mint(payload: unknown, context: Context, parameters?: unknown): Promise<string> {
     const { keys, ttlMs, once, maxInlineBytes, clock } = this.#options;
+    checkContext(context, 'mint');
     const [key] = keys;
     if (key === undefined) throw new TypeError('Option keys is empty');
     const principal = await this.#options.principalOf(context);
@@ -101,6 +103,7 @@ class RequestStates<Context extends RequestStateContext> implements RequestState
   }
 
   readonly verify = async (state: string, context: Context): Promise<unknown> => {
+    checkContext(context, 'verify');
     const principal = await this.#options.principalOf(context);
     const opened = unseal(state, bindingOf(principal, context), this.#options.keys);
     if (opened === 'malformed') throw invalid('is malformed');
@@ -151,6 +154,13 @@ function openBound(payload: unknown, digest: string, parameters: unknown): unkno
 
 function bindingOf(principal: string | null, { mcpReq }: RequestStateContext): string {
   return JSON.stringify(['mcp-session request state', 1, principal, mcpReq.method]);
+}
+
+function checkContext(context: unknown, method: string): void {
+  const { mcpReq } = (context ?? {}) as Partial<RequestStateContext>;
+  if (typeof mcpReq?.method !== 'string') {
+    throw wrongKind(`Argument context of ${method} is`, context, 'the context of a request');
+  }
 }
 
 function invalid(why: string): SessionError {

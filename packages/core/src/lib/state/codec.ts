@@ -37,6 +37,9 @@ export class StateCodec {
     if (value === undefined) {
       throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is undefined; give null, or remove the key`);
     }
+    if (value === REMOVE) {
+      throw new SessionError('NOT_JSON', `Value of state key ${quote(key)} is REMOVE; call state.remove(key)`);
+    }
     const text = encodeExact(
       value,
       () => `Value of state key ${quote(key)}`,

@@ -1,5 +1,5 @@
 import { SessionError } from '../errors.ts';
-import { kindOf } from '../values/option-checks.ts';
+import { wrongKind } from '../values/option-checks.ts';
 import { isPlainObject } from '../values/plain.ts';
 import { MAX_COMMIT_WRITES } from '../contract/limits.ts';
 import type { StateWrite } from '../contract/rows.ts';
@@ -16,7 +16,13 @@ const MAX_PATCH_BYTES = 2_097_152;
  * @throws TypeError if they are neither an object nor pairs. SessionError `STATE_LIMIT_EXCEEDED`.
  */
 export function changesOf(changes: object): ReadonlyMap<string, unknown> {
-  const pairs = new Map(pairsOf(changes));
+  const pairs = new Map<string, unknown>();
+  for (const pair of pairsOf(changes)) {
+    if (!Array.isArray(pair)) {
+      throw wrongKind('Changes of a patch hold', pair, 'a pair; give an object, or a list of [key, value]');
+    }
+    pairs.set(pair[0] as string, pair[1]);
+  }
   if (pairs.size > MAX_COMMIT_WRITES) {
     throw new SessionError('STATE_LIMIT_EXCEEDED', `Patch of ${pairs.size} keys exceeds ${MAX_COMMIT_WRITES} keys`);
   }
@@ -31,10 +37,10 @@ export function checkPatchBytes(writes: readonly StateWrite[]): void {
   }
 }
 
-function pairsOf(changes: unknown): Iterable<readonly [string, unknown]> {
+function pairsOf(changes: unknown): Iterable<unknown> {
   if (typeof changes === 'object' && changes !== null && Symbol.iterator in changes) {
-    return changes as Iterable<readonly [string, unknown]>;
+    return changes as Iterable<unknown>;
   }
   if (isPlainObject(changes)) return Object.entries(changes);
-  throw new TypeError(`Changes of a patch are ${kindOf(changes)}, not an object or a list of pairs`);
+  throw wrongKind('Changes of a patch are', changes, 'an object or a list of pairs');
 }

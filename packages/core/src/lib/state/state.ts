@@ -2,6 +2,7 @@ import type { SessionState, StateEntry } from '../api/session-state.ts';
 import { StateConflictError } from '../errors.ts';
 import { synchronous } from '../runtime/synchronous.ts';
 import { pauseAfterLoss } from '../runtime/rests.ts';
+import { checkFunction } from '../values/option-checks.ts';
 import type { Remove } from '../values/remove.ts';
 import type { SessionBackend } from '../contract/backend.ts';
 import type { StateResult, StateRow, StateWrite } from '../contract/rows.ts';
@@ -63,6 +64,7 @@ export class StateHandle<S> implements SessionState<S> {
     change: (current: StateOutput<S, K> | undefined) => StateInput<S, K> | symbol,
   ): Promise<StateOutput<S, K>> {
     this.#codec.checkDeclared(key);
+    checkFunction('change', change, 'update');
     const { gate, updates } = this.#session.shared;
     const name = `${this.#session.id} ${key}`;
     // In one process, updates of a key run one after another: they would only lose against each

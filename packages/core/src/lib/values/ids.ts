@@ -64,23 +64,40 @@ export function checkSessionId(id: string): string {
   return id;
 }
 
-export function checkKind(kind: string): string {
+/** A cursor of a listing is the id of a session. */
+export function checkCursor(cursor: string): string {
+  if (!isSessionId(cursor)) {
+    throw new SessionError('INVALID_SESSION_ID', `Cursor ${quote(cursor)} was not returned by list`);
+  }
+  return cursor;
+}
+
+/** @param subject What the text is to the caller, for the message. */
+export function checkKind(kind: string, subject: string = 'Kind'): string {
   if (typeof kind !== 'string' || !KIND.test(kind)) {
-    throw new SessionError('INVALID_KIND', `Kind ${quote(kind)} does not match ${KIND.source}`);
+    throw new SessionError('INVALID_KIND', `${subject} ${quote(kind)} does not match ${KIND.source}`);
   }
   return kind;
 }
 
-export function checkPrincipal(principal: string): string {
+/** The principal of one user: not `null`. */
+export function checkPrincipal(principal: string): void {
   const fault = faultOfPrincipal(principal);
-  // The message does not show the principal: it identifies a person.
-  if (fault !== undefined) {
-    throw new SessionError(
-      'INVALID_PRINCIPAL',
-      `Principal ${fault}; give a string of 1 to ${MAX_PRINCIPAL_BYTES} bytes, or null for nobody`,
-    );
-  }
-  return principal;
+  if (fault !== undefined) throw invalidPrincipal(fault, '');
+}
+
+/** The owner of a session, or `null` for nobody. */
+export function checkOwner(principal: string | null): void {
+  const fault = principal === null ? undefined : faultOfPrincipal(principal);
+  if (fault !== undefined) throw invalidPrincipal(fault, ', or null for nobody');
+}
+
+/** The message does not show the principal: it identifies a person. */
+function invalidPrincipal(fault: string, or: string): SessionError {
+  return new SessionError(
+    'INVALID_PRINCIPAL',
+    `Principal ${fault}; give a string of 1 to ${MAX_PRINCIPAL_BYTES} bytes${or}`,
+  );
 }
 
 function faultOfPrincipal(principal: unknown): string | undefined {

@@ -25,7 +25,8 @@ export type OptionNames<Options = Readonly<Record<string, unknown>>> = {
 export function checkOptions(options: unknown, known: OptionNames, where?: string): void {
   const whose = where === undefined ? '' : ` of ${where}`;
   if (!isPlainObject(options)) {
-    throw new TypeError(`Options${whose} are ${kindOf(options)}, not an object${hint(options)}`);
+    const wanted = kindOf(options).startsWith('an object') ? 'a plain object' : 'an object';
+    throw wrongKind(`Options${whose} are`, options, wanted);
   }
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue;
@@ -138,6 +139,25 @@ export function callable<F>(name: string, value: F | undefined): F | undefined {
 }
 
 /**
+ * A function that a method was called with.
+ *
+ * @throws TypeError such as "Argument change of update is a number, not a function"
+ */
+export function checkFunction(name: string, value: unknown, method: string): void {
+  if (typeof value !== 'function') throw wrongKind(`Argument ${name} of ${method} is`, value, 'a function');
+}
+
+/**
+ * The error for a value of the wrong kind, which it does not show.
+ *
+ * @param subject Such as `Store of defineHandle is`.
+ */
+export function wrongKind(subject: string, value: unknown, wanted: string): TypeError {
+  const found = kindOf(value);
+  return new TypeError(`${subject} ${found}, not ${wanted}${found === 'a promise' ? ': await it first' : ''}`);
+}
+
+/**
  * Describes a value for a message that must not show it: `a string`, `an array`, `a promise`,
  * `an object of class Map`.
  */
@@ -148,8 +168,4 @@ export function kindOf(value: unknown): string {
   if (typeof (value as { then?: unknown }).then === 'function') return 'a promise';
   if (typeof value === 'function') return 'a function';
   return isPlainObject(value) ? 'an object' : `an object of class ${nameOfClass(value)}`;
-}
-
-function hint(value: unknown): string {
-  return kindOf(value) === 'a promise' ? ': await it first' : '';
 }
