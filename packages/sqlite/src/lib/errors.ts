@@ -94,15 +94,6 @@ export function translateError(
   return new SessionError(code, `Session store ${text}`, { ...facts, outcomeUnknown, store, cause: error });
 }
 
-/** The error for tables of something else with the names of ours. */
-export function foreignTables({ store, tablePrefix }: Subject & { readonly tablePrefix: string }): SessionError {
-  return new SessionError(
-    'STORE_FAILED',
-    `Tables with the prefix ${tablePrefix} belong to something else; nothing was changed, set tablePrefix`,
-    { store },
-  );
-}
-
 function unforeseen(driverCode: string): Meaning {
   const named = /^[A-Z_]+$/.test(driverCode) ? ` with ${driverCode}` : '';
   return { code: 'STORE_FAILED', text: `failed${named}; the cause of this error says more` };

@@ -3,7 +3,8 @@ import type { SchemaVersion } from '@mcp-session/core/backend';
 import type { Compilable } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import type { Connection } from './connection.ts';
-import { foreignTables, translateError } from './errors.ts';
+import { translateError } from './errors.ts';
+import { checkColumns, columnsOf, foreignTables } from './migrate/foreign-tables.ts';
 import { initial, lookAt, records } from './migrate/tables.ts';
 
 const FIRST = '0001-initial';
@@ -113,29 +114,4 @@ function namesOfDone(connection: Connection): readonly string[] {
   if (columns.length === 0) return [];
   if (!columns.includes('name')) throw foreignTables(connection);
   return handle.prepare<[], string>(`select name from "${table}"`).pluck().all();
-}
-
-/** The tables of this package, each with a column that every version of it has. */
-const COLUMNS = {
-  sessions: 'pk',
-  state: 'session_pk',
-  events: 'session_pk',
-  tokens: 'session_pk',
-  trims: 'session_pk',
-  records: 'session_pk',
-  migrations_lock: 'is_locked',
-};
-
-/** A migration leaves tables that exist as they are, because another process may have made them. */
-function checkColumns(connection: Connection): void {
-  const { handle, tablePrefix } = connection;
-  for (const [name, column] of Object.entries(COLUMNS)) {
-    const columns = columnsOf(handle, `${tablePrefix}${name}`);
-    if (columns.length > 0 && !columns.includes(column)) throw foreignTables(connection);
-  }
-}
-
-/** Empty if there is no such table. */
-function columnsOf(handle: Connection['handle'], table: string): readonly string[] {
-  return handle.prepare<[string], string>('select name from pragma_table_info(?)').pluck().all(table);
 }
