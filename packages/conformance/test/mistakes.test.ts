@@ -54,19 +54,56 @@ describe('a mistake in a test is a TypeError that says where', () => {
     { open: memory(), message: 'open is an object, not a function that returns new storage' },
     { open: undefined, message: 'open is undefined, not a function' },
     { open: () => undefined, message: 'open returned undefined, not an object with backend and reopen' },
-    { open: () => createMemoryBackend(), message: 'open returned an object of class MemoryBackend, not an object with backend' },
-    { open: () => createMemoryStore(), message: 'open returned an object of class StoreHandle, not an object with backend' },
+    {
+      open: () => createMemoryBackend(),
+      message: 'open returned an object of class MemoryBackend, not an object with backend',
+    },
+    {
+      open: () => createMemoryStore(),
+      message: 'open returned an object of class StoreHandle, not an object with backend',
+    },
     { open: () => ({}), message: 'Option backend of what open returned is undefined, not a backend' },
-    { open: () => ({ ...memory(), backend: Promise.resolve() }), message: 'is a promise, not a backend: await it first' },
-    { open: async () => ({ ...memory(), backend: await createMemoryStore() }), message: 'Option backend of what open returned is an object of class StoreHandle, not a backend; give what a function' },
-    { open: () => ({ ...memory(), cleanup: () => undefined }), message: 'Unknown option cleanup of what open returned; did you mean dispose?' },
-    { open: () => ({ backend: createMemoryBackend() }), message: 'Option reopen of what open returned is undefined, not a function' },
-    { open: () => ({ ...memory(), dispose: 'x' }), message: 'Option dispose of what open returned is a string, not a function' },
-    { open: () => ({ ...memory(), rows: [] }), message: 'Option rows of what open returned is an array, not a function' },
-    { open: () => ({ ...memory(), secondProcess: './x.ts' }), message: 'Options of secondProcess are a string, not an object' },
-    { open: () => ({ ...memory(), secondProcess: { file: 'x' } }), message: 'Unknown option file of secondProcess; did you mean module?' },
-    { open: () => ({ ...memory(), secondProcess: {} }), message: 'Option module of secondProcess is undefined, not a URL or a path' },
-    { open: () => ({ ...memory(), secondProcess: { module: 'x', execArgv: 'x' } }), message: 'Option secondProcess.execArgv is a string' },
+    {
+      open: () => ({ ...memory(), backend: Promise.resolve() }),
+      message: 'is a promise, not a backend: await it first',
+    },
+    {
+      open: async () => ({ ...memory(), backend: await createMemoryStore() }),
+      message:
+        'Option backend of what open returned is an object of class StoreHandle, not a backend; give what a function',
+    },
+    {
+      open: () => ({ ...memory(), cleanup: () => undefined }),
+      message: 'Unknown option cleanup of what open returned; did you mean dispose?',
+    },
+    {
+      open: () => ({ backend: createMemoryBackend() }),
+      message: 'Option reopen of what open returned is undefined, not a function',
+    },
+    {
+      open: () => ({ ...memory(), dispose: 'x' }),
+      message: 'Option dispose of what open returned is a string, not a function',
+    },
+    {
+      open: () => ({ ...memory(), rows: [] }),
+      message: 'Option rows of what open returned is an array, not a function',
+    },
+    {
+      open: () => ({ ...memory(), secondProcess: './x.ts' }),
+      message: 'Options of secondProcess are a string, not an object',
+    },
+    {
+      open: () => ({ ...memory(), secondProcess: { file: 'x' } }),
+      message: 'Unknown option file of secondProcess; did you mean module?',
+    },
+    {
+      open: () => ({ ...memory(), secondProcess: {} }),
+      message: 'Option module of secondProcess is undefined, not a URL or a path',
+    },
+    {
+      open: () => ({ ...memory(), secondProcess: { module: 'x', execArgv: 'x' } }),
+      message: 'Option secondProcess.execArgv is a string',
+    },
   ])('$message', async ({ open, message }) => {
     const running = runCase(first as never, open as OpenStorage);
     await expect(running).rejects.toThrow(TypeError);
@@ -82,12 +119,20 @@ describe('a mistake in a test is a TypeError that says where', () => {
 
   it.each<[string, unknown, string]>([
     ['rows', () => undefined, 'rows returned undefined, not an array'],
-    ['rows', () => [{ table: 'x', session: null, text: '' }], 'rows returned a row that is not { table, session, text }'],
+    [
+      'rows',
+      () => [{ table: 'x', session: null, text: '' }],
+      'rows returned a row that is not { table, session, text }',
+    ],
     ['reopen', () => undefined, 'What reopen returned is undefined, not a backend'],
-    ['reopen', async () => createMemoryStore(), 'What reopen returned is an object of class StoreHandle, not a backend'],
+    [
+      'reopen',
+      async () => createMemoryStore(),
+      'What reopen returned is an object of class StoreHandle, not a backend',
+    ],
   ])('%s that return something else', async (name, wrong, message) => {
     const chosen = name === 'rows' ? rowsCase : cases.find(({ id }) => id === 'capabilities.durable');
-    await expect(runCase(chosen as never, () => ({ ...memory(), [name]: wrong }) as never)).rejects.toThrow(message);
+    await expect(runCase(chosen as never, () => ({ ...memory(), [name]: wrong }))).rejects.toThrow(message);
   });
 
   it.each([
@@ -111,5 +156,7 @@ it('a backend that never answers is a finding that names the call', { timeout: 6
     return { backend, reopen: () => createMemoryBackend() };
   };
   const broken = await findBrokenPromise(sequenceCase(50), open, 0);
-  expect(broken?.message).toMatch(/memory: create had no answer within 50 ms\nseed: MCP_SESSION_CONFORMANCE_SEED=-?\d+$/);
+  expect(broken?.message).toMatch(
+    /memory: create had no answer within 50 ms\nseed: MCP_SESSION_CONFORMANCE_SEED=-?\d+$/,
+  );
 });

@@ -16,7 +16,8 @@ describe('tables of something else with the prefix', () => {
     const { url, schema } = await newSchema();
     const sql = connect(url, { max: 1, connection: { search_path: schema } });
     await sql.unsafe(statements);
-    const objects = () => sql`select relname from pg_class where relnamespace = ${schema}::regnamespace order by relname`;
+    const objects = () =>
+      sql`select relname from pg_class where relnamespace = ${schema}::regnamespace order by relname`;
     const before = await objects();
 
     const foreign = {

@@ -99,12 +99,10 @@ it.each<[unknown, string]>([
   [{ ssl: true }, 'Unknown option ssl; put ?sslmode=require into url'],
   [{ tls: true }, 'Unknown option tls; put ?sslmode=require into url'],
   [{ sslmode: 'hunter2' }, 'Unknown option sslmode; put ?sslmode=require into url'],
-  ...['host', 'port', 'user', 'password', 'database'].map(
-    (name): [unknown, string] => [
-      { [name]: 'hunter2' },
-      `Unknown option ${name}; put it into url, postgres://user:password@host:5432/database`,
-    ],
-  ),
+  ...['host', 'port', 'user', 'password', 'database'].map((name): [unknown, string] => [
+    { [name]: 'hunter2' },
+    `Unknown option ${name}; put it into url, postgres://user:password@host:5432/database`,
+  ]),
   [{ idle_timeout: 3 }, 'Unknown option idle_timeout; make a client of postgres.js with it and give it as sql'],
   [{ url: undefined }, 'Option url is undefined; leave it out to use DATABASE_URL'],
   [{ sql: undefined }, 'Option sql is undefined; leave it out to use url'],

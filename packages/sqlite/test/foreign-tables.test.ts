@@ -27,7 +27,7 @@ describe('tables of something else with the prefix', () => {
     await expect(createSqliteStore({ path })).rejects.toMatchObject(foreign);
     const database = new Database(path);
     onTestFinished(() => void database.close());
-    await expect(createSqliteStore({ database: database })).rejects.toMatchObject(foreign);
+    await expect(createSqliteStore({ database })).rejects.toMatchObject(foreign);
     expect(readFileSync(path).equals(before)).toBe(true);
 
     const store = await createSqliteStore({ path, tablePrefix: 'own_', sweep: false });

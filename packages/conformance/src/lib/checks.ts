@@ -64,7 +64,8 @@ export function checkBackend(backend: unknown, what: string): SessionBackend {
     return backend as SessionBackend;
   }
   const kind = kindOf(backend);
-  const remedy = kind === 'a promise' ? ': await it first' : '; give what a function such as createSqliteBackend returns';
+  const remedy =
+    kind === 'a promise' ? ': await it first' : '; give what a function such as createSqliteBackend returns';
   throw new TypeError(`${what} is ${kind}, not a backend${kind === 'undefined' ? '' : remedy}`);
 }
 

@@ -35,8 +35,8 @@ interface Writer {
  * Starts processes that append without a pause, kills them with SIGKILL at random moments, and
  * checks the log after each kill. The kit does this a few times; tests of a backend may want more.
  *
- * @throws BrokenPromiseError if an acknowledged append is missing or the log has a hole. TypeError or
- * RangeError for a mistake in the test, such as storage that is not durable.
+ * @throws BrokenPromiseError if an acknowledged append is missing or the log has a hole. TypeError
+ * or RangeError for a mistake in the test, such as storage that is not durable.
  */
 export async function crashWriters(open: OpenStorage, options: CrashOptions): Promise<CrashReport> {
   checkOptions(options, { kills: ['times', 'count', 'rounds'] }, 'crashWriters');

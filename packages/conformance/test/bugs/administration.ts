@@ -3,7 +3,10 @@ import type { SchemaVersion, SessionBackend } from '@mcp-session/core/backend';
 import { inMemory, type PlantedBug } from './bug.ts';
 import type { Wrong } from '../support/plant.ts';
 
-/** A backend with tables that `migrate` makes, and a version that is read from whether they are there. */
+/**
+ * A backend with tables that `migrate` makes, and a version that is read from whether they are
+ * there.
+ */
 function withTables(right: SessionBackend, read: (tables: { made: boolean }) => unknown): Wrong {
   const tables = { made: false };
   return {

@@ -14,7 +14,11 @@ export const PLACES = {
 const EACH_TABLE = 'name the tables by sessionsTable and eventsTable';
 
 /** What to do instead of giving an option that the stores of other databases have. */
-export const INSTEAD: Readonly<Record<string, string>> = { tablePrefix: EACH_TABLE, prefix: EACH_TABLE, tables: EACH_TABLE };
+export const INSTEAD: Readonly<Record<string, string>> = {
+  tablePrefix: EACH_TABLE,
+  prefix: EACH_TABLE,
+  tables: EACH_TABLE,
+};
 
 // docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 export function tableName(name: string, value: unknown, fallback: string): string {

@@ -74,7 +74,9 @@ export async function check<C>(wanted: Check<C>): Promise<void> {
   );
 }
 
-/** @returns The answer. Throws a {@link Silence} if none comes in time. @param what Names the call. */
+/**
+ * @returns The answer. Throws a {@link Silence} if none comes in time. @param what Names the call.
+ */
 export async function answered<T>(answer: Promise<T>, limitMs: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

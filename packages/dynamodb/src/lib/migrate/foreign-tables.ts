@@ -12,9 +12,7 @@ type Keys = Pick<TableDescription, 'KeySchema' | 'AttributeDefinitions'>;
 function keysOf({ KeySchema = [], AttributeDefinitions = [] }: Keys): string {
   const typeOf = (name: string | undefined) =>
     AttributeDefinitions.find(({ AttributeName }) => AttributeName === name)?.AttributeType;
-  return JSON.stringify(
-    KeySchema.map(({ AttributeName, KeyType }) => [AttributeName, KeyType, typeOf(AttributeName)]),
-  );
+  return JSON.stringify(KeySchema.map(({ AttributeName, KeyType }) => [AttributeName, KeyType, typeOf(AttributeName)]));
 }
 
 /**

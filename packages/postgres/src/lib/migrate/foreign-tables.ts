@@ -5,7 +5,9 @@ import type { Connection } from '../connection.ts';
 // duplicate_function, wrong_object_type, invalid_table_definition.
 const STATES: ReadonlySet<unknown> = new Set(['42703', '42P07', '42723', '42809', '42P16']);
 
-/** Rethrows the error of a migration, which says what is wrong if it met tables of something else. */
+/**
+ * Rethrows the error of a migration, which says what is wrong if it met tables of something else.
+ */
 export function refuseForeign(connection: Connection): (error: unknown) => never {
   return (error) => {
     const cause = error instanceof SessionError ? (error.cause as { readonly code?: unknown } | undefined) : undefined;

@@ -13,8 +13,8 @@ const COLUMNS = {
 };
 
 /**
- * Refuses tables of something else. A migration itself leaves tables that exist as they are, because
- * another process may have made them.
+ * Refuses tables of something else. A migration itself leaves tables that exist as they are,
+ * because another process may have made them.
  *
  * @throws SessionError `STORE_FAILED`.
  */
