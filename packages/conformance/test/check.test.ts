@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { check } from '../src/lib/generated/check.ts';
+import { check, Silence } from '../src/lib/generated/check.ts';
 
 const plan = { calls: fc.constant(['call']), tell: String, runs: 100, limitMs: 1 };
 
@@ -38,4 +38,18 @@ it('generated calls that the time limit interrupts end before anything else begi
   await check({ ...plan, compare });
   await check({ ...plan, compare, limitMs: 50 });
   expect([seen, now.size]).toEqual([new Set([1]), 0]);
+});
+
+it.each([1, 1_000])('a call without an answer is waited for once, with a time limit of %i ms', async (limitMs) => {
+  let made = 0;
+  // Long lists, which can be shortened often.
+  const calls = fc.array(fc.constant('call'), { minLength: 100, maxLength: 1_000, size: 'max' });
+  const compare = async (): Promise<void> => {
+    made++;
+    await wait(20);
+    throw new Silence('append had no answer');
+  };
+
+  await expect(check({ ...plan, calls, compare, limitMs })).rejects.toThrow(/^append had no answer\nseed: /);
+  expect(made).toBe(1);
 });

@@ -23,6 +23,7 @@ export {
   oneOf,
   optional,
   positive,
+  refuseUndefined,
   text,
   texts,
   whole,

@@ -29,6 +29,7 @@ const EXPORTS: Record<string, string[]> = {
     'optional',
     'passes',
     'positive',
+    'refuseUndefined',
     'sessionStoreOptions',
     'storeOptionsOf',
     'takePage',

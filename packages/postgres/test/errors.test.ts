@@ -157,6 +157,9 @@ describe('options', () => {
     ['notifications', { notifications: 'maybe' as 'on' }],
     ['prepare', { prepare: 'yes' as unknown as boolean }],
     ['sql', { sql: {} as postgres.Sql }],
+    ['url', { url: null as unknown as string }],
+    ['schema', { schema: null as unknown as string }],
+    ['sql', { sql: null as unknown as postgres.Sql }],
   ])('%s is refused by its name', async (name, options) => {
     const error: unknown = await createPostgresBackend(options).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(Error);

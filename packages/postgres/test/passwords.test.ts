@@ -93,13 +93,27 @@ it('variables of the environment are checked too, and not shown', async () => {
   expect(await failure(undefined)).toMatchObject({ code: 'STORE_DENIED' });
 });
 
-it.each([
+it.each<[unknown, string]>([
   [{ connectionString: 'postgres://app:hunter2@db/app' }, 'Unknown option connectionString; did you mean url?'],
   [{ max: 3 }, 'Unknown option max; did you mean maxConnections?'],
+  [{ ssl: true }, 'Unknown option ssl; put ?sslmode=require into url'],
+  [{ tls: true }, 'Unknown option tls; put ?sslmode=require into url'],
+  [{ sslmode: 'hunter2' }, 'Unknown option sslmode; put ?sslmode=require into url'],
+  ...['host', 'port', 'user', 'password', 'database'].map((name): [unknown, string] => [
+    { [name]: 'hunter2' },
+    `Unknown option ${name}; put it into url, postgres://user:password@host:5432/database`,
+  ]),
+  [{ idle_timeout: 3 }, 'Unknown option idle_timeout; make a client of postgres.js with it and give it as sql'],
+  [{ url: undefined }, 'Option url is undefined; leave it out to use DATABASE_URL'],
+  [{ sql: undefined }, 'Option sql is undefined; leave it out to use url'],
+  [{ schema: undefined }, 'Option schema is undefined; leave it out to use public'],
+  [{ tablePrefix: undefined }, 'Option tablePrefix is undefined; leave it out to use mcp_'],
   [{ ttl: 60 }, 'Unknown option ttl; did you mean ttlMs?'],
   ['postgres://app:hunter2@db/app', 'Options are a string, not an object'],
   [null, 'Options are null, not an object'],
 ])('options that are none of ours: %o', async (options, message) => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv('DATABASE_URL', 'postgres://app@127.0.0.1:1/other');
   for (const open of [createPostgresStore, migratePostgres]) {
     await expect(open(options as object)).rejects.toThrow(new TypeError(message));
   }

@@ -1,6 +1,6 @@
 import { Child } from '@mcp-session-tooling/vitest/child';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createSqliteBackend, createSqliteStore } from '@mcp-session/sqlite';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -181,63 +181,6 @@ describe('a borrowed database', () => {
     await expect(backend.readSession('a', 1)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
     await expect(backend.endSession('a', 1, 1)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
     await expect(createSqliteBackend({ database })).rejects.toMatchObject({ code: 'STORE_CLOSED' });
-  });
-});
-
-describe('options', () => {
-  it.each([
-    [{ file: 'x.db' }, TypeError, 'Unknown option file; did you mean path?'],
-    [{ busyTimeout: 5 }, TypeError, 'Unknown option busyTimeout; did you mean busyTimeoutMs?'],
-    ['x.db', TypeError, 'Options are a string, not an object'],
-    [null, TypeError, 'Options are null, not an object'],
-    [{ path: 7 }, TypeError, 'Option path'],
-    [{ path: '' }, RangeError, 'Option path'],
-    [{ path: ' sessions.db' }, RangeError, 'Option path'],
-    [{ path: 'a\0b' }, RangeError, 'Option path'],
-    [{ synchronous: 'off' }, RangeError, 'Option synchronous'],
-    [{ synchronous: 1 }, TypeError, 'Option synchronous'],
-    [{ busyTimeoutMs: '5' }, TypeError, 'Option busyTimeoutMs'],
-    [{ busyTimeoutMs: -1 }, RangeError, 'Option busyTimeoutMs'],
-    [{ busyTimeoutMs: 0.5 }, RangeError, 'Option busyTimeoutMs'],
-    [{ busyTimeoutMs: 2 ** 31 }, RangeError, 'Option busyTimeoutMs'],
-    [{ tablePrefix: '' }, RangeError, 'Option tablePrefix'],
-    [{ tablePrefix: '1a' }, RangeError, 'Option tablePrefix'],
-    [{ tablePrefix: 'a"; drop table x; --' }, RangeError, 'Option tablePrefix'],
-    [{ tablePrefix: 'SQLite_' }, RangeError, 'Option tablePrefix'],
-    [{ tablePrefix: null }, TypeError, 'Option tablePrefix'],
-    [{ database: {} }, TypeError, 'Option database'],
-    [{ database: null }, TypeError, 'Option database'],
-    [{ database: 'x.db' }, TypeError, 'Option database'],
-    [{ database: {}, path: 'x.db' }, TypeError, 'Option path cannot be combined'],
-    [{ database: {}, busyTimeoutMs: 1 }, TypeError, 'Option busyTimeoutMs cannot be combined'],
-  ])('%j: refused', async (options, type, text) => {
-    for (const create of [createSqliteStore, createSqliteBackend]) {
-      const opening = create(options as object);
-      await expect(opening).rejects.toBeInstanceOf(type);
-      await expect(opening).rejects.toThrow(text);
-    }
-    expect(existsSync('mcp-sessions.db')).toBe(false);
-  });
-
-  it('of a store are refused by the backend alone, and suggested to the store', async () => {
-    await expect(createSqliteBackend({ ttlMs: 1 } as object)).rejects.toThrow('Unknown option ttlMs');
-    const opening = createSqliteStore({ ttl: 5 } as object);
-    await expect(opening).rejects.toBeInstanceOf(TypeError);
-    await expect(opening).rejects.toThrow('Unknown option ttl; did you mean ttlMs?');
-  });
-
-  it('of the store itself are passed on', async () => {
-    const path = join(dirname(await newFile()), 'folder', 'sessions.db');
-    mkdirSync(dirname(path));
-    let now = 1_000;
-    const store = await createSqliteStore({ path, ttlMs: 10, clock: () => now, sweep: false });
-    onTestFinished(() => store.close());
-    const { id } = await store.create();
-    now = 1_009;
-    expect(await store.get(id)).toBeDefined();
-    now = 5_000;
-    expect(await store.get(id)).toBeUndefined();
-    expect(existsSync(path)).toBe(true);
   });
 });
 

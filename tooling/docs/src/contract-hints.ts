@@ -109,6 +109,7 @@ export const hints: Readonly<Record<RequirementId, string>> = {
   'capabilities.process': 'Pass the kit a `secondProcess`.',
   'lifecycle.migrate.repeat': 'Do nothing if nothing needs to be done.',
   'lifecycle.migrate.concurrent': 'Lock, or expect that the tables already exist.',
+  'lifecycle.version': 'Optional: leave the method out. Read the version from the database, without a lock or a write.',
   'lifecycle.ping': 'Make one round trip.',
   'lifecycle.close.repeat': 'Remember that you are closed.',
   'lifecycle.close.calls': 'Reject with `STORE_CLOSED`, whatever the driver says.',

@@ -98,6 +98,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['sdk', 'adapters'],
   ],
   'packages/dynamodb': [
+    ['places.ts'],
     ['options.ts'],
     ['client'],
     ['*'],

@@ -2,6 +2,7 @@ import type { SessionBackend } from '@mcp-session/core/backend';
 import { randomUUID } from 'node:crypto';
 import { HOUR, newSession, NOW } from './actions.ts';
 import { BrokenPromiseError, isolatedCase, type Case, type CaseContext } from './case.ts';
+import { checkBackend, checkCase, checkOpen, checkRows, checkStorage } from './checks.ts';
 import { Finding, holds } from './findings.ts';
 import { checkLeftovers } from './leftovers.ts';
 import { localPeer, startPeer, type Peer, type ProcessPeer } from './peer.ts';
@@ -30,10 +31,10 @@ interface CaseRunnerOptions {
  * for (const chosen of cases) test(`${chosen.id}: ${chosen.title}`, () => runCase(chosen, open));
  * ```
  *
- * @throws BrokenPromiseError if the backend breaks a promise.
+ * @throws BrokenPromiseError if the backend breaks a promise. TypeError for a mistake in the test.
  */
 export async function runCase(chosen: Case, open: OpenStorage): Promise<void> {
-  const broken = await findBrokenPromise(chosen, open);
+  const broken = await findBrokenPromise(checkCase(chosen), open);
   if (broken !== undefined) throw broken;
 }
 
@@ -81,7 +82,7 @@ export class CaseRunner {
     open: OpenStorage,
     { listLagMs = LIST_LAG_MS, migrate = true }: CaseRunnerOptions = {},
   ): Promise<CaseRunner> {
-    const runner = new CaseRunner(await open(), { listLagMs, migrate });
+    const runner = new CaseRunner(checkStorage(await checkOpen(open)()), { listLagMs, migrate });
     try {
       await runner.#migrate(runner.#storage.backend);
     } catch (error) {
@@ -146,12 +147,12 @@ export class CaseRunner {
     const { backend, rows } = this.#storage;
     const { shared, durable } = backend.capabilities;
     if (rows === undefined && (shared || durable)) throw new Finding(ROWS_MISSING);
-    return (await rows?.()) ?? [];
+    return rows === undefined ? [] : checkRows(await rows());
   }
 
-  async #reopen(): Promise<SessionBackend> {
-    const backend = await this.#storage.reopen();
-    this.#opened.push(backend);
+  async #reopen(list: SessionBackend[] = this.#opened): Promise<SessionBackend> {
+    const backend = checkBackend(await this.#storage.reopen(), 'What reopen returned');
+    list.push(backend);
     await this.#migrate(backend);
     return backend;
   }
@@ -161,13 +162,9 @@ export class CaseRunner {
   }
 
   async #take(count: number): Promise<readonly SessionBackend[]> {
-    const { backend, reopen } = this.#storage;
+    const { backend } = this.#storage;
     if (!backend.capabilities.shared) return Array.from({ length: count }, () => backend);
-    while (this.#handles.length < count) {
-      const handle = await reopen();
-      this.#handles.push(handle);
-      await this.#migrate(handle);
-    }
+    while (this.#handles.length < count) await this.#reopen(this.#handles);
     return this.#handles.slice(0, count);
   }
 

@@ -1,6 +1,7 @@
 // The second process of the kit, started by peer.ts. It opens the storage with the module that the
 // test names, and then runs commands.
 import type { SessionBackend } from '@mcp-session/core/backend';
+import { checkBackend } from './checks.ts';
 import { tellError } from './findings.ts';
 import { perform } from './commands.ts';
 import type { FromChild, ToChild } from './peer.ts';
@@ -15,8 +16,11 @@ function send(message: FromChild): void {
 async function receive(message: ToChild): Promise<void> {
   switch (message.kind) {
     case 'open': {
-      const module = (await import(message.module)) as SecondProcessModule;
-      backend = await module.openBackend(message.argument);
+      const { openBackend } = (await import(message.module)) as Partial<SecondProcessModule>;
+      if (typeof openBackend !== 'function') {
+        throw new TypeError('The module of secondProcess does not export a function openBackend');
+      }
+      backend = checkBackend(await openBackend(message.argument), 'What openBackend returned');
       send({ kind: 'ready' });
       return;
     }

@@ -1,4 +1,4 @@
-import type { EventRow } from '@mcp-session/core/backend';
+import { checkOptions, positive, type EventRow } from '@mcp-session/core/backend';
 import { setTimeout as wait } from 'node:timers/promises';
 import { append, NOW, range, readPage, seqs, walkEvents } from './actions.ts';
 import { findBrokenPromise } from './case-runner.ts';
@@ -16,6 +16,7 @@ export interface CrashOptions {
 
 /** The result of {@link crashWriters}, which throws if anything was lost. */
 export interface CrashReport {
+  /** How often writers were killed. */
   readonly kills: number;
   /** Requests that were acknowledged before a kill. */
   readonly acknowledged: number;
@@ -34,20 +35,26 @@ interface Writer {
  * Starts processes that append without a pause, kills them with SIGKILL at random moments, and
  * checks the log after each kill. The kit does this a few times; tests of a backend may want more.
  *
- * @throws BrokenPromiseError if an acknowledged append is missing or the log has a hole.
+ * @throws BrokenPromiseError if an acknowledged append is missing or the log has a hole. TypeError
+ * or RangeError for a mistake in the test, such as storage that is not durable.
  */
-export async function crashWriters(open: OpenStorage, { kills }: CrashOptions): Promise<CrashReport> {
-  let report: CrashReport = { kills, acknowledged: 0, events: 0 };
-  const chosen = crashCase(kills, (told) => {
-    report = told;
-  });
-  const broken = await findBrokenPromise(chosen, open, 0);
+export async function crashWriters(open: OpenStorage, options: CrashOptions): Promise<CrashReport> {
+  checkOptions(options, { kills: ['times', 'count', 'rounds'] }, 'crashWriters');
+  const kills = positive('kills', options.kills ?? null, 1);
+  const reports: CrashReport[] = [];
+  const broken = await findBrokenPromise(
+    crashCase(kills, (report) => reports.push(report)),
+    open,
+    0,
+  );
   if (broken !== undefined) throw broken;
+  const [report] = reports;
+  if (report === undefined) throw new TypeError('crashWriters needs a backend whose capabilities say durable');
   return report;
 }
 
 /** The case of the kit. */
-export function crashCase(kills: number, tell: (report: CrashReport) => void = () => undefined): Case {
+export function crashCase(kills: number, tell: (report: CrashReport) => unknown = () => undefined): Case {
   return isolatedCase('lifecycle.crash', `${kills} times with SIGKILL, while it appends`, async (t) => {
     const id = await t.createLive();
     if (!t.capabilities.durable) {
@@ -59,9 +66,10 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
     }
     if (!t.capabilities.shared) await t.backend.close();
     const writers: Writer[] = [];
-    let events = 0;
+    let [killed, events] = [0, 0];
     for (const kill of range(1, kills)) {
       writers.push(...(await writeAndKill(t, id, kill)));
+      killed += 1;
       const backend = await t.reopen();
       checkLog(await walkEvents(backend, id), writers);
       const next = await append(backend, id, 'after', ['1']);
@@ -87,7 +95,7 @@ export function crashCase(kills: number, tell: (report: CrashReport) => void = (
       await backend.close();
       events = log.length;
     }
-    tell({ kills, acknowledged: writers.flatMap((writer) => writer.acknowledged).length, events });
+    tell({ kills: killed, acknowledged: writers.flatMap((writer) => writer.acknowledged).length, events });
   });
 }
 

@@ -1,6 +1,8 @@
+import { kindOf } from '@mcp-session/core/backend';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CaseRunner, findBrokenPromise, leftoverCheck } from './case-runner.ts';
 import { cases } from './cases.ts';
+import { checkOpen } from './checks.ts';
 import type { OpenStorage } from './storage.ts';
 
 // For databases that are far away. On a correct backend, no case takes this long.
@@ -13,8 +15,11 @@ const TIMEOUT_MS = 120_000;
  * @param name Name of the backend in the test report.
  * @param open Creates new, empty storage: one for all cases that can share it, and one for each
  * other case.
+ * @throws TypeError for a mistake in the arguments; in what `open` returns, the tests fail with it.
  */
 export function describeBackend(name: string, open: OpenStorage): void {
+  if (typeof name !== 'string') throw new TypeError(`The name of the backend is ${kindOf(name)}, not a string`);
+  checkOpen(open);
   describe(name, () => {
     let shared: CaseRunner;
 

@@ -1,3 +1,4 @@
+import { administrationBugs } from './administration.ts';
 import { appendBugs } from './appends.ts';
 import type { PlantedBug } from './bug.ts';
 import { endingBugs } from './endings.ts';
@@ -18,6 +19,7 @@ import { updateBugs } from './updates.ts';
 
 export const bugs: readonly PlantedBug[] = [
   ...lifecycleBugs,
+  ...administrationBugs,
   ...processBugs,
   ...storeBugs,
   ...kindBugs,

@@ -6,6 +6,7 @@ import {
   oneOf,
   optional,
   positive,
+  refuseUndefined,
   storeOptionsOf,
   text,
   texts,
@@ -14,6 +15,22 @@ import {
 import { describe, expect, it } from 'vitest';
 
 const KNOWN = { url: ['connectionString', 'uri'], keepAliveMs: [], leaseMs: [], tablePrefix: [] };
+
+describe('refuseUndefined', () => {
+  const DEFAULTS = { url: 'DATABASE_URL' };
+
+  it('refuses an option that is there without a value', () => {
+    const refused = new TypeError('Option url is undefined; leave it out to use DATABASE_URL');
+
+    expect(() => refuseUndefined({ url: undefined }, DEFAULTS)).toThrow(refused);
+    expect(() => refuseUndefined(Object.create({ url: undefined }) as { url?: unknown }, DEFAULTS)).toThrow(refused);
+  });
+
+  it('accepts an option that is left out, any value, and other options', () => {
+    expect(refuseUndefined({}, DEFAULTS)).toBeUndefined();
+    expect(refuseUndefined({ url: null, leaseMs: undefined }, DEFAULTS)).toBeUndefined();
+  });
+});
 
 describe('checkOptions', () => {
   it.each([
@@ -46,6 +63,16 @@ describe('checkOptions', () => {
     expect(() => checkOptions('x.db', KNOWN, 'connect')).toThrow(
       new TypeError('Options of connect are a string, not an object'),
     );
+  });
+
+  it('says what to do instead of giving an option that does not exist', () => {
+    const instead = { ssl: 'put ?sslmode=require into url' };
+
+    expect(() => checkOptions({ ssl: true }, KNOWN, undefined, instead)).toThrow(
+      new TypeError('Unknown option ssl; put ?sslmode=require into url'),
+    );
+    expect(() => checkOptions({ uri: '' }, KNOWN, 'connect', instead)).toThrow('did you mean url?');
+    expect(() => checkOptions({ toString: '' }, KNOWN, undefined, instead)).toThrow('there are url');
   });
 
   it('sees inherited names', () => {

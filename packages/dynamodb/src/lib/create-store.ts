@@ -18,7 +18,7 @@ import {
  *
  * @throws SessionError `STORE_UNAVAILABLE` if a table does not exist or DynamoDB cannot be reached,
  * `STORE_DENIED` if the credentials do not allow it, `STORE_SCHEMA_TOO_NEW` if a newer version of
- * this package has changed the tables.
+ * this package has changed the tables, `STORE_FAILED` if a table belongs to something else.
  * @throws TypeError or RangeError that names an option.
  */
 export async function createDynamoDbStore<const S extends StateSchemas = StateSchemas>(

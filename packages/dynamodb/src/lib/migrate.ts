@@ -3,6 +3,7 @@ import { SessionError } from '@mcp-session/core';
 import type { SchemaVersion } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { readNumber } from './items.ts';
+import { foreignTables, hasKeysOf, refuseForeign } from './migrate/foreign-tables.ts';
 import { creationInput, eventsTable, sessionsTable } from './migrate/tables.ts';
 import type { CreateOptions } from './options.ts';
 import { SCHEMA_KEY } from './schema.ts';
@@ -16,7 +17,8 @@ const MAX_WAIT_S = 120;
 /**
  * Checks in one read that both tables exist, and creates missing ones if that is allowed.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_UNAVAILABLE` if a table is missing.
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_UNAVAILABLE` if a table is missing;
+ * `STORE_FAILED` if a table is that of something else.
  */
 export async function migrate(connection: Connection, create: CreateOptions | undefined): Promise<void> {
   try {
@@ -78,7 +80,9 @@ function isMissing(error: unknown): boolean {
 
 async function check(connection: Connection): Promise<void> {
   // Only the first table has the item, but the batch fails if any table is missing.
-  const [item] = await connection.batchGet({ sessions: [SCHEMA_KEY], events: [SCHEMA_KEY] });
+  const [item] = await connection
+    .batchGet({ sessions: [SCHEMA_KEY], events: [SCHEMA_KEY] })
+    .catch(refuseForeign(connection.label));
   const version = item === undefined ? SCHEMA_VERSION : readNumber(item, 'version');
   if (version !== SCHEMA_VERSION) {
     throw new SessionError(
@@ -94,7 +98,13 @@ async function createTables(connection: Connection, options: CreateOptions): Pro
   const { tables } = connection;
   const sdk = await connection.sdk();
   const { client, commands } = sdk;
-  for (const definition of [sessionsTable(tables), eventsTable(tables)]) {
+  const definitions = [sessionsTable(tables), eventsTable(tables)];
+  // First, because time to live would remove items of something else.
+  for (const definition of definitions) {
+    const table = await describeTable(connection, definition.TableName ?? '');
+    if (table !== undefined && !hasKeysOf(definition, table)) throw foreignTables(connection.label);
+  }
+  for (const definition of definitions) {
     const { TableName } = definition;
     try {
       await client

@@ -7,12 +7,14 @@ import {
   kindOf,
   MAX_TIMER_MS,
   positive,
+  refuseUndefined,
   sessionStoreOptions,
   text,
   type ErrorListener,
   type ErrorListenerOptions,
   type OptionNames,
 } from '@mcp-session/core/backend';
+import { address, INSTEAD, PLACES, regionName, tableName } from './places.ts';
 
 /**
  * The part of an AWS SDK client that this package uses: pass what `new DynamoDBClient(…)` returned.
@@ -32,23 +34,33 @@ export interface DynamoDbBackendOptions extends ErrorListenerOptions {
   /**
    * Table of sessions, their state and the due items of sweeps.
    *
-   * Default: `mcp-sessions`.
+   * Default: `mcp-sessions`. `undefined` is refused as a mistake.
    */
   readonly sessionsTable?: string;
   /**
    * Table of sessions' events.
    *
-   * Default: `mcp-session-events`.
+   * Default: `mcp-session-events`. `undefined` is refused as a mistake.
    */
   readonly eventsTable?: string;
-  /** AWS region. Default: the SDK reads `AWS_REGION` or the profile. */
+  /**
+   * AWS region.
+   *
+   * Default: the SDK reads `AWS_REGION` or the profile. `undefined` is refused as a mistake.
+   */
   readonly region?: string;
-  /** Address of the service, for DynamoDB Local or a VPC endpoint. Default: that of the region. */
+  /**
+   * Address of the service, for DynamoDB Local or a VPC endpoint.
+   *
+   * Default: that of the region. `undefined` is refused as a mistake.
+   */
   readonly endpoint?: string;
   /**
    * A `DynamoDBClient` of your own instead of `region` and `endpoint`. `close()` leaves it open.
    * Credentials, timeouts and retries stay as you set them. Its retries multiply with
    * `maxAttempts`; set `maxAttempts: 1` on the client to avoid that.
+   *
+   * Default: none, the store makes one. `undefined` is refused as a mistake.
    */
   readonly client?: DynamoDbClient;
   /**
@@ -73,7 +85,7 @@ export interface DynamoDbBackendOptions extends ErrorListenerOptions {
    * The encryption key of tables that are created: `aws-owned`, `aws-managed`, or the id, ARN or
    * alias of a KMS key of yours.
    *
-   * Default: `aws-owned`, which costs nothing.
+   * Default: `aws-owned`, which costs nothing. `undefined` is refused as a mistake.
    */
   readonly encryption?: string;
   /**
@@ -137,11 +149,21 @@ export const backendOptions: OptionNames<DynamoDbBackendOptions> = {
   eventsTable: ['eventTable', 'events_table_name'],
   region: ['awsRegion'],
   endpoint: ['url', 'endpointUrl', 'host', 'connectionString'],
-  client: ['credentials', 'accessKeyId', 'secretAccessKey', 'sessionToken', 'profile', 'dynamodb', 'documentClient'],
+  client: [
+    'credentials',
+    'accessKeyId',
+    'secretAccessKey',
+    'sessionToken',
+    'profile',
+    'dynamodb',
+    'dynamoDbClient',
+    'documentClient',
+    'requestHandler',
+  ],
   autoCreateTables: ['createTables', 'createTable', 'autoCreate'],
   billing: ['billingMode', 'capacity', 'provisionedThroughput'],
   pointInTimeRecovery: ['pitr', 'backups'],
-  encryption: ['kmsKeyId', 'kmsKey', 'sse'],
+  encryption: ['kmsKeyId', 'kmsKeyArn', 'kmsKey', 'sse'],
   deletionProtection: ['deletionProtectionEnabled'],
   maxAttempts: ['retries', 'maxRetries'],
   maxConflicts: [],
@@ -157,10 +179,11 @@ export const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOpt
  * @throws TypeError or RangeError that names the option.
  */
 export function resolveOptions(options: DynamoDbBackendOptions, names: OptionNames): ResolvedOptions {
-  checkOptions(options, names);
+  checkOptions(options, names, undefined, INSTEAD);
+  refuseUndefined(options, PLACES);
   const tables = {
-    sessions: tableName('sessionsTable', options.sessionsTable, 'mcp-sessions'),
-    events: tableName('eventsTable', options.eventsTable, 'mcp-session-events'),
+    sessions: tableName('sessionsTable', options.sessionsTable, PLACES.sessionsTable),
+    events: tableName('eventsTable', options.eventsTable, PLACES.eventsTable),
   };
   if (tables.sessions === tables.events) {
     throw new RangeError('Options sessionsTable and eventsTable name the same table');
@@ -195,7 +218,7 @@ function createOptions(options: DynamoDbBackendOptions): CreateOptions {
     billing,
     pointInTimeRecovery: flag('pointInTimeRecovery', options.pointInTimeRecovery, false),
     deletionProtection: flag('deletionProtection', options.deletionProtection, false),
-    encryption: text('encryption', options.encryption, 'aws-owned'),
+    encryption: text('encryption', options.encryption, PLACES.encryption),
   };
 }
 
@@ -210,40 +233,4 @@ function borrowed({ client, ...options }: DynamoDbBackendOptions): DynamoDbClien
     throw new TypeError(`Option client is ${kindOf(client)}, not a DynamoDBClient of @aws-sdk/client-dynamodb`);
   }
   return client;
-}
-
-// docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-function tableName(name: string, value: unknown, fallback: string): string {
-  const given = text(name, value, fallback);
-  if (!/^[A-Za-z0-9_.-]{3,255}$/.test(given) && !given.startsWith('arn:')) {
-    throw new RangeError(
-      `Option ${name} is neither an ARN nor 3 to 255 letters, digits, underscores, hyphens and dots`,
-    );
-  }
-  return given;
-}
-
-function regionName(name: string, value: unknown): string | undefined {
-  const given = text(name, value);
-  // An error of the SDK would quote it.
-  if (given !== undefined && !/^[A-Za-z0-9-]+$/.test(given)) {
-    throw new RangeError(`Option ${name} is not a region such as eu-central-1`);
-  }
-  return given;
-}
-
-/** No message quotes the value, which can hold a password. */
-function address(name: string, value: unknown): string | undefined {
-  const given = text(name, value);
-  if (given === undefined) return undefined;
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new RangeError(`Option ${name} is not an address such as http://localhost:8000`);
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new RangeError(
-      `Option ${name} contains credentials; DynamoDB takes them from the environment or from a client`,
-    );
-  }
-  return given;
 }

@@ -17,7 +17,7 @@ import {
  * @throws SessionError `STORE_UNAVAILABLE` if the server does not answer, is too old or has no such
  * database; `STORE_DENIED` if it refuses the password or the role lacks a right; `STORE_READ_ONLY`
  * if tables have to be created on a replica; `STORE_SCHEMA_TOO_NEW` if a newer version of this
- * package has migrated it.
+ * package has migrated it; `STORE_FAILED` if tables with the same names belong to something else.
  * @throws TypeError or RangeError that names an option.
  */
 export async function createPostgresStore<const S extends StateSchemas = StateSchemas>(

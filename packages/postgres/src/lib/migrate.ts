@@ -2,6 +2,7 @@ import { SessionError } from '@mcp-session/core';
 import type { SchemaVersion } from '@mcp-session/core/backend';
 import type { Connection } from './connection.ts';
 import { identifier, literal, placeOf, tagOf } from './literals.ts';
+import { foreignTables, refuseForeign } from './migrate/foreign-tables.ts';
 import { initial, records, sweeping, type Compilable } from './migrate/tables.ts';
 import { readableViews } from './migrate/views.ts';
 
@@ -13,12 +14,14 @@ const MIN_SERVER_VERSION = 15;
  */
 const TIMEOUT_MS = 600_000;
 
+const FIRST = '0001-initial';
+
 /**
  * The migrations of this version, in order. Another name in the database comes from a newer
  * version.
  */
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
-  '0001-initial': initial,
+  [FIRST]: initial,
   '0002-sweeping': sweeping,
   '0003-readable-views': readableViews,
   '0004-records': records,
@@ -37,12 +40,15 @@ interface Server {
  * Creates or migrates the tables. If nothing is to be done it only reads, so a role without the
  * right to create tables is enough.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_UNAVAILABLE` if the server is too old.
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_UNAVAILABLE` if the server is too old;
+ * `STORE_FAILED` if tables with the names of ours are those of something else.
  */
 export async function migrate(connection: Connection): Promise<void> {
   const server = await inspect(connection);
   const done = server.has_table ? await countDone(connection) : 0;
-  if (done < MIGRATIONS) await connection.execute(statements(connection, server).join(';\n\n'), TIMEOUT_MS);
+  if (done === MIGRATIONS) return;
+  const script = statements(connection, server).join(';\n\n');
+  await connection.execute(script, TIMEOUT_MS).catch(refuseForeign(connection));
 }
 
 /**
@@ -106,10 +112,12 @@ const hasTable = (connection: Connection): string =>
   `to_regclass(${literal(placeOf(connection, 'migrations'))}) is not null as has_table`;
 
 async function countDone(connection: Connection): Promise<number> {
-  const rows = await connection.execute(`select name from ${placeOf(connection, 'migrations')}`);
-  const unknown = rows
-    .map((row) => (row as { readonly name: string }).name)
-    .find((name) => !Object.hasOwn(migrations, name));
+  const names = `select name from ${placeOf(connection, 'migrations')}`;
+  const rows = await connection.execute(names).catch(refuseForeign(connection));
+  const done = rows.map((row) => (row as { readonly name: string }).name);
+  const unknown = done.find((name) => !Object.hasOwn(migrations, name));
+  // Every version of this package begins with the same migration.
+  if (unknown !== undefined && !done.includes(FIRST)) throw foreignTables(connection);
   if (unknown !== undefined) {
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
@@ -117,7 +125,7 @@ async function countDone(connection: Connection): Promise<number> {
       { store: connection.label },
     );
   }
-  return rows.length;
+  return done.length;
 }
 
 /**

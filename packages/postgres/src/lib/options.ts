@@ -4,6 +4,7 @@ import {
   flag,
   oneOf,
   positive,
+  refuseUndefined,
   sessionStoreOptions,
   text,
   type OptionNames,
@@ -23,25 +24,28 @@ export interface PostgresBackendOptions {
    * The database as a URL, `postgres://user:password@host:5432/database?sslmode=require`.
    *
    * Default: the environment variable `DATABASE_URL`. If it is not set, postgres.js uses `PGHOST`,
-   * `PGPORT`, `PGDATABASE`, `PGUSER` and `PGPASSWORD`.
+   * `PGPORT`, `PGDATABASE`, `PGUSER` and `PGPASSWORD`. `undefined` is refused as a mistake.
    */
   readonly url?: string;
   /**
    * A postgres.js client of your own instead of `url`. `close()` leaves it open. Pool size,
    * timeouts and prepared statements stay as you set them. It must not rename columns
    * (`transform`).
+   *
+   * Default: none, `url` is opened. `undefined` is refused as a mistake.
    */
   readonly sql?: PostgresClient;
   /**
-   * The schema of the tables. It is created if it does not exist and the role may. Default:
-   * `public`.
+   * The schema of the tables. It is created if it does not exist and the role may.
+   *
+   * Default: `public`. `undefined` is refused as a mistake.
    */
   readonly schema?: string;
   /**
    * Prefix of the names of tables, indexes and functions: lower-case letters, digits and
    * underscores, no digit first. Stores with different prefixes can share a schema.
    *
-   * Default: `mcp_`.
+   * Default: `mcp_`. `undefined` is refused as a mistake.
    */
   readonly tablePrefix?: string;
   /**
@@ -100,7 +104,7 @@ const MAX_PREFIX = 40;
 
 /** Names of {@link PostgresBackendOptions}, each with names that are mistaken for it. */
 export const backendOptions: OptionNames<PostgresBackendOptions> = {
-  url: ['connectionString', 'connection', 'uri', 'dsn', 'databaseUrl', 'host'],
+  url: ['connectionString', 'connection', 'uri', 'dsn', 'databaseUrl'],
   sql: ['client', 'pool', 'db', 'postgres'],
   schema: ['searchPath', 'namespace'],
   tablePrefix: ['prefix', 'table', 'tableName'],
@@ -108,6 +112,35 @@ export const backendOptions: OptionNames<PostgresBackendOptions> = {
   statementTimeoutMs: ['timeout', 'queryTimeout'],
   prepare: ['preparedStatements'],
   notifications: ['notify', 'listen'],
+};
+
+/** What the options that choose a place stand for if they are left out. */
+const PLACES = { url: 'DATABASE_URL', sql: 'url', schema: 'public', tablePrefix: 'mcp_' };
+
+/** What to do instead of giving an option that pg or postgres.js has. */
+const INSTEAD = {
+  ...each('put it into url, postgres://user:password@host:5432/database', [
+    'host',
+    'hostname',
+    'port',
+    'user',
+    'username',
+    'password',
+    'database',
+    'dbname',
+  ]),
+  ...each('put ?sslmode=require into url', ['ssl', 'tls', 'sslmode', 'sslMode']),
+  ...each('make a client of postgres.js with it and give it as sql', [
+    'application_name',
+    'connect_timeout',
+    'connectionTimeoutMillis',
+    'debug',
+    'idle_timeout',
+    'idleTimeoutMillis',
+    'max_lifetime',
+    'onnotice',
+    'types',
+  ]),
 };
 
 /** Names of {@link PostgresStoreOptions}. */
@@ -118,12 +151,13 @@ export const storeOptions: OptionNames = { ...backendOptions, ...sessionStoreOpt
  * @throws TypeError or RangeError that names the option.
  */
 export function resolveOptions(options: PostgresBackendOptions, names: OptionNames): ResolvedOptions {
-  checkOptions(options, names);
-  const schema = text('schema', options.schema, 'public');
+  checkOptions(options, names, undefined, INSTEAD);
+  refuseUndefined(options, PLACES);
+  const schema = text('schema', options.schema, PLACES.schema);
   if (schema.includes('\0') || Buffer.byteLength(schema) > 63) {
     throw new RangeError(`Option schema is ${JSON.stringify(schema)}, not 1 to 63 bytes`);
   }
-  const tablePrefix = text('tablePrefix', options.tablePrefix, 'mcp_');
+  const tablePrefix = text('tablePrefix', options.tablePrefix, PLACES.tablePrefix);
   if (!/^[a-z_][a-z0-9_]*$/.test(tablePrefix) || tablePrefix.length > MAX_PREFIX) {
     throw new RangeError(
       `Option tablePrefix is ${JSON.stringify(tablePrefix)}, not 1 to ${MAX_PREFIX} lower-case letters, digits and underscores without a digit first`,
@@ -135,8 +169,7 @@ export function resolveOptions(options: PostgresBackendOptions, names: OptionNam
 
 function clientOf(options: PostgresBackendOptions): PostgresClient | PoolOptions {
   if (options.sql !== undefined) return borrowed(options.sql, options);
-  const fromEnvironment = process.env['DATABASE_URL'];
-  const url = options.url ?? fromEnvironment;
+  const { url = process.env['DATABASE_URL'] } = options;
   if (url !== undefined) checkUrl(options.url === undefined ? 'Environment variable DATABASE_URL' : 'Option url', url);
   else checkEnvironment(process.env);
   return {
@@ -162,4 +195,8 @@ function borrowed(client: PostgresClient, options: PostgresBackendOptions): Post
     throw new TypeError('Option sql is a client with a transform: give one without, it would rename our columns');
   }
   return client;
+}
+
+function each(advice: string, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, advice]));
 }

@@ -39,8 +39,8 @@ async function open({ tablePrefix, path: given, busyTimeoutMs, synchronous }: Ow
     const file = inMemory ? undefined : new DatabaseFile(path, handle, busyTimeoutMs, store);
     const lock = inMemory ? undefined : new ProcessLock(path, driver);
     const connection = new Connection(handle, { store, tablePrefix, owned: true, file, lock });
-    // The first read comes before any write, so a file that is no database or has a newer schema is
-    // refused unchanged.
+    // The first read comes before any write, so a file that is no database, has a newer schema or
+    // has tables of something else is refused unchanged.
     countDone(connection);
     if (!inMemory) switchToWal(connection);
     // better-sqlite3 is built with `normal` as the default in WAL mode.

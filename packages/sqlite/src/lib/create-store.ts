@@ -17,8 +17,9 @@ import {
  *
  * @throws SessionError; the file is unchanged then. `STORE_UNAVAILABLE` or `STORE_DENIED` if the
  * file cannot be opened, `STORE_READ_ONLY` if it cannot be written, `STORE_CORRUPT` if it is no
- * database, `STORE_SCHEMA_TOO_NEW` if a newer version of this package has migrated it, `STORE_BUSY`
- * if it stays locked.
+ * database, `STORE_SCHEMA_TOO_NEW` if a newer version of this package has migrated it,
+ * `STORE_FAILED` if tables with the same names belong to something else, `STORE_BUSY` if it stays
+ * locked.
  * @throws TypeError or RangeError that names an option.
  */
 export async function createSqliteStore<const S extends StateSchemas = StateSchemas>(

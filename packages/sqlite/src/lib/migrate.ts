@@ -4,7 +4,10 @@ import type { Compilable } from 'kysely';
 import { Migrator, type Migration } from 'kysely/migration';
 import type { Connection } from './connection.ts';
 import { translateError } from './errors.ts';
+import { checkColumns, columnsOf, foreignTables } from './migrate/foreign-tables.ts';
 import { initial, lookAt, records } from './migrate/tables.ts';
+
+const FIRST = '0001-initial';
 
 /**
  * The migrations of this version, in order. Another name in the database comes from a newer
@@ -15,7 +18,7 @@ import { initial, lookAt, records } from './migrate/tables.ts';
  * this process may end before Kysely has recorded it.
  */
 const migrations: Record<string, (connection: Connection) => readonly Compilable[]> = {
-  '0001-initial': initial,
+  [FIRST]: initial,
   '0002-look-at': lookAt,
   '0003-records': records,
 };
@@ -23,7 +26,7 @@ const migrations: Record<string, (connection: Connection) => readonly Compilable
 /**
  * Creates or migrates the tables.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ * @throws Like {@link countDone}.
  */
 export async function migrate(connection: Connection): Promise<void> {
   const { queries, tablePrefix } = connection;
@@ -48,7 +51,7 @@ export async function migrate(connection: Connection): Promise<void> {
 /**
  * The statements of the migrations that the database does not have, without a write.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ * @throws Like {@link countDone}.
  */
 export function planMigration(connection: Connection): readonly string[] {
   const pending = Object.values(migrations).slice(countDone(connection));
@@ -64,7 +67,7 @@ export function indexNames(connection: Connection): readonly string[] {
 /**
  * Which schema the tables have, without a write: the number of migrations.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ * @throws Like {@link countDone}.
  */
 export function readSchemaVersion(connection: Connection): SchemaVersion {
   return { present: countDone(connection), needed: Object.keys(migrations).length };
@@ -85,20 +88,30 @@ function toKysely(connection: Connection): Record<string, Migration> {
 /**
  * Counts the migrations that the database has, without a lock or a write.
  *
- * @throws SessionError `STORE_SCHEMA_TOO_NEW`.
+ * @throws SessionError `STORE_SCHEMA_TOO_NEW`; `STORE_FAILED` if tables with the names of ours are
+ * those of something else.
  */
-export function countDone({ handle, store, tablePrefix }: Connection): number {
-  const table = `${tablePrefix}migrations`;
-  const exists = handle.prepare(`select 1 from sqlite_schema where type = 'table' and name = ?`).get(table);
-  if (exists === undefined) return 0;
-  const done = handle.prepare<[], string>(`select name from "${table}"`).pluck().all();
+export function countDone(connection: Connection): number {
+  const done = namesOfDone(connection);
   const unknown = done.find((name) => !Object.hasOwn(migrations, name));
+  // Every version of this package begins with the same migration.
+  if (unknown !== undefined && !done.includes(FIRST)) throw foreignTables(connection);
   if (unknown !== undefined) {
     throw new SessionError(
       'STORE_SCHEMA_TOO_NEW',
       `Session store was migrated by a newer version of @mcp-session/sqlite (${JSON.stringify(unknown)}); nothing was changed, install that version`,
-      { store },
+      { store: connection.store },
     );
   }
+  if (done.length < Object.keys(migrations).length) checkColumns(connection);
   return done.length;
+}
+
+function namesOfDone(connection: Connection): readonly string[] {
+  const { handle, tablePrefix } = connection;
+  const table = `${tablePrefix}migrations`;
+  const columns = columnsOf(handle, table);
+  if (columns.length === 0) return [];
+  if (!columns.includes('name')) throw foreignTables(connection);
+  return handle.prepare<[], string>(`select name from "${table}"`).pluck().all();
 }

@@ -1,8 +1,8 @@
 import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
 import type { SessionStore } from '@mcp-session/core';
-import { append, commit, HOUR, NOW, write } from '../actions.ts';
-import { sharedCase, type Case } from '../case.ts';
-import { holds, present, same } from '../findings.ts';
+import { append, commit, HOUR, newSession, NOW, write } from '../actions.ts';
+import { sharedCase, unmigratedCase, type Case } from '../case.ts';
+import { holds, present, same, show } from '../findings.ts';
 import { settled } from '../settled.ts';
 import { sessionRow } from './rows.ts';
 
@@ -14,6 +14,31 @@ async function laterStoreOn(backend: SessionBackend): Promise<SessionStore> {
 }
 
 export const administrationCases: readonly Case[] = [
+  unmigratedCase('lifecycle.version', 'before and after migrating', async (t) => {
+    const { backend } = t;
+    const before = await backend.readSchemaVersion?.();
+    if (before === undefined) return;
+    const { needed } = before;
+    for (const [name, value, least] of [
+      ['present', before.present, 0],
+      ['needed', needed, 1],
+    ] as const) {
+      holds(
+        Number.isSafeInteger(value) && value >= least,
+        `${name} is ${show(value)}, not a whole number of ${least} or more`,
+      );
+    }
+    same(await backend.readSchemaVersion?.(), before, 'a second readSchemaVersion before migrate');
+    // Storage may come with its tables. Without them, no call succeeds.
+    const works = await backend.createSession(newSession(t.id()), NOW).then(
+      () => true,
+      () => false,
+    );
+    holds(works || before.present < needed, 'the version that is needed is present, though createSession fails');
+    await backend.migrate();
+    same(await backend.readSchemaVersion?.(), { present: needed, needed }, 'readSchemaVersion after migrate');
+  }),
+
   sharedCase('store.inspect', 'by id and in a listing', async (t) => {
     const { kind } = t;
     const id = await t.createLive({ kind, principal: 'alice' });

@@ -4,17 +4,14 @@ import { createMemoryBackend } from '@mcp-session/core/memory';
 import { performance } from 'node:perf_hooks';
 import { NOW } from '../actions.ts';
 import { isolatedCase, type Case, type CaseContext } from '../case.ts';
-import { Finding } from '../findings.ts';
 import { answer, calls, type Call } from './calls.ts';
-import { check, sameWithin } from './check.ts';
+import { ANSWER_MS, answered, check, sameWithin, wholeFromEnvironment } from './check.ts';
 import type { World } from './hostile.ts';
 
 /** The number of calls. Default: as many as the time allows. */
 const CALLS_VARIABLE = 'MCP_SESSION_CONFORMANCE_CALLS';
 const TIME_MS = 2_000;
 const RUNS_A_TURN = 20;
-/** A call that takes longer is taken for one that never answers, in milliseconds. */
-const HANGS_MS = 30_000;
 const PRINCIPALS = [null, 'alice', null];
 
 export const misuseCases: readonly Case[] = [
@@ -22,7 +19,7 @@ export const misuseCases: readonly Case[] = [
     const clock = { now: NOW };
     const stores = await Promise.all([t.backend, createMemoryBackend()].map((backend) => storeOn(backend, clock)));
     const [own, model] = stores as [SessionStore, SessionStore];
-    const most = Number(process.env[CALLS_VARIABLE] ?? 0);
+    const most = wholeFromEnvironment(CALLS_VARIABLE) ?? 0;
     const until = performance.now() + TIME_MS;
     let [run, made] = [0, 0];
     for (let turn = 0; most > 0 ? made < most : performance.now() < until; turn++) {
@@ -65,19 +62,9 @@ async function worldOf(t: CaseContext, store: SessionStore, run: number): Promis
 async function compare(t: CaseContext, call: Call, own: World, model: World): Promise<void> {
   const promised = await answer(model, call);
   const lagMs = call.method === 'list' || call.method === 'count' ? t.listLagMs : 0;
-  await sameWithin(lagMs, () => inTime(answer(own, call)), promised, `${tell(call)} is not answered as by the model`);
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const hangs = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Finding(`no answer within ${HANGS_MS} ms`)), HANGS_MS);
-  });
-  try {
-    return await Promise.race([work, hangs]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const name = tell(call);
+  const get = () => answered(answer(own, call), ANSWER_MS, name);
+  await sameWithin(lagMs, get, promised, `${name} is not answered as by the model`);
 }
 
 function tell({ method, session, arguments: given }: Call): string {

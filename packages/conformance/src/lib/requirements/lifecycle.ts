@@ -7,6 +7,8 @@ export const lifecycleRequirements = {
   'capabilities.process': 'A second process can open shared or durable storage',
   'lifecycle.migrate.repeat': 'Migrating again changes nothing and loses nothing',
   'lifecycle.migrate.concurrent': 'Several handles and processes can migrate the same new storage at the same time',
+  'lifecycle.version':
+    'The schema version, if the backend reads one, is below the needed one while tables are missing and equals it after migrating; reading it changes nothing',
   'lifecycle.ping': 'A ping of an open backend resolves',
   'lifecycle.close.repeat': 'Closing twice is safe, even at the same time',
   'lifecycle.close.calls': 'After close every method rejects with a SessionError STORE_CLOSED',

@@ -20,9 +20,16 @@ export type OptionNames<Options = Readonly<Record<string, unknown>>> = {
  *
  * @param where What the options belong to, such as `replay` or `retention`, for the message.
  * Default: the message does not say.
+ * @param instead What to do instead of giving an option that does not exist, by its name, such as
+ * "put it into url". Default: nothing.
  * @throws TypeError such as "Unknown option connectionString; did you mean url?"
  */
-export function checkOptions(options: unknown, known: OptionNames, where?: string): void {
+export function checkOptions(
+  options: unknown,
+  known: OptionNames,
+  where?: string,
+  instead: Readonly<Record<string, string>> = {},
+): void {
   const whose = where === undefined ? '' : ` of ${where}`;
   if (!isPlainObject(options)) {
     const wanted = kindOf(options).startsWith('an object') ? 'a plain object' : 'an object';
@@ -30,10 +37,31 @@ export function checkOptions(options: unknown, known: OptionNames, where?: strin
   }
   for (const name in options) {
     if (Object.hasOwn(known, name)) continue;
-    const meant = suggestion(name, known);
-    throw new TypeError(
-      `Unknown option ${name}${whose}; ${meant === undefined ? `there are ${Object.keys(known).join(', ')}` : `did you mean ${meant}?`}`,
-    );
+    throw new TypeError(`Unknown option ${name}${whose}; ${advice(name, known, instead)}`);
+  }
+}
+
+function advice(name: string, known: OptionNames, instead: Readonly<Record<string, string>>): string | undefined {
+  if (Object.hasOwn(instead, name)) return instead[name];
+  const meant = suggestion(name, known);
+  return meant === undefined ? `there are ${Object.keys(known).join(', ')}` : `did you mean ${meant}?`;
+}
+
+/**
+ * Refuses an option that is present and `undefined`, for options whose default is another database
+ * or other tables. Such a value is often an environment variable that is not set.
+ *
+ * @param defaults What each such option stands for if it is left out, for the message.
+ * @throws TypeError such as "Option url is undefined; leave it out to use DATABASE_URL"
+ */
+export function refuseUndefined<Options extends object>(
+  options: Options,
+  defaults: { readonly [Name in keyof Options]?: string },
+): void {
+  for (const name of Object.keys(defaults) as (keyof Options & string)[]) {
+    if (name in options && options[name] === undefined) {
+      throw new TypeError(`Option ${name} is undefined; leave it out to use ${defaults[name]}`);
+    }
   }
 }
 

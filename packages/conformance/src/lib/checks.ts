@@ -1,0 +1,81 @@
+import { checkOptions, kindOf, texts, type OptionNames, type SessionBackend } from '@mcp-session/core/backend';
+import type { Case } from './case.ts';
+import { requirements } from './requirements.ts';
+import type { OpenStorage, SecondProcess, StoredRow, TestStorage } from './storage.ts';
+
+// Mistakes in a test are a TypeError that says where. They are not findings about the backend.
+
+const STORAGE: OptionNames<TestStorage> = {
+  backend: ['store', 'database'],
+  reopen: ['open', 'openAgain'],
+  secondProcess: ['process', 'worker', 'child'],
+  rows: ['readRows', 'allRows'],
+  dispose: ['cleanup', 'teardown', 'remove', 'destroy', 'close'],
+};
+
+const SECOND_PROCESS: OptionNames<SecondProcess> = {
+  module: ['file', 'path', 'url'],
+  argument: ['args', 'arguments', 'data'],
+  execArgv: ['execArgs', 'nodeOptions'],
+};
+
+/** @throws TypeError */
+export function checkCase(chosen: unknown): Case {
+  const { id, run } = (chosen ?? {}) as Partial<Case>;
+  if (typeof run === 'function' && typeof id === 'string' && Object.hasOwn(requirements, id)) return chosen as Case;
+  throw new TypeError(`The case is ${kindOf(chosen)}, not one of cases; pick it there by its id`);
+}
+
+/** @throws TypeError */
+export function checkOpen(open: unknown): OpenStorage {
+  if (typeof open === 'function') return open as OpenStorage;
+  throw new TypeError(`open is ${kindOf(open)}, not a function that returns new storage`);
+}
+
+/** @throws TypeError */
+export function checkStorage(storage: unknown): TestStorage {
+  if (kindOf(storage) !== 'an object') {
+    throw new TypeError(`open returned ${kindOf(storage)}, not an object with backend and reopen`);
+  }
+  checkOptions(storage, STORAGE, 'what open returned');
+  const { backend, reopen, secondProcess, rows, dispose } = storage as Partial<TestStorage>;
+  checkBackend(backend, 'Option backend of what open returned');
+  for (const [name, value] of Object.entries({ reopen, rows, dispose })) {
+    if (typeof value === 'function' || (value === undefined && name !== 'reopen')) continue;
+    throw new TypeError(`Option ${name} of what open returned is ${kindOf(value)}, not a function`);
+  }
+  if (secondProcess !== undefined) checkSecondProcess(secondProcess);
+  return storage as TestStorage;
+}
+
+function checkSecondProcess(second: SecondProcess): void {
+  checkOptions(second, SECOND_PROCESS, 'secondProcess');
+  const { module } = second;
+  if (typeof module !== 'string' && !(module instanceof URL)) {
+    throw new TypeError(`Option module of secondProcess is ${kindOf(module)}, not a URL or a path`);
+  }
+  texts('secondProcess.execArgv', second.execArgv);
+}
+
+/** @param what Names the value, for the message. @throws TypeError */
+export function checkBackend(backend: unknown, what: string): SessionBackend {
+  const { capabilities, migrate, close } = (backend ?? {}) as Partial<SessionBackend>;
+  if (typeof capabilities === 'object' && typeof migrate === 'function' && typeof close === 'function') {
+    return backend as SessionBackend;
+  }
+  const kind = kindOf(backend);
+  const remedy =
+    kind === 'a promise' ? ': await it first' : '; give what a function such as createSqliteBackend returns';
+  throw new TypeError(`${what} is ${kind}, not a backend${kind === 'undefined' ? '' : remedy}`);
+}
+
+/** @throws TypeError */
+export function checkRows(rows: unknown): readonly StoredRow[] {
+  if (!Array.isArray(rows)) throw new TypeError(`rows returned ${kindOf(rows)}, not an array`);
+  for (const row of rows as readonly (Partial<StoredRow> | undefined)[]) {
+    const { table, session, text } = row ?? {};
+    const isRow = typeof table === 'string' && typeof text === 'string' && typeof (session ?? '') === 'string';
+    if (!isRow || session === null) throw new TypeError('rows returned a row that is not { table, session, text }');
+  }
+  return rows as readonly StoredRow[];
+}
