@@ -16,10 +16,12 @@ it('task rules 24 and 28: tasks/result of SDK v1 asks a question once while it i
   const shown = createV1Tasks(store, tasks, alice);
   const served = Promise.withResolvers<Result>();
   const asked: unknown[] = [];
+  const signals: AbortSignal[] = [];
   const answer = Promise.withResolvers<object>();
-  const request = async (question: unknown) => {
+  const request = async (question: unknown, _: unknown, { signal }: { readonly signal: AbortSignal }) => {
     asked.push(question);
-    return answer.promise;
+    signals.push(signal);
+    return signals.length === 1 ? answer.promise : new Promise(() => undefined);
   };
   const setRequestHandler = (_: unknown, handler: Result): void => served.resolve(handler);
   shown.serve({ server: { setRequestHandler, request } });
@@ -36,8 +38,13 @@ it('task rules 24 and 28: tasks/result of SDK v1 asks a question once while it i
   expect(await answers).toEqual({ name: { action: 'accept' } });
   expect(asked).toHaveLength(1);
 
+  // The client does not answer this one: it ends with the request that asked.
+  void worker.requireInput({ more: ask('Where?') }).catch(() => undefined);
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  expect(signals[1]?.aborted).toBe(false);
   await shown.options.taskStore.updateTaskStatus(taskId, 'cancelled');
   // Who hears nothing would read the task again in an hour.
   await vi.waitFor(() => expect(worker.signal.reason).toMatchObject({ code: 'TASK_CANCELLED' }));
   expect(await result).toMatchObject({ code: -32_602 });
+  expect(signals[1]?.aborted).toBe(true);
 });

@@ -61,7 +61,11 @@ describe.each(lines)('settings and notifications of a client, SDK $name', (line)
     await sse.cancel();
   });
 
-  it('subscriptions beyond the limits get an error, and everything else goes on', async () => {
+  // The second one has six bytes in JSON, as it is stored.
+  it.each([
+    ['0', 1],
+    ['\u0001', 6],
+  ])('subscriptions beyond the limits get an error, and everything else goes on: URIs of %j', async (char, bytes) => {
     let subscribed = 0;
     const { raw, errors, another } = await start(line, {
       serve: () => ({ tools: { echo: () => 'x' }, onSubscribe: () => subscribed++ }),
@@ -72,17 +76,20 @@ describe.each(lines)('settings and notifications of a client, SDK $name', (line)
       const { sse } = await client.post(uris.map(subscribe));
       return (await sse.rest()).flatMap(({ data }) => (data ? [data] : []));
     };
+    const fill = '0'.repeat(2_044 % bytes) + char.repeat(2_044 / bytes);
+    const uri = (number: number) => `a:${String(number).padStart(2, '0')}${fill}`;
     const [tooLong] = await answersTo([`a:${'x'.repeat(2_047)}`]);
-    expect(tooLong).toMatch(/-32602.*2048 bytes/);
+    expect(tooLong).toMatch(/-32602.*2048 bytes as JSON/);
+    expect((await answersTo([`${uri(0)}${char}`]))[0]).toMatch(/-32602.*2048 bytes/);
     expect(subscribed).toBe(0);
     // So large that the bytes are too many before their number is.
     for (let batch = 0; batch < 2; batch++) {
-      await answersTo(Array.from({ length: 16 }, (_, i) => `a:${String(batch * 16 + i).padStart(2_046, '0')}`));
+      await answersTo(Array.from({ length: 16 }, (_, i) => uri(batch * 16 + i)));
     }
     expect(subscribed).toBe(32);
     expect((await answersTo(['a:b']))[0]).toMatch(/-32602.*65536 bytes/);
     expect(subscribed).toBe(32);
-    await client.post({ ...subscribe(`a:${'0'.padStart(2_046, '0')}`), method: 'resources/unsubscribe' });
+    await client.post({ ...subscribe(uri(0)), method: 'resources/unsubscribe' });
     expect((await answersTo(['a:b']))[0]).toContain('"result"');
     // What the session needs for itself has room.
     const listening = await client.get();

@@ -72,8 +72,8 @@ interface Low {
   ): Promise<Result>;
 }
 
-/** Asks the client. @returns Its answer. */
-type Ask = (request: JsonValue) => Promise<JsonValue>;
+/** Asks the client, until the signal. @returns Its answer. */
+type Ask = (request: JsonValue, signal: AbortSignal) => Promise<JsonValue>;
 
 const NAMES: OptionNames<V1TasksOptions> = {
   principal: ['user', 'userId', 'owner'],
@@ -111,7 +111,7 @@ export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskSt
     serve: ({ server }) => {
       const low = server as unknown as Low;
       low.setRequestHandler(GetTaskPayloadRequestSchema, async ({ params: { taskId } }, extra) => {
-        const ask: Ask = async (request) => answerOf({ server: low, taskId, request, extra });
+        const ask: Ask = async (request, signal) => answerOf({ server: low, taskId, request, extra, signal });
         const result = await followedResult(taskStore, taskId, { signal: extra.signal, ask });
         const meta = result['_meta'] as Record<string, unknown> | undefined;
         return { ...result, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
@@ -132,22 +132,28 @@ async function followedResult(
 ): Promise<Record<string, unknown>> {
   const asked = new Set<string>();
   const stop = new AbortController();
+  const over = AbortSignal.any([signal, stop.signal]);
   let refused: { readonly error: unknown } | undefined;
   const pass = async (key: string, request: JsonValue): Promise<void> => {
     try {
-      await tasks.answer(taskId, key, await ask(request));
+      await tasks.answer(taskId, key, await ask(request, over));
     } catch (error) {
       refused = { error };
       stop.abort();
     }
   };
-  for await (const task of tasks.watch(taskId, AbortSignal.any([signal, stop.signal]))) {
-    if (isFinal(task)) return resultOf(task);
-    for (const [key, request] of Object.entries(task.inputRequests ?? {})) {
-      if (asked.has(key)) continue;
-      asked.add(key);
-      void pass(key, request);
+  try {
+    for await (const task of tasks.watch(taskId, over)) {
+      if (isFinal(task)) return resultOf(task);
+      for (const [key, request] of Object.entries(task.inputRequests ?? {})) {
+        if (asked.has(key)) continue;
+        asked.add(key);
+        void pass(key, request);
+      }
     }
+  } finally {
+    // What was asked ends with the request that asks.
+    stop.abort();
   }
   signal.throwIfAborted();
   if (refused !== undefined) throw refused.error;
@@ -158,7 +164,8 @@ interface Question {
   readonly server: Low;
   readonly taskId: string;
   readonly request: JsonValue;
-  readonly extra: Extra;
+  readonly extra: Pick<Extra, 'requestId'>;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -166,14 +173,14 @@ interface Question {
  * `extra.sendRequest`: SDK v1 takes the task from the `_meta` of the request there, which a
  * receiver must ignore (2025-11-25, basic/utilities/tasks, "Associating Task-Related Messages").
  */
-async function answerOf({ server, taskId, request, extra }: Question): Promise<JsonValue> {
+async function answerOf({ server, taskId, request, extra, signal }: Question): Promise<JsonValue> {
   const { method, params } = request as { readonly method: string; readonly params?: Record<string, unknown> };
   const meta = params?.['_meta'] as Record<string, unknown> | undefined;
   const related = { ...params, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
   const { _meta, ...answer } = await server.request({ method, params: related }, ResultSchema, {
     relatedRequestId: extra.requestId,
     timeout: NO_TIMEOUT_MS,
-    signal: extra.signal,
+    signal,
   });
   return answer as JsonValue;
 }

@@ -88,7 +88,7 @@ export class GetHandler {
     const { request, revision, expiresAt, scopes, lastSeq } = get;
     const { cursor, stream, status, running, reader } = resuming;
     try {
-      checkScopes(scopes, status.scopes);
+      if (!status.admits(scopes)) throw lacksScopes(status.scopes);
       const settled = status.settledAt(cursor);
       if (settled.size >= stream.requestCount) {
         reader.close();
@@ -158,14 +158,15 @@ export class GetHandler {
 }
 
 /**
- * A weaker token of the same user must not receive what a stronger one asked for.
+ * A weaker token of the same user must not receive what a stronger one asked for. The challenge is
+ * that of RFC 6750, section 3.1.
  *
- * @throws HttpError 403 with the challenge of RFC 6750, section 3.1.
+ * @param required `undefined`: unknown.
  */
-function checkScopes(given: readonly string[], required: readonly string[]): void {
-  if (required.every((scope) => given.includes(scope))) return;
-  throw new HttpError(403, 'Forbidden: token lacks a scope of the request that it resumes', undefined, {
-    'www-authenticate': `Bearer error="insufficient_scope", scope="${required.filter(isScope).join(' ')}"`,
+function lacksScopes(required: readonly string[] | undefined): HttpError {
+  const scope = required === undefined ? '' : `, scope="${required.filter(isScope).join(' ')}"`;
+  return new HttpError(403, 'Forbidden: token lacks a scope of the request that it resumes', undefined, {
+    'www-authenticate': `Bearer error="insufficient_scope"${scope}`,
   });
 }
 

@@ -85,15 +85,16 @@ export class PostHandler {
 
     bounds.checkRequests(local.transport.open.size, requests.length);
     const ids = requests.map(({ id }) => id);
+    const scopes = caller.authInfo?.scopes ?? [];
     const stream = new PostResponse({
       session: local.session,
       health,
-      streamId: local.transport.ids.nextStream(ids),
+      streamId: local.transport.ids.nextStream(ids, scopes),
       // Without the store, it is unknown what other nodes forwarded. Every such message counts as
       // older.
       sinceSeq: lastSeq ?? Number.MAX_SAFE_INTEGER,
       ids,
-      scopes: caller.authInfo?.scopes ?? [],
+      scopes,
       onStreaming: () => local.inbox.watch(),
       onAppended: (eventId) => local.inbox.appended(eventId),
       sendAside: form === 'json' ? (message) => local.sendAside(message, hasListener) : undefined,

@@ -8,7 +8,6 @@ import {
   type McpHttpHandler,
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
-import { StoreEventBus } from '../cluster/event-bus.ts';
 import type { SessionHandlerOptions } from '../handler/options.ts';
 import { SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
 import { type FetchOptions, fetchOptionsOf } from '../handler/session-handler.ts';
@@ -20,6 +19,7 @@ import { principalOf } from '../request/principal.ts';
 import { type UserContext, userContext } from '../request/user.ts';
 import { Journal } from '../reports/journal.ts';
 import { Exchanges } from './exchanges.ts';
+import { ListenStreams } from './listen-streams.ts';
 import { observing } from './observing.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { handlerWith, type SessionHandler, type V2Server } from './v2.ts';
@@ -55,6 +55,11 @@ export interface DualEraHandler extends SessionHandler {
    * sessions.
    */
   readonly notify: McpHttpHandler['notify'];
+  /**
+   * As for sessions. Also ends the principal's `subscriptions/listen` streams of revision
+   * 2026-07-28, on all nodes that share `stateless.bus`. A bus that fails reports it itself.
+   */
+  readonly endAll: SessionHandler['endAll'];
 }
 
 const DUAL_NAMES: OptionNames<DualEraHandlerOptions> = {
@@ -93,10 +98,10 @@ export function createDualEraHandler<
   shutdown.waitFor(() => exchanges.answered());
   const gate = new Gate(options);
   const { maxBodyBytes = MAX_BODY_BYTES } = options;
-  const { bus } = stateless;
   const journal = new Journal(options);
   const onError = errorListener(options);
   const modern = modernOf(options, { exchanges, journal, onError });
+  const listeners = new ListenStreams(modern.bus, options.principal);
   const answer = async (request: Request, { authInfo, parsedBody }: FetchOptions<AuthInfo>): Promise<Response> => {
     // The eras have opposite rules for a lost connection, so decide this first.
     if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize: maxBodyBytes })) {
@@ -104,9 +109,7 @@ export function createDualEraHandler<
     }
     if (!shutdown.serves(request)) throw closing();
     const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
-    // To a client, the beginning of its stream promises every change from then on.
-    if (bus instanceof StoreEventBus && isStream(response)) await bus.ready();
-    return gate.open(request, response);
+    return gate.open(request, await listeners.bound(response, { request, authInfo }));
   };
   return {
     get localSessions() {
@@ -114,7 +117,11 @@ export function createDualEraHandler<
     },
     notify: modern.notify,
     broadcast: sessions.broadcast,
-    endAll: sessions.endAll,
+    endAll: async (whose) => {
+      const count = await sessions.endAll(whose);
+      await listeners.endAll(whose.principal);
+      return count;
+    },
     close: async (how) => {
       await sessions.close(how);
       await modern.close();
@@ -238,8 +245,4 @@ function reporting(create: McpServerFactory, report: ((error: unknown) => void) 
       throw error;
     }
   };
-}
-
-function isStream({ headers }: Response): boolean {
-  return headers.get('content-type')?.startsWith('text/event-stream') === true;
 }

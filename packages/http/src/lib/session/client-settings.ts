@@ -30,7 +30,8 @@ export function settingsOf({ protocol, record }: SessionFacts): ClientSettings {
   };
 }
 
-// A session has 256 KiB for metadata and protocol facts. The settings must leave room for the rest.
+// A session has 256 KiB of JSON for metadata and protocol facts. The settings must leave room for
+// the rest.
 const MAX_SUBSCRIPTIONS = 1_000;
 const MAX_SUBSCRIPTIONS_BYTES = 65_536;
 const MAX_URI_BYTES = 2_048;
@@ -72,18 +73,23 @@ export function changeByNotifications(
 
 function withSubscription(others: readonly string[], uri: string): string[] {
   const subscriptions = [...others, uri];
-  if (Buffer.byteLength(uri) > MAX_URI_BYTES) {
-    throw new SettingsLimitError(`The URI of a subscription can have at most ${MAX_URI_BYTES} bytes`);
+  if (jsonBytes(uri) > MAX_URI_BYTES) {
+    throw new SettingsLimitError(`The URI of a subscription can have at most ${MAX_URI_BYTES} bytes as JSON`);
   }
   if (subscriptions.length > MAX_SUBSCRIPTIONS) {
     throw new SettingsLimitError(
       `A session can have ${MAX_SUBSCRIPTIONS} subscriptions; unsubscribe from others first`,
     );
   }
-  if (Buffer.byteLength(subscriptions.join('')) > MAX_SUBSCRIPTIONS_BYTES) {
+  if (jsonBytes(subscriptions.join('')) > MAX_SUBSCRIPTIONS_BYTES) {
     throw new SettingsLimitError(
-      `The URIs of a session's subscriptions can have ${MAX_SUBSCRIPTIONS_BYTES} bytes; unsubscribe from others first`,
+      `The URIs of a session's subscriptions can have ${MAX_SUBSCRIPTIONS_BYTES} bytes as JSON; unsubscribe from others first`,
     );
   }
   return subscriptions;
+}
+
+/** The size of a text as it is stored: one byte of it can take six in JSON. */
+function jsonBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - '""'.length;
 }

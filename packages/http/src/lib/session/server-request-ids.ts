@@ -48,9 +48,14 @@ export class ServerRequestIds {
     this.#nodeId = nodeId;
   }
 
-  /** A name for the stream of a POST that no other POST of the session has. */
-  nextStream(requestIds: readonly RequestId[]): string {
-    return requestStreamId(requestIds, this.#nodeId, `${this.#instance}${(++this.#streamCount).toString(36)}`);
+  /**
+   * A name for the stream of a POST that no other POST of the session has.
+   *
+   * @param scopes The scopes of the client's token.
+   */
+  nextStream(requestIds: readonly RequestId[], scopes: readonly string[]): string {
+    const name = `${this.#instance}${(++this.#streamCount).toString(36)}`;
+    return requestStreamId(requestIds, this.#nodeId, name, scopes);
   }
 
   /** How many requests wait for a response. */

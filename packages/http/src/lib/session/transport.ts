@@ -19,7 +19,8 @@ import type { ServerRequestIds } from './server-request-ids.ts';
 
 const notAnswered = (id: RequestId, why: string) => errorResponse(id, SERVER_ERROR, why);
 
-/** The reason that both sides get for a server request whose client request was cancelled. */
+/** The reasons that both sides get for a server request whose client request is over. */
+const CALL_ANSWERED = 'Request for which it was asked was answered';
 const CALL_CANCELLED = 'Request for which it was asked was cancelled';
 
 /** The error that a restored server gets for a request that it sends again. */
@@ -103,16 +104,16 @@ export class SessionTransport implements TransportLike {
     }
     const relatedId = options?.relatedRequestId ?? this.ids.callOf(message, this.open.handled);
     const related = this.open.get(relatedId);
-    // A server request can outlive the client request for which it was made. Its cancellation must
-    // still be sent.
-    if (relatedId !== undefined && related === undefined && !isCancellation(message)) {
+    const isOver = related === undefined || (related.answered && isRequest(message));
+    // A handler may cancel what it asked when its request is over. That was done already.
+    if (relatedId !== undefined && isOver && !isCancellation(message)) {
       throw new Error(`Request ${JSON.stringify(relatedId)} is not being answered any more`);
     }
     if (related?.stream === undefined && this.replayFilter.suppresses(message)) {
       if (isRequest(message)) queueMicrotask(() => this.onmessage?.(notAnswered(message.id, NOT_SENT), undefined));
       return;
     }
-    const outgoing = this.ids.outgoing(message, relatedId);
+    const outgoing = this.ids.outgoing(message, related?.stream && relatedId);
     if (outgoing === undefined) return;
     if (isRequest(outgoing)) this.#events.onServerRequest();
     else this.#settled.changed();
@@ -201,7 +202,7 @@ export class SessionTransport implements TransportLike {
     this.onmessage?.({ ...notification, params: { ...notification.params, requestId: call.ownId } }, extra);
     this.open.get(call.ownId)?.dropped?.('cancelled');
     this.#settle(call.ownId);
-    this.#cancelServerRequests(call.ownId, call.stream);
+    this.#endQuestions(call.ownId, call.stream, CALL_CANCELLED);
     return call.stream;
   }
 
@@ -219,6 +220,8 @@ export class SessionTransport implements TransportLike {
     const open = this.open.get(response.id);
     if (open === undefined || response.id === undefined || open.answered) return;
     open.answered = true;
+    // Before the response, after which nobody reads the stream.
+    this.#endQuestions(response.id, open.stream, CALL_ANSWERED);
     try {
       await open.answer({ ...response, id: open.request.id });
     } finally {
@@ -232,15 +235,15 @@ export class SessionTransport implements TransportLike {
   }
 
   /**
-   * Ends the server requests that belong to a cancelled client request, on both sides. A handler
-   * may also cancel them itself; that cancellation is then ignored.
+   * Ends what was asked on the stream of a client request, on both sides
+   * (docs/decisions/032-what-a-restored-server-says.md).
    */
-  #cancelServerRequests(callId: RequestId, stream: RequestOutput): void {
+  #endQuestions(callId: RequestId, stream: RequestOutput | undefined, why: string): void {
     for (const { ownId, wireId } of this.ids.forgetAskedFor(callId)) {
-      this.onmessage?.(notAnswered(ownId, CALL_CANCELLED), undefined);
+      this.onmessage?.(notAnswered(ownId, why), undefined);
       // If it cannot be stored, the end of the stream cannot be stored either, and that call
       // reports why.
-      stream.append(cancellation(wireId, CALL_CANCELLED)).catch(() => undefined);
+      stream?.append(cancellation(wireId, why)).catch(() => undefined);
     }
     this.#settled.changed();
   }

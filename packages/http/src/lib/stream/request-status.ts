@@ -2,7 +2,7 @@ import { EventsTrimmedError, type SessionEvent } from '@mcp-session/core';
 import type { RequestId } from '../protocol/json-rpc.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { openedBy, scopesOf, settledBy } from './markers.ts';
-import { type RequestStream, seqOf } from './stream-ids.ts';
+import { type RequestStream, scopesDigest, seqOf } from './stream-ids.ts';
 import type { StreamReader } from './stream-reader.ts';
 
 /**
@@ -17,7 +17,7 @@ export class RequestStatus {
   readonly #settled = new Map<RequestId, number>();
   #opened: readonly RequestId[] | undefined;
   #openedAt: number | undefined;
-  #scopes: readonly string[] = [];
+  #scopes: readonly string[] | undefined;
   #through: string | undefined;
 
   constructor(stream: RequestStream) {
@@ -41,9 +41,18 @@ export class RequestStatus {
     return this.#openedAt;
   }
 
-  /** The scopes of the requests' token; none if the stream's beginning was trimmed. */
-  get scopes(): readonly string[] {
+  /** The scopes of the requests' token; `undefined` if the stream's beginning was trimmed. */
+  get scopes(): readonly string[] | undefined {
     return this.#scopes;
+  }
+
+  /**
+   * Whether a token with these scopes may follow the stream: it has all scopes of the requests'
+   * token; or the same ones, if only their digest is left.
+   */
+  admits(given: readonly string[]): boolean {
+    if (this.#scopes !== undefined) return this.#scopes.every((scope) => given.includes(scope));
+    return this.#stream.scopes === undefined || this.#stream.scopes === scopesDigest(given);
   }
 
   /** The requests that this event or an earlier one settled. */
