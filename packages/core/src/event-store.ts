@@ -1,5 +1,6 @@
 import type { SessionEvent, SessionEvents } from './lib/api/session-events.ts';
 import { invalidCursor } from './lib/events/event-id.ts';
+import { kindOf } from './lib/values/option-checks.ts';
 import { isPlainObject } from './lib/values/plain.ts';
 
 /**
@@ -40,8 +41,11 @@ export interface SessionEventStore<Message> {
  *
  * The priming event that newer clients get is stored as the message `{}` (2025-11-25,
  * basic/transports). It is a cursor and never replayed.
+ *
+ * @throws TypeError if the value is no session, such as a store or the promise of a session.
  */
 export function createEventStore<Message>(session: { readonly events: SessionEvents }): SessionEventStore<Message> {
+  checkSession(session);
   const { events } = session;
   return {
     storeEvent: (streamId, message) => events.append(streamId, message),
@@ -55,6 +59,15 @@ export function createEventStore<Message>(session: { readonly events: SessionEve
       return streamId;
     },
   };
+}
+
+function checkSession(value: unknown): void {
+  const kind = kindOf(value);
+  if (kind === 'a promise') throw new TypeError('Session of createEventStore is a promise; await the session first');
+  const { events } = (value ?? {}) as { readonly events?: Partial<SessionEvents> };
+  if (typeof events?.append !== 'function' || typeof events.replay !== 'function') {
+    throw new TypeError(`Session of createEventStore is ${kind}, not a session, such as store.create gives`);
+  }
 }
 
 /** Whether an event is a priming event: an id without a message. */

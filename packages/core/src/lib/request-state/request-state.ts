@@ -6,6 +6,7 @@ import { utf8Bytes } from '../values/ids.ts';
 import { encodeExact } from '../values/json.ts';
 import { digestOf } from './digest.ts';
 import {
+  checkContext,
   resolveRequestStateOptions,
   type RequestStateContext,
   type RequestStateOptions,
@@ -34,7 +35,7 @@ export interface RequestState<Context extends RequestStateContext = RequestState
    * @param parameters What the repeated request must have again, such as the tool's name and its
    * arguments. The state is then a {@link BoundRequestState}. Default: `undefined`, no such check.
    * @throws SessionError `NOT_JSON`, `INVALID_PRINCIPAL`, and for a payload that is kept in the
-   * store `STATE_VALUE_TOO_LARGE` and `STORE_…`.
+   * store `STATE_VALUE_TOO_LARGE` and `STORE_…`. TypeError for a context without `mcpReq.method`.
    */
   mint(payload: unknown, context: Context, parameters?: unknown): Promise<string>;
 
@@ -46,7 +47,7 @@ export interface RequestState<Context extends RequestStateContext = RequestState
    *
    * @throws SessionError `INVALID_REQUEST_STATE` if the state is malformed, was changed, has
    * expired, was used before, or was sealed by an unknown key, for another principal or for another
-   * method. `INVALID_PRINCIPAL`, `STORE_…`.
+   * method. `INVALID_PRINCIPAL`, `STORE_…`. TypeError for a context without `mcpReq.method`.
    */
   readonly verify: (state: string, context: Context) => Promise<unknown>;
 }
@@ -84,6 +85,7 @@ class RequestStates<Context extends RequestStateContext> implements RequestState
     const { keys, ttlMs, once, maxInlineBytes, clock } = this.#options;
     const [key] = keys;
     if (key === undefined) throw new TypeError('Option keys is empty');
+    checkContext(context, 'mint');
     const principal = await this.#options.principalOf(context);
     const text = encodeExact(
       payload,
@@ -101,6 +103,7 @@ class RequestStates<Context extends RequestStateContext> implements RequestState
   }
 
   readonly verify = async (state: string, context: Context): Promise<unknown> => {
+    checkContext(context, 'verify');
     const principal = await this.#options.principalOf(context);
     const opened = unseal(state, bindingOf(principal, context), this.#options.keys);
     if (opened === 'malformed') throw invalid('is malformed');
