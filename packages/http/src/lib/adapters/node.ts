@@ -1,4 +1,4 @@
-import { checkOptions, MAX_TIMER_MS, type OptionNames, positive } from '@mcp-session/core/backend';
+import { checkOptions, kindOf, MAX_TIMER_MS, type OptionNames, positive } from '@mcp-session/core/backend';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { finished, Readable } from 'node:stream';
@@ -70,7 +70,8 @@ export function toNodeHandler<AuthInfo>(
     });
     const body = new IncomingBody(request, bodyTimeoutMs);
     try {
-      const { auth: authInfo, body: parsedBody } = request;
+      const { auth: authInfo } = request;
+      const parsedBody = parsedBodyOf(request);
       const webRequest = await requestOr400(async () => toWebRequest(request, abort.signal, body));
       const answered =
         webRequest instanceof Response
@@ -104,8 +105,17 @@ async function toWebRequest(request: NodeRequest<unknown>, signal: AbortSignal, 
 }
 
 /** Whether the request may have a body that was not read yet. */
-function mayHaveBody({ method, body }: NodeRequest<unknown>): boolean {
-  return method !== 'GET' && method !== 'HEAD' && body === undefined;
+function mayHaveBody(request: NodeRequest<unknown>): boolean {
+  return request.method !== 'GET' && request.method !== 'HEAD' && parsedBodyOf(request) === undefined;
+}
+
+/**
+ * The body that a framework has read; `undefined`: read it. The parsers of Express 4 set `{}` where
+ * they leave a body of another type alone.
+ */
+function parsedBodyOf({ body, readableDidRead }: NodeRequest<unknown>): unknown {
+  const isEmpty = kindOf(body) === 'an object' && Object.keys(body as object).length === 0;
+  return isEmpty && !readableDidRead ? undefined : body;
 }
 
 function isSmall(request: NodeRequest<unknown>): boolean {

@@ -1,0 +1,54 @@
+import type { StateSchemas } from '@mcp-session/core';
+import { McpServer, type McpServerFactory } from '@modelcontextprotocol/server';
+import { principalOf } from '../request/principal.ts';
+import { type UserContext, userContext } from '../request/user.ts';
+import { checkedFactory } from '../session/checked-factory.ts';
+import type { DualEraHandlerOptions } from './dual-era.ts';
+import type { V2Server } from './v2.ts';
+
+/**
+ * The SDK's factory of a `createStatelessServer`: it adds to the context who is served, and checks
+ * the server. Nothing is thrown for the principal unless the application's factory reads it.
+ */
+export function statelessFactory<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>({
+  createStatelessServer,
+  store,
+  principal: tell,
+  user: userOptions,
+}: DualEraHandlerOptions<S, Server, U>): McpServerFactory {
+  const create = checkedFactory('createStatelessServer', createStatelessServer);
+  return async (context) => {
+    const { authInfo, requestInfo = new Request('http://localhost/') } = context;
+    const [told] = await Promise.allSettled([principalOf(authInfo, requestInfo, tell)]);
+    let known: UserContext<U> | undefined;
+    const served = (): UserContext<U> => {
+      if (told.status === 'rejected') throw told.reason;
+      known ??= userContext(store, told.value, userOptions);
+      return known;
+    };
+    const server = await create({
+      ...context,
+      get principal() {
+        return served().principal;
+      },
+      get user() {
+        return served().user;
+      },
+    });
+    checkCopy(server);
+    return server as Awaited<ReturnType<McpServerFactory>>;
+  };
+}
+
+/**
+ * The SDK finds the `Server` inside an `McpServer` by the class, and so only in one of its own
+ * copy.
+ *
+ * @throws TypeError for an `McpServer` of SDK v1, or of a copy that a CommonJS module has loaded.
+ */
+function checkCopy(server: V2Server): void {
+  if (server instanceof McpServer || !('server' in server)) return;
+  throw new TypeError(
+    'Option createStatelessServer returned the McpServer of another SDK line or copy; import it from @modelcontextprotocol/server, as an ES module',
+  );
+}
