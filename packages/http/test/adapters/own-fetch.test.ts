@@ -27,20 +27,23 @@ const adapters: readonly (readonly [string, (handler: FetchHandler<unknown>) => 
   ],
 ];
 
-it.each(adapters)("%s: an error of the application's own fetch is a 500 that the console gets", async (name, status) => {
-  const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-  onTestFinished(() => written.mockRestore());
-  const failing = {
-    fetch: async () => {
-      throw new Error(`Token cannot be verified behind ${name}`);
-    },
-  };
-  expect([await status(failing), await status(failing)]).toEqual([500, 500]);
-  // The same cause has one line a minute.
-  expect(written.mock.calls.map(([, error]) => String(error))).toEqual([
-    `Error: Token cannot be verified behind ${name}`,
-  ]);
-});
+it.each(adapters)(
+  "%s: an error of the application's own fetch is a 500 that the console gets",
+  async (name, status) => {
+    const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    onTestFinished(() => written.mockRestore());
+    const failing = {
+      fetch: async () => {
+        throw new Error(`Token cannot be verified behind ${name}`);
+      },
+    };
+    expect([await status(failing), await status(failing)]).toEqual([500, 500]);
+    // The same cause has one line a minute.
+    expect(written.mock.calls.map(([, error]) => String(error))).toEqual([
+      `Error: Token cannot be verified behind ${name}`,
+    ]);
+  },
+);
 
 it('a fetch that returns no response is a 500 that the console gets', async () => {
   const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);

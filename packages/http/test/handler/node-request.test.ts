@@ -19,8 +19,7 @@ describe.each([
   ['v2', (options: object) => v2.createSessionHandler(options as never)],
   [
     'both eras',
-    (options: object) =>
-      v2.createDualEraHandler({ createStatelessServer: required.createServer, ...options } as never),
+    (options: object) => v2.createDualEraHandler({ createStatelessServer: required.createServer, ...options } as never),
   ],
 ])('fetch that gets no web-standard request, %s', (_, create) => {
   it.each([

@@ -83,7 +83,13 @@ describe.each(statelessEntries)('servers without a session, $name', ({ createHan
       `TypeError: Option createStatelessServer returned ${kind}; return an McpServer`;
     expect(where === 'onError' ? errors : written).toEqual(
       where === 'onError'
-        ? [returned('undefined'), returned('null'), returned('an object'), returned('undefined'), 'Error: No server today']
+        ? [
+            returned('undefined'),
+            returned('null'),
+            returned('an object'),
+            returned('undefined'),
+            'Error: No server today',
+          ]
         : // The same cause has one line a minute.
           [returned('undefined'), returned('null'), returned('an object'), 'Error: No server today'],
     );
@@ -116,11 +122,14 @@ it('revision 2026-07-28: what fails after createStatelessServer is in the log to
   const handler = createHandler({
     store,
     createStatelessServer: () =>
-      Object.assign(makeServer(async () => 'served'), {
-        connect: async () => {
-          throw new Error('Not connected today');
+      Object.assign(
+        makeServer(async () => 'served'),
+        {
+          connect: async () => {
+            throw new Error('Not connected today');
+          },
         },
-      }),
+      ),
     logger,
   });
   expect((await handler.fetch(request())).status).toBe(500);

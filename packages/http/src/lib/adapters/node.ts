@@ -43,7 +43,8 @@ const NAMES: OptionNames<NodeHandlerOptions> = { bodyTimeoutMs: ['timeout', 'tim
  *
  * A slow client slows the handler down and fills no memory. A client that disconnects closes its
  * stream. The verified token is read from `request.auth`, where the bearer middleware of both SDK
- * lines puts it, and a parsed body from `request.body`.
+ * lines puts it, and a body that a parser has read from `request.body`: JSON, text or bytes. If
+ * `fetch` of the handler throws, the response is 500, and the console gets the error.
  *
  * The connection of a refused request stays usable: up to 4 MiB of its body are read and discarded,
  * for at most 10 seconds. A connection with a larger body is closed.

@@ -30,7 +30,8 @@ const PAGE = 100;
  * Appends a notification to the standalone stream of every session that is served over HTTP.
  *
  * @returns How many sessions got it.
- * @throws TypeError for no notification, for unknown options, and for a principal that is `undefined`.
+ * @throws TypeError for no notification, for unknown options, and for a principal that is
+ * `undefined`.
  */
 export async function broadcast(
   store: AnyStore,

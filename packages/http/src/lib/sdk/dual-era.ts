@@ -6,7 +6,6 @@ import {
   type CreateMcpHandlerOptions,
   isLegacyRequest,
   type McpHttpHandler,
-  type McpServerFactory,
 } from '@modelcontextprotocol/server';
 import { StoreEventBus } from '../cluster/event-bus.ts';
 import type { SessionHandlerOptions } from '../handler/options.ts';
@@ -18,22 +17,13 @@ import { closing, HttpError } from '../protocol/http-errors.ts';
 import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import { decodeBody } from '../request/body.ts';
 import { Gate } from '../request/gate.ts';
-import type { UserContext } from '../request/user.ts';
 import { Journal } from '../reports/journal.ts';
 import { Exchanges } from './exchanges.ts';
 import { observing } from './observing.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { FaultReports } from './fault-reports.ts';
-import { statelessFactory } from './stateless-factory.ts';
+import { type StatelessContext, statelessFactory } from './stateless-factory.ts';
 import { handlerWith, type SessionHandler, type V2Server } from './v2.ts';
-
-/**
- * What `createStatelessServer` gets: the context of the SDK's factory, and who is served.
- *
- * `principal` and `user` throw if an authenticated request has no principal, or if the option
- * `principal` has failed. A server that uses neither serves such a request.
- */
-export type StatelessContext<U extends StateSchemas = StateSchemas> = Parameters<McpServerFactory>[0] & UserContext<U>;
 
 /** Options of `createDualEraHandler`. */
 export interface DualEraHandlerOptions<
@@ -43,11 +33,15 @@ export interface DualEraHandlerOptions<
 > extends Omit<SessionHandlerOptions<Server, AuthInfo, S, U>, 'createStatelessServer'> {
   /**
    * Makes the server of one request of revision 2026-07-28, which has no sessions: the factory of
-   * the SDK's `createMcpHandler`. With `withoutSession: 'stateless'`, also of one POST of an
-   * earlier revision without a session; the context's `era` is `legacy` then.
+   * the SDK's `createMcpHandler`. Return a new instance each time. With
+   * `withoutSession: 'stateless'`, also of one POST of an earlier revision without a session; the
+   * context's `era` is `legacy` then.
    */
   readonly createStatelessServer: (context: StatelessContext<U>) => V2Server | Promise<V2Server>;
-  /** More options of the SDK's `createMcpHandler`, such as `bus`. Default: its defaults. */
+  /**
+   * More options of the SDK's `createMcpHandler`, such as `bus`. With its `onerror`, errors of
+   * revision 2026-07-28 go there and not to `onError` or `logger`. Default: its defaults.
+   */
   readonly stateless?: Omit<CreateMcpHandlerOptions, 'legacy'>;
 }
 
@@ -113,7 +107,10 @@ export function createDualEraHandler<
   const journal = new Journal(options);
   const onError = errorListener(options);
   const modern = modernOf(options, { exchanges, journal, onError });
-  const answer = async (request: Request, { authInfo, parsedBody: given }: FetchOptions<AuthInfo>): Promise<Response> => {
+  const answer = async (
+    request: Request,
+    { authInfo, parsedBody: given }: FetchOptions<AuthInfo>,
+  ): Promise<Response> => {
     const parsedBody = request.method === 'POST' ? decodeBody(request, given, maxBodyBytes) : given;
     // The eras have opposite rules for a lost connection, so decide this first.
     if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize: maxBodyBytes })) {

@@ -14,7 +14,7 @@ export function checkedFactory<Args extends readonly unknown[], Server extends o
   const made = new WeakSet<object>();
   return async (...args) => {
     const server = await create(...args);
-    const { connect } = ((server as unknown) ?? {}) as { readonly connect?: unknown };
+    const { connect } = (server ?? {}) as { readonly connect?: unknown };
     if (typeof connect !== 'function') {
       throw new TypeError(`Option ${option} returned ${kindOf(server)}; return an McpServer`);
     }
