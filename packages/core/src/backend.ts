@@ -29,6 +29,7 @@ export {
   whole,
   type OptionNames,
 } from './lib/values/option-checks.ts';
+export { suggestion } from './lib/values/suggestions.ts';
 export type { ErrorListener } from './lib/reports/error-log.ts';
 export {
   backgroundListener,
@@ -37,6 +38,7 @@ export {
   type ErrorListenerOptions,
   type ErrorReporter,
 } from './lib/reports/error-listener.ts';
+export { userRecordOptions } from './lib/options/user-options.ts';
 export { sessionStoreOptions, storeOptionsOf } from './lib/options/store-options.ts';
 export { diagnoseSchema } from './lib/runtime/diagnose-schema.ts';
 export { KeyedLock } from './lib/runtime/keyed-lock.ts';

@@ -20,6 +20,21 @@ function into(sent: Sent): { send: (id: string, message: unknown) => Promise<voi
 }
 
 describe('the event store of a session', () => {
+  it('is made of a session only', async () => {
+    const { store } = await open();
+    for (const [value, message] of [
+      [undefined, 'Session of createEventStore is undefined, not a session'],
+      [{}, 'Session of createEventStore is an object, not a session'],
+      [{ events: [] }, 'Session of createEventStore is an object, not a session'],
+      [store, 'not a session'],
+      [store.create(), 'Session of createEventStore is a promise, not a session: await it first'],
+    ] as const) {
+      const make = (): unknown => createEventStore(value as never);
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(message);
+    }
+  });
+
   it('fits both lines of the official SDK by its type', async () => {
     const session = await (await open()).store.create();
     const first: EventStoreV1 = createEventStore<MessageV1>(session);

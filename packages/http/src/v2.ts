@@ -8,12 +8,8 @@ export type { CloseOptions, FetchOptions } from './lib/handler/session-handler.t
 export type { SessionHandlerOptions } from './lib/handler/options.ts';
 export { defaultPrincipal } from './lib/request/principal.ts';
 export type { UserContext } from './lib/request/user.ts';
-export {
-  createDualEraHandler,
-  type DualEraHandler,
-  type DualEraHandlerOptions,
-  type StatelessContext,
-} from './lib/sdk/dual-era.ts';
+export { createDualEraHandler, type DualEraHandler, type DualEraHandlerOptions } from './lib/sdk/dual-era.ts';
+export type { StatelessContext } from './lib/sdk/stateless-factory.ts';
 export { createStoreEventBus } from './lib/sdk/store-event-bus.ts';
 export { createSessionHandler, type AuthInfo, type SessionHandler, type V2Server } from './lib/sdk/v2.ts';
 export type { RefusalReason } from './lib/protocol/refusal-reason.ts';

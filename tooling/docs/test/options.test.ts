@@ -34,6 +34,7 @@ const INSIDE: Readonly<Record<string, string>> = {
   StateLimitOptions: 'stateLimits',
   RetentionOptions: 'retention',
   SweepOptions: 'sweep',
+  RequestStateKey: 'keys',
 };
 
 /** Where errors go. Several types have these options, from one table of names. */

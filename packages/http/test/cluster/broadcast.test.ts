@@ -81,7 +81,23 @@ describe.each(lines)('broadcast, SDK $name', (line) => {
       expect(await handler.broadcast(news)).toBe(minute < 3 ? 1 : 0);
     }
     expect(await store.get(ids[0] ?? '')).toBeUndefined();
-    await expect(handler.broadcast({} as never)).rejects.toThrow('not a string');
+  });
+
+  it('what is no notification is an error, and reaches nobody', async () => {
+    const { raw, handler, store } = await start(line);
+    const session = await store.get(await raw().begin());
+    const before = await session?.events.recent(10);
+    for (const [given, message] of [
+      [undefined, 'A broadcast takes { method, params }, not undefined'],
+      ['notifications/x', 'A broadcast takes { method, params }, not a string'],
+      [{}, 'Method of a broadcast is undefined, not a string'],
+      [{ ...news, params: 'a' }, 'Params of a broadcast are a string, not a plain object'],
+      [{ ...news, params: [1] }, 'Params of a broadcast are an array, not a plain object'],
+      [{ ...news, params: new Map() }, 'Params of a broadcast are an object of class Map, not a plain object'],
+    ] as const) {
+      await expect(handler.broadcast(given as never)).rejects.toThrow(new TypeError(message));
+    }
+    expect(await session?.events.recent(10)).toEqual(before);
   });
 
   it('a principal that is undefined is an error and never means all sessions', async () => {

@@ -47,6 +47,16 @@ describe.each([
     [{ ...required, log: console }, 'Unknown option log; did you mean logger?'],
     [{ ...required, leaseMs: '15s' }, 'Option leaseMs is not a number'],
     [{ ...required, maxLocalSessions: 0 }, 'Option maxLocalSessions is 0, not a whole number from 1'],
+    [
+      { ...required, onSessionLimit: 'end-oldest' },
+      'Option onSessionLimit has no effect without maxSessionsPerPrincipal; set that too',
+    ],
+    [
+      { ...required, addressOf: () => 'a' },
+      'Option addressOf has no effect without maxSessionsPerPrincipal; set that too',
+    ],
+    [{ ...required, user: { ttl: 1 } }, 'Unknown option ttl of user; did you mean ttlMs?'],
+    [{ ...required, user: { ttlMs: '1' } }, 'Option ttlMs is not a number'],
     [{ ...required, onStoreError: 'ignore' }, `Option onStoreError is "ignore", not 'fail' or 'degrade'`],
   ])('%o: %s', (options, message) => {
     expect(() => create(options)).toThrow(message);
@@ -63,7 +73,29 @@ it('options of both eras', () => {
   expect(create({ createStatelessServer: createServer, stateless: [] })).toThrow('Option stateless is an array');
   expect(create({ createStatelesServer: createServer })).toThrow('did you mean createStatelessServer?');
   expect(() => v2.createStoreEventBus(createMemoryStore() as never)).toThrow('await the store first');
+  const options = (stateless: object): object => ({ createStatelessServer: createServer, stateless });
+  expect(create(options({ buss: {} }))).toThrow('Unknown option buss of stateless; did you mean bus?');
+  expect(create(options({ legacy: 'stateless' }))).toThrow('Option legacy of stateless has no effect');
+  expect(create(options({ onerror: console }))).toThrow('Option onerror is not a function');
+  for (const [bus, kind] of [
+    [5, 'a number'],
+    [null, 'null'],
+    [Promise.resolve(), 'a promise'],
+    [{ publish: () => undefined }, 'an object'],
+  ] as const) {
+    expect(create(options({ bus }))).toThrow(`Option bus of stateless is ${kind}, not an event bus`);
+  }
+  // A newer SDK may have more options.
+  expect(create(options({ tracing: true, bus: v2.createStoreEventBus(store) }))).not.toThrow();
+});
+
+it('options of an event bus', () => {
   expect(() => v2.createStoreEventBus(store, { topic: 'x' } as never)).toThrow('did you mean name?');
+  for (const name of ['\u00e4', 'my bus', 'x'.repeat(252)]) {
+    expect(() => v2.createStoreEventBus(store, { name })).toThrow(
+      new RangeError('Option name is not 1 to 251 visible ASCII characters'),
+    );
+  }
 });
 
 it('options of adapters', () => {
@@ -95,6 +127,10 @@ describe.each(lines)('options of later calls, SDK $name', (line) => {
     for (const mistaken of [{ authinfo: {} }, { auth: {} }, { token: 'x' }, { body: {} }, 'token', 7]) {
       expect((await post(mistaken)).status).toBe(500);
     }
+    expect((await post({ authInfo: null })).status).toBe(500);
+    expect(String(errors.at(-1))).toBe(
+      'TypeError: The authInfo of a request is null; leave it out for an anonymous request',
+    );
     expect((await post({ authInfo: Promise.resolve({}) })).status).toBe(500);
     expect(String(errors[0])).toBe('TypeError: Unknown option authinfo of fetch; did you mean authInfo?');
     expect(String(errors.at(-1))).toBe('TypeError: The authInfo of a request is a promise: await it first');
@@ -123,8 +159,8 @@ describe.each(lines)('options of later calls, SDK $name', (line) => {
 it('a createServer that returns nothing or a used server is a 500, and onError gets the remedy', async () => {
   const shared = createServer();
   for (const [create, message] of [
-    [() => undefined, 'Option createServer returned undefined; return the McpServer of the session'],
-    [async () => ({}), 'Option createServer returned an object; return the McpServer of the session'],
+    [() => undefined, 'Option createServer returned undefined; return an McpServer'],
+    [async () => ({}), 'Option createServer returned an object; return an McpServer'],
     [() => shared, 'Option createServer returned the same server again; make a new one each time it is called'],
   ] as const) {
     const errors: unknown[] = [];

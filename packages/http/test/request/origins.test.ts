@@ -47,4 +47,15 @@ describe.each(lines)('words for origins, and hosted connectors, SDK $name', (lin
     };
     expect(await Promise.all([undefined, 'Basic eDp5', 'bearer x'].map(statusOf))).toEqual([403, 403, 200]);
   });
+
+  it('a token that was not verified, which some code says with null, lets no page in', async () => {
+    const { handler } = await start(line, { principal: () => 'everybody' });
+    const statusOf = async (authInfo: object | null): Promise<number> => {
+      const headers = { ...JSON_HEADERS, origin: 'https://evil.example', authorization: 'Bearer x' };
+      const body = JSON.stringify(initialize());
+      const request = new Request('https://mcp.example/mcp', { method: 'POST', headers, body });
+      return (await handler.fetch(request, { authInfo } as never)).status;
+    };
+    expect([await statusOf(null), await statusOf({ token: 'x', clientId: 'app', scopes: [] })]).toEqual([403, 200]);
+  });
 });

@@ -91,8 +91,11 @@ describe.each(lines)("requests without a session, with withoutSession: 'stateles
     expect(errors).toEqual([new Error('No server today')]);
   });
 
-  it('the option needs a function that makes the server', async () => {
+  it('the option needs a function that makes the server, and the function needs the option', async () => {
     const store = await createMemoryStore();
+    expect(() => line.createHandler({ store, serve: () => ({ tools: {} }), stateless: () => ({ tools: {} }) })).toThrow(
+      "Option createStatelessServer has no effect without withoutSession: 'stateless'; set that too",
+    );
     const make = () => line.createHandler({ store, serve: () => ({ tools: {} }), withoutSession: 'stateless' });
     expect(make).toThrow('Option createStatelessServer is undefined, not a function');
     expect(() => line.createHandler({ store, serve: () => ({ tools: {} }), withoutSession: 'serve' as never })).toThrow(

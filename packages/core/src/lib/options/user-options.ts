@@ -27,7 +27,8 @@ export interface UserRecordOptions<S extends StateSchemas = StateSchemas> {
 
 const DEFAULT_TTL_MS = 90 * 86_400_000;
 
-const NAMES: OptionNames<UserRecordOptions> = {
+/** The options of a user's record, each with names that are mistaken for it. */
+export const userRecordOptions: OptionNames<UserRecordOptions> = {
   state: ['schema', 'schemas', 'stateSchema'],
   ttlMs: ['ttl', 'timeToLive', 'maxAge', 'expiresIn'],
   maxLifetimeMs: ['lifetime', 'absoluteTimeout'],
@@ -35,6 +36,6 @@ const NAMES: OptionNames<UserRecordOptions> = {
 
 /** @throws TypeError for a name; `resolveKind` checks the values. */
 export function kindOptionsOf<S extends StateSchemas>(options: UserRecordOptions<S>): SessionKindOptions<S> {
-  checkOptions(options, NAMES, 'forPrincipal');
+  checkOptions(options, userRecordOptions, 'forPrincipal');
   return { ...options, ttlMs: options.ttlMs ?? DEFAULT_TTL_MS };
 }

@@ -80,6 +80,7 @@ const NAMES: OptionNames<RequestStateOptions> = {
   clock: ['now'],
 };
 
+const KEY_NAMES: OptionNames<RequestStateKey> = { id: ['kid', 'name'], secret: ['key', 'value'] };
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/;
 const LEAST_SECRET_BYTES = 32;
 
@@ -107,7 +108,13 @@ function checkKeys(keys: unknown): readonly RequestStateKey[] {
     throw new TypeError(`Option keys is ${kindOf(keys)}, not an array of keys, such as [{ id: 'a', secret }]`);
   }
   const ids = new Set<string>();
-  return (keys as readonly Partial<RequestStateKey>[]).map(({ id, secret }, index) => {
+  return keys.map((key: unknown, index) => {
+    // Often a variable of the environment that is not set.
+    if (kindOf(key) !== 'an object') {
+      throw new TypeError(`Option keys[${index}] is ${kindOf(key)}, not a key, such as { id: 'a', secret }`);
+    }
+    checkOptions(key, KEY_NAMES, `keys[${index}]`);
+    const { id, secret } = key as Partial<RequestStateKey>;
     if (typeof id !== 'string' || !KEY_ID.test(id)) {
       throw new RangeError(`Option keys[${index}].id does not match ${KEY_ID.source}`);
     }
@@ -123,6 +130,13 @@ function checkKeys(keys: unknown): readonly RequestStateKey[] {
     // A copy, so that a buffer that is reused elsewhere changes nothing.
     return { id, secret: typeof secret === 'string' ? secret : Uint8Array.from(secret) };
   });
+}
+
+/** @throws TypeError if the value is not the context of a request of SDK v2. */
+export function checkContext(context: unknown, method: 'mint' | 'verify'): void {
+  const { mcpReq } = (context ?? {}) as { readonly mcpReq?: { readonly method?: unknown } };
+  if (typeof mcpReq?.method === 'string') return;
+  throw new TypeError(`Context of ${method} is ${kindOf(context)}, not what SDK v2 passes to a handler`);
 }
 
 /** Fails closed: a lookup that found nobody does not make a request anonymous. */

@@ -7,6 +7,7 @@ import { encodeExact } from '../values/json.ts';
 import { wrongKind } from '../values/option-checks.ts';
 import { digestOf } from './digest.ts';
 import {
+  checkContext,
   resolveRequestStateOptions,
   type RequestStateContext,
   type RequestStateOptions,
@@ -35,7 +36,7 @@ export interface RequestState<Context extends RequestStateContext = RequestState
    * @param parameters What the repeated request must have again, such as the tool's name and its
    * arguments. The state is then a {@link BoundRequestState}. Default: `undefined`, no such check.
    * @throws SessionError `NOT_JSON`, `INVALID_PRINCIPAL`, and for a payload that is kept in the
-   * store `STATE_VALUE_TOO_LARGE` and `STORE_…`.
+   * store `STATE_VALUE_TOO_LARGE` and `STORE_…`. TypeError for a context without `mcpReq.method`.
    */
   mint(payload: unknown, context: Context, parameters?: unknown): Promise<string>;
 
@@ -47,7 +48,7 @@ export interface RequestState<Context extends RequestStateContext = RequestState
    *
    * @throws SessionError `INVALID_REQUEST_STATE` if the state is malformed, was changed, has
    * expired, was used before, or was sealed by an unknown key, for another principal or for another
-   * method. `INVALID_PRINCIPAL`, `STORE_…`.
+   * method. `INVALID_PRINCIPAL`, `STORE_…`. TypeError for a context without `mcpReq.method`.
    */
   readonly verify: (state: string, context: Context) => Promise<unknown>;
 }
@@ -86,6 +87,7 @@ class RequestStates<Context extends RequestStateContext> implements RequestState
     checkContext(context, 'mint');
     const [key] = keys;
     if (key === undefined) throw new TypeError('Option keys is empty');
+    checkContext(context, 'mint');
     const principal = await this.#options.principalOf(context);
     const text = encodeExact(
       payload,

@@ -1,4 +1,4 @@
-import { checkOptions, MAX_TIMER_MS, type OptionNames, positive } from '@mcp-session/core/backend';
+import { checkOptions, kindOf, MAX_TIMER_MS, type OptionNames, positive } from '@mcp-session/core/backend';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { finished, Readable } from 'node:stream';
@@ -43,7 +43,8 @@ const NAMES: OptionNames<NodeHandlerOptions> = { bodyTimeoutMs: ['timeout', 'tim
  *
  * A slow client slows the handler down and fills no memory. A client that disconnects closes its
  * stream. The verified token is read from `request.auth`, where the bearer middleware of both SDK
- * lines puts it, and a parsed body from `request.body`.
+ * lines puts it, and a body that a parser has read from `request.body`: JSON, text or bytes. If
+ * `fetch` of the handler throws, the response is 500, and the console gets the error.
  *
  * The connection of a refused request stays usable: up to 4 MiB of its body are read and discarded,
  * for at most 10 seconds. A connection with a larger body is closed.
@@ -70,7 +71,8 @@ export function toNodeHandler<AuthInfo>(
     });
     const body = new IncomingBody(request, bodyTimeoutMs);
     try {
-      const { auth: authInfo, body: parsedBody } = request;
+      const { auth: authInfo } = request;
+      const parsedBody = parsedBodyOf(request);
       const webRequest = await requestOr400(async () => toWebRequest(request, abort.signal, body));
       const answered =
         webRequest instanceof Response
@@ -104,8 +106,17 @@ async function toWebRequest(request: NodeRequest<unknown>, signal: AbortSignal, 
 }
 
 /** Whether the request may have a body that was not read yet. */
-function mayHaveBody({ method, body }: NodeRequest<unknown>): boolean {
-  return method !== 'GET' && method !== 'HEAD' && body === undefined;
+function mayHaveBody(request: NodeRequest<unknown>): boolean {
+  return request.method !== 'GET' && request.method !== 'HEAD' && parsedBodyOf(request) === undefined;
+}
+
+/**
+ * The body that a framework has read; `undefined`: read it. The parsers of Express 4 set `{}` where
+ * they leave a body of another type alone.
+ */
+function parsedBodyOf({ body, readableDidRead }: NodeRequest<unknown>): unknown {
+  const isEmpty = kindOf(body) === 'an object' && Object.keys(body as object).length === 0;
+  return isEmpty && !readableDidRead ? undefined : body;
 }
 
 function isSmall(request: NodeRequest<unknown>): boolean {

@@ -1,5 +1,5 @@
 import { SessionError, type ListSessionsOptions } from '@mcp-session/core';
-import { checkOptions, type OptionNames } from '@mcp-session/core/backend';
+import { checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
 import type { JsonRpcNotification } from '../protocol/json-rpc.ts';
 import { STANDALONE_STREAM } from '../stream/stream-ids.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
@@ -30,20 +30,20 @@ const PAGE = 100;
  * Appends a notification to the standalone stream of every session that is served over HTTP.
  *
  * @returns How many sessions got it.
- * @throws TypeError for unknown options, and for a principal that is `undefined`.
+ * @throws TypeError for no notification, for unknown options, and for a principal that is
+ * `undefined`.
  */
 export async function broadcast(
   store: AnyStore,
-  { method, params }: BroadcastNotification,
+  given: BroadcastNotification,
   options: BroadcastOptions,
 ): Promise<number> {
+  const notification = toNotification(given);
   checkOptions(options, OPTIONS, 'broadcast');
   // Often the result of a failed lookup, which must not reach every session.
   if ('principal' in options && options.principal === undefined) {
     throw new TypeError('Option principal of broadcast is undefined; give null for nobody, or leave it out for all');
   }
-  if (typeof method !== 'string') throw new TypeError('Method of a broadcast notification is not a string');
-  const notification: JsonRpcNotification = { jsonrpc: '2.0', method, ...(params !== undefined && { params }) };
   let reached = 0;
   let query: ListSessionsOptions | undefined = { ...options, limit: PAGE };
   while (query !== undefined) {
@@ -54,6 +54,19 @@ export async function broadcast(
     query = nextCursor === undefined ? undefined : { ...options, limit: PAGE, cursor: nextCursor };
   }
   return reached;
+}
+
+function toNotification(given: BroadcastNotification): JsonRpcNotification {
+  if (kindOf(given) !== 'an object') {
+    throw new TypeError(`A broadcast takes { method, params }, not ${kindOf(given)}`);
+  }
+  const { method, params } = given;
+  if (typeof method !== 'string') throw new TypeError(`Method of a broadcast is ${kindOf(method)}, not a string`);
+  if (params === undefined) return { jsonrpc: '2.0', method };
+  if (kindOf(params) !== 'an object') {
+    throw new TypeError(`Params of a broadcast are ${kindOf(params)}, not a plain object`);
+  }
+  return { jsonrpc: '2.0', method, params };
 }
 
 /** @returns Whether the session was still live. */

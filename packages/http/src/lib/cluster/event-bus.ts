@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { checkStore } from '../store/check-store.ts';
 
+/** With `bus-` in front, it is the id of a session. */
+const NAME = /^[\x21-\x7e]{1,251}$/;
 /** The kind of the record whose log is the bus. */
 const KIND = 'bus';
 const STREAM = 'events';
@@ -17,8 +19,8 @@ const RETRY_MS = 500;
 /** Options of `createStoreEventBus`. */
 export interface StoreEventBusOptions {
   /**
-   * The name of the bus in its store: nodes with the same name share it. Visible ASCII. Default:
-   * `default`.
+   * The name of the bus in its store: nodes with the same name share it. 1 to 251 visible ASCII
+   * characters. Default: `default`.
    */
   readonly name?: string;
   /**
@@ -62,6 +64,7 @@ export class StoreEventBus<Event extends object> {
     checkStore(store);
     checkOptions(options, NAMES, 'createStoreEventBus');
     const name = text('name', options.name, 'default');
+    if (!NAME.test(name)) throw new RangeError('Option name is not 1 to 251 visible ASCII characters');
     this.#store = store;
     this.#id = `bus-${name}`;
     this.#onError = errorListener(options);

@@ -2,7 +2,7 @@ import { broadcast, type BroadcastNotification, type BroadcastOptions } from '..
 import { NodeLease } from '../cluster/lease.ts';
 import { newNodeId } from '../cluster/node-id.ts';
 import { emptyOf } from '../protocol/buffered-body.ts';
-import { closing, errorToResponse, isServerFault, notAllowed, sessionNotFound } from '../protocol/http-errors.ts';
+import { closing, notAllowed, sessionNotFound } from '../protocol/http-errors.ts';
 import { isRequest } from '../protocol/json-rpc.ts';
 import { requestRevision } from '../protocol/revisions.ts';
 import { type AnswerForm, answerFormFor } from '../request/accept.ts';
@@ -23,13 +23,8 @@ import type { AuthFacts, Caller, SdkAdapter } from '../session/sdk-adapter.ts';
 import { ServerLifecycle } from '../session/server-lifecycle.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { factsOf } from '../store/session-record.ts';
-import {
-  type CloseOptions,
-  drainMsOf,
-  type FetchOptions,
-  fetchOptionsOf,
-  type SessionHandler,
-} from './session-handler.ts';
+import { guarded } from './guarded.ts';
+import { type CloseOptions, drainMsOf, type FetchOptions, type SessionHandler } from './session-handler.ts';
 import type { ResolvedOptions } from './resolve-options.ts';
 import type { Shutdown } from './shutdown.ts';
 
@@ -38,6 +33,7 @@ import type { Shutdown } from './shutdown.ts';
  * connected.
  */
 export class Handler implements SessionHandler<AuthFacts> {
+  readonly fetch: SessionHandler<AuthFacts>['fetch'];
   readonly #sdk: SdkAdapter;
   readonly #options: ResolvedOptions;
   readonly #locals: LocalSessions;
@@ -82,24 +78,15 @@ export class Handler implements SessionHandler<AuthFacts> {
     this.#shutdown = shutdown;
     shutdown.waitFor(() => locals.answered());
     shutdown.waitFor(() => this.#sessionless.running.answered());
+    const { gate } = options;
+    this.fetch = guarded<AuthFacts>(options, async (request, given) =>
+      gate.open(request, gate.preflight(request) ?? (await this.#answer(request, given))),
+    );
   }
 
   get localSessions(): number {
     return this.#locals.size;
   }
-
-  readonly fetch = async (request: Request, options: FetchOptions<AuthFacts> = {}): Promise<Response> => {
-    const { gate, journal, onError } = this.#options;
-    try {
-      const given = fetchOptionsOf(options);
-      gate.check(request, given.authInfo !== undefined);
-      return gate.open(request, gate.preflight(request) ?? (await this.#answer(request, given)));
-    } catch (error) {
-      if (isServerFault(error)) onError(error);
-      journal.refused(request, error);
-      return gate.open(request, errorToResponse(error));
-    }
-  };
 
   readonly broadcast = (notification: BroadcastNotification, options: BroadcastOptions = {}): Promise<number> =>
     broadcast(this.#options.store, notification, options);

@@ -17,6 +17,7 @@ import { principalOf } from '../request/principal.ts';
 import { checkUserOptions, userContext } from '../request/user.ts';
 import { Journal } from '../reports/journal.ts';
 import { errorListener, safeCallback } from '../runtime/safe-callback.ts';
+import { checkedFactory } from '../session/checked-factory.ts';
 import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
 import { checkStore } from '../store/check-store.ts';
@@ -172,9 +173,10 @@ function serversOf<
   S extends StateSchemas,
   U extends StateSchemas,
 >(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ServerFactory {
+  const createServer = checkedFactory('createServer', options.createServer);
   return {
     create: async (session, restored, { request, authInfo }) =>
-      options.createServer({
+      createServer({
         session: session as Session<S>,
         restored,
         request,

@@ -6,6 +6,7 @@ import { principalOf } from '../request/principal.ts';
 import type { OnSessionCreate } from '../request/session-create.ts';
 import { SessionLimits } from '../request/session-limits.ts';
 import { userContext } from '../request/user.ts';
+import { checkedFactory } from '../session/checked-factory.ts';
 import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
 import type { AnyStore } from '../store/session-handle.ts';
 import type { SessionHandlerOptions } from './options.ts';
@@ -43,6 +44,10 @@ export function resolveSessionOptions<AuthInfo, U extends StateSchemas>(
 ): ResolvedSessionOptions {
   for (const name of ['sessionIdOf', 'addressOf', 'onSessionCreate'] as const) callable(name, options[name]);
   const { store, maxSessionsPerPrincipal: max, addressOf, sessionIdOf } = options;
+  for (const name of ['onSessionLimit', 'addressOf'] as const) {
+    if (max !== undefined || options[name] === undefined) continue;
+    throw new TypeError(`Option ${name} has no effect without maxSessionsPerPrincipal; set that too`);
+  }
   return {
     ...lifetimesOf(givenTtlOf(store), options),
     platformSessions: new PlatformSessions(store, sessionIdOf),
@@ -63,15 +68,20 @@ export function statelessOf<
   S extends StateSchemas,
   U extends StateSchemas,
 >(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ((caller: Caller) => Promise<ServerLike>) | undefined {
-  const { withoutSession, createStatelessServer: create, store, principal: tell, user } = options;
-  if (oneOf('withoutSession', withoutSession, ['refuse', 'stateless'], 'refuse') === 'refuse') return undefined;
-  if (typeof create !== 'function') {
+  const { withoutSession, createStatelessServer: given, store, principal: tell, user } = options;
+  if (oneOf('withoutSession', withoutSession, ['refuse', 'stateless'], 'refuse') === 'refuse') {
+    if (given === undefined) return undefined;
+    throw new TypeError("Option createStatelessServer has no effect without withoutSession: 'stateless'; set that too");
+  }
+  if (typeof given !== 'function') {
     throw new TypeError(
-      `Option createStatelessServer is ${kindOf(create)}, not a function that makes the server of one request without a session, as withoutSession: 'stateless' needs`,
+      `Option createStatelessServer is ${kindOf(given)}, not a function that makes the server of one request without a session, as withoutSession: 'stateless' needs`,
     );
   }
-  return async ({ request, authInfo: given }) => {
-    const authInfo = given as AuthInfo | undefined;
+  const create = checkedFactory('createStatelessServer', given);
+  return async (caller) => {
+    const { request } = caller;
+    const authInfo = caller.authInfo as AuthInfo | undefined;
     const principal = await principalOf(authInfo, request, tell);
     return create({ request, authInfo, ...userContext(store, principal, user) });
   };

@@ -7,7 +7,8 @@ export interface FetchOptions<AuthInfo> {
   /** The verified token. Verify it for each request, in front of the handler. Default: none. */
   readonly authInfo?: AuthInfo | undefined;
   /**
-   * The body if a framework has parsed it. The request's own body is not read then. Default: none.
+   * The body if a framework has read it: the parsed JSON, or its text or bytes. The request's own
+   * body is not read then. Default: none.
    */
   readonly parsedBody?: unknown;
 }
@@ -25,8 +26,9 @@ export interface CloseOptions {
 /** Serves MCP over Streamable HTTP, with sessions that live in a store. */
 export interface SessionHandler<AuthInfo> {
   /**
-   * Answers a request to the MCP endpoint. Never rejects. The functions of a handler need no
-   * `this`: `export const POST = handler.fetch`.
+   * Answers a request to the MCP endpoint. Never rejects. For anything but a web-standard request,
+   * such as that of `node:http`, the response is 500, and `onError` gets the remedy. The functions
+   * of a handler need no `this`: `export const POST = handler.fetch`.
    */
   readonly fetch: (request: Request, options?: FetchOptions<AuthInfo>) => Promise<Response>;
   /**
@@ -41,7 +43,8 @@ export interface SessionHandler<AuthInfo> {
    * It costs one append per session.
    *
    * @returns How many sessions got it. Sessions that begin or end meanwhile may be left out.
-   * @throws SessionError `STORE_…` if the store fails. Some sessions may have got it then.
+   * @throws TypeError for anything but `{ method, params }`. SessionError `STORE_…` if the store
+   * fails. Some sessions may have got it then.
    */
   readonly broadcast: (notification: BroadcastNotification, options?: BroadcastOptions) => Promise<number>;
   /**

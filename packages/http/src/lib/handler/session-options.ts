@@ -34,7 +34,7 @@ export interface SessionOptions<AuthInfo, U extends StateSchemas = StateSchemas>
   readonly withoutSession?: 'refuse' | 'stateless';
   /**
    * Makes the MCP server of one POST without a session. Return a new instance each time. Required
-   * with `withoutSession: 'stateless'`, and not called otherwise.
+   * with `withoutSession: 'stateless'`, and refused without it.
    */
   readonly createStatelessServer?: (context: SessionlessContext<AuthInfo, U>) => ServerLike | Promise<ServerLike>;
   /**
@@ -90,14 +90,14 @@ export interface SessionOptions<AuthInfo, U extends StateSchemas = StateSchemas>
    * - `refuse`: it is refused with 429 and `Retry-After`.
    * - `end-oldest`: the session that was not used for the longest time is ended.
    *
-   * Default: `refuse`.
+   * Refused without `maxSessionsPerPrincipal`. Default: `refuse`.
    */
   readonly onSessionLimit?: 'refuse' | 'end-oldest';
   /**
    * Returns the address of an anonymous request, or anything that many sessions of one client have
    * in common: `maxSessionsPerPrincipal` then applies to the sessions that this process began for
    * it within the last hour. Each process counts for itself. Take the address from your proxy, not
-   * from a header that clients can set.
+   * from a header that clients can set. Refused without `maxSessionsPerPrincipal`.
    *
    * Default: sessions of nobody are not counted.
    */

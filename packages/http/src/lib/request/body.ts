@@ -22,7 +22,10 @@ export async function readMessages(
   { maxBodyBytes, parse }: { readonly maxBodyBytes: number; readonly parse: (value: unknown) => JsonRpcMessage },
 ): Promise<Posted> {
   checkContent(request, parsedBody !== undefined);
-  const body = parsedBody === undefined ? parseJson(await readText(request, maxBodyBytes)) : parsedBody;
+  const body =
+    parsedBody === undefined
+      ? parseJson(await readText(request, maxBodyBytes))
+      : decodeBody(request, parsedBody, maxBodyBytes);
   const isBatch = Array.isArray(body);
   const values: readonly unknown[] = isBatch ? body : [body];
   if (values.length === 0) throw new HttpError(400, 'Invalid Request: Batch is empty', INVALID_REQUEST);
@@ -39,18 +42,13 @@ export async function readMessages(
 /** @throws HttpError 415 */
 function checkContent({ headers }: Request, parsed: boolean): void {
   // Compare the media type only: `text/plain; a=application/json` is plain text.
-  const [mediaType, ...parameters] = (headers.get('content-type') ?? '')
-    .split(';')
-    .map((part) => part.trim().toLowerCase());
+  const [mediaType] = contentTypeOf(headers);
   if (mediaType !== 'application/json') {
     throw new HttpError(415, 'Unsupported Media Type: Content-Type must be application/json');
   }
   // A framework that has parsed the body has also decoded it.
   if (parsed) return;
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
-  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
-    throw new HttpError(415, 'Unsupported Media Type: JSON must be in UTF-8');
-  }
+  checkCharset(headers);
   const coding = headers.get('content-encoding')?.trim().toLowerCase();
   if (coding !== undefined && coding !== '' && coding !== 'identity') {
     throw new HttpError(415, 'Unsupported Media Type: Content-Encoding must be identity', undefined, {
@@ -59,8 +57,48 @@ function checkContent({ headers }: Request, parsed: boolean): void {
   }
 }
 
+/** @throws HttpError 415 */
+function checkCharset(headers: Headers): void {
+  const [, ...parameters] = contentTypeOf(headers);
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='));
+  if (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)) {
+    throw new HttpError(415, 'Unsupported Media Type: JSON must be in UTF-8');
+  }
+}
+
+function contentTypeOf(headers: Headers): string[] {
+  return (headers.get('content-type') ?? '').split(';').map((part) => part.trim().toLowerCase());
+}
+
+/**
+ * The JSON value of a body that a framework has read. `express.text()` and `express.raw()` read it
+ * and do not parse it.
+ *
+ * @throws HttpError 413, 415, or 400 with a JSON-RPC code.
+ */
+export function decodeBody(request: Request, parsedBody: unknown, maxBytes: number): unknown {
+  if (typeof parsedBody !== 'string' && !(parsedBody instanceof Uint8Array)) return parsedBody;
+  if (Buffer.byteLength(parsedBody) > maxBytes) throw tooLarge(maxBytes);
+  if (typeof parsedBody === 'string') return parseJson(parsedBody);
+  checkCharset(request.headers);
+  return parseJson(new TextDecoder().decode(parsedBody));
+}
+
+/** @throws TypeError that says what to do if something else has read the body. */
+export function checkBodyUnread(request: Request): void {
+  if (request.bodyUsed) throw bodyWasRead();
+}
+
 async function readText(request: Request, maxBytes: number): Promise<string> {
-  if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
+  const expected = Number(request.headers.get('content-length'));
+  if (expected > maxBytes) throw tooLarge(maxBytes);
+  const text = await receivedText(request, maxBytes);
+  // Node ends a request only after all of its body.
+  if (text === '' && expected > 0) throw bodyWasRead();
+  return text;
+}
+
+async function receivedText(request: Request, maxBytes: number): Promise<string> {
   const known = bodyOfRequest(request);
   if (known !== undefined) return new TextDecoder().decode(known);
   if (request.body === null) return '';
@@ -104,6 +142,12 @@ async function readOn(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<
 
 function tooLarge(maxBytes: number): HttpError {
   return new HttpError(413, `Payload Too Large: request body must not exceed ${maxBytes} bytes`);
+}
+
+function bodyWasRead(): TypeError {
+  return new TypeError(
+    'Body of a request was read in front of the handler; pass it on as parsedBody, or as request.body with toNodeHandler',
+  );
 }
 
 /** A client that disconnects mid-body is not a server error; do not report it. */

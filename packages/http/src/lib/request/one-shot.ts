@@ -53,6 +53,7 @@ export class OneShot {
   readonly #over = Promise.withResolvers<void>();
   #connection: SseConnection | undefined;
   #isComplete = false;
+  #isForeign = false;
   #isClosed = false;
 
   constructor(server: ServerLike, posted: Posted, caller: Caller, context: OneShotContext) {
@@ -76,7 +77,7 @@ export class OneShot {
     const onAbort = (): void => void this.close();
     request.signal.addEventListener('abort', onAbort, { once: true });
     void this.over.then(() => request.signal.removeEventListener('abort', onAbort));
-    await sdk.connect(this.#server, this.#transport);
+    await this.#connect(sdk);
     const refused = await sdk.refuseScopes?.(this.#transport, messages, authInfo);
     if (refused !== undefined) return this.#end(refused);
     const extra = sdk.messageExtra({ request, authInfo, closeStream: undefined, closeStandaloneStream: undefined });
@@ -100,11 +101,22 @@ export class OneShot {
     this.#reports?.forEach((report) => report.failed(why));
     this.#connection?.close();
     try {
-      await this.#server.close();
+      if (!this.#isForeign) await this.#server.close();
     } catch (error) {
       this.#context.onError(error);
     }
     this.#over.resolve();
+  }
+
+  async #connect(sdk: SdkAdapter): Promise<void> {
+    try {
+      await sdk.connect(this.#server, this.#transport);
+    } catch (error) {
+      // Both SDK lines refuse a server that is connected elsewhere. Its close would end the work
+      // of others.
+      this.#isForeign = true;
+      throw error;
+    }
   }
 
   /** Waits for all responses. A stream begins with its first message, or after 10 ms. */

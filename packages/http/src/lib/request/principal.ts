@@ -45,7 +45,7 @@ export async function principalOf<AuthInfo extends AuthFacts>(
   const principal: unknown = tell === undefined ? defaultPrincipal(authInfo) : await tell(authInfo, request);
   if (principal === null || principal === undefined) {
     if (authInfo === undefined) return null;
-    throw new TypeError(kindOf(authInfo) === 'a promise' ? NOT_AWAITED : UNTOLD);
+    throw new TypeError(whyUnknown(authInfo));
   }
   if (typeof principal === 'string' && principal !== '') return principal;
   const given = principal === '' ? 'an empty string' : kindOf(principal);
@@ -56,7 +56,11 @@ export async function principalOf<AuthInfo extends AuthFacts>(
 
 const UNTOLD =
   'Principal of an authenticated request is unknown: let the token verifier put iss and sub into authInfo.extra, or set the principal option of createSessionHandler';
-const NOT_AWAITED = 'The authInfo of a request is a promise: await it first';
+
+function whyUnknown(authInfo: unknown): string {
+  if (authInfo === null) return 'The authInfo of a request is null; leave it out for an anonymous request';
+  return kindOf(authInfo) === 'a promise' ? 'The authInfo of a request is a promise: await it first' : UNTOLD;
+}
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;

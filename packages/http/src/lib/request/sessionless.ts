@@ -1,4 +1,3 @@
-import { kindOf } from '@mcp-session/core/backend';
 import { emptyOf } from '../protocol/buffered-body.ts';
 import { notReady, sessionNotFound } from '../protocol/http-errors.ts';
 import { isRequest } from '../protocol/json-rpc.ts';
@@ -87,10 +86,7 @@ export class SessionlessHandler {
       return notReady();
     });
     try {
-      const server: unknown = await limit.within(making);
-      const { connect } = (server ?? {}) as { readonly connect?: unknown };
-      if (typeof connect === 'function') return server as ServerLike;
-      throw new TypeError(`Option createStatelessServer returned ${kindOf(server)}; return an McpServer`);
+      return await limit.within(making);
     } finally {
       limit.end();
     }

@@ -1,4 +1,5 @@
 import type { SessionStore, StateSchemas, UserRecord, UserRecordOptions } from '@mcp-session/core';
+import { checkOptions, userRecordOptions } from '@mcp-session/core/backend';
 
 /** Who is served, and the user's own record. */
 export interface UserContext<U extends StateSchemas = StateSchemas> {
@@ -26,6 +27,8 @@ export function checkUserOptions(
   store: Pick<SessionStore, 'forPrincipal'>,
   options: UserRecordOptions | undefined,
 ): void {
-  // The store checks the options of a record where it opens one.
-  if (options !== undefined) store.forPrincipal('nobody', options);
+  if (options === undefined) return;
+  checkOptions(options, userRecordOptions, 'user');
+  // The store checks the values where it opens a record.
+  store.forPrincipal('nobody', options);
 }

@@ -1,36 +1,29 @@
 import type { StateSchemas } from '@mcp-session/core';
-import { checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
+import { callable, checkOptions, kindOf, type OptionNames, suggestion } from '@mcp-session/core/backend';
 import {
   type AuthInfo,
   createMcpHandler,
   type CreateMcpHandlerOptions,
   isLegacyRequest,
   type McpHttpHandler,
-  type McpServerFactory,
 } from '@modelcontextprotocol/server';
 import type { SessionHandlerOptions } from '../handler/options.ts';
+import { guarded } from '../handler/guarded.ts';
 import { SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
-import { type FetchOptions, fetchOptionsOf } from '../handler/session-handler.ts';
+import type { FetchOptions } from '../handler/session-handler.ts';
 import { Shutdown } from '../handler/shutdown.ts';
-import { closing, errorToResponse, HttpError, isServerFault } from '../protocol/http-errors.ts';
+import { closing, HttpError } from '../protocol/http-errors.ts';
 import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
+import { decodeBody } from '../request/body.ts';
 import { Gate } from '../request/gate.ts';
-import { principalOf } from '../request/principal.ts';
-import { type UserContext, userContext } from '../request/user.ts';
 import { Journal } from '../reports/journal.ts';
 import { Exchanges } from './exchanges.ts';
 import { ListenStreams } from './listen-streams.ts';
 import { observing } from './observing.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
+import { FaultReports } from './fault-reports.ts';
+import { type StatelessContext, statelessFactory } from './stateless-factory.ts';
 import { handlerWith, type SessionHandler, type V2Server } from './v2.ts';
-
-/**
- * What `createStatelessServer` gets: the context of the SDK's factory, and who is served.
- *
- * `principal` and `user` throw if an authenticated request has no principal, or if the option
- * `principal` has failed. A server that uses neither serves such a request.
- */
-export type StatelessContext<U extends StateSchemas = StateSchemas> = Parameters<McpServerFactory>[0] & UserContext<U>;
 
 /** Options of `createDualEraHandler`. */
 export interface DualEraHandlerOptions<
@@ -40,11 +33,15 @@ export interface DualEraHandlerOptions<
 > extends Omit<SessionHandlerOptions<Server, AuthInfo, S, U>, 'createStatelessServer'> {
   /**
    * Makes the server of one request of revision 2026-07-28, which has no sessions: the factory of
-   * the SDK's `createMcpHandler`. With `withoutSession: 'stateless'`, also of one POST of an
-   * earlier revision without a session; the context's `era` is `legacy` then.
+   * the SDK's `createMcpHandler`. Return a new instance each time. With
+   * `withoutSession: 'stateless'`, also of one POST of an earlier revision without a session; the
+   * context's `era` is `legacy` then.
    */
   readonly createStatelessServer: (context: StatelessContext<U>) => V2Server | Promise<V2Server>;
-  /** More options of the SDK's `createMcpHandler`, such as `bus`. Default: its defaults. */
+  /**
+   * More options of the SDK's `createMcpHandler`, such as `bus`. With its `onerror`, errors of
+   * revision 2026-07-28 go there and not to `onError` or `logger`. Default: its defaults.
+   */
   readonly stateless?: Omit<CreateMcpHandlerOptions, 'legacy'>;
 }
 
@@ -68,6 +65,16 @@ const DUAL_NAMES: OptionNames<DualEraHandlerOptions> = {
   stateless: ['statelessOptions', 'mcpHandler'],
 };
 
+/** The options of `createMcpHandler`, with other names for them. */
+const STATELESS_NAMES: Readonly<Record<Exclude<keyof CreateMcpHandlerOptions, 'legacy'>, readonly string[]>> = {
+  bus: ['eventBus', 'events'],
+  keepAliveMs: [],
+  maxRequestBodySize: ['maxBodyBytes'],
+  maxSubscriptions: [],
+  onerror: [],
+  responseMode: ['responses'],
+};
+
 /** Default of `maxBodyBytes`. */
 const MAX_BODY_BYTES = 4_194_304;
 
@@ -76,6 +83,9 @@ interface ModernContext {
   readonly journal: Journal;
   readonly onError: (error: unknown) => void;
 }
+
+/** The SDK's handler of revision 2026-07-28. */
+type ModernHandler = Pick<McpHttpHandler, 'fetch' | 'notify' | 'bus' | 'close'>;
 
 /**
  * Makes one handler for clients of both eras of the protocol. Clients of a revision with sessions
@@ -102,7 +112,11 @@ export function createDualEraHandler<
   const onError = errorListener(options);
   const modern = modernOf(options, { exchanges, journal, onError });
   const listeners = new ListenStreams(modern.bus, options.principal);
-  const answer = async (request: Request, { authInfo, parsedBody }: FetchOptions<AuthInfo>): Promise<Response> => {
+  const answer = async (
+    request: Request,
+    { authInfo, parsedBody: given }: FetchOptions<AuthInfo>,
+  ): Promise<Response> => {
+    const parsedBody = request.method === 'POST' ? decodeBody(request, given, maxBodyBytes) : given;
     // The eras have opposite rules for a lost connection, so decide this first.
     if (await isLegacyRequest(request, parsedBody, { maxRequestBodySize: maxBodyBytes })) {
       return sessions.fetch(request, { authInfo, parsedBody });
@@ -126,20 +140,12 @@ export function createDualEraHandler<
       await sessions.close(how);
       await modern.close();
     },
-    fetch: async (request, fetchOptions = {}) => {
-      try {
-        const given = fetchOptionsOf(fetchOptions);
-        gate.check(request, given.authInfo !== undefined);
-        checkMethod(request);
-        return shutdown.serves(request) && request.method === 'POST'
-          ? await shutdown.admit(request, () => answer(request, given))
-          : await answer(request, given);
-      } catch (error) {
-        if (isServerFault(error)) onError(error);
-        journal.refused(request, error);
-        return gate.open(request, errorToResponse(error));
-      }
-    },
+    fetch: guarded<AuthInfo>({ gate, journal, onError }, async (request, given) => {
+      checkMethod(request);
+      return shutdown.serves(request) && request.method === 'POST'
+        ? shutdown.admit(request, () => answer(request, given))
+        : answer(request, given);
+    }),
   };
 }
 
@@ -156,19 +162,25 @@ function checkMethod({ method, headers }: Request): void {
   );
 }
 
-/** The SDK's handler of revision 2026-07-28. */
+/** The SDK's handler of revision 2026-07-28. With `onError`, the SDK reports to it. */
 function modernOf<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>(
   options: DualEraHandlerOptions<S, Server, U>,
   { exchanges, journal, onError }: ModernContext,
-): McpHttpHandler {
-  const factory = reporting(withUser(options), options.onError === undefined ? onError : undefined);
-  return createMcpHandler(exchanges.of(observing(factory, journal)), {
+): ModernHandler {
+  const faults = options.onError === undefined ? new FaultReports(onError) : undefined;
+  const { fetch, notify, bus, close } = createMcpHandler(exchanges.of(observing(statelessFactory(options), journal)), {
     maxRequestBodySize: options.maxBodyBytes ?? MAX_BODY_BYTES,
-    ...(options.onError !== undefined && { onerror: onError }),
+    onerror: faults?.listener ?? onError,
     ...(options.responses === 'json' && { responseMode: 'json' }),
     ...options.stateless,
     legacy: 'reject',
   });
+  return {
+    notify,
+    bus,
+    close,
+    fetch: async (...request) => (faults === undefined ? fetch(...request) : faults.answer(() => fetch(...request))),
+  };
 }
 
 /** The same factory for POSTs of the revisions with sessions that have none. */
@@ -189,7 +201,7 @@ function legacyOf<S extends StateSchemas, Server extends V2Server, U extends Sta
   };
 }
 
-function checkStateless(createStatelessServer: unknown, stateless: unknown): void {
+function checkStateless(createStatelessServer: unknown, stateless: CreateMcpHandlerOptions): void {
   if (typeof createStatelessServer !== 'function') {
     throw new TypeError(
       `Option createStatelessServer is ${kindOf(createStatelessServer)}, not a function that makes the server of one request of revision ${FIRST_STATELESS_REVISION}`,
@@ -198,51 +210,20 @@ function checkStateless(createStatelessServer: unknown, stateless: unknown): voi
   if (kindOf(stateless) !== 'an object') {
     throw new TypeError(`Option stateless is ${kindOf(stateless)}, not an object with options of createMcpHandler`);
   }
+  if (stateless.legacy !== undefined) {
+    throw new TypeError('Option legacy of stateless has no effect: createServer serves the revisions with sessions');
+  }
+  for (const name of Object.keys(stateless)) {
+    // A newer SDK may have more options.
+    const meant = Object.hasOwn(STATELESS_NAMES, name) ? undefined : suggestion(name, STATELESS_NAMES);
+    if (meant !== undefined) throw new TypeError(`Unknown option ${name} of stateless; did you mean ${meant}?`);
+  }
+  callable('onerror', stateless.onerror);
+  checkBus(stateless.bus);
 }
 
-/** Adds to the context of a factory who is served. Nothing is thrown unless the factory asks. */
-function withUser<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>({
-  createStatelessServer,
-  store,
-  principal: tell,
-  user: userOptions,
-}: DualEraHandlerOptions<S, Server, U>): McpServerFactory {
-  return async (context) => {
-    const { authInfo, requestInfo = new Request('http://localhost/') } = context;
-    const [told] = await Promise.allSettled([principalOf(authInfo, requestInfo, tell)]);
-    let known: UserContext<U> | undefined;
-    const served = (): UserContext<U> => {
-      if (told.status === 'rejected') throw told.reason;
-      known ??= userContext(store, told.value, userOptions);
-      return known;
-    };
-    const server = await createStatelessServer({
-      ...context,
-      get principal() {
-        return served().principal;
-      },
-      get user() {
-        return served().user;
-      },
-    });
-    return server as Awaited<ReturnType<McpServerFactory>>;
-  };
-}
-
-/**
- * Reports the errors of a factory to the log unless the SDK reports them to `onError`. The SDK also
- * reports clients' mistakes, which do not belong in the log.
- *
- * @param report `undefined`: the SDK reports them.
- */
-function reporting(create: McpServerFactory, report: ((error: unknown) => void) | undefined): McpServerFactory {
-  if (report === undefined) return create;
-  return async (context) => {
-    try {
-      return await create(context);
-    } catch (error) {
-      report(error);
-      throw error;
-    }
-  };
+function checkBus(bus: unknown): void {
+  const { publish, subscribe } = (bus ?? {}) as { readonly publish?: unknown; readonly subscribe?: unknown };
+  if (bus === undefined || (typeof publish === 'function' && typeof subscribe === 'function')) return;
+  throw new TypeError(`Option bus of stateless is ${kindOf(bus)}, not an event bus, such as createStoreEventBus gives`);
 }

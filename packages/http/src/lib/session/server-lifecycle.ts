@@ -1,5 +1,4 @@
 import { SessionError, type JsonValue } from '@mcp-session/core';
-import { kindOf } from '@mcp-session/core/backend';
 import { HttpError, notReady, sessionMoves } from '../protocol/http-errors.ts';
 import { INTERNAL_ERROR, INVALID_REQUEST, type JsonRpcRequest, type JsonRpcResponse } from '../protocol/json-rpc.ts';
 import { TimeLimit } from '../runtime/time-limit.ts';
@@ -49,8 +48,6 @@ interface ConnectedServer {
 export class ServerLifecycle {
   readonly #sdk: SdkAdapter;
   readonly #context: LifecycleContext;
-  /** The servers that were connected. */
-  readonly #servers = new WeakSet<ServerLike>();
   /** The protocol versions of sessions that the application's server does not speak. */
   readonly #unspoken = new Set<string>();
 
@@ -154,25 +151,9 @@ export class ServerLifecycle {
 
   async #connect(session: AnySession, restored: boolean, caller: Caller): Promise<ConnectedServer> {
     const server = await this.#context.servers.create(session, restored, caller);
-    this.#checkServer(server);
     const local = new LocalSession(session, server, this.#context);
     await this.#sdk.connect(server, local.transport);
     return { local, server };
-  }
-
-  /**
-   * @throws TypeError if `createServer` returned no server, or one that serves another session: its
-   * responses would go there.
-   */
-  #checkServer(server: unknown): asserts server is ServerLike {
-    const { connect } = (server ?? {}) as { readonly connect?: unknown };
-    if (typeof connect !== 'function') {
-      throw new TypeError(`Option createServer returned ${kindOf(server)}; return the McpServer of the session`);
-    }
-    if (this.#servers.has(server as ServerLike)) {
-      throw new TypeError('Option createServer returned the same server again; make a new one each time it is called');
-    }
-    this.#servers.add(server as ServerLike);
   }
 
   /** Waits until a server has the settings that its client told servers on other nodes. */
