@@ -11,7 +11,7 @@ async function prepare() {
   const store = await createMemoryStore({ sweep: false });
   onTestFinished(() => store.close());
   const errors: unknown[] = [];
-  return { studio: createStudio({ store, onError: (error) => errors.push(error) }), errors };
+  return { store, studio: createStudio({ store, onError: (error) => errors.push(error) }), errors };
 }
 
 /** Sends bytes and returns the first line of the answer. */
@@ -41,6 +41,25 @@ it.each([
 
   expect(await statusOf(Number(new URL(url).port), text)).toBe(`HTTP/1.1 ${status}`);
   expect((await fetch(url)).status).toBe(200);
+});
+
+it('a login of authorize can set several cookies, beside the headers that a framework has set', async () => {
+  const headers = new Headers([
+    ['set-cookie', 'a=1'],
+    ['set-cookie', 'b=2'],
+  ]);
+  const { store } = await prepare();
+  const listener = toNodeListener(
+    createStudio({ store, authorize: () => new Response(null, { status: 401, headers }) }),
+  );
+  const port = await listening((request, response) => {
+    response.setHeader('x-powered-by', 'a framework');
+    void listener(request, response);
+  });
+
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+  expect(response.headers.get('x-powered-by')).toBe('a framework');
 });
 
 const WANTED = 'not a web-standard Request; with node:http or Express, use toNodeListener(studio)';

@@ -45,7 +45,8 @@ export function toNodeListener(studio: Studio): NodeListener {
       const { remoteAddress } = incoming.socket;
       const answered =
         request === undefined ? respond(400, 'Malformed request', {}) : await studio.fetch(request, { remoteAddress });
-      outgoing.writeHead(answered.status, Object.fromEntries(answered.headers));
+      // A list, since there can be several Set-Cookie.
+      outgoing.writeHead(answered.status, [...answered.headers].flat());
       if (answered.body === null) outgoing.end();
       else await pipeline(Readable.fromWeb(answered.body), outgoing);
     } catch (error) {
