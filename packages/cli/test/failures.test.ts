@@ -32,6 +32,10 @@ it.each<[string, readonly string[], number, string]>([
   ],
   ['an unknown command', ['list'], 2, 'Run "mcp-session help"'],
   ['an unknown option', ['ls', '--everything'], 2, 'Run "mcp-session help"'],
+  ['a misspelled command', ['lss'], 2, 'Unknown command; did you mean ls?'],
+  ['a misspelled option', ['ls', '--limt', '3'], 2, 'Unknown option; did you mean --limit?'],
+  ['an option without its value', ['ls', '--limit'], 2, "Option '--limit <count>' argument missing"],
+  ['help for an unknown command', ['help', secret], 2, 'Unknown command'],
   ['a limit that is no number', ['ls', '--limit', 'all'], 2, 'Give a whole number from 1'],
   ['a missing id', ['show'], 2, 'Run "mcp-session help"'],
 ])('%s is an error that says what to do', async (_, args, code, remedy) => {

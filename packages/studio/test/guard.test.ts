@@ -162,6 +162,21 @@ describe('responses', () => {
     }
   });
 
+  it.each([{}, { basePath: '/admin' }])(
+    'a studio that is mounted elsewhere than %j says what to set',
+    async (options) => {
+      const studio = await prepare(options);
+      const response = await studio.fetch(requestOf('/studio/'), LOOPBACK);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toEqual({
+        error: {
+          code: 'NOT_FOUND',
+          message: 'There is nothing here; if the studio is mounted at another path, set its option basePath to it',
+        },
+      });
+    },
+  );
+
   it('options are checked when the studio is made', async () => {
     const store = await createMemoryStore({ sweep: false });
     onTestFinished(() => store.close());

@@ -1,8 +1,18 @@
 import { connect } from 'node:net';
 import { createMemoryStore } from '@mcp-session/core/memory';
+import { createStudio } from '@mcp-session/studio';
 import { toNodeListener } from '@mcp-session/studio/node';
 import { expect, it, onTestFinished } from 'vitest';
+import { LOOPBACK } from './support/ask.ts';
+import { listening } from './support/keep-alive.ts';
 import { serve } from './support/server.ts';
+
+async function prepare() {
+  const store = await createMemoryStore({ sweep: false });
+  onTestFinished(() => store.close());
+  const errors: unknown[] = [];
+  return { store, studio: createStudio({ store, onError: (error) => errors.push(error) }), errors };
+}
 
 /** Sends bytes and returns the first line of the answer. */
 async function statusOf(port: number, text: string): Promise<string> {
@@ -31,6 +41,55 @@ it.each([
 
   expect(await statusOf(Number(new URL(url).port), text)).toBe(`HTTP/1.1 ${status}`);
   expect((await fetch(url)).status).toBe(200);
+});
+
+it('a login of authorize can set several cookies, beside the headers that a framework has set', async () => {
+  const headers = new Headers([
+    ['set-cookie', 'a=1'],
+    ['set-cookie', 'b=2'],
+  ]);
+  const { store } = await prepare();
+  const listener = toNodeListener(
+    createStudio({ store, authorize: () => new Response(null, { status: 401, headers }) }),
+  );
+  const port = await listening((request, response) => {
+    response.setHeader('x-powered-by', 'a framework');
+    void listener(request, response);
+  });
+
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+  expect(response.headers.get('x-powered-by')).toBe('a framework');
+});
+
+const WANTED = 'not a web-standard Request; with node:http or Express, use toNodeListener(studio)';
+
+it('fetch as a listener of node:http answers with 500, and its operator learns what to use', async () => {
+  const { studio, errors } = await prepare();
+  const port = await listening(studio.fetch as never);
+
+  for (const method of ['GET', 'POST']) {
+    expect((await fetch(`http://127.0.0.1:${port}/`, { method })).status).toBe(500);
+  }
+  const error = new TypeError(`Request is an object of class IncomingMessage, ${WANTED}`);
+  expect(errors).toEqual([error, error]);
+});
+
+it.each<[string, unknown]>([
+  ['undefined', undefined],
+  ['null', null],
+  ['a string', 'http://localhost/'],
+  ['an object', { url: '/', headers: {} }],
+  ['an object', { url: '/', headers: new Headers() }],
+  ['an object of class URL', new URL('http://localhost/')],
+])('fetch of %s is answered with 500, and its operator learns why', async (kind, value) => {
+  const { studio, errors } = await prepare();
+
+  for (const connection of [undefined, LOOPBACK]) {
+    expect((await studio.fetch(value as never, connection)).status).toBe(500);
+  }
+  const error = new TypeError(`Request is ${kind}, ${WANTED}`);
+  expect(errors).toEqual([error, error]);
 });
 
 it('what is no studio is refused', () => {

@@ -43,14 +43,22 @@ export function describeFailure(error: unknown): { readonly text: string; readon
     // Many messages about a database say after a semicolon what to do, and know more than the code.
     const hasRemedy = error.code.startsWith('STORE_') && error.message.includes('; ');
     const remedy = hasRemedy ? undefined : REMEDIES[error.code];
-    return { text: withRemedy(`${error.message} (${error.code})`, remedy) + causeOf(error) + where, exitCode };
+    // Messages about a database quote no argument.
+    const message = error.code.startsWith('STORE_') ? error.message : withoutValues(error.message);
+    return { text: withRemedy(`${message} (${error.code})`, remedy) + causeOf(error) + where, exitCode };
   }
-  // Options that a backend or core refuses. Their messages quote no password.
+  // Options that a backend or core refuses.
   if (error instanceof TypeError || error instanceof RangeError) {
-    return { text: withRemedy(error.message, 'Run "mcp-session help" for the options.'), exitCode: EXIT.usage };
+    const remedy = 'Run "mcp-session help" for the options.';
+    return { text: withRemedy(withoutValues(error.message), remedy), exitCode: EXIT.usage };
   }
   const what = error instanceof Error ? error.message : String(error);
   return { text: withRemedy(`Unexpected failure: ${what}`, 'Report it with the command.'), exitCode: EXIT.failed };
+}
+
+/** A message without the values that it quotes: an address can be in the place of any argument. */
+function withoutValues(message: string): string {
+  return message.replaceAll(/"(?:[^"\\]|\\.)*"/g, '…');
 }
 
 /** What the driver said, where the code says nothing. */

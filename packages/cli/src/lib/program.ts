@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { count } from './commands/count.ts';
 import { doctor } from './commands/doctor.ts';
 import { end } from './commands/end.ts';
@@ -10,6 +10,7 @@ import { state } from './commands/state.ts';
 import { studio } from './commands/studio.ts';
 import { sweep } from './commands/sweep.ts';
 import { contextOf, type Context, type GlobalOptions } from './context.ts';
+import { CliError } from './failure.ts';
 import type { CliSurroundings } from './surroundings.ts';
 
 const EPILOGUE = `
@@ -42,11 +43,11 @@ export function programOf(surroundings: CliSurroundings, version: string): Comma
       getErrHelpWidth: () => surroundings.stderr.columns ?? 80,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      outputError: (text, write) => write(text.replace(/^error: (.)/, (_, first: string) => first.toUpperCase())),
+      // runCli writes it, without the arguments.
+      outputError: () => undefined,
     })
     .exitOverride()
-    .showSuggestionAfterError()
-    .showHelpAfterError('Run "mcp-session help" for the commands and options.');
+    .showSuggestionAfterError();
   const context = (): Context => contextOf(surroundings, program.opts<GlobalOptions>());
   addLooks(program, context);
   addWork(program, context);
@@ -136,13 +137,14 @@ const anonymous = (): Option => new Option('--anonymous', 'only sessions without
 function portOf(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 65_535) {
-    throw new InvalidArgumentError('Give a port from 0 to 65535.');
+    throw new CliError('--port is no port', 'Give a port from 0 to 65535.');
   }
   return value;
 }
 
 function whole(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Give a whole number from 1.');
+  if (!Number.isInteger(value) || value < 1)
+    throw new CliError('--limit is no whole number', 'Give a whole number from 1.');
   return value;
 }

@@ -5,9 +5,12 @@ import type { PlaceOptions } from './store-address.ts';
 /** The command that makes the tables, without the options that name them. */
 export const MIGRATE = 'mcp-session migrate';
 
+/** A name that is no address, and that a shell takes without quotes. */
+const PLAIN = /^[\w-]+$/;
+
 /**
  * The command that migrates the tables which these options name. The address is left out, because
- * it can hold a password. Its place says that it was given.
+ * it can hold a password, and so is what looks like an address. Its place says that it was given.
  */
 export function migrateCommandOf({
   store,
@@ -16,14 +19,9 @@ export function migrateCommandOf({
 }: PlaceOptions & { readonly store?: string | undefined }): string {
   const options = { store: store === undefined ? undefined : '…', schema, prefix };
   const given = Object.entries(options).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name} ${quoted(value)}`],
+    value === undefined ? [] : [`--${name} ${PLAIN.test(value) ? value : '…'}`],
   );
   return [MIGRATE, ...given].join(' ');
-}
-
-/** A word as a shell takes it. */
-function quoted(text: string): string {
-  return /^[\w.…-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Whether the tables are those that this version of the backend works with. */

@@ -60,6 +60,11 @@ export function parseAddress(address: string | undefined, place: PlaceOptions, u
 
 function sqlite(path: string, { schema, prefix }: PlaceOptions): NamedStore {
   if (schema !== undefined) throw new CliError('SQLite has no schemas', 'Leave out --schema.');
+  // Like the address of a server, which can hold a password. A path is shown where it cannot be
+  // opened.
+  if (/^\/\/[^/]/.test(path)) {
+    throw new CliError('SQLite has no hosts', 'Name a file: sqlite:./sessions.db, or sqlite:/var/lib/sessions.db');
+  }
   if (path === '' || path === ':memory:') {
     throw new CliError(
       'A database in memory belongs to its process alone',
@@ -90,9 +95,9 @@ function dynamoDb(rest: string, { schema, prefix }: PlaceOptions, use: Use): Nam
   }
   const given = new URLSearchParams(rest.replace(/^\/*\??/, ''));
   const known = ['region', 'endpoint', 'sessionsTable', 'eventsTable'];
-  const unknown = [...given.keys()].find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new CliError(`The address of DynamoDB takes no ${JSON.stringify(unknown)}`, `It takes ${known.join(', ')}.`);
+  if ([...given.keys()].some((name) => !known.includes(name))) {
+    const remedy = `It takes ${known.join(', ')}. The AWS SDK finds the credentials, such as in the environment.`;
+    throw new CliError('The address of DynamoDB has a part that it does not take', remedy);
   }
   const options = { ...Object.fromEntries(given), ...(use === 'create' && { autoCreateTables: true }) };
   const names = {

@@ -1,7 +1,7 @@
 import { StudioError } from './answers.ts';
 
 /** Longest body of a request, in bytes. */
-const MAX_BODY_BYTES = 16_384;
+export const MAX_BODY_BYTES = 16_384;
 
 /**
  * Reads the arguments of an operation. They are in the body and not in the URL, because the ids of

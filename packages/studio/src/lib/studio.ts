@@ -3,7 +3,10 @@ import { operationOf } from './api.ts';
 import { assetOf } from './assets.ts';
 import { readArguments } from './body.ts';
 import { checkLoopback, checkOrigin } from './guard.ts';
+import { checkRequest } from './request-check.ts';
 import { resolveOptions, type ResolvedOptions, type StudioAction, type StudioOptions } from './options.ts';
+
+const NOTHING_HERE = 'There is nothing here; if the studio is mounted at another path, set its option basePath to it';
 
 /** What the server knows of the connection that a request came over. */
 export interface StudioConnection {
@@ -14,7 +17,8 @@ export interface StudioConnection {
 /** A page that looks into a store, with its API. */
 export interface Studio {
   /**
-   * Answers a request. Never rejects.
+   * Answers a request. Never rejects: if the store fails, or `request` is no web-standard
+   * `Request`, the response is 500 or 503, and `onError` gets the reason.
    *
    * @param connection Needed unless the studio has an `authorize`. `toNodeListener` gives it; on
    * Bun it is `{ remoteAddress: server.requestIP(request)?.address }`.
@@ -44,6 +48,7 @@ export function createStudio(options: StudioOptions): Studio {
   return {
     fetch: async (request, connection = {}) => {
       try {
+        checkRequest(request, connection);
         return await answer(request, connection, resolved);
       } catch (error) {
         return failure(error, resolved.onError);
@@ -67,14 +72,14 @@ async function answer(
     return undefined;
   };
   if (`${pathname}/` === basePath) return respond(308, null, { location: basePath });
-  if (!pathname.startsWith(basePath)) throw new StudioError(404, 'NOT_FOUND', 'There is nothing here');
+  if (!pathname.startsWith(basePath)) throw new StudioError(404, 'NOT_FOUND', NOTHING_HERE);
   const path = pathname.slice(basePath.length);
   if (path.startsWith('api/')) return operate(request, path.slice('api/'.length), guard, options);
   if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod('GET, HEAD');
   return (
     (await guard('page')) ??
     (await assetOf(path, request.method)) ??
-    json({ error: { code: 'NOT_FOUND', message: 'There is nothing here' } }, 404)
+    json({ error: { code: 'NOT_FOUND', message: NOTHING_HERE } }, 404)
   );
 }
 

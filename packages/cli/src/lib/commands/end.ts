@@ -33,13 +33,18 @@ export async function end(
 
 async function endById({ printer, withStore }: Context, ids: readonly string[]): Promise<void> {
   await withStore(async (store) => {
-    const missing: string[] = [];
-    for (const id of ids) if ((await (await store.inspect(id))?.end()) !== true) missing.push(id);
+    // By their places, because what is no id can be an address with its password.
+    const missing: number[] = [];
+    for (const [index, id] of ids.entries()) {
+      if ((await (await store.inspect(id))?.end()) !== true) missing.push(index + 1);
+    }
     if (printer.json) printer.document({ ended: ids.length - missing.length, missing });
     else printer.line(`Ended ${counted(ids.length - missing.length, 'session')}.`);
     if (missing.length > 0) {
       throw new CliError(
-        `There is no such session: ${missing.join(', ')}`,
+        ids.length === 1
+          ? 'There is no such session'
+          : `There is no such session: number ${missing.join(', ')} of the ids`,
         'Give whole ids, as "mcp-session ls" prints them. They may have ended before.',
         EXIT.notFound,
       );
