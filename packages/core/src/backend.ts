@@ -28,6 +28,7 @@ export {
   whole,
   type OptionNames,
 } from './lib/values/option-checks.ts';
+export { encodeExact } from './lib/values/json.ts';
 export type { ErrorListener } from './lib/reports/error-log.ts';
 export {
   backgroundListener,
