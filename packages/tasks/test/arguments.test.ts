@@ -163,6 +163,8 @@ describe('in memory', () => {
     const tasks = createTaskStore(store, { runners, onError: (error) => void errors.push(error) });
     const { taskId } = await tasks.create({ ...alice, runner: 'large' });
     await vi.waitFor(async () => expect(await statusOf(tasks, taskId)).toBe('failed'), SOON);
+    const failed = await tasks.get(taskId, alice);
+    expect(failed?.error?.message).toMatch(/^Result of the task cannot be stored: State would exceed the 70000 bytes/);
     expect(errors).toEqual([expect.objectContaining({ code: 'STATE_LIMIT_EXCEEDED' })]);
   });
 
