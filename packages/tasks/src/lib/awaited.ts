@@ -31,7 +31,7 @@ class AwaitedOrReported<T> extends Promise<T> {
   }
 }
 
-/** The same promise for who awaits it. If nobody does, a failure goes to `report`. */
+/** The same promise for the caller that awaits it. If nobody does, a failure goes to `report`. */
 export function awaitedOrReported<T>(work: Promise<T>, report: (error: unknown) => void): Promise<T> {
   return new AwaitedOrReported<T>((resolve) => {
     resolve(work);
