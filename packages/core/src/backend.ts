@@ -29,6 +29,7 @@ export {
   whole,
   type OptionNames,
 } from './lib/values/option-checks.ts';
+export { encodeExact } from './lib/values/json.ts';
 export { suggestion } from './lib/values/suggestions.ts';
 export type { ErrorListener } from './lib/reports/error-log.ts';
 export {

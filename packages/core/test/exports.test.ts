@@ -19,6 +19,7 @@ const EXPORTS: Record<string, string[]> = {
     'checkOptions',
     'createSessionStore',
     'diagnoseSchema',
+    'encodeExact',
     'errorListener',
     'errorListenerOptions',
     'exceeds',

@@ -48,3 +48,15 @@ it('task rules 24 and 28: tasks/result of SDK v1 asks a question once while it i
   expect(await result).toMatchObject({ code: -32_602 });
   expect(signals[1]?.aborted).toBe(true);
 });
+
+it('task rule 33: a result that the TaskStore of SDK v1 refuses leaves the task free for another one', async () => {
+  const store = await createMemoryStore({ sweep: false });
+  onTestFinished(() => store.close());
+  const tasks = createTaskStore(store, { leaseMs: 3_600_000 });
+  const { taskStore } = createV1Tasks(store, tasks, alice).options;
+  const { taskId } = await tasks.create(alice);
+  const unfit = { content: [], at: new Date(0) };
+  await expect(taskStore.storeTaskResult(taskId, 'completed', unfit)).rejects.toMatchObject({ code: 'NOT_JSON' });
+  await taskStore.storeTaskResult(taskId, 'completed', { content: [] });
+  expect(await taskStore.getTask(taskId)).toMatchObject({ status: 'completed' });
+});

@@ -1,7 +1,7 @@
 import { createMemoryStore } from '@mcp-session/core/memory';
 import type { InputResponses as SdkInputResponses } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished } from 'vitest';
-import { createTaskStore } from '../src/index.ts';
+import { createTaskStore, type TaskStore } from '../src/index.ts';
 import { ask } from './support/nodes.ts';
 
 // The shape of `TaskStore` in an open pull request of SDK v2, written down from
@@ -36,11 +36,26 @@ interface SdkTaskStore {
   cancel(taskId: string, access?: SdkAccess): Promise<boolean>;
 }
 
+/**
+ * What its extension passes for a request without a principal is `undefined`, which a task store
+ * takes for a mistake. There it means nobody.
+ */
+function forSdk(tasks: TaskStore): SdkTaskStore {
+  return {
+    create: async (task) => tasks.create(task),
+    get: async (id, { principal = null } = {}) => tasks.get(id, { principal }),
+    update: async (id, answers, { principal = null } = {}) => tasks.update(id, answers, { principal }),
+    cancel: async (id, { principal = null } = {}) => tasks.cancel(id, { principal }),
+  };
+}
+
 it('task rule 18: a task store can be given to the tasks of the SDK that are proposed', async () => {
   const store = await createMemoryStore();
   onTestFinished(() => store.close());
   const tasks = createTaskStore(store);
-  const given: SdkTaskStore = tasks;
+  // The shape is the same; what the extension passes is not.
+  expect(tasks satisfies SdkTaskStore).toBe(tasks);
+  const given = forSdk(tasks);
   const alice = { principal: 'alice' };
   const { taskId } = await given.create({
     ttlMs: 60_000,
@@ -49,7 +64,6 @@ it('task rule 18: a task store can be given to the tasks of the SDK that are pro
     context: { tool: 'report' },
   });
   expect(await given.get(taskId, alice)).toMatchObject({ status: 'working', ttlMs: 60_000, pollIntervalMs: 5_000 });
-  // What its extension passes for a request without a principal.
   const nobody = { principal: undefined } as unknown as SdkAccess;
   for (const access of [nobody, undefined, { principal: 'bob' }]) {
     expect(await given.get(taskId, access)).toBeUndefined();

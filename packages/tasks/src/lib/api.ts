@@ -32,10 +32,11 @@ export interface WatchTaskOptions extends TaskAccess {
 /**
  * Durable tasks in a session store. It can also be given to the tasks of the SDK as its `TaskStore`
  * (typescript-sdk#2782, not published yet). Their default principal is the OAuth client, which all
- * users of an application share: pass the user.
+ * users of an application share: pass the user. For a request without a principal they pass
+ * `undefined`: pass `null` instead.
  *
- * Every method throws a SessionError: `INVALID_PRINCIPAL`, and
- * `STORE_…` if the database fails.
+ * Every method throws a SessionError: `INVALID_PRINCIPAL`, and `STORE_…` if the database fails; and
+ * a TypeError for an unknown option, or a `principal` that is `undefined`.
  */
 export interface TaskStore {
   /**

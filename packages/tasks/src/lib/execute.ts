@@ -1,4 +1,4 @@
-import { SessionError } from '@mcp-session/core';
+import { failureOf, isMistake } from './failure.ts';
 import type { TaskRunner } from './options.ts';
 import { patiently } from './patience.ts';
 import { TaskError } from './task-error.ts';
@@ -12,16 +12,24 @@ import type { Worker } from './worker.ts';
  */
 export async function execute(task: Worker, run: TaskRunner, onError: (error: unknown) => void): Promise<void> {
   try {
-    const outcome = await outcomeOf(task, run);
+    let outcome = await outcomeOf(task, run);
+    // The client gets the error of a tool. That the code of the runner is wrong is for its
+    // operator.
+    if ('thrown' in outcome && task.isMistake(outcome.thrown)) onError(outcome.thrown);
+    if (await task.isOver()) return;
     // The work is done, and its end must not be lost. It ends with `TASK_LOST` if a failed attempt
     // was stored, or another worker has the task.
     await patiently(async () => {
       try {
         await finish(task, outcome);
       } catch (error) {
-        if (!isUnstorable(error)) throw error;
+        if (!isMistake(error)) throw error;
+        onError(error);
         // The store is well, so another attempt would end in the same way.
-        await task.fail({ code: -32_603, message: `Result of the task cannot be stored: ${error.message}` });
+        outcome = {
+          failure: { code: -32_603, message: `Result of the task cannot be stored: ${error.message}` },
+        };
+        await finish(task, outcome);
       }
     }, onError);
   } catch (error) {
@@ -31,7 +39,7 @@ export async function execute(task: Worker, run: TaskRunner, onError: (error: un
   }
 }
 
-type Outcome = { readonly result: object } | { readonly thrown: unknown };
+type Outcome = { readonly result: object } | { readonly thrown: unknown } | { readonly failure: TaskFailure };
 
 async function outcomeOf(task: Worker, run: TaskRunner): Promise<Outcome> {
   try {
@@ -43,28 +51,15 @@ async function outcomeOf(task: Worker, run: TaskRunner): Promise<Outcome> {
 
 async function finish(task: Worker, outcome: Outcome): Promise<void> {
   if ('result' in outcome) return task.complete(outcome.result);
+  if ('failure' in outcome) return task.fail(outcome.failure);
   const { thrown } = outcome;
   const reason: unknown = task.signal.reason;
   if (reason instanceof TaskError) {
     if (reason.code === 'TASK_CANCELLED') await task.cancelled();
     return;
   }
-  if (isFailure(thrown)) {
-    const { code, message, data } = thrown;
-    return task.fail({ code, message, ...(data !== undefined && { data }) });
-  }
+  const failure = thrown instanceof Error ? failureOf(thrown) : undefined;
+  if (failure !== undefined) return task.fail(failure);
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   return task.complete({ content: [{ type: 'text', text }], isError: true });
-}
-
-/** A result that is no JSON, or is too large. */
-function isUnstorable(error: unknown): error is Error {
-  if (error instanceof SessionError) {
-    return ['NOT_JSON', 'PROFILE_TOO_LARGE', 'STATE_TOO_LARGE', 'STATE_VALUE_TOO_LARGE'].includes(error.code);
-  }
-  return error instanceof TypeError || error instanceof RangeError;
-}
-
-function isFailure(thrown: unknown): thrown is TaskFailure {
-  return thrown instanceof Error && Number.isInteger((thrown as Partial<TaskFailure>).code);
 }

@@ -12,7 +12,11 @@ import { TaskChanges, type TaskBus } from './changes.ts';
 import { reporter } from './report.ts';
 import type { TaskHandle } from './task-handle.ts';
 
-/** Executes tasks of one name. What it returns, in JSON, becomes the result of the task. */
+/**
+ * Executes tasks of one name. What it returns, in JSON, becomes the result of the task. What it
+ * throws is shown to the client. If it throws what a method of its {@link TaskHandle} refused,
+ * `onError` gets that as well.
+ */
 export type TaskRunner = (task: TaskHandle) => Promise<object>;
 
 /** Options of `createTaskStore`. */
@@ -48,7 +52,8 @@ export interface TaskStoreOptions {
    */
   readonly bus?: TaskBus;
   /**
-   * Is called with errors of the store that no caller waits for, such as a heartbeat that failed.
+   * Is called with errors that no caller waits for: of the store, such as a heartbeat that failed,
+   * and of runners, such as a write that nobody awaited, or a result that cannot be stored.
    * Default: the errors go to `logger`.
    */
   readonly onError?: (error: unknown) => void;
@@ -90,10 +95,8 @@ export function resolveTaskOptions(store: unknown, options: TaskStoreOptions): R
     throw new TypeError(`Store of createTaskStore is ${kindOf(store)}, not a session store; await it first`);
   }
   checkOptions(options, NAMES, 'createTaskStore');
-  const { runners = {} } = options;
-  for (const [name, runner] of Object.entries(runners)) callable(`runners.${name}`, runner);
   return {
-    runners: new Map(Object.entries(runners)),
+    runners: checkRunners(options.runners),
     onInterrupted: checkInterrupted(options.onInterrupted, 'fail'),
     leaseMs: positive('leaseMs', options.leaseMs, 15_000, MAX_TIMER_MS),
     ttlMs: positive('ttlMs', options.ttlMs, 86_400_000),
@@ -104,8 +107,24 @@ export function resolveTaskOptions(store: unknown, options: TaskStoreOptions): R
   };
 }
 
+function checkRunners(runners: TaskStoreOptions['runners'] = {}): ReadonlyMap<string, TaskRunner> {
+  if (kindOf(runners) !== 'an object') {
+    throw new TypeError(`Option runners is ${kindOf(runners)}, not an object of functions by name`);
+  }
+  const entries = Object.entries(runners);
+  for (const [name, runner] of entries) {
+    // A task with a runner that is undefined would stay `working` until its time is over.
+    if (typeof runner !== 'function') {
+      throw new TypeError(`Option runners.${name} is ${kindOf(runner)}, not a function`);
+    }
+  }
+  return new Map(entries);
+}
+
 function checkBus(bus: TaskBus | undefined): TaskBus | undefined {
-  if (bus === undefined || (typeof bus.publish === 'function' && typeof bus.subscribe === 'function')) return bus;
+  if (bus === undefined) return undefined;
+  const { publish, subscribe } = (bus ?? {}) as Partial<TaskBus>;
+  if (typeof publish === 'function' && typeof subscribe === 'function') return bus;
   throw new TypeError(`Option bus is ${kindOf(bus)}, not an event bus; pass what createStoreEventBus returns`);
 }
 

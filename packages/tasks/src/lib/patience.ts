@@ -31,10 +31,8 @@ export async function patiently(
   }
 }
 
-/**
- * Writes of one worker, which wait for the store one after the other, in the order of their calls.
- */
-export class PatientWrites {
+/** Writes of one worker. They are made one after the other, in the order of their calls. */
+export class WorkerWrites {
   readonly #onError: (error: unknown) => void;
   readonly #signal: AbortSignal;
   #last: Promise<void> = Promise.resolve();
@@ -44,10 +42,20 @@ export class PatientWrites {
     this.#signal = signal;
   }
 
-  /** Makes a write when those before it are made or have failed. */
+  /** Makes a write, which waits for a store that fails for a while. */
   async add(write: () => Promise<void>): Promise<void> {
-    const made = this.#last.then(async () => patiently(write, this.#onError, this.#signal));
+    return this.once(async () => patiently(write, this.#onError, this.#signal));
+  }
+
+  /** Makes a write that the store may fail. */
+  async once(write: () => Promise<void>): Promise<void> {
+    const made = this.#last.then(write);
     this.#last = made.catch(() => undefined);
     return made;
+  }
+
+  /** Resolves when the writes so far are made or have failed. */
+  async made(): Promise<void> {
+    return this.#last;
   }
 }

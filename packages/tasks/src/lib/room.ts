@@ -1,4 +1,5 @@
 import { SessionError } from '@mcp-session/core';
+import { encodeExact } from '@mcp-session/core/backend';
 import type { TaskRecord } from './record.ts';
 
 /**
@@ -16,6 +17,18 @@ export function bytesOf(value: object): number {
   } catch (cause) {
     throw new SessionError('NOT_JSON', 'Value of a task is not JSON', { cause });
   }
+}
+
+/**
+ * Checks that JSON holds a part of a task as it is. The store would name it by its place in the
+ * record, which only this package knows.
+ *
+ * @param subject Names the part in the error.
+ * @returns The JSON.
+ * @throws SessionError `NOT_JSON`
+ */
+export function checkJson(value: unknown, subject: () => string): string {
+  return encodeExact(value, subject, () => undefined);
 }
 
 /** How many bytes the record has left. */

@@ -10,6 +10,7 @@ import { ended, isFinal, metadataOf, recordOf, taskOf } from './record.ts';
 import { shortened } from './room.ts';
 import type { Task } from './task.ts';
 import { taskLost, TaskError } from './task-error.ts';
+import type { TaskHandle } from './task-handle.ts';
 import { resultOf, rpcError, toV1, unknownV1Task } from './task-v1.ts';
 
 /** The tasks of one principal, as SDK v1 stores them. */
@@ -62,19 +63,17 @@ export class TasksV1 implements V1TaskStore {
   }
 
   async storeTaskResult(taskId: string, status: 'completed' | 'failed', result: Result): Promise<void> {
-    const worker = await this.#tasks.claim(taskId, this.#access);
-    if (worker === undefined) throw taskLost();
-    await worker.complete(status === 'failed' ? { ...result, isError: true } : result);
+    await this.#work(taskId, (worker) => worker.complete(status === 'failed' ? { ...result, isError: true } : result));
   }
 
   async updateTaskStatus(taskId: string, status: V1Task['status'], statusMessage?: string): Promise<void> {
     if (status === 'cancelled') return this.#cancel(taskId, statusMessage);
-    const worker = await this.#tasks.claim(taskId, this.#access);
-    if (worker === undefined) throw taskLost();
-    if (status === 'completed') return worker.complete({ content: [] });
-    if (status === 'failed') return worker.fail({ code: -32_603, message: statusMessage ?? 'Task failed' });
-    if (statusMessage !== undefined) await worker.status(statusMessage);
-    await worker.release();
+    await this.#work(taskId, async (worker) => {
+      if (status === 'completed') return worker.complete({ content: [] });
+      if (status === 'failed') return worker.fail({ code: -32_603, message: statusMessage ?? 'Task failed' });
+      if (statusMessage !== undefined) await worker.status(statusMessage);
+      await worker.release();
+    });
   }
 
   async listTasks(cursor?: string): Promise<{ tasks: V1Task[]; nextCursor?: string }> {
@@ -99,6 +98,19 @@ export class TasksV1 implements V1TaskStore {
 
   answer(taskId: string, key: string, answer: JsonValue): Promise<boolean> {
     return this.#tasks.update(taskId, { [key]: answer }, this.#access);
+  }
+
+  /** Takes a task for one call. If that fails, the task is free for the next one. */
+  async #work(taskId: string, call: (worker: TaskHandle) => Promise<void>): Promise<void> {
+    const worker = await this.#tasks.claim(taskId, this.#access);
+    if (worker === undefined) throw taskLost();
+    try {
+      await call(worker);
+    } catch (error) {
+      // If the store is away, the lease runs out.
+      await worker.release().catch(() => undefined);
+      throw error;
+    }
   }
 
   /**

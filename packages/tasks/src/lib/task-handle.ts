@@ -6,10 +6,14 @@ import type { InputRequests, InputResponses, TaskFailure } from './task.ts';
  * `release` throws a TaskError `TASK_LOST` if the task is final, or another worker has it: what a
  * late worker writes changes nothing.
  *
- * `status`, `requireInput` and `saveCheckpoint` wait for a store that fails for a while, and are
- * made in the order of their calls. The wait ends with the reason of the signal, or with an error
- * that does not pass, such as a SessionError `STORE_CLOSED`. The methods that end the task throw
- * the store's error; the end of a runner waits as well.
+ * `status`, `requireInput` and `saveCheckpoint` wait for a store that fails for a while. The wait
+ * ends with the reason of the signal, or with an error that does not pass, such as a SessionError
+ * `STORE_CLOSED`. The methods that end the task throw the store's error; the end of a runner waits
+ * as well.
+ *
+ * All writes are made in the order of their calls, and the end of a runner comes after them,
+ * whether they are awaited or not. Await them all the same: otherwise a failure goes to `onError`
+ * of the task store, and the runner does not learn of it.
  */
 export interface TaskHandle {
   readonly taskId: string;
@@ -28,6 +32,8 @@ export interface TaskHandle {
   /**
    * Says what the task does now. Clients see it as `statusMessage`. Of more than 1,024 characters,
    * the beginning is kept.
+   *
+   * @throws TypeError for a message that is no string.
    */
   status(message: string): Promise<void>;
 
@@ -38,7 +44,8 @@ export interface TaskHandle {
    *
    * @param requests Requests by key, such as `{ name: { method: 'elicitation/create', params } }`.
    * @returns The first answer to each key. Check them: they come from the client.
-   * @throws TypeError for a key that this worker has asked before. The reason of the signal.
+   * @throws TypeError for a request without a `method`, and for a key that this worker has asked
+   * before. SessionError `NOT_JSON`, `PROFILE_TOO_LARGE`. The reason of the signal.
    */
   requireInput(requests: InputRequests): Promise<InputResponses>;
 
@@ -56,12 +63,18 @@ export interface TaskHandle {
   /**
    * Ends the task as `completed`, also for a tool's result with `isError: true`.
    *
-   * @throws SessionError `NOT_JSON`, `STATE_VALUE_TOO_LARGE`; the task goes on then.
+   * @throws TypeError for a result that is no object. SessionError `NOT_JSON`,
+   * `STATE_VALUE_TOO_LARGE`, `STATE_LIMIT_EXCEEDED`. The task goes on then.
    */
   complete(result: object): Promise<void>;
 
-  /** Ends the task as `failed`, for a JSON-RPC error. */
-  fail(error: TaskFailure): Promise<void>;
+  /**
+   * Ends the task as `failed`, for a JSON-RPC error, such as a `ProtocolError` or `McpError` of the
+   * SDKs. A runner that throws such an error ends its task in the same way.
+   *
+   * @throws TypeError for an error without a whole number as its `code`. SessionError `NOT_JSON`.
+   */
+  fail(error: TaskFailure | (Error & { readonly code: number; readonly data?: unknown })): Promise<void>;
 
   /** Ends the task as `cancelled`, once its work has stopped. */
   cancelled(): Promise<void>;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
-import { checkOptions, optional, type OptionNames } from '@mcp-session/core/backend';
+import { optional } from '@mcp-session/core/backend';
+import { checkSignal, principalOf } from './access.ts';
 import { answersTo, withWaitingAnswers, type Command } from './answers.ts';
 import { changesOf } from './changes.ts';
 import { execute } from './execute.ts';
@@ -26,7 +27,7 @@ import {
   type TaskRecord,
   type TaskSession,
 } from './record.ts';
-import { checkRoom } from './room.ts';
+import { checkJson, checkRoom } from './room.ts';
 import { taskLost, TaskError } from './task-error.ts';
 import type { TaskHandle } from './task-handle.ts';
 import type { CreateTaskOptions, TaskStore, WatchTaskOptions } from './api.ts';
@@ -39,15 +40,6 @@ const CENTURY_MS = 3_153_600_000_000;
 const TASK_ID = /^task_[A-Za-z0-9_-]{22}$/;
 const INTERRUPTED = { code: -32_603, message: 'Task was interrupted: the process that ran it has ended' };
 
-const CREATE: OptionNames<CreateTaskOptions> = {
-  principal: ['owner', 'user', 'userId'],
-  ttlMs: ['ttl'],
-  pollIntervalMs: ['pollInterval'],
-  context: ['metadata', 'arguments', 'args'],
-  onInterrupted: [],
-  runner: ['handler', 'name', 'worker'],
-};
-
 class Tasks implements TaskStore {
   readonly #sessions: SessionKind<StateSchemas>;
   readonly #options: ResolvedTaskOptions;
@@ -58,8 +50,9 @@ class Tasks implements TaskStore {
   }
 
   async create(given: CreateTaskOptions = {}): Promise<WorkingTask> {
-    checkOptions(given, CREATE, 'create');
-    const { principal = null, context = null, runner = null } = given;
+    const principal = principalOf(given, 'create');
+    const { context = null, runner = null } = given;
+    checkJson(context, () => 'Context of a task');
     const ttlMs = given.ttlMs === null ? null : (optional('ttlMs', given.ttlMs) ?? this.#options.ttlMs);
     const pollIntervalMs = optional('pollIntervalMs', given.pollIntervalMs) ?? this.#options.pollIntervalMs;
     if (runner !== null && !this.#options.runners.has(runner)) {
@@ -73,7 +66,6 @@ class Tasks implements TaskStore {
       pollIntervalMs,
       runner,
       onInterrupted: checkInterrupted(given.onInterrupted, this.#options.onInterrupted),
-      // The store refuses what is no JSON.
       context: context as JsonValue,
       // With a runner, this process has the task from the beginning, so that its death shows.
       epoch: runner === null ? 0 : 1,
@@ -93,22 +85,24 @@ class Tasks implements TaskStore {
   }
 
   async get(taskId: string, access: TaskAccess = {}): Promise<Task | undefined> {
-    const session = await this.#find(taskId, access);
+    const session = await this.#find(taskId, principalOf(access, 'get'));
     return session && this.#show(session);
   }
 
-  async *watch(taskId: string, { signal, ...access }: WatchTaskOptions = {}): AsyncGenerator<Task, void, undefined> {
+  watch(taskId: string, options: WatchTaskOptions = {}): AsyncGenerator<Task, void, undefined> {
+    const principal = principalOf(options, 'watch');
+    checkSignal(options.signal);
     const look = async (): Promise<Look | undefined> => {
-      const session = await this.#find(taskId, access);
+      const session = await this.#find(taskId, principal);
       if (session === undefined) return undefined;
       const task = await this.#show(session);
       return { task, isFinal: isFinal(task), againMs: this.#againMs(session) };
     };
-    yield* watchTask({ look, listen: (wake) => this.#options.changes.listen(taskId, wake) }, signal);
+    return watchTask({ look, listen: (wake) => this.#options.changes.listen(taskId, wake) }, options.signal);
   }
 
   async update(taskId: string, inputResponses: InputResponses, access: TaskAccess = {}): Promise<boolean> {
-    const session = await this.#find(taskId, access);
+    const session = await this.#find(taskId, principalOf(access, 'update'));
     if (session === undefined) return false;
     const answers = answersTo(recordOf(session), inputResponses);
     if (answers !== undefined) await session.events.append(COMMANDS, { answers } satisfies Command);
@@ -116,7 +110,7 @@ class Tasks implements TaskStore {
   }
 
   async cancel(taskId: string, access: TaskAccess = {}): Promise<boolean> {
-    const session = await this.#find(taskId, access);
+    const session = await this.#find(taskId, principalOf(access, 'cancel'));
     if (session === undefined) return false;
     const isIdle = (record: TaskRecord): boolean =>
       record.leaseUntil === null || isInterrupted(record, this.#options.clock());
@@ -128,7 +122,7 @@ class Tasks implements TaskStore {
   }
 
   async claim(taskId: string, access: TaskAccess = {}): Promise<TaskHandle | undefined> {
-    const session = await this.#find(taskId, access);
+    const session = await this.#find(taskId, principalOf(access, 'claim'));
     return session !== undefined && (await this.#take(session)) ? new Worker(session, this.#options) : undefined;
   }
 
@@ -139,7 +133,7 @@ class Tasks implements TaskStore {
       const page = await this.#sessions.list({ cursor });
       for (const { id, principal, metadata } of page.sessions) {
         if (!isInterrupted(recordOf({ metadata }), this.#options.clock())) continue;
-        const session = await this.#find(id, { principal });
+        const session = await this.#find(id, principal);
         if (session !== undefined && (await this.#settle(session))) settled += 1;
       }
       cursor = page.nextCursor;
@@ -147,7 +141,7 @@ class Tasks implements TaskStore {
     return settled;
   }
 
-  async #find(taskId: string, { principal = null }: TaskAccess): Promise<TaskSession | undefined> {
+  async #find(taskId: string, principal: string | null): Promise<TaskSession | undefined> {
     // Every id costs one read, so that time reveals nothing either. No task has the other id.
     const isId = typeof taskId === 'string' && TASK_ID.test(taskId);
     return this.#sessions.get(isId ? taskId : 'task_?', { principal });

@@ -77,8 +77,9 @@ export type Task = WorkingTask | InputRequiredTask | CompletedTask | FailedTask 
 /** Who asks for a task. */
 export interface TaskAccess {
   /**
-   * The principal that asks. Default: `null`, which finds only tasks without a principal. It is the
-   * user, and not the OAuth client, which all users of an application share.
+   * The principal that asks. Default: `null`, which finds only tasks without a principal.
+   * `undefined` is refused as a mistake. It is the user, and not the OAuth client, which all users
+   * of an application share.
    */
   readonly principal?: string | null;
 }

@@ -4,7 +4,6 @@ import type { SessionStore } from '../api/session-store.ts';
 import { SessionError } from '../errors.ts';
 import { utf8Bytes } from '../values/ids.ts';
 import { encodeExact } from '../values/json.ts';
-import { wrongKind } from '../values/option-checks.ts';
 import { digestOf } from './digest.ts';
 import {
   checkContext,
@@ -84,7 +83,6 @@ class RequestStates<Context extends RequestStateContext> implements RequestState
 
   async mint(payload: unknown, context: Context, parameters?: unknown): Promise<string> {
     const { keys, ttlMs, once, maxInlineBytes, clock } = this.#options;
-    checkContext(context, 'mint');
     const [key] = keys;
     if (key === undefined) throw new TypeError('Option keys is empty');
     checkContext(context, 'mint');
@@ -156,13 +154,6 @@ function openBound(payload: unknown, digest: string, parameters: unknown): unkno
 
 function bindingOf(principal: string | null, { mcpReq }: RequestStateContext): string {
   return JSON.stringify(['mcp-session request state', 1, principal, mcpReq.method]);
-}
-
-function checkContext(context: unknown, method: string): void {
-  const { mcpReq } = (context ?? {}) as Partial<RequestStateContext>;
-  if (typeof mcpReq?.method !== 'string') {
-    throw wrongKind(`Argument context of ${method} is`, context, 'the context of a request');
-  }
 }
 
 function invalid(why: string): SessionError {
