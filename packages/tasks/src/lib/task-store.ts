@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
 import { checkOptions, optional, type OptionNames } from '@mcp-session/core/backend';
-import { answersTo, withWaitingAnswers, type Command } from './answers.ts';
+import { answersTo, withRoomToWait, withWaitingAnswers, type Command } from './answers.ts';
 import { changesOf } from './changes.ts';
 import { execute } from './execute.ts';
 import {
@@ -110,7 +110,7 @@ class Tasks implements TaskStore {
   async update(taskId: string, inputResponses: InputResponses, access: TaskAccess = {}): Promise<boolean> {
     const session = await this.#find(taskId, access);
     if (session === undefined) return false;
-    const answers = answersTo(recordOf(session), inputResponses);
+    const answers = answersTo(await withRoomToWait(session), inputResponses);
     if (answers !== undefined) await session.events.append(COMMANDS, { answers } satisfies Command);
     return true;
   }
