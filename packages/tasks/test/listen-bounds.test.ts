@@ -58,7 +58,7 @@ describe.each(handlers)('%s', (_, make) => {
       const notifications = { taskIds: [taskId], ...lists };
       // Also of requests at the same time.
       const all = await Promise.all(Array.from({ length: 5 }, async () => ask(notifications)));
-      expect(all.map(({ status }) => status).toSorted()).toEqual([200, 200, 429, 429, 429]);
+      expect(all.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 200, 429, 429, 429]);
       const refused = all.find(({ status }) => status === 429);
       expect(refused?.headers.get('retry-after')).toBe('5');
       expect(await refused?.json()).toMatchObject({ id: 1, error: { code: -32_000 } });

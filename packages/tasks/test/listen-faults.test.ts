@@ -9,7 +9,7 @@ import { modernRequest } from './support/request.ts';
 
 type Told = ReturnType<TaskNotificationOptions['principal']>;
 
-/** What an application may return by mistake, and what it is told. */
+/** What an application may return by mistake, and what `onError` gets. */
 const MISTAKES: readonly (readonly [name: string, principal: () => Told, message: string])[] = [
   ['a number', () => 42 as unknown as string, 'returned a number; return a string'],
   ['an empty string', () => '', 'returned an empty string; return a string'],

@@ -32,7 +32,7 @@ function isTypeError(text: string): unknown {
   return expect.objectContaining({ name: 'TypeError', message: expect.stringContaining(text) as string });
 }
 
-it('a function of this package says what it was given in place of a task store', async () => {
+it('a function of this package says what it was given instead of a task store', async () => {
   const { store } = await stores();
   const server = new McpServer(info);
   const handler = handlers[0]?.[1](store);
@@ -55,7 +55,7 @@ it('a function of this package says what it was given in place of a task store',
   }
 });
 
-it('serveTasks says what it was given in place of a server of SDK v2', async () => {
+it('serveTasks says what it was given instead of a server of SDK v2', async () => {
   const { tasks } = await stores();
   const sdk = '@modelcontextprotocol/server';
   for (const [given, text] of [
@@ -94,7 +94,7 @@ it('serveTasks serves no task to a principal that is neither a string nor null',
   }
 });
 
-it('serveTaskNotifications says what it was given in place of a handler', async () => {
+it('serveTaskNotifications says what it was given instead of a handler', async () => {
   const { tasks } = await stores();
   for (const [given, kind] of [
     [undefined, 'undefined'],
@@ -109,7 +109,7 @@ it('serveTaskNotifications says what it was given in place of a handler', async 
   }
 });
 
-it('createV1Tasks says what it was given in place of a session store, a principal or a server of SDK v1', async () => {
+it('createV1Tasks says what it was given instead of a session store, a principal or a server of SDK v1', async () => {
   const { store, tasks } = await stores();
   for (const [given, kind] of [
     [undefined, 'undefined'],
