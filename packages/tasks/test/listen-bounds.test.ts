@@ -39,17 +39,18 @@ describe.each(handlers)('%s', (_, make) => {
       expect((await stream.next()).value).toMatchObject({ method: 'notifications/tasks', params: { taskId } });
     });
 
-    it.each([inSeconds(100 * 86_400), Infinity, Number.NaN])(
-      'task rule 37: stays open for a token that expires at %s',
-      async (expiresAt) => {
-        const { open, tasks } = await listening(make);
-        const { taskId } = await tasks.create(ownerOf('alice'));
-        const stream = await open({ taskIds: [taskId], ...lists }, { expiresAt });
-        expect((await stream.next()).value).toMatchObject({ params: { status: 'working' } });
-        await (await tasks.claim(taskId, ownerOf('alice')))?.status('half done');
-        expect((await stream.next()).value).toMatchObject({ params: { statusMessage: 'half done' } });
-      },
-    );
+    it.each([
+      ['in 100 days', () => inSeconds(100 * 86_400)],
+      ['never', () => Infinity],
+      ['at no time', () => Number.NaN],
+    ])('task rule 37: stays open for a token that expires %s', async (_when, expiresAt) => {
+      const { open, tasks } = await listening(make);
+      const { taskId } = await tasks.create(ownerOf('alice'));
+      const stream = await open({ taskIds: [taskId], ...lists }, { expiresAt: expiresAt() });
+      expect((await stream.next()).value).toMatchObject({ params: { status: 'working' } });
+      await (await tasks.claim(taskId, ownerOf('alice')))?.status('half done');
+      expect((await stream.next()).value).toMatchObject({ params: { statusMessage: 'half done' } });
+    });
 
     it('task rule 38: is refused with 429 if its principal has as many as it may, and nobody else is', async () => {
       const { ask, open, tasks } = await listening(make, { maxSubscriptionsPerPrincipal: 2 });
