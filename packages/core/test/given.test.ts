@@ -121,12 +121,12 @@ describe('a function that is given something else', () => {
     const states = createRequestState(store, { keys, principal: () => null });
 
     for (const context of [undefined, {}]) {
-      const words = `is ${context === undefined ? 'undefined' : 'an object'}, not the context of a request`;
+      const words = `is ${context === undefined ? 'undefined' : 'an object'}, not what SDK v2 passes to a handler`;
       expect(await errorOf(() => states.mint(1, context as never))).toEqual(
-        new TypeError(`Argument context of mint ${words}`),
+        new TypeError(`Context of mint ${words}`),
       );
       expect(await errorOf(() => states.verify('x', context as never))).toEqual(
-        new TypeError(`Argument context of verify ${words}`),
+        new TypeError(`Context of verify ${words}`),
       );
     }
   });

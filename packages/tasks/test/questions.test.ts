@@ -64,4 +64,45 @@ describe.each(backends)('%s', (...backend) => {
     expect(await first.tasks.get(taskId, alice)).not.toHaveProperty('inputRequests');
     expect((await first.tasks.get(taskId, alice))?.status).toBe('working');
   });
+
+  it('task rule 17: what waits for a worker that is not there counts: the same answer is stored once, and no more than has room', async () => {
+    const { first, second } = await nodes();
+    const { taskId } = await first.tasks.create(alice);
+    const former = await take(first.tasks, taskId);
+    const lost = codeOf(former.requireInput({ name: ask('Who?'), age: ask('How old?') }));
+    await become(second.tasks, taskId, 'input_required');
+    await former.release();
+    expect(await lost).toBe('TASK_LOST');
+
+    const logged = async () => (await second.store.ofKind('task').get(taskId, alice))?.lastSeq ?? 0;
+    const before = await logged();
+    const name = 'x'.repeat(100_000);
+    for (let turn = 0; turn < 5; turn++) {
+      expect(await (turn % 2 === 0 ? first : second).tasks.update(taskId, { name }, alice)).toBe(true);
+    }
+    expect(await logged()).toBe(before + 1);
+    expect(await codeOf(second.tasks.update(taskId, { age: 'x'.repeat(50_000) }, alice))).toBe('INPUT_REFUSED');
+    expect(await codeOf(second.tasks.update(taskId, { name, age: 36 }, alice))).toBe('resolved');
+    expect(await logged()).toBe(before + 2);
+
+    const worker = await take(second.tasks, taskId);
+    expect(await worker.requireInput({ name: ask('Who?'), age: ask('How old?') })).toEqual({ name, age: 36 });
+  });
+
+  it('task rule 17: more than 1,000 answers and cancellations do not wait for a worker', async () => {
+    const { first, second } = await nodes({ leaseMs: 1_000_000 });
+    const { taskId } = await first.tasks.create(alice);
+    const worker = await take(first.tasks, taskId);
+    worker.requireInput({ name: ask('Who?') }).catch(() => undefined);
+    await become(second.tasks, taskId, 'input_required');
+    // Its worker takes nothing any more, and its lease still lasts.
+    (worker as TaskHandle & { abandon(): void }).abandon();
+    const cancels = Array.from({ length: 1_001 }, async () => second.tasks.cancel(taskId, alice));
+    await Promise.all(cancels);
+    const refused = await second.tasks.update(taskId, { name: 'Ada' }, alice).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: 'INPUT_REFUSED',
+      message: 'Answers are refused: too many wait for the worker of the task',
+    });
+  });
 });

@@ -189,6 +189,16 @@ it('task rules 30 and 31: tasks/list has all tasks of its principal and no other
   expect(await send('tasks/list', { cursor: 'not one' })).toMatchObject(invalid);
 });
 
+it('task rule 31: tasks/list skips the sessions of the kind task that an application has made', async () => {
+  const { send, tasks, store } = await v1Wire(runners);
+  for (const metadata of [{}, { status: 'working' }, { status: 'open', updatedAt: 'today', takenSeq: 1 }]) {
+    await store.create({ ...alice, kind: 'task', metadata });
+  }
+  const { taskId } = await tasks[0].create(alice);
+  const { result } = await send('tasks/list');
+  expect(result).toHaveProperty('tasks', [expect.objectContaining({ taskId })]);
+});
+
 it('task rule 32: parameters that do not fit are refused with -32602', async () => {
   const { send, errors } = await v1Wire(runners);
   const requests: [method: string, params: unknown][] = [];

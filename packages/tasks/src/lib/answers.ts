@@ -11,6 +11,8 @@ export type Command = { readonly cancel: true } | { readonly answers: Readonly<R
 /** How many bytes of JSON the answers of one task may have. The rest is for its worker. */
 const MAX_ANSWERS_BYTES = 131_072;
 const MAX_DEPTH = 64;
+/** How many answers and cancellations may wait for a worker: as many as one read returns. */
+const MAX_WAITING = 1_000;
 
 /**
  * Takes from a client's answers those to outstanding requests.
@@ -52,18 +54,37 @@ export function withRequests(record: TaskRecord, inputRequests: InputRequests): 
  * has answered is not outstanding any more, wherever its worker is. Reads nothing if none can wait.
  */
 export async function withWaitingAnswers(session: TaskSession): Promise<TaskRecord> {
+  return (await waitingIn(session)).record;
+}
+
+/**
+ * The same, before more is sent. What waits for a worker that is not there is read with each
+ * `tasks/get`, so it counts as if it were taken: its key is answered, and it has used its room.
+ *
+ * @throws TaskError `INPUT_REFUSED` if so much waits that one page does not hold it.
+ */
+export async function withRoomToWait(session: TaskSession): Promise<TaskRecord> {
+  const { record, more } = await waitingIn(session);
+  if (more) throw inputRefused('too many wait for the worker of the task');
+  return record;
+}
+
+/** @returns Also whether more waits than was read. */
+async function waitingIn(session: TaskSession): Promise<{ readonly record: TaskRecord; readonly more: boolean }> {
   const record = recordOf(session);
-  if (isFinal(record) || session.lastSeq <= record.takenSeq) return record;
+  if (isFinal(record) || session.lastSeq <= record.takenSeq) return { record, more: false };
   try {
-    const { events } = await session.events.page({ streamId: COMMANDS, afterSeq: record.takenSeq, limit: 1_000 });
+    const query = { streamId: COMMANDS, afterSeq: record.takenSeq, limit: MAX_WAITING };
+    const { events, more } = await session.events.page(query);
     const commands = events.map(({ message }) => message as Command);
-    return commands.reduce<TaskRecord>(
+    const taken = commands.reduce<TaskRecord>(
       (next, command) => ('answers' in command ? withAnswers(next, command.answers) : next),
       record,
     );
+    return { record: taken, more };
   } catch (error) {
     // The task has ended since it was read.
-    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return record;
+    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return { record, more: false };
     throw error;
   }
 }

@@ -68,13 +68,15 @@ export interface TaskStore {
   watch(taskId: string, options?: WatchTaskOptions): AsyncGenerator<Task, void, undefined>;
 
   /**
-   * Gives answers to the worker: one read and one write. Answers to requests that are not
-   * outstanding are ignored; the first answer to each wins. From then on {@link get} shows an
+   * Gives answers to the worker: one read and one write, and one more read until the worker has
+   * taken what was sent to it. Answers to requests that are not outstanding are ignored; the first
+   * answer to each wins. From then on {@link get} shows an
    * answered request on no node, whether the worker has taken the answer or not.
    *
    * @returns Whether {@link get} would find the task.
    * @throws TaskError `INPUT_REFUSED` for answers that are no object, have more than 64 levels, or
-   * for which the record of the task has no room: 128 KiB for all answers to a task.
+   * for which the record of the task has no room: 128 KiB for all answers to a task, whether its
+   * worker has taken them or not. Also if 1,000 answers and cancellations wait for the worker.
    */
   update(taskId: string, inputResponses: InputResponses, access?: TaskAccess): Promise<boolean>;
 

@@ -11,7 +11,10 @@ export interface TaskChanged {
 export interface TaskBus {
   publish(event: { readonly kind: string }): void;
   subscribe(listener: (event: { readonly kind: string }) => void): () => void;
-  /** Resolves when events that other nodes publish from now on are received. */
+  /**
+   * Resolves when everything published is stored, and events that other nodes publish from now on
+   * are received.
+   */
   settled?(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import { toV2 } from './task-v2.ts';
 /** How often a stream shows that it is alive, in milliseconds: as often as the SDK's. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** An open stream. */
+/** An open stream that only listens to tasks. */
 export interface Subscription {
   /** Ends it as the SDK ends its own. */
   end(): void;
@@ -21,12 +21,15 @@ export interface FoundTask {
 export interface StreamParts {
   readonly id: string | number;
   readonly found: readonly FoundTask[];
-  /** Ends the watches. */
-  readonly stop: AbortController;
-  /** The client's. */
+  /**
+   * Ends the stream without a result, as a lost connection does: its client listens again, with a
+   * new token.
+   */
   readonly signal: AbortSignal;
   /** The streams that only listen to tasks. */
   readonly open: Set<Subscription>;
+  /** Ends the watches. */
+  readonly onClosed: () => void;
 }
 
 /** Adds tasks to the stream with which the SDK has answered `subscriptions/listen`. */
@@ -81,6 +84,8 @@ class TaskStream implements Subscription {
       if (isOnlyTasks) {
         // The SDK ends a stream without a change of its own to deliver. This one goes on.
         this.#result = (await this.#frames.next()).value ?? '';
+        // The client may have gone meanwhile.
+        if (this.#closed) return;
         open.add(this);
         this.#keepAlive = setInterval(() => this.#send(': keepalive\n\n'), KEEP_ALIVE_MS).unref();
       }
@@ -131,7 +136,7 @@ class TaskStream implements Subscription {
     this.#closed = true;
     clearInterval(this.#keepAlive);
     this.#parts.open.delete(this);
-    this.#parts.stop.abort();
+    this.#parts.onClosed();
     this.#resume();
     // Also one whose task the client has not read: until its end, it listens.
     for (const { changes } of this.#parts.found) changes.return().catch(() => undefined);

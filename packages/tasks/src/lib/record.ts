@@ -55,6 +55,14 @@ export function recordOf(session: { readonly metadata: Metadata }): TaskRecord {
   return session.metadata as unknown as TaskRecord;
 }
 
+/**
+ * Whether a session is a task: an application may have sessions of the kind `task` of its own.
+ */
+export function isTask(session: { readonly metadata: Metadata }): boolean {
+  const { status, updatedAt, takenSeq } = recordOf(session) as Partial<TaskRecord>;
+  return typeof status === 'string' && Number.isSafeInteger(updatedAt) && Number.isSafeInteger(takenSeq);
+}
+
 export function metadataOf(record: TaskRecord): Metadata {
   return record as unknown as Metadata;
 }

@@ -12,6 +12,7 @@ import {
   type ServerRequest,
 } from '@modelcontextprotocol/sdk/types.js';
 import type { TaskStore } from './api.ts';
+import { checkStore, checkTasks, checkV1Server } from './checks.ts';
 import { refuseMalformed } from './malformed-v1.ts';
 import { isFinal, TASK_KIND } from './record.ts';
 import { TasksV1 } from './store-v1.ts';
@@ -54,17 +55,18 @@ export interface V1Tasks {
   /**
    * Makes `tasks/result` ask the client what the task's worker needs, whichever node that runs on,
    * and answers malformed parameters of tasks with -32602. Call it before the server is connected.
+   *
+   * @throws TypeError if the server is no `McpServer` of SDK v1 that was made with {@link options}.
    */
   serve(server: V1TaskServer): void;
 }
 
 type Extra = Pick<RequestHandlerExtra<ServerRequest, ServerNotification>, 'signal' | 'requestId'>;
 
+type ResultHandler = (request: { readonly params: { readonly taskId: string } }, extra: Extra) => Promise<object>;
+
 interface Low {
-  setRequestHandler(
-    schema: typeof GetTaskPayloadRequestSchema,
-    handler: (request: { readonly params: { readonly taskId: string } }, extra: Extra) => Promise<object>,
-  ): void;
+  setRequestHandler(schema: typeof GetTaskPayloadRequestSchema, handler: ResultHandler): void;
   request(
     request: { readonly method: string; readonly params: object },
     schema: typeof ResultSchema,
@@ -91,13 +93,17 @@ const NO_TIMEOUT_MS = 2_147_483_647;
  * creates a task; its `context` takes `runner`, `context` and `onInterrupted` of
  * `TaskStore.create`.
  *
- * @throws TypeError or RangeError for an option.
+ * @throws TypeError or RangeError for an option; TypeError if the first two are no session store
+ * and no task store.
  */
 export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskStore, options: V1TasksOptions): V1Tasks {
+  checkStore(store, 'createV1Tasks');
+  checkTasks(tasks, 'createV1Tasks');
   checkOptions(options, NAMES, 'createV1Tasks');
   const { principal } = options;
-  if (principal !== null && typeof principal !== 'string') {
-    throw new TypeError(`Option principal is ${kindOf(principal)}; give a string, or null for an anonymous session`);
+  if (principal !== null && (typeof principal !== 'string' || principal === '')) {
+    const given = principal === '' ? 'empty' : kindOf(principal);
+    throw new TypeError(`Option principal is ${given}; give a string, or null for an anonymous session`);
   }
   const maxTtlMs = options.maxTtlMs === null ? Infinity : positive('maxTtlMs', options.maxTtlMs, 86_400_000);
   const taskStore = new TasksV1(store.ofKind(TASK_KIND), tasks, { principal, maxTtlMs });
@@ -108,17 +114,27 @@ export function createV1Tasks(store: Pick<SessionStore, 'ofKind'>, tasks: TaskSt
         tasks: { cancel: {}, requests: { tools: { call: {} } }, ...(principal !== null && { list: {} }) },
       },
     },
-    serve: ({ server }) => {
-      const low = server as unknown as Low;
-      low.setRequestHandler(GetTaskPayloadRequestSchema, async ({ params: { taskId } }, extra) => {
+    serve: (server) => {
+      checkV1Server(server, 'serve');
+      const low = server.server as unknown as Low;
+      setResultHandler(low, async ({ params: { taskId } }, extra) => {
         const ask: Ask = async (request, signal) => answerOf({ server: low, taskId, request, extra, signal });
         const result = await followedResult(taskStore, taskId, { signal: extra.signal, ask });
         const meta = result['_meta'] as Record<string, unknown> | undefined;
         return { ...result, _meta: { ...meta, [RELATED_TASK_META_KEY]: { taskId } } };
       });
-      refuseMalformed(server);
+      refuseMalformed(low);
     },
   };
+}
+
+/** @throws TypeError if the server does not declare tasks. */
+function setResultHandler(server: Low, handler: ResultHandler): void {
+  try {
+    server.setRequestHandler(GetTaskPayloadRequestSchema, handler);
+  } catch (cause) {
+    throw new TypeError('Server of serve has no tasks; make it with the options of createV1Tasks', { cause });
+  }
 }
 
 /**

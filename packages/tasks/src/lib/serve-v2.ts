@@ -1,7 +1,9 @@
-import { callable, checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
+import { callable, checkOptions, type OptionNames } from '@mcp-session/core/backend';
 import { type McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from '@modelcontextprotocol/server';
+import { checkTasks, checkV2Server } from './checks.ts';
 import { declaresTasks, missingExtension, TASKS_EXTENSION } from './extension.ts';
 import { taskParams, updateParams } from './params.ts';
+import { checkPrincipal } from './principal.ts';
 import { refusalsOf } from './refusals.ts';
 import { TaskError } from './task-error.ts';
 import type { InputResponses, WorkingTask } from './task.ts';
@@ -65,9 +67,12 @@ const NAMES: OptionNames<ServeTasksOptions> = { principal: ['user', 'userId', 'g
  * An id that is unknown, malformed, expired or another principal's is answered with -32602, in the
  * same words.
  *
- * @throws TypeError for an option, or for a server that has tasks already.
+ * @throws TypeError for an option, for a server that has tasks already, or if the first two are no
+ * `McpServer` of SDK v2 and no task store.
  */
 export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeTasksOptions): ServedTasks {
+  checkV2Server(server, 'serveTasks');
+  checkTasks(tasks, 'serveTasks');
   checkOptions(options, NAMES, 'serveTasks');
   const tell = callable('principal', options.principal);
   if (tell === undefined) throw new TypeError('Option principal is missing; return null for anonymous requests');
@@ -75,13 +80,7 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
   const refusals = refusalsOf(server.server);
   const accessOf = async (context: ServerContext): Promise<{ readonly principal: string | null }> => {
     if (!supports(context)) throw refusals.refuse(context, missingExtension());
-    const principal = await tell(context);
-    if (principal === undefined) {
-      throw new TypeError(
-        `Option principal of serveTasks returned ${kindOf(principal)}; return null for an anonymous request`,
-      );
-    }
-    return { principal };
+    return { principal: checkPrincipal(await tell(context), 'serveTasks') };
   };
   const low = server.server as McpServer['server'];
   low.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });

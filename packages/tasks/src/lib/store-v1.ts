@@ -6,7 +6,7 @@ import type {
 import type { Result, Task as V1Task } from '@modelcontextprotocol/sdk/types.js';
 import type { CreateTaskOptions, TaskStore } from './api.ts';
 import { changesOf } from './changes.ts';
-import { ended, isFinal, metadataOf, recordOf, taskOf } from './record.ts';
+import { ended, isFinal, isTask, metadataOf, recordOf, taskOf } from './record.ts';
 import { shortened } from './room.ts';
 import type { Task } from './task.ts';
 import { taskLost, TaskError } from './task-error.ts';
@@ -81,7 +81,7 @@ export class TasksV1 implements V1TaskStore {
     // The tasks without a principal are those of all anonymous clients.
     if (principal === null) return { tasks: [] };
     const { sessions, nextCursor } = await this.#sessions.list({ principal, cursor });
-    const tasks = sessions.map((session) => {
+    const tasks = sessions.filter(isTask).map((session) => {
       const record = recordOf(session);
       return toV1(taskOf(session.id, session.createdAt, record, record.result));
     });

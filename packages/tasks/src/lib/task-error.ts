@@ -3,8 +3,8 @@
  *
  * - `TASK_LOST`: another worker has the task, or it is final already. Nothing was written.
  * - `TASK_CANCELLED`: the client has cancelled the task.
- * - `INPUT_REFUSED`: answers are no object, or too large or too deep to be stored. Nothing was
- *   written.
+ * - `INPUT_REFUSED`: answers are no object, too large or too deep to be stored, or too many wait
+ *   for the worker. Nothing was written.
  */
 export type TaskErrorCode = 'TASK_LOST' | 'TASK_CANCELLED' | 'INPUT_REFUSED';
 

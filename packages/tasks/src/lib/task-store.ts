@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { JsonValue, SessionKind, SessionStore, StateSchemas } from '@mcp-session/core';
 import { optional } from '@mcp-session/core/backend';
 import { checkSignal, principalOf } from './access.ts';
-import { answersTo, withWaitingAnswers, type Command } from './answers.ts';
+import { answersTo, withRoomToWait, withWaitingAnswers, type Command } from './answers.ts';
 import { changesOf } from './changes.ts';
 import { execute } from './execute.ts';
 import {
@@ -104,7 +104,7 @@ class Tasks implements TaskStore {
   async update(taskId: string, inputResponses: InputResponses, access: TaskAccess = {}): Promise<boolean> {
     const session = await this.#find(taskId, principalOf(access, 'update'));
     if (session === undefined) return false;
-    const answers = answersTo(recordOf(session), inputResponses);
+    const answers = answersTo(await withRoomToWait(session), inputResponses);
     if (answers !== undefined) await session.events.append(COMMANDS, { answers } satisfies Command);
     return true;
   }

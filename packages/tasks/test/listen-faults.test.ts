@@ -1,0 +1,112 @@
+import { SessionError } from '@mcp-session/core';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { toNodeHandler } from '@mcp-session/http/node';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { serveTaskNotifications, type TaskNotificationOptions } from '../src/v2.ts';
+import { handlers, listening, ownerOf, tokenOf } from './support/listening.ts';
+import { modernRequest } from './support/request.ts';
+
+type Told = ReturnType<TaskNotificationOptions['principal']>;
+
+/** What an application may return by mistake, and what `onError` gets. */
+const MISTAKES: readonly (readonly [name: string, principal: () => Told, message: string])[] = [
+  ['a number', () => 42 as unknown as string, 'returned a number; return a string'],
+  ['an empty string', () => '', 'returned an empty string; return a string'],
+  ['undefined', () => undefined, 'returned undefined; return a string'],
+  ['an object', async () => ({ id: 'alice' }) as unknown as string, 'returned an object; return a string'],
+  ['a text that is too long', () => 'x'.repeat(10_000), 'Principal is too long'],
+  [
+    'an error',
+    () => {
+      throw new Error('lookup failed');
+    },
+    'lookup failed',
+  ],
+  ['a rejection', async () => Promise.reject(new Error('lookup failed')), 'lookup failed'],
+];
+
+describe.each(handlers)('%s', (_, make) => {
+  it.each(MISTAKES)(
+    'task rule 36: a principal that is %s is 500, and is reported',
+    async (_name, principal, message) => {
+      const { ask, errors, tasks } = await listening(make, { principal });
+      const { taskId } = await tasks.create(ownerOf('alice'));
+      const response = await ask({ taskIds: [taskId], toolsListChanged: true });
+      expect(response.status).toBe(500);
+      expect(await response.json()).toEqual({
+        jsonrpc: '2.0',
+        id: 1,
+        error: { code: -32_603, message: 'Internal server error' },
+      });
+      expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining(message) as string })]);
+    },
+  );
+
+  it('task rule 36: a token without iss and sub is 500, and is reported', async () => {
+    const { handler, errors } = await listening(make);
+    const request = modernRequest('http://localhost/mcp', 'subscriptions/listen', {
+      notifications: { taskIds: ['x'] },
+    });
+    const response = await handler.fetch(request, { authInfo: { token: 'x', clientId: 'app', scopes: [] } });
+    expect(response.status).toBe(500);
+    expect(errors).toEqual([expect.any(TypeError)]);
+  });
+
+  it('task rule 36: a store that fails at the first read is 503 with Retry-After, and is reported', async () => {
+    const { ask, errors, tasks, store } = await listening(make);
+    const { taskId } = await tasks.create(ownerOf('alice'));
+    await store.close();
+    const response = await ask({ taskIds: [taskId, 'task_?'] });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('2');
+    expect(await response.json()).toMatchObject({ id: 1, error: { code: -32_000 } });
+    expect(errors).toEqual([expect.any(SessionError)]);
+  });
+
+  it('a refused request is answered, although its body was not read', async () => {
+    const { handler } = await listening(make);
+    const request = modernRequest('http://localhost/mcp', 'subscriptions/listen', { notifications: {} });
+    request.headers.set('content-type', 'text/plain');
+    request.headers.set('origin', 'https://evil.example');
+    expect((await handler.fetch(request)).status).toBeGreaterThanOrEqual(400);
+  });
+
+  it('a request whose body was read before is answered by the handler', async () => {
+    const { handler } = await listening(make);
+    const request = modernRequest('http://localhost/mcp', 'subscriptions/listen', { notifications: {} });
+    await request.text();
+    expect((await handler.fetch(request)).status).toBeGreaterThanOrEqual(400);
+  });
+
+  it('a stream ends without a report when its store is closed', async () => {
+    const { open, errors, tasks, store } = await listening(make);
+    const { taskId } = await tasks.create(ownerOf('alice'));
+    const stream = await open({ taskIds: [taskId] });
+    expect((await stream.next()).value).toMatchObject({ method: 'notifications/tasks' });
+    await store.close();
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(errors).toEqual([]);
+  });
+});
+
+it('task rule 36: over Node.js, a failing principal is the same 500, and goes to the console without onError', async () => {
+  const [[, make] = []] = handlers;
+  if (make === undefined) throw new Error('There are handlers');
+  const lines = vi.spyOn(console, 'error').mockReturnValue(undefined);
+  onTestFinished(() => lines.mockRestore());
+  const { store, tasks } = await listening(make);
+  const handler = serveTaskNotifications(make(store), tasks, { principal: () => '' });
+  const node = toNodeHandler(handler);
+  const server = createServer((request, response) => {
+    void node(Object.assign(request, { auth: tokenOf('alice') }), response);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as { readonly port: number };
+  const params = { notifications: { taskIds: ['task_?'] } };
+  const response = await fetch(modernRequest(`http://127.0.0.1:${port}/mcp`, 'subscriptions/listen', params));
+  expect(response.status).toBe(500);
+  await response.body?.cancel();
+  expect(lines.mock.calls.flat().join(' ')).toContain('@mcp-session/tasks: unexpected error');
+});
