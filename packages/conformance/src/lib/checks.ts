@@ -1,11 +1,14 @@
-import { checkOptions, kindOf, texts, type OptionNames, type SessionBackend } from '@mcp-session/core/backend';
+import { checkOptions, kindOf, texts, type SessionBackend } from '@mcp-session/core/backend';
 import type { Case } from './case.ts';
 import { requirements } from './requirements.ts';
 import type { OpenStorage, SecondProcess, StoredRow, TestStorage } from './storage.ts';
 
 // Mistakes in a test are a TypeError that says where. They are not findings about the backend.
 
-const STORAGE: OptionNames<TestStorage> = {
+/** Members, each with names that are mistaken for it. */
+type Members<T> = Readonly<Record<keyof T, readonly string[]>>;
+
+const STORAGE: Members<TestStorage> = {
   backend: ['store', 'database'],
   reopen: ['open', 'openAgain'],
   secondProcess: ['process', 'worker', 'child'],
@@ -13,7 +16,7 @@ const STORAGE: OptionNames<TestStorage> = {
   dispose: ['cleanup', 'teardown', 'remove', 'destroy', 'close'],
 };
 
-const SECOND_PROCESS: OptionNames<SecondProcess> = {
+const SECOND_PROCESS: Members<SecondProcess> = {
   module: ['file', 'path', 'url'],
   argument: ['args', 'arguments', 'data'],
   execArgv: ['execArgs', 'nodeOptions'],
