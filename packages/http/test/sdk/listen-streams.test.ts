@@ -113,7 +113,7 @@ describe('a stream of subscriptions/listen', () => {
     expect(await toEnd(bob)).toEqual(['result']);
   });
 
-  it('a principal that cannot be told does not keep a client from listening', async () => {
+  it('an unknown principal does not keep a client from listening', async () => {
     const principal = (): never => {
       throw new Error('Lookup failed');
     };
