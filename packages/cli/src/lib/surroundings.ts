@@ -45,8 +45,9 @@ export function checkCall(args: unknown, surroundings: unknown): void {
   if (typeof env !== 'object' || env === null) {
     throw new TypeError(`Option env is ${kindOf(env)}, not an object such as process.env`);
   }
-  if (typeof folder !== 'string')
+  if (typeof folder !== 'string') {
     throw new TypeError(`Option folder is ${kindOf(folder)}, not a path such as process.cwd()`);
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
     throw new TypeError(`Option signal is ${kindOf(signal)}, not an AbortSignal`);
   }
