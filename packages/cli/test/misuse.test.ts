@@ -8,13 +8,12 @@ it.each<[unknown, unknown, string]>([
   [undefined, surroundings, 'Arguments are undefined, not an array of strings'],
   ['ls', surroundings, 'Arguments are a string, not an array of strings'],
   [['ls', 1], surroundings, 'Argument 1 is a number, not a string'],
-  [['ls'], undefined, 'Options of runCli are undefined, not an object'],
-  [['ls'], {}, 'Option stdout is undefined, not a stream such as process.stdout'],
-  [['ls'], { ...surroundings, stderr: 'x' }, 'Option stderr is a string, not a stream such as process.stderr'],
-  [['ls'], { ...surroundings, env: undefined }, 'Option env is undefined, not an object such as process.env'],
-  [['ls'], { ...surroundings, folder: undefined }, 'Option folder is undefined, not a path such as process.cwd()'],
-  [['ls'], { ...surroundings, signal: 1 }, 'Option signal is a number, not an AbortSignal'],
-  [['ls'], { ...surroundings, cwd: '.' }, 'Unknown option cwd of runCli; did you mean folder?'],
+  [['ls'], undefined, 'Surroundings are undefined, not an object with stdout, stderr, env and folder'],
+  [['ls'], {}, 'Surrounding stdout is undefined, not a stream such as process.stdout'],
+  [['ls'], { ...surroundings, stderr: 'x' }, 'Surrounding stderr is a string, not a stream such as process.stderr'],
+  [['ls'], { ...surroundings, env: undefined }, 'Surrounding env is undefined, not an object such as process.env'],
+  [['ls'], { ...surroundings, folder: undefined }, 'Surrounding folder is undefined, not a path such as process.cwd()'],
+  [['ls'], { ...surroundings, signal: 1 }, 'Surrounding signal is a number, not an AbortSignal'],
 ])('runCli(%j, …) that is called wrongly rejects with what is wrong', async (args, given, message) => {
   await expect(runCli(args as never, given as never)).rejects.toThrow(new TypeError(message));
 });

@@ -137,14 +137,15 @@ const anonymous = (): Option => new Option('--anonymous', 'only sessions without
 function portOf(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 65_535) {
-    throw new CliError('--port is no port', 'Give a port from 0 to 65535.');
+    throw new CliError('--port is not a port number', 'Give a port from 0 to 65535.');
   }
   return value;
 }
 
 function whole(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new CliError('--limit is no whole number', 'Give a whole number from 1.');
+  if (!Number.isInteger(value) || value < 1) {
+    throw new CliError('--limit is not a count', 'Give a whole number from 1.');
+  }
   return value;
 }

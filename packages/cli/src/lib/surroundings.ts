@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, type OptionNames } from '@mcp-session/core/backend';
+import { kindOf } from '@mcp-session/core/backend';
 
 /** Where a command writes to. A stream of Node is one. */
 export interface CliOutput {
@@ -23,31 +23,26 @@ export interface CliSurroundings {
   readonly signal?: AbortSignal | undefined;
 }
 
-const NAMES: OptionNames<CliSurroundings> = {
-  stdout: ['out', 'output'],
-  stderr: ['err', 'errors'],
-  env: ['environment', 'variables'],
-  folder: ['cwd', 'dir', 'directory', 'path'],
-  signal: ['abortSignal', 'stop'],
-};
-
 /** @throws TypeError that says what the caller of `runCli` gave wrong. */
 export function checkCall(args: unknown, surroundings: unknown): void {
   if (!Array.isArray(args)) throw new TypeError(`Arguments are ${kindOf(args)}, not an array of strings`);
   const wrong = args.findIndex((each) => typeof each !== 'string');
   if (wrong >= 0) throw new TypeError(`Argument ${wrong} is ${kindOf(args[wrong])}, not a string`);
-  checkOptions(surroundings, NAMES, 'runCli');
-  const { stdout, stderr, env, folder, signal } = surroundings as Partial<CliSurroundings>;
+  if (typeof surroundings !== 'object' || surroundings === null) {
+    throw new TypeError(`Surroundings are ${kindOf(surroundings)}, not an object with stdout, stderr, env and folder`);
+  }
+  const { stdout, stderr, env, folder, signal }: Partial<CliSurroundings> = surroundings;
   for (const [name, output] of Object.entries({ stdout, stderr })) {
     if (typeof output?.write === 'function') continue;
-    throw new TypeError(`Option ${name} is ${kindOf(output)}, not a stream such as process.${name}`);
+    throw new TypeError(`Surrounding ${name} is ${kindOf(output)}, not a stream such as process.${name}`);
   }
   if (typeof env !== 'object' || env === null) {
-    throw new TypeError(`Option env is ${kindOf(env)}, not an object such as process.env`);
+    throw new TypeError(`Surrounding env is ${kindOf(env)}, not an object such as process.env`);
   }
-  if (typeof folder !== 'string')
-    throw new TypeError(`Option folder is ${kindOf(folder)}, not a path such as process.cwd()`);
+  if (typeof folder !== 'string') {
+    throw new TypeError(`Surrounding folder is ${kindOf(folder)}, not a path such as process.cwd()`);
+  }
   if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(`Option signal is ${kindOf(signal)}, not an AbortSignal`);
+    throw new TypeError(`Surrounding signal is ${kindOf(signal)}, not an AbortSignal`);
   }
 }

@@ -9,7 +9,7 @@ import { kindOf } from '@mcp-session/core/backend';
 export function checkRequest(request: unknown, connection: unknown): void {
   const { url, headers } = (request ?? {}) as Partial<Request>;
   if (typeof url === 'string' && URL.canParse(url) && typeof headers?.get === 'function') return;
-  const response = (connection ?? {}) as { statusCode?: unknown; end?: unknown };
+  const response = (connection ?? {}) as { statusCode?: number; end?: () => void };
   if (typeof response.end === 'function') {
     response.statusCode = 500;
     response.end();

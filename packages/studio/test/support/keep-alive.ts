@@ -28,8 +28,8 @@ export interface Answered {
 }
 
 /** The port of a server that ends with its test. */
-export async function listening(listener: RequestListener): Promise<number> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
+export async function listening(listener: (...args: Parameters<RequestListener>) => unknown): Promise<number> {
+  const server = createServer((request, response) => void listener(request, response)).listen(0, '127.0.0.1');
   // As behind a load balancer: a connection that hangs does not end by itself.
   server.keepAliveTimeout = 65_000;
   await once(server, 'listening');
