@@ -1,9 +1,5 @@
-export {
-  serveTaskNotifications,
-  type FetchHandler,
-  type FetchContext,
-  type TaskNotificationOptions,
-} from './lib/listen.ts';
+export { serveTaskNotifications } from './lib/listen.ts';
+export type { FetchContext, FetchHandler, TaskNotificationOptions } from './lib/listen-options.ts';
 export { TASKS_EXTENSION } from './lib/extension.ts';
 export {
   serveTasks,

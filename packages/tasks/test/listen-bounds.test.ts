@@ -28,8 +28,9 @@ describe.each(handlers)('%s', (_, make) => {
       const worker = await tasks.claim(taskId, ownerOf('alice'));
       await worker?.complete({});
       for await (const { params } of staying) {
-        if ((params as { readonly status: string }).status === 'completed') break;
+        if ((params as { readonly status: string }).status === 'completed') return;
       }
+      throw new Error('The stream of the other token has ended');
     });
 
     it('task rule 37: opens for an expired token that the verifier accepted', async () => {
@@ -49,7 +50,11 @@ describe.each(handlers)('%s', (_, make) => {
       const stream = await open({ taskIds: [taskId], ...lists }, { expiresAt: expiresAt() });
       expect((await stream.next()).value).toMatchObject({ params: { status: 'working' } });
       await (await tasks.claim(taskId, ownerOf('alice')))?.status('half done');
-      expect((await stream.next()).value).toMatchObject({ params: { statusMessage: 'half done' } });
+      // The claim is a change of its own.
+      for await (const { params } of stream) {
+        if ((params as { readonly statusMessage?: string }).statusMessage === 'half done') return;
+      }
+      throw new Error('The stream has ended');
     });
 
     it('task rule 38: is refused with 429 if its principal has as many as it may, and nobody else is', async () => {

@@ -67,10 +67,12 @@ describe.each(backends)('%s', (...backend) => {
       for await (const message of stream) expect(message).toHaveProperty('method', 'notifications/tasks');
     }
     await nodes[0].tasks.update(theirs, { name: { action: 'decline' } }, { principal: 'https://issuer|bob' });
+    let last: unknown;
     for await (const { params } of other) {
-      if ((params as { readonly status: string }).status === 'completed') break;
+      last = (params as { readonly status: string }).status;
+      if (last === 'completed') break;
     }
-    expect(errors).toEqual([]);
+    expect([last, errors]).toEqual(['completed', []]);
   });
 });
 

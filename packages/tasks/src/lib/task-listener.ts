@@ -2,10 +2,10 @@ import type { AuthInfo } from '@modelcontextprotocol/server';
 import type { TaskStore } from './api.ts';
 import { changesOf, type TaskBus } from './changes.ts';
 import { declaresTasks } from './extension.ts';
-import type { FetchHandler, TaskNotificationOptions } from './listen.ts';
+import type { FetchHandler, ResolvedListenOptions } from './listen-options.ts';
 import { faultOf, invalidParams, ListenRefusal, undeclared } from './listen-refusal.ts';
 import { type FoundTask, openTaskStream, type Subscription } from './listen-stream.ts';
-import { OpenStreams, type StreamBounds } from './open-streams.ts';
+import { OpenStreams } from './open-streams.ts';
 import { checkPrincipal } from './principal.ts';
 import { isClosedStore } from './report.ts';
 import type { Task } from './task.ts';
@@ -15,12 +15,6 @@ const MAX_TASK_IDS = 100;
 
 /** The delay before a task is watched again after the store failed, in milliseconds. */
 const RETRY_MS = 1_000;
-
-/** Options with their defaults applied. */
-export interface ListenerOptions extends StreamBounds {
-  readonly tell: TaskNotificationOptions['principal'];
-  readonly onError: (error: unknown) => void;
-}
 
 interface ListenRequest {
   readonly id: string | number;
@@ -41,7 +35,7 @@ interface EndAllOptions {
 }
 
 /** A handler that has sessions. */
-export interface EndingHandler extends FetchHandler {
+interface EndingHandler extends FetchHandler {
   endAll(options: EndAllOptions): Promise<number>;
 }
 
@@ -56,13 +50,13 @@ interface ListenersEnded extends EndAllOptions {
 export class TaskListener {
   readonly #handler: FetchHandler;
   readonly #tasks: TaskStore;
-  readonly #options: ListenerOptions;
+  readonly #options: ResolvedListenOptions;
   readonly #bus: TaskBus | undefined;
   readonly #streams: OpenStreams;
   /** The streams that only listen to tasks. The handler ends the others. */
   readonly #open = new Set<Subscription>();
 
-  constructor(handler: FetchHandler, tasks: TaskStore, options: ListenerOptions) {
+  constructor(handler: FetchHandler, tasks: TaskStore, options: ResolvedListenOptions) {
     this.#handler = handler;
     this.#tasks = tasks;
     this.#options = options;
