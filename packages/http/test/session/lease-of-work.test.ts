@@ -29,6 +29,7 @@ describe('the lease of running requests', () => {
         abandonAfterMs: undefined,
         lease,
         sessionTtlMs: undefined,
+        platformSessions: { renew: async () => undefined },
         keepAliveMs: 0,
         retryIntervalMs: 1,
         restartRetryMs: 1,

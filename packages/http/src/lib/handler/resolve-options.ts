@@ -122,12 +122,15 @@ export function resolveOptions<
     },
     onError,
   );
+  const report = (error: unknown): void => {
+    if (health.shouldReport(error)) onError(error);
+  };
   return {
     store: options.store,
     servers: serversOf(options),
     principalOf: ({ request, authInfo }) => principalOf(authInfo as AuthInfo | undefined, request, options.principal),
     generateSessionId: options.generateSessionId,
-    ...resolveSessionOptions(options),
+    ...resolveSessionOptions(options, report),
     revision: text('revision', options.revision),
     maxLocalSessions: positive('maxLocalSessions', options.maxLocalSessions, 1_000),
     localIdleMs: positive('localIdleMs', options.localIdleMs, 300_000, MAX_TIMER_MS),
@@ -145,9 +148,7 @@ export function resolveOptions<
     bounds: boundsOf(options),
     gate: new Gate(options),
     health,
-    onError: (error) => {
-      if (health.shouldReport(error)) onError(error);
-    },
+    onError: report,
     journal,
   };
 }

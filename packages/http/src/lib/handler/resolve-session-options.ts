@@ -40,17 +40,20 @@ export const SESSION_NAMES: OptionNames<SessionOptions<never>> = {
 /** @throws TypeError or RangeError that names the option. */
 export function resolveSessionOptions<AuthInfo, U extends StateSchemas>(
   options: SessionOptions<AuthInfo, U> & { readonly store: AnyStore },
+  onError: (error: unknown) => void,
 ): ResolvedSessionOptions {
   for (const name of ['sessionIdOf', 'addressOf', 'onSessionCreate'] as const) callable(name, options[name]);
   const { store, maxSessionsPerPrincipal: max, addressOf, sessionIdOf } = options;
+  const platformSessions = new PlatformSessions(store, sessionIdOf, onError);
   return {
     ...lifetimesOf(givenTtlOf(store), options),
-    platformSessions: new PlatformSessions(store, sessionIdOf),
+    platformSessions,
     sessionLimits: new SessionLimits({
       store,
       max: max === undefined ? undefined : positive('maxSessionsPerPrincipal', max, 1, 1_000),
       endsOldest: oneOf('onSessionLimit', options.onSessionLimit, ['refuse', 'end-oldest'], 'refuse') === 'end-oldest',
       addressOf,
+      platformSessions,
     }),
     onSessionCreate: options.onSessionCreate as OnSessionCreate<AuthFacts> | undefined,
   };

@@ -77,6 +77,7 @@ export class PostHandler {
     const refused = await this.#sdk.refuseScopes?.(local.transport, messages, caller.authInfo);
     if (refused !== undefined) return refused;
     await local.settings.storeNotified(messages, health);
+    await local.keepPlatformId();
     const requests = messages.filter(isRequest);
     if (requests.length === 0) {
       await local.inbox.deliverAll(messages, this.#extra(caller), lastSeq);
