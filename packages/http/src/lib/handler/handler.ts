@@ -186,6 +186,7 @@ export class Handler implements SessionHandler<AuthFacts> {
     const local = this.#locals.get(session.id);
     if (!(await (local ?? session).end())) throw sessionNotFound();
     if (local === undefined) this.#options.journal.ended(session, 'deleted');
+    await this.#options.platformSessions.release(session);
     return emptyOf(204);
   }
 

@@ -80,6 +80,8 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   setupTimeoutMs: ['startTimeoutMs', 'restoreTimeoutMs'],
   maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
   maxOpenRequests: ['maxConcurrency', 'maxConcurrentRequests', 'maxRequests'],
+  maxOpenRequestsPerPrincipal: ['maxRequestsPerPrincipal', 'maxRequestsPerUser'],
+  maxOpenRequestsPerProcess: ['maxOpenRequestsInProcess', 'maxOpenRequestsTotal'],
   maxOpenStreams: ['maxStreams', 'maxConnections'],
   maxOpenStreamsPerPrincipal: ['maxStreamsPerPrincipal', 'maxStreamsPerUser'],
   revision: ['version', 'serverVersion', 'build'],
@@ -123,12 +125,15 @@ export function resolveOptions<
     },
     onError,
   );
+  const report = (error: unknown): void => {
+    if (health.shouldReport(error)) onError(error);
+  };
   return {
     store: options.store,
     servers: serversOf(options),
     principalOf: ({ request, authInfo }) => principalOf(authInfo as AuthInfo | undefined, request, options.principal),
     generateSessionId: options.generateSessionId,
-    ...resolveSessionOptions(options),
+    ...resolveSessionOptions(options, report),
     revision: text('revision', options.revision),
     maxLocalSessions: positive('maxLocalSessions', options.maxLocalSessions, 1_000),
     localIdleMs: positive('localIdleMs', options.localIdleMs, 300_000, MAX_TIMER_MS),
@@ -146,9 +151,7 @@ export function resolveOptions<
     bounds: boundsOf(options),
     gate: new Gate(options),
     health,
-    onError: (error) => {
-      if (health.shouldReport(error)) onError(error);
-    },
+    onError: report,
     journal,
   };
 }
@@ -158,9 +161,12 @@ function maxStreamMsOf(value: number | undefined): number {
   return forever ? Number.POSITIVE_INFINITY : positive('maxStreamMs', value, 1, MAX_TIMER_MS);
 }
 
-function boundsOf(options: Partial<BoundOptions>): Bounds {
+/** @throws TypeError or RangeError that names the option. */
+export function boundsOf(options: Partial<BoundOptions>): Bounds {
   return new Bounds({
     maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),
+    maxOpenRequestsPerPrincipal: positive('maxOpenRequestsPerPrincipal', options.maxOpenRequestsPerPrincipal, 1_000),
+    maxOpenRequestsPerProcess: positive('maxOpenRequestsPerProcess', options.maxOpenRequestsPerProcess, 10_000),
     maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),
     maxOpenStreamsPerPrincipal: positive('maxOpenStreamsPerPrincipal', options.maxOpenStreamsPerPrincipal, 1_000),
   });

@@ -1,13 +1,13 @@
 import type { StateSchemas } from '@mcp-session/core';
 import { callable, kindOf, oneOf, optional, type OptionNames, positive } from '@mcp-session/core/backend';
 import { givenTtlOf } from '@mcp-session/core/transport';
-import { PlatformSessions } from '../request/platform-sessions.ts';
-import { principalOf } from '../request/principal.ts';
+import { PlatformSessions } from '../store/platform-sessions.ts';
 import type { OnSessionCreate } from '../request/session-create.ts';
 import { SessionLimits } from '../request/session-limits.ts';
 import { userContext } from '../request/user.ts';
 import { checkedFactory } from '../session/checked-factory.ts';
-import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
+import type { AuthFacts, ServerLike } from '../session/sdk-adapter.ts';
+import type { ServerFactory } from '../session/server-lifecycle.ts';
 import type { AnyStore } from '../store/session-handle.ts';
 import type { SessionHandlerOptions } from './options.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -41,6 +41,7 @@ export const SESSION_NAMES: OptionNames<SessionOptions<never>> = {
 /** @throws TypeError or RangeError that names the option. */
 export function resolveSessionOptions<AuthInfo, U extends StateSchemas>(
   options: SessionOptions<AuthInfo, U> & { readonly store: AnyStore },
+  onError: (error: unknown) => void,
 ): ResolvedSessionOptions {
   for (const name of ['sessionIdOf', 'addressOf', 'onSessionCreate'] as const) callable(name, options[name]);
   const { store, maxSessionsPerPrincipal: max, addressOf, sessionIdOf } = options;
@@ -48,14 +49,16 @@ export function resolveSessionOptions<AuthInfo, U extends StateSchemas>(
     if (max !== undefined || options[name] === undefined) continue;
     throw new TypeError(`Option ${name} has no effect without maxSessionsPerPrincipal; set that too`);
   }
+  const platformSessions = new PlatformSessions(store, sessionIdOf, onError);
   return {
     ...lifetimesOf(givenTtlOf(store), options),
-    platformSessions: new PlatformSessions(store, sessionIdOf),
+    platformSessions,
     sessionLimits: new SessionLimits({
       store,
       max: max === undefined ? undefined : positive('maxSessionsPerPrincipal', max, 1, 1_000),
       endsOldest: oneOf('onSessionLimit', options.onSessionLimit, ['refuse', 'end-oldest'], 'refuse') === 'end-oldest',
       addressOf,
+      platformSessions,
     }),
     onSessionCreate: options.onSessionCreate as OnSessionCreate<AuthFacts> | undefined,
   };
@@ -67,8 +70,8 @@ export function statelessOf<
   AuthInfo extends AuthFacts,
   S extends StateSchemas,
   U extends StateSchemas,
->(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ((caller: Caller) => Promise<ServerLike>) | undefined {
-  const { withoutSession, createStatelessServer: given, store, principal: tell, user } = options;
+>(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ServerFactory['createStateless'] {
+  const { withoutSession, createStatelessServer: given, store, user } = options;
   if (oneOf('withoutSession', withoutSession, ['refuse', 'stateless'], 'refuse') === 'refuse') {
     if (given === undefined) return undefined;
     throw new TypeError("Option createStatelessServer has no effect without withoutSession: 'stateless'; set that too");
@@ -79,12 +82,8 @@ export function statelessOf<
     );
   }
   const create = checkedFactory('createStatelessServer', given);
-  return async (caller) => {
-    const { request } = caller;
-    const authInfo = caller.authInfo as AuthInfo | undefined;
-    const principal = await principalOf(authInfo, request, tell);
-    return create({ request, authInfo, ...userContext(store, principal, user) });
-  };
+  return async ({ request, authInfo }, principal) =>
+    create({ request, authInfo: authInfo as AuthInfo | undefined, ...userContext(store, principal, user) });
 }
 
 /** How long a session lives that is used, and one that is not used yet. */

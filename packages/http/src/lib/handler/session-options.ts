@@ -1,5 +1,5 @@
 import type { StateSchemas } from '@mcp-session/core';
-import type { SessionIdOf } from '../request/platform-sessions.ts';
+import type { SessionIdOf } from '../store/platform-sessions.ts';
 import type { UserContext } from '../request/user.ts';
 import type { OnSessionCreate } from '../request/session-create.ts';
 import type { AddressOf } from '../request/session-limits.ts';
@@ -61,14 +61,16 @@ export interface SessionOptions<AuthInfo, U extends StateSchemas = StateSchemas>
    * For platforms that put a session id of their own into each request, such as Amazon Bedrock
    * AgentCore: returns that id; `undefined`: there is none. The handler still makes the ids of the
    * sessions. It remembers in the store which session a principal began last under the platform's
-   * id, and finds it again on any node. Under an id without a session, it answers `ping`.
+   * id, and finds it again on any node. Under an id without a session, it answers `ping`. What it
+   * remembers lives and ends with the session, and takes the place of one more session in the
+   * store.
    *
    * The id is as secret as the platform keeps it: return it only if clients cannot set it
    * themselves, or if requests are authenticated. For anonymous requests it must have at least 32
    * characters.
    *
    * A request that is found by such an id costs one more read of the store, and `initialize` one
-   * more read and one more write.
+   * more read and two more writes.
    *
    * Default: the sessions are named by `Mcp-Session-Id` alone.
    */

@@ -4,7 +4,7 @@ import { requestRevision } from '../protocol/revisions.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { LocalSessions } from '../session/local-sessions.ts';
 import type { Caller } from '../session/sdk-adapter.ts';
-import type { PlatformSessions } from './platform-sessions.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { StreamGet } from '../standalone/stream-get.ts';
@@ -82,11 +82,11 @@ export class SessionFinder {
     const named = id === null || id === platformId ? undefined : await this.#read(id, principal);
     if (named !== undefined) return named;
     const boundId = await health.read(() => platformSessions.find(platformId, principal));
-    return (
-      (boundId === undefined ? undefined : await this.#read(boundId, principal)) ??
-      // The platform may pass on what the client sends.
-      (id === platformId ? this.#read(id, principal) : undefined)
-    );
+    const bound = boundId === undefined ? undefined : await this.#read(boundId, principal);
+    if (bound !== undefined) return bound;
+    if (boundId !== undefined) await platformSessions.unbind(platformId, { id: boundId, principal });
+    // The platform may pass on what the client sends.
+    return id === platformId ? this.#read(id, principal) : undefined;
   }
 
   async #read(id: string, principal: string | null): Promise<AnySession | undefined> {

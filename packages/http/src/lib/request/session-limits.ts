@@ -3,6 +3,7 @@ import { kindOf } from '@mcp-session/core/backend';
 import { HttpError } from '../protocol/http-errors.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 import { AddressCounts, type Begun } from './address-counts.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 
 /** After how many seconds a client may try again to begin a session. */
 const RETRY_AFTER = { 'retry-after': '60' };
@@ -22,6 +23,7 @@ export interface SessionLimitsOptions {
   readonly max: number | undefined;
   readonly endsOldest: boolean;
   readonly addressOf: AddressOf | undefined;
+  readonly platformSessions: Pick<PlatformSessions, 'release'>;
 }
 
 /** A session that may be begun. */
@@ -71,7 +73,7 @@ export class SessionLimits {
     if (all.length <= max) return;
     if (!endsOldest) throw tooMany(max);
     const others = all.filter((session) => session.id !== id).toSorted((a, b) => a.lastActiveAt - b.lastActiveAt);
-    await Promise.all(others.slice(0, all.length - max).map((session) => session.end()));
+    await Promise.all(others.slice(0, all.length - max).map((session) => this.#end(session)));
   }
 
   async #list(principal: string, limit: number): Promise<AnySession[]> {
@@ -101,7 +103,7 @@ export class SessionLimits {
     return {
       confirm: async ({ id }) => {
         mine.id = id;
-        await Promise.all(oldest.map((each) => this.#end(each)));
+        await Promise.all(oldest.map((each) => this.#endBegun(each)));
       },
       failed: (error) => {
         this.#addresses.remove(address, mine);
@@ -110,9 +112,14 @@ export class SessionLimits {
     };
   }
 
-  async #end({ id = '' }: Begun): Promise<void> {
+  async #endBegun({ id = '' }: Begun): Promise<void> {
     const session = await this.#options.store.get(id, { principal: null });
-    await session?.end();
+    if (session !== undefined) await this.#end(session);
+  }
+
+  async #end(session: AnySession): Promise<void> {
+    await session.end();
+    await this.#options.platformSessions.release(session);
   }
 }
 

@@ -9,13 +9,14 @@ import {
 } from '@modelcontextprotocol/server';
 import type { SessionHandlerOptions } from '../handler/options.ts';
 import { guarded } from '../handler/guarded.ts';
-import { SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
+import { boundsOf, SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
 import type { FetchOptions } from '../handler/session-handler.ts';
 import { Shutdown } from '../handler/shutdown.ts';
 import { closing, HttpError } from '../protocol/http-errors.ts';
 import { FIRST_STATELESS_REVISION } from '../protocol/revisions.ts';
 import { decodeBody } from '../request/body.ts';
 import { Gate } from '../request/gate.ts';
+import { principalOf } from '../request/principal.ts';
 import { Journal } from '../reports/journal.ts';
 import { Exchanges } from './exchanges.ts';
 import { ListenStreams } from './listen-streams.ts';
@@ -103,8 +104,9 @@ export function createDualEraHandler<
   const { createStatelessServer, stateless = {}, ...ofSessions } = options;
   checkStateless(createStatelessServer, stateless);
   const shutdown = new Shutdown();
-  const sessions = handlerWith({ ...ofSessions, ...legacyOf(options) }, shutdown);
-  const exchanges = new Exchanges();
+  const bounds = boundsOf(options);
+  const sessions = handlerWith({ ...ofSessions, ...legacyOf(options) }, shutdown, bounds);
+  const exchanges = new Exchanges(bounds, (request, authInfo) => principalOf(authInfo, request, options.principal));
   shutdown.waitFor(() => exchanges.answered());
   const gate = new Gate(options);
   const { maxBodyBytes = MAX_BODY_BYTES } = options;
@@ -122,7 +124,8 @@ export function createDualEraHandler<
       return sessions.fetch(request, { authInfo, parsedBody });
     }
     if (!shutdown.serves(request)) throw closing();
-    const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
+    const details = { ...(authInfo !== undefined && { authInfo }), parsedBody };
+    const response = await exchanges.serve(request, authInfo, () => modern.fetch(request, details));
     return gate.open(request, await listeners.bound(response, { request, authInfo }));
   };
   return {

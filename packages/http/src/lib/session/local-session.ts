@@ -1,6 +1,7 @@
 import { SessionError } from '@mcp-session/core';
 import { isCancellation, isNotification, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import { StandaloneStream } from '../standalone/standalone-stream.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { Connections } from '../stream/connections.ts';
 import { type ComeBack, lastFrame } from '../stream/retry.ts';
@@ -19,6 +20,7 @@ export interface LocalSessionContext extends NodeContext, ListsSyncContext, Atte
    * How long a session lives after its last use, in milliseconds; `undefined`: as the store says.
    */
   readonly sessionTtlMs: number | undefined;
+  readonly platformSessions: Pick<PlatformSessions, 'renew'>;
   /** Called once for each session, when it is closed on this node. */
   readonly onClosed: (local: LocalSession) => void;
 }
@@ -217,9 +219,18 @@ export class LocalSession {
     };
   }
 
+  /**
+   * Call it for each use: a platform's id leads to the session for as long as the session lives.
+   */
+  async keepPlatformId(): Promise<void> {
+    const { health, platformSessions, onError } = this.#context;
+    if (!health.failing) await platformSessions.renew(this.session).catch(onError);
+  }
+
   async #renew(): Promise<void> {
     try {
       await this.#context.health.write(() => this.session.touch());
+      await this.keepPlatformId();
     } catch (error) {
       if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') await this.close('never');
       else this.#context.onError(error);

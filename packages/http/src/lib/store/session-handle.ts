@@ -14,6 +14,7 @@ export interface AnyStore {
   get(id: string, options?: GetSessionOptions): Promise<AnySession | undefined>;
   create(options?: CreateSessionOptions): Promise<AnySession>;
   endAll(options: EndAllSessionsOptions): Promise<number>;
+  sweep(): Promise<number>;
   list(
     options?: ListSessionsOptions,
   ): Promise<{ readonly sessions: readonly AnySession[]; readonly nextCursor?: string | undefined }>;

@@ -54,6 +54,8 @@ export interface SessionRecord {
   readonly standalone: StandaloneRecord;
   /** `undefined`: the session was begun by a version of this package that did not record it. */
   readonly server: KnownServer | undefined;
+  /** The record by which a platform's id leads to the session; `undefined`: none does. */
+  readonly platformRecord: string | undefined;
 }
 
 /** Everything that a node has to know of a session to serve it. */
@@ -80,6 +82,7 @@ const NEW_RECORD: SessionRecord = {
     generations: [],
   },
   server: undefined,
+  platformRecord: undefined,
 };
 
 /** The facts of a session, as its handle last saw them. */
