@@ -122,9 +122,7 @@ describe('a function that is given something else', () => {
 
     for (const context of [undefined, {}]) {
       const words = `is ${context === undefined ? 'undefined' : 'an object'}, not what SDK v2 passes to a handler`;
-      expect(await errorOf(() => states.mint(1, context as never))).toEqual(
-        new TypeError(`Context of mint ${words}`),
-      );
+      expect(await errorOf(() => states.mint(1, context as never))).toEqual(new TypeError(`Context of mint ${words}`));
       expect(await errorOf(() => states.verify('x', context as never))).toEqual(
         new TypeError(`Context of verify ${words}`),
       );

@@ -36,5 +36,9 @@ export async function refusalOf(response: RawResponse): Promise<unknown[]> {
   return [response.status, response.headers.get('retry-after'), (await response.error()).message];
 }
 
-export const USER_HAS_TWO: readonly unknown[] = [429, '5', 'Too Many Requests: user has more than 2 unanswered requests'];
+export const USER_HAS_TWO: readonly unknown[] = [
+  429,
+  '5',
+  'Too Many Requests: user has more than 2 unanswered requests',
+];
 export const PROCESS_IS_FULL: readonly unknown[] = [503, '5', 'Too many requests are unanswered'];
