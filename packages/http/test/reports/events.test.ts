@@ -50,7 +50,14 @@ it('gets requests of revision 2026-07-28, in the context that the observer opens
 });
 
 describe('a refusal has a reason that no client can choose', () => {
-  const bounds = new Bounds({ maxOpenRequests: 1, maxOpenStreams: 1, maxOpenStreamsPerPrincipal: 1 });
+  const limits = {
+    maxOpenRequests: 1,
+    maxOpenRequestsPerPrincipal: 2,
+    maxOpenRequestsPerProcess: 3,
+    maxOpenStreams: 1,
+    maxOpenStreamsPerPrincipal: 1,
+  };
+  const bounds = new Bounds(limits);
   const thrownBy = (work: () => void): unknown => {
     try {
       work();
@@ -59,9 +66,9 @@ describe('a refusal has a reason that no client can choose', () => {
     }
     return undefined;
   };
-  bounds.opened('ada');
-  const full = new Bounds({ maxOpenRequests: 1, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 1 });
-  full.opened('ada');
+  bounds.openStream('ada');
+  const full = new Bounds({ ...limits, maxOpenStreams: 9 });
+  full.openStream('ada');
 
   it.each<[status: number, reason: string, error: unknown]>([
     [400, 'bad-request', new SessionError('INVALID_CURSOR', 'x')],
@@ -72,7 +79,9 @@ describe('a refusal has a reason that no client can choose', () => {
     [410, 'events-trimmed', new SessionError('EVENTS_TRIMMED', 'x')],
     [413, 'too-large', new SessionError('EVENT_TOO_LARGE', 'x')],
     [418, 'bad-request', new HttpError(418, 'x')],
-    [429, 'too-many-requests', thrownBy(() => bounds.checkRequests(1, 1))],
+    [429, 'too-many-requests', thrownBy(() => bounds.beginRequests({ sessionId: 's', principal: null }, 2))],
+    [429, 'too-many-requests', thrownBy(() => bounds.beginRequests({ principal: 'ada' }, 3))],
+    [503, 'too-many-requests', thrownBy(() => bounds.beginRequests({ principal: null }, 4))],
     [503, 'too-many-streams', thrownBy(() => bounds.checkStreams(null))],
     [429, 'too-many-streams', thrownBy(() => full.checkStreams('ada'))],
     [500, 'internal', new TypeError('x')],

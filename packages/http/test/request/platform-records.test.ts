@@ -94,7 +94,7 @@ describe.each(lines)("the record of a platform's id lives like its session, SDK 
     expect([await call(client), await records()]).toEqual([200, 1]);
   });
 
-  it('rule 34: it ends with the session, whoever ends that', async () => {
+  it('rule 34: it ends with the session, however that ends', async () => {
     const { named, records, store, handler, another } = await startClocked(line);
     const client = named('p');
     await begin(client);
@@ -168,7 +168,7 @@ describe.each(lines)("the record of a platform's id lives like its session, SDK 
     }
   });
 
-  describe.each(allAddresses)('on %s', (_, newAddress) => {
+  describe.each(allAddresses)('on %s', { timeout: 60_000 }, (_, newAddress) => {
     /** A store whose time passes when the test says so. */
     async function open(): Promise<{ readonly store: SessionStore; pass(ms: number): void }> {
       let now = Date.now();

@@ -21,7 +21,13 @@ describe('the lease of running requests', () => {
         runsUntil: async () => 0,
         untilOver: async () => undefined,
       };
-      const bounds = new Bounds({ maxOpenRequests: 9, maxOpenStreams: 9, maxOpenStreamsPerPrincipal: 9 });
+      const bounds = new Bounds({
+        maxOpenRequests: 9,
+        maxOpenRequestsPerPrincipal: 9,
+        maxOpenRequestsPerProcess: 9,
+        maxOpenStreams: 9,
+        maxOpenStreamsPerPrincipal: 9,
+      });
       const context = {
         nodeId: 'test',
         startedAt: 0,
@@ -74,5 +80,28 @@ describe('the lease of running requests', () => {
     };
     await expect(transport.close()).rejects.toThrow('thrown by the application');
     expect(ended).toBe(1);
+  });
+
+  it('does not take a request any more that comes when it is closed', async () => {
+    const transport = new SessionTransport('id', new ServerRequestIds('0123456789abcdef'), {
+      append: async () => undefined,
+      onServerRequest: () => undefined,
+      onClosed: () => undefined,
+    });
+    const handed: unknown[] = [];
+    transport.onmessage = (message) => void handed.push(message);
+    await transport.close();
+    const stream = { streamId: 's', sinceSeq: 0, append: async () => undefined, settleLater: () => undefined };
+    const dropped: string[] = [];
+    transport.request(
+      { jsonrpc: '2.0', id: 1, method: 'test' },
+      stream,
+      undefined,
+      () => undefined,
+      (why) => {
+        dropped.push(why);
+      },
+    );
+    expect([dropped, handed, transport.open.size]).toEqual([['interrupted'], [], 0]);
   });
 });

@@ -62,6 +62,8 @@ type Shared = Pick<
   | 'maxBodyBytes'
   | 'responses'
   | 'maxOpenRequests'
+  | 'maxOpenRequestsPerPrincipal'
+  | 'maxOpenRequestsPerProcess'
   | 'maxOpenStreams'
   | 'maxOpenStreamsPerPrincipal'
   | 'generateSessionId'

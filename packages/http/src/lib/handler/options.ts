@@ -153,14 +153,29 @@ export interface SessionHandlerOptions<
   readonly maxBodyBytes?: number;
   /**
    * How many requests of one session this process answers at the same time. One more is refused
-   * with 429. A request counts until it is answered, even if its client has disconnected.
+   * with 429. A request counts until it is answered or cancelled, even if its client has
+   * disconnected. Responses and notifications of clients are not counted.
    *
    * Default: `1_000`.
    */
   readonly maxOpenRequests?: number;
   /**
-   * How many streams this process keeps open: standalone streams, and streams of long calls. Beyond
-   * the limit, a GET is refused with 503.
+   * The same limit for all requests of one principal, with and without a session. It does not apply
+   * to anonymous requests.
+   *
+   * Default: `1_000`.
+   */
+  readonly maxOpenRequestsPerPrincipal?: number;
+  /**
+   * The same limit for all requests that this process answers. One more is refused with 503.
+   *
+   * Default: `10_000`.
+   */
+  readonly maxOpenRequestsPerProcess?: number;
+  /**
+   * How many GETs this process keeps open: standalone streams, and streams that clients resume.
+   * Beyond the limit, a GET is refused with 503. The stream of a POST is not counted, because its
+   * requests are.
    *
    * Default: `10_000`.
    */

@@ -79,6 +79,8 @@ export const SESSION_HANDLER_NAMES: OptionNames<SessionHandlerOptions<never, nev
   setupTimeoutMs: ['startTimeoutMs', 'restoreTimeoutMs'],
   maxBodyBytes: ['maxRequestBodySize', 'bodyLimit', 'limit'],
   maxOpenRequests: ['maxConcurrency', 'maxConcurrentRequests', 'maxRequests'],
+  maxOpenRequestsPerPrincipal: ['maxRequestsPerPrincipal', 'maxRequestsPerUser'],
+  maxOpenRequestsPerProcess: ['maxOpenRequestsInProcess', 'maxOpenRequestsTotal'],
   maxOpenStreams: ['maxStreams', 'maxConnections'],
   maxOpenStreamsPerPrincipal: ['maxStreamsPerPrincipal', 'maxStreamsPerUser'],
   revision: ['version', 'serverVersion', 'build'],
@@ -158,9 +160,12 @@ function maxStreamMsOf(value: number | undefined): number {
   return forever ? Number.POSITIVE_INFINITY : positive('maxStreamMs', value, 1, MAX_TIMER_MS);
 }
 
-function boundsOf(options: Partial<BoundOptions>): Bounds {
+/** @throws TypeError or RangeError that names the option. */
+export function boundsOf(options: Partial<BoundOptions>): Bounds {
   return new Bounds({
     maxOpenRequests: positive('maxOpenRequests', options.maxOpenRequests, 1_000),
+    maxOpenRequestsPerPrincipal: positive('maxOpenRequestsPerPrincipal', options.maxOpenRequestsPerPrincipal, 1_000),
+    maxOpenRequestsPerProcess: positive('maxOpenRequestsPerProcess', options.maxOpenRequestsPerProcess, 10_000),
     maxOpenStreams: positive('maxOpenStreams', options.maxOpenStreams, 10_000),
     maxOpenStreamsPerPrincipal: positive('maxOpenStreamsPerPrincipal', options.maxOpenStreamsPerPrincipal, 1_000),
   });

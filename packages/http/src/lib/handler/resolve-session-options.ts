@@ -1,12 +1,12 @@
 import type { StateSchemas } from '@mcp-session/core';
 import { callable, kindOf, oneOf, optional, type OptionNames, positive } from '@mcp-session/core/backend';
 import { givenTtlOf } from '@mcp-session/core/transport';
-import { PlatformSessions } from '../request/platform-sessions.ts';
-import { principalOf } from '../request/principal.ts';
+import { PlatformSessions } from '../store/platform-sessions.ts';
 import type { OnSessionCreate } from '../request/session-create.ts';
 import { SessionLimits } from '../request/session-limits.ts';
 import { userContext } from '../request/user.ts';
-import type { AuthFacts, Caller, ServerLike } from '../session/sdk-adapter.ts';
+import type { AuthFacts, ServerLike } from '../session/sdk-adapter.ts';
+import type { ServerFactory } from '../session/server-lifecycle.ts';
 import type { AnyStore } from '../store/session-handle.ts';
 import type { SessionHandlerOptions } from './options.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -65,19 +65,16 @@ export function statelessOf<
   AuthInfo extends AuthFacts,
   S extends StateSchemas,
   U extends StateSchemas,
->(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ((caller: Caller) => Promise<ServerLike>) | undefined {
-  const { withoutSession, createStatelessServer: create, store, principal: tell, user } = options;
+>(options: SessionHandlerOptions<Server, AuthInfo, S, U>): ServerFactory['createStateless'] {
+  const { withoutSession, createStatelessServer: create, store, user } = options;
   if (oneOf('withoutSession', withoutSession, ['refuse', 'stateless'], 'refuse') === 'refuse') return undefined;
   if (typeof create !== 'function') {
     throw new TypeError(
       `Option createStatelessServer is ${kindOf(create)}, not a function that makes the server of one request without a session, as withoutSession: 'stateless' needs`,
     );
   }
-  return async ({ request, authInfo: given }) => {
-    const authInfo = given as AuthInfo | undefined;
-    const principal = await principalOf(authInfo, request, tell);
-    return create({ request, authInfo, ...userContext(store, principal, user) });
-  };
+  return async ({ request, authInfo }, principal) =>
+    create({ request, authInfo: authInfo as AuthInfo | undefined, ...userContext(store, principal, user) });
 }
 
 /** How long a session lives that is used, and one that is not used yet. */

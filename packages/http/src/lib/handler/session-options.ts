@@ -1,5 +1,5 @@
 import type { StateSchemas } from '@mcp-session/core';
-import type { SessionIdOf } from '../request/platform-sessions.ts';
+import type { SessionIdOf } from '../store/platform-sessions.ts';
 import type { UserContext } from '../request/user.ts';
 import type { OnSessionCreate } from '../request/session-create.ts';
 import type { AddressOf } from '../request/session-limits.ts';

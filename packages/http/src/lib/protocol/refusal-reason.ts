@@ -10,7 +10,8 @@
  * | `stream-taken` | 409 |
  * | `events-trimmed` | 410 |
  * | `too-large` | 413 |
- * | `too-many-requests`, `too-many-sessions` | 429 |
+ * | `too-many-sessions` | 429 |
+ * | `too-many-requests` | 429 for one session or principal, 503 for the process |
  * | `too-many-streams` | 429 for one principal, 503 for the process |
  * | `application` | what `onSessionCreate` said |
  * | `store` | 503: the store failed |

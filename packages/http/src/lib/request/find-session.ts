@@ -4,7 +4,7 @@ import { requestRevision } from '../protocol/revisions.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { LocalSessions } from '../session/local-sessions.ts';
 import type { Caller } from '../session/sdk-adapter.ts';
-import type { PlatformSessions } from './platform-sessions.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 import type { ServerFactory } from '../session/server-lifecycle.ts';
 import type { StoreHealth } from '../store/health.ts';
 import type { StreamGet } from '../standalone/stream-get.ts';

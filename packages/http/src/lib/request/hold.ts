@@ -53,8 +53,7 @@ export async function hold(
       if (holdMs === 0 || !isPassing(error)) throw error;
       if (done === undefined) {
         if (isServerFault(error)) onError(error);
-        bounds.checkStreams(null);
-        done = bounds.opened(null);
+        done = bounds.openStream(null);
       }
       const leftMs = until - performance.now();
       if (leftMs <= 0 || request.signal.aborted) break;

@@ -5,12 +5,14 @@ import type { OperationReport } from '../reports/operation.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { AuthFacts, Caller } from '../session/sdk-adapter.ts';
 import type { ServerLifecycle } from '../session/server-lifecycle.ts';
-import type { PlatformSessions } from './platform-sessions.ts';
+import type { Bounds } from '../stream/bounds.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 import { checkCreate, type OnSessionCreate } from './session-create.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { wholeAnswer } from './whole-answer.ts';
 
 export interface InitializeContext {
+  readonly bounds: Bounds;
   readonly platformSessions: PlatformSessions;
   readonly sessionLimits: SessionLimits;
   readonly onSessionCreate: OnSessionCreate<AuthFacts> | undefined;
@@ -33,7 +35,7 @@ export class InitializeHandler {
     this.#context = context;
   }
 
-  /** @throws HttpError 429, or what `onSessionCreate` refuses with. */
+  /** @throws HttpError 429, 503, or what `onSessionCreate` refuses with. */
   async handle(initialize: JsonRpcRequest, caller: Caller): Promise<Response> {
     const report = this.#context.journal.operation(initialize, undefined, undefined);
     if (report === undefined) return this.#handle(initialize, caller, undefined);
@@ -46,9 +48,23 @@ export class InitializeHandler {
   }
 
   async #handle(initialize: JsonRpcRequest, caller: Caller, report: OperationReport | undefined): Promise<Response> {
-    const { platformSessions, sessionLimits, onSessionCreate, principalOf, onBegun } = this.#context;
+    const principal = await this.#context.principalOf(caller);
+    const done = this.#context.bounds.beginRequests({ principal }, 1);
+    try {
+      return await this.#begin(initialize, caller, principal, report);
+    } finally {
+      done();
+    }
+  }
+
+  async #begin(
+    initialize: JsonRpcRequest,
+    caller: Caller,
+    principal: string | null,
+    report: OperationReport | undefined,
+  ): Promise<Response> {
+    const { platformSessions, sessionLimits, onSessionCreate, onBegun } = this.#context;
     const { request } = caller;
-    const principal = await principalOf(caller);
     const platformId = platformSessions.idOf(request);
     await checkCreate(onSessionCreate, initialize, caller, principal);
     const admission = await sessionLimits.admit(principal, request);

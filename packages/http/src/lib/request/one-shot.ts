@@ -24,7 +24,7 @@ const OPEN_AFTER_MS = 10;
 export interface OneShotContext {
   readonly keepAliveMs: number;
   readonly onError: (error: unknown) => void;
-  /** Counts an open stream. @returns A function to call when it is closed. */
+  /** Reports an open stream. @returns A function to call when it is closed. */
   readonly onStream: () => () => void;
   readonly journal: Journal;
   /** The protocol revision that governs the request. */

@@ -1,62 +1,19 @@
 import { SessionError } from '@mcp-session/core';
 import { emptyOf, responseWithBody } from '../protocol/buffered-body.ts';
 import { HttpError, isStoreFailure, RETRY_AFTER } from '../protocol/http-errors.ts';
-import {
-  cancellation,
-  errorResponse,
-  INTERNAL_ERROR,
-  isRequest,
-  type JsonRpcMessage,
-  type JsonRpcRequest,
-  type JsonRpcResponse,
-} from '../protocol/json-rpc.ts';
+import { cancellation, errorResponse, INTERNAL_ERROR, isRequest, type JsonRpcResponse } from '../protocol/json-rpc.ts';
 import { FIRST_POLLING_REVISION } from '../protocol/revisions.ts';
 import type { LocalSession } from '../session/local-session.ts';
 import type { NodeContext } from '../session/node-context.ts';
 import type { RequestOutput } from '../session/open-requests.ts';
 import type { Caller, SdkAdapter } from '../session/sdk-adapter.ts';
-import type { OperationReport } from '../reports/operation.ts';
 import { isOutage } from '../store/health.ts';
 import { PostResponse } from '../stream/post-response.ts';
 import { notKept, notStored } from '../stream/settle-later.ts';
 import { Settlement } from '../stream/settlement.ts';
 import { messageFrame, openingFrames, SSE_HEADERS } from '../stream/sse.ts';
-import type { AnswerForm } from './accept.ts';
 import { answerAsJson } from './json-answer.ts';
-
-/** The messages of a POST, for a session. */
-export interface PostedTo {
-  readonly messages: readonly JsonRpcMessage[];
-  /** The protocol revision that governs the request. */
-  readonly revision: string;
-  /** Number of the session's newest event when the request came; `undefined`: unknown. */
-  readonly lastSeq: number | undefined;
-  readonly caller: Caller;
-  readonly form: AnswerForm;
-  readonly isBatch: boolean;
-  /** Whether the session's standalone stream was open on some node when the request came. */
-  readonly hasListener: boolean;
-}
-
-/** A request that is being answered. */
-interface Running {
-  readonly request: JsonRpcRequest;
-  readonly stream: PostResponse;
-  /** `undefined`: it is not reported. */
-  readonly report: OperationReport | undefined;
-}
-
-/** A POST whose requests are being answered. */
-interface Responding {
-  readonly requests: readonly JsonRpcRequest[];
-  readonly form: AnswerForm;
-  readonly isBatch: boolean;
-  /** Whether the client resumes a stream that the server closed. */
-  readonly polls: boolean;
-  readonly revision: string;
-  readonly caller: Caller;
-  readonly extra: unknown;
-}
+import type { PostedTo, Responding, Running } from './posted.ts';
 
 /**
  * Answers POSTs: hands messages to the session's server, and sends responses from the session's
@@ -84,7 +41,9 @@ export class PostHandler {
       return emptyOf(202);
     }
 
-    bounds.checkRequests(local.transport.open.size, requests.length);
+    const { id: sessionId, principal } = local.session;
+    const done = bounds.beginRequests({ sessionId, principal }, requests.length);
+    let unstarted = requests.length;
     const ids = requests.map(({ id }) => id);
     const stream = new PostResponse({
       session: local.session,
@@ -100,20 +59,22 @@ export class PostHandler {
       sendAside: form === 'json' ? (message) => local.sendAside(message, hasListener) : undefined,
     });
     local.attendance.begin(stream.streamId);
-    // If the store is known to fail, do not run a request that cannot be answered.
-    if (health.writesFail && !health.degrades) {
-      stream.open();
-      await stream.begun;
-    }
     const polls = revision >= FIRST_POLLING_REVISION && form === 'sse';
     const extra = this.#extra(caller, polls ? { local, stream } : undefined);
-    for (const request of requests) {
-      const report = this.#context.journal.operation(request, local.session, revision);
-      this.#run(local, { request, stream, report }, extra);
-    }
     try {
+      // If the store is known to fail, do not run a request that cannot be answered.
+      if (health.writesFail && !health.degrades) {
+        stream.open();
+        await stream.begun;
+      }
+      for (const request of requests) {
+        const report = this.#context.journal.operation(request, local.session, revision);
+        unstarted--;
+        this.#run(local, { request, stream, report, done }, extra);
+      }
       await local.inbox.deliverAll(messages, extra, lastSeq);
     } catch (error) {
+      done(unstarted);
       stream.open();
       throw error;
     }
@@ -131,15 +92,20 @@ export class PostHandler {
   }
 
   #run(local: LocalSession, running: Running, extra: unknown): void {
-    const { request, stream, report } = running;
+    const { request, stream, report, done } = running;
     const refusal = local.settings.refusalOf(request);
     if (refusal !== undefined) {
       void this.#answer(local, running, refusal);
       return;
     }
     const answer = (response: JsonRpcResponse): Promise<void> => this.#answer(local, running, response);
-    if (report === undefined) local.transport.request(request, stream, extra, answer);
-    else report.run(() => local.transport.request(request, stream, extra, answer, report.failed));
+    const dropped = (why: 'cancelled' | 'interrupted'): void => {
+      report?.failed(why);
+      done();
+    };
+    const run = (): void => local.transport.request(request, stream, extra, answer, dropped);
+    if (report === undefined) run();
+    else report.run(run);
   }
 
   /** Sends the response once the stream has begun. */
@@ -189,7 +155,11 @@ export class PostHandler {
     }
   }
 
-  async #answer(local: LocalSession, { stream, request, report }: Running, answer: JsonRpcResponse): Promise<void> {
+  async #answer(
+    local: LocalSession,
+    { stream, request, report, done }: Running,
+    answer: JsonRpcResponse,
+  ): Promise<void> {
     try {
       const refusal = answer.error === undefined ? await local.settings.store(request) : undefined;
       await local.lists.answered(request, answer);
@@ -208,6 +178,7 @@ export class PostHandler {
       stream.settleLater(failure);
     } finally {
       report?.answered(answer);
+      done();
     }
   }
 

@@ -3,7 +3,7 @@ import { kindOf } from '@mcp-session/core/backend';
 import { HttpError } from '../protocol/http-errors.ts';
 import type { AnySession, AnyStore } from '../store/session-handle.ts';
 import { AddressCounts, type Begun } from './address-counts.ts';
-import type { PlatformSessions } from './platform-sessions.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 
 /** After how many seconds a client may try again to begin a session. */
 const RETRY_AFTER = { 'retry-after': '60' };

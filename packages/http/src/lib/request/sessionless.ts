@@ -12,7 +12,7 @@ import type { AnswerForm } from './accept.ts';
 import type { Posted } from './body.ts';
 import type { SessionFinder } from './find-session.ts';
 import { OneShot, OneShots } from './one-shot.ts';
-import type { PlatformSessions } from './platform-sessions.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 import { checkBatch } from './validation.ts';
 import { wholeAnswer } from './whole-answer.ts';
 
@@ -20,6 +20,7 @@ export interface SessionlessHandlerContext {
   readonly finder: SessionFinder;
   readonly platformSessions: PlatformSessions;
   readonly servers: Pick<ServerFactory, 'createStateless'>;
+  readonly principalOf: (caller: Caller) => Promise<string | null>;
   readonly bounds: Bounds;
   readonly keepAliveMs: number;
   readonly setupTimeoutMs: number;
@@ -47,37 +48,40 @@ export class SessionlessHandler {
     this.#context = context;
   }
 
-  /** @throws HttpError 400, 404, or 503 if a server is not ready in time. */
+  /** @throws HttpError 400, 404, 429, or 503 if a server is not ready in time. */
   async handle(post: SessionlessPost): Promise<Response> {
     const { why, posted, caller, form } = post;
     if (why === 'unknown') return this.#pong(posted, caller);
-    const { servers, finder } = this.#context;
+    const { servers, finder, principalOf, bounds } = this.#context;
     const { createStateless } = servers;
     if (createStateless === undefined) throw finder.idIsMissing(caller.request);
     const revision = requestRevision(caller.request, undefined, this.#sdk.protocolVersions);
     checkBatch(posted, revision);
-    if (!posted.messages.some(isRequest)) return emptyOf(202);
-    const server = await this.#make(createStateless(caller));
-    const onStream = (): (() => void) => this.#openStream();
-    const oneShot = new OneShot(server, posted, caller, { ...this.#context, revision, onStream });
-    this.running.add(oneShot);
+    const count = posted.messages.filter(isRequest).length;
+    if (count === 0) return emptyOf(202);
+    const principal = await principalOf(caller);
+    const uncount = bounds.beginRequests({ principal }, count);
+    let oneShot: OneShot | undefined;
     try {
+      const server = await this.#make(createStateless(caller, principal));
+      const onStream = (): (() => void) => this.#openStream();
+      oneShot = new OneShot(server, posted, caller, { ...this.#context, revision, onStream });
+      this.running.add(oneShot);
       return await oneShot.answer(this.#sdk, form);
     } catch (error) {
-      await oneShot.close();
+      await oneShot?.close();
       throw error;
+    } finally {
+      const over = oneShot?.over ?? Promise.resolve();
+      void over.then(() => uncount(count));
     }
   }
 
   #openStream(): () => void {
-    const { bounds, journal } = this.#context;
+    const { journal } = this.#context;
     const openedAt = performance.now();
-    const closed = bounds.opened(null);
     journal.streamOpened(undefined, 'request');
-    return () => {
-      closed();
-      journal.streamClosed(undefined, 'request', openedAt);
-    };
+    return () => journal.streamClosed(undefined, 'request', openedAt);
   }
 
   async #make(making: Promise<ServerLike>): Promise<ServerLike> {

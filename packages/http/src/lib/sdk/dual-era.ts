@@ -10,7 +10,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { StoreEventBus } from '../cluster/event-bus.ts';
 import type { SessionHandlerOptions } from '../handler/options.ts';
-import { SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
+import { boundsOf, SESSION_HANDLER_NAMES } from '../handler/resolve-options.ts';
 import { type FetchOptions, fetchOptionsOf } from '../handler/session-handler.ts';
 import { Shutdown } from '../handler/shutdown.ts';
 import { closing, errorToResponse, HttpError, isServerFault } from '../protocol/http-errors.ts';
@@ -88,8 +88,9 @@ export function createDualEraHandler<
   const { createStatelessServer, stateless = {}, ...ofSessions } = options;
   checkStateless(createStatelessServer, stateless);
   const shutdown = new Shutdown();
-  const sessions = handlerWith({ ...ofSessions, ...legacyOf(options) }, shutdown);
-  const exchanges = new Exchanges();
+  const bounds = boundsOf(options);
+  const sessions = handlerWith({ ...ofSessions, ...legacyOf(options) }, shutdown, bounds);
+  const exchanges = new Exchanges(bounds, (request, authInfo) => principalOf(authInfo, request, options.principal));
   shutdown.waitFor(() => exchanges.answered());
   const gate = new Gate(options);
   const { maxBodyBytes = MAX_BODY_BYTES } = options;
@@ -103,7 +104,8 @@ export function createDualEraHandler<
       return sessions.fetch(request, { authInfo, parsedBody });
     }
     if (!shutdown.serves(request)) throw closing();
-    const response = await modern.fetch(request, { ...(authInfo !== undefined && { authInfo }), parsedBody });
+    const given = { ...(authInfo !== undefined && { authInfo }), parsedBody };
+    const response = await exchanges.serve(request, authInfo, () => modern.fetch(request, given));
     // To a client, the beginning of its stream promises every change from then on.
     if (bus instanceof StoreEventBus && isStream(response)) await bus.ready();
     return gate.open(request, response);

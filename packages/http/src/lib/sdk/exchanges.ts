@@ -1,6 +1,8 @@
-import type { McpServerFactory } from '@modelcontextprotocol/server';
+import type { AuthInfo, McpServerFactory } from '@modelcontextprotocol/server';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Waiters } from '../runtime/waiters.ts';
 import type { ServerLike, TransportLike } from '../session/sdk-adapter.ts';
+import type { Bounds } from '../stream/bounds.ts';
 
 /** What can be watched of a transport of the SDK. */
 export type Exchange = Pick<TransportLike, 'onmessage' | 'onclose' | 'send'>;
@@ -23,26 +25,75 @@ export function watched(create: McpServerFactory, onConnected: (exchange: Exchan
   };
 }
 
+/** A request that is about to be answered. */
+interface Asked {
+  /** Is called once, when it does not count any more. */
+  readonly done: () => void;
+  /** Whether a server answers it. */
+  isTaken: boolean;
+}
+
 /** Counts the requests of revision 2026-07-28 that run. */
 export class Exchanges {
+  readonly #bounds: Bounds;
+  readonly #principalOf: (request: Request, authInfo: AuthInfo | undefined) => Promise<string | null>;
+  /** The request for which the SDK calls the factory. */
+  readonly #asked = new AsyncLocalStorage<Asked>();
   #running = 0;
   readonly #ended = new Waiters();
+
+  constructor(
+    bounds: Bounds,
+    principalOf: (request: Request, authInfo: AuthInfo | undefined) => Promise<string | null>,
+  ) {
+    this.#bounds = bounds;
+    this.#principalOf = principalOf;
+  }
 
   /** Counts what the servers of a factory answer. */
   of(create: McpServerFactory): McpServerFactory {
     return watched(create, (exchange) => {
       const { onclose } = exchange;
+      const asked = this.#asked.getStore();
+      if (asked !== undefined) asked.isTaken = true;
       this.#running++;
       exchange.onclose = () => {
         this.#running--;
+        asked?.done();
         this.#ended.changed();
         onclose?.();
       };
     });
   }
 
+  /**
+   * Answers a request. It counts until its exchange with a server is over, or until the response if
+   * there is no exchange.
+   *
+   * @throws HttpError 429 if the principal has too many requests, 503 if the process has.
+   */
+  async serve(request: Request, authInfo: AuthInfo | undefined, answer: () => Promise<Response>): Promise<Response> {
+    if (!isCall(request)) return answer();
+    // The server may do without a principal.
+    const principal = await this.#principalOf(request, authInfo).catch(() => null);
+    const asked = { done: this.#bounds.beginRequests({ principal }, 1), isTaken: false };
+    try {
+      return await this.#asked.run(asked, answer);
+    } finally {
+      if (!asked.isTaken) asked.done();
+    }
+  }
+
   /** Resolves when none runs. */
   async answered(): Promise<void> {
     while (this.#running > 0) await this.#ended.next();
   }
+}
+
+/**
+ * Whether a POST is a request that a server answers. The SDK refuses a POST whose header does not
+ * name the method of its body.
+ */
+function isCall({ headers }: Request): boolean {
+  return !/^notifications\/|^subscriptions\/listen$/.test(headers.get('mcp-method') ?? '');
 }

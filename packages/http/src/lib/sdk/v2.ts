@@ -18,6 +18,7 @@ import { resolveOptions } from '../handler/resolve-options.ts';
 import type { SessionHandler as HandlerOf } from '../handler/session-handler.ts';
 import { Shutdown } from '../handler/shutdown.ts';
 import type { SdkAdapter, ServerLike } from '../session/sdk-adapter.ts';
+import type { Bounds } from '../stream/bounds.ts';
 
 export type { AuthInfo };
 
@@ -87,10 +88,11 @@ export function createSessionHandler<
   return handlerWith(options, new Shutdown());
 }
 
-/** The same as part of a larger handler, which closes in the same phases. */
+/** The same as part of a larger handler, which closes in the same phases and has its own bounds. */
 export function handlerWith<S extends StateSchemas, Server extends V2Server, U extends StateSchemas>(
   options: SessionHandlerOptions<Server, AuthInfo, S, U>,
   shutdown: Shutdown,
+  bounds?: Bounds,
 ): SessionHandler {
-  return new Handler(sdk, resolveOptions(options), shutdown);
+  return new Handler(sdk, { ...resolveOptions(options), ...(bounds !== undefined && { bounds }) }, shutdown);
 }

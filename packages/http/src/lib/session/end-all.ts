@@ -1,5 +1,5 @@
 import { checkOptions, type OptionNames } from '@mcp-session/core/backend';
-import type { PlatformSessions } from '../request/platform-sessions.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 import type { AnyStore } from '../store/session-handle.ts';
 import type { Journal } from '../reports/journal.ts';
 import type { LocalSessions } from './local-sessions.ts';

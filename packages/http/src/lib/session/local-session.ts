@@ -1,7 +1,7 @@
 import { SessionError } from '@mcp-session/core';
 import { isCancellation, isNotification, type JsonRpcMessage } from '../protocol/json-rpc.ts';
 import { StandaloneStream } from '../standalone/standalone-stream.ts';
-import type { PlatformSessions } from '../request/platform-sessions.ts';
+import type { PlatformSessions } from '../store/platform-sessions.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { Connections } from '../stream/connections.ts';
 import { type ComeBack, lastFrame } from '../stream/retry.ts';

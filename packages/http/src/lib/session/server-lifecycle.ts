@@ -20,7 +20,7 @@ const MAX_PARAMS_BYTES = 131_072;
 export interface ServerFactory {
   create(session: AnySession, restored: boolean, caller: Caller): Promise<ServerLike>;
   /** Makes the server of one request without a session; `undefined`: such requests are refused. */
-  readonly createStateless: ((caller: Caller) => Promise<ServerLike>) | undefined;
+  readonly createStateless: ((caller: Caller, principal: string | null) => Promise<ServerLike>) | undefined;
   /** Is awaited after a server was restored and before its request is handled. */
   restored(session: AnySession, server: ServerLike): Promise<void>;
 }

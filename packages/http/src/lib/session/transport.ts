@@ -134,6 +134,8 @@ export class SessionTransport implements TransportLike {
     answer: OpenRequest['answer'],
     dropped?: OpenRequest['dropped'],
   ): void {
+    // Nothing would remove it again.
+    if (this.#closed) return dropped?.('interrupted');
     const ownId = this.open.add({ request, stream, answer, dropped, answered: false });
     this.open.handle(ownId, () => this.onmessage?.({ ...request, id: ownId }, extra));
   }

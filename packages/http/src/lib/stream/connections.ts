@@ -69,7 +69,7 @@ export class Connections {
   /**
    * Opens a connection, which replaces the one in the same place.
    *
-   * @throws HttpError 503 after {@link seal}.
+   * @throws HttpError 503 after {@link seal}. For a GET, 429 or 503 if too many streams are open.
    */
   open(options: OpenOptions): OpenedConnection {
     const { connection, over } = this.#connect(options, (parts) => new SseConnection(parts));
@@ -94,11 +94,12 @@ export class Connections {
     const { streamId, place = streamId, reader, request, onSent, onIdle } = options;
     const { health, keepAliveMs, journal } = this.#context;
     const kind = streamId === STANDALONE_STREAM ? 'standalone' : 'request';
+    // The stream of a POST belongs to its requests, which count by themselves.
+    const uncount = request.method === 'GET' ? this.#context.bounds.openStream(this.#session.principal) : undefined;
     const openedAt = performance.now();
     const openedTime = Date.now();
     this.#open.get(place)?.close();
     const over = new AbortController();
-    const uncount = this.#context.bounds.opened(this.#session.principal);
     const onAbort = (): void => connection.close();
     const end = (): void => connection.close(this.#lastFrame('soon'));
     const { expiresAt, staysOpen = false } = options;
@@ -122,7 +123,7 @@ export class Connections {
       onClosed: (error) => {
         over.abort();
         reader?.close();
-        uncount();
+        uncount?.();
         journal.streamClosed(this.#session, kind, openedAt);
         for (const cancel of cancels) cancel();
         request.signal.removeEventListener('abort', onAbort);

@@ -3,8 +3,8 @@ import { kindOf } from '@mcp-session/core/backend';
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HttpError, sessionMoves } from '../protocol/http-errors.ts';
-import type { AnySession, AnyStore } from '../store/session-handle.ts';
-import { factsOf, updateFacts } from '../store/session-record.ts';
+import type { AnySession, AnyStore } from './session-handle.ts';
+import { factsOf, updateFacts } from './session-record.ts';
 
 /** The kind of the record that leads from a platform's session id to a session. */
 const KIND = 'platform-session';
