@@ -53,7 +53,7 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
   ],
   'packages/cli': [
     ['surroundings.ts', 'failure.ts'],
-    ['output', 'store-address.ts'],
+    ['output', 'store-address.ts', 'usage.ts'],
     ['schema.ts'],
     ['context.ts'],
     ['commands'],
@@ -78,9 +78,9 @@ export const floors: Readonly<Record<string, readonly (readonly string[])[]>> = 
     ['telemetry.ts'],
   ],
   'packages/studio': [
-    ['answers.ts', 'page.ts', 'values.ts', 'facts.ts'],
+    ['answers.ts', 'page.ts', 'values.ts', 'facts.ts', 'request-check.ts'],
     ['assets.ts', 'body.ts', 'guard.ts', 'options.ts'],
-    ['api'],
+    ['api', 'incoming-body.ts'],
     ['api.ts'],
     ['studio.ts'],
     ['node-listener.ts'],
