@@ -236,7 +236,7 @@ export class SessionTransport implements TransportLike {
     this.#settled.changed();
   }
 
-  /** Ends what was asked on the stream of a client request, on both sides (decision 32). */
+  /** Ends what was asked on the stream of a client request, on both sides. */
   #endQuestions(callId: RequestId, stream: RequestOutput | undefined, why: string): void {
     for (const { ownId, wireId } of this.ids.forgetAskedFor(callId)) {
       this.onmessage?.(notAnswered(ownId, why), undefined);
