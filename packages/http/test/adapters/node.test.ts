@@ -93,6 +93,16 @@ describe('the adapter for node:http', () => {
     ]);
   });
 
+  it('several cookies reach the client, each as a header of its own', async () => {
+    const headers = new Headers([
+      ['set-cookie', 'a=1; Secure'],
+      ['set-cookie', 'b=2, two'],
+    ]);
+    const port = await listen({ fetch: async () => new Response('made', { headers }) });
+    const response = await fetch(`http://127.0.0.1:${port}/mcp`);
+    expect(response.headers.getSetCookie()).toEqual(['a=1; Secure', 'b=2, two']);
+  });
+
   it('bodies of any bytes and sizes arrive unchanged', async () => {
     const port = await listen({ fetch: async (request) => new Response(await request.arrayBuffer()) });
     for (const length of [0, 3, 200_000]) {

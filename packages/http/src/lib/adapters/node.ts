@@ -147,7 +147,10 @@ async function write(
     return;
   }
   const left = !isRead(request);
-  const head = Object.fromEntries(headers);
+  const head: Record<string, string | string[]> = Object.fromEntries(headers);
+  // The only header with several values that cannot be joined (RFC 6265, section 3).
+  const cookies = headers.getSetCookie();
+  if (cookies.length > 0) head['set-cookie'] = cookies;
   const isLast = (left && incoming.isTooMuch) || isServerClosed(request);
   // HTTP/2 has no such header; it ends each stream by itself.
   if (request.httpVersionMajor === 1 && isLast) head['connection'] = 'close';
