@@ -45,7 +45,9 @@ const EXPORTS: Record<string, string[]> = {
   './transport': [
     'Causes',
     'clientOf',
+    'endsListeners',
     'givenTtlOf',
+    'listenersEnded',
     'processesOf',
     'safeCallback',
     'shortId',

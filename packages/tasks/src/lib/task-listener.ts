@@ -1,3 +1,4 @@
+import { endsListeners, listenersEnded } from '@mcp-session/core/transport';
 import type { AuthInfo } from '@modelcontextprotocol/server';
 import type { TaskStore } from './api.ts';
 import { changesOf, type TaskBus } from './changes.ts';
@@ -37,13 +38,6 @@ interface EndAllOptions {
 /** A handler that has sessions. */
 interface EndingHandler extends FetchHandler {
   endAll(options: EndAllOptions): Promise<number>;
-}
-
-const LISTENERS_ENDED = 'listeners_ended';
-
-/** What the bus carries when the streams of a principal are to end, as in `@mcp-session/http`. */
-interface ListenersEnded extends EndAllOptions {
-  readonly kind: typeof LISTENERS_ENDED;
 }
 
 /** A handler with tasks on its `subscriptions/listen`. */
@@ -99,7 +93,7 @@ export class TaskListener {
     const count = await (this.#handler as Partial<EndingHandler>).endAll?.(options);
     const { principal } = options;
     this.#streams.endAll(principal);
-    this.#bus?.publish({ kind: LISTENERS_ENDED, principal } as ListenersEnded);
+    this.#bus?.publish(listenersEnded(principal));
     await this.#bus?.settled?.();
     return count ?? 0;
   };
@@ -113,7 +107,7 @@ export class TaskListener {
     const principal = await this.#principalOf(request, authInfo);
     const stream = this.#streams.enter({ principal, expiresAt: authInfo?.expiresAt });
     const unsubscribe = this.#bus?.subscribe((event) => {
-      if (isEndOf(event, principal)) this.#streams.endAll(principal);
+      if (endsListeners(event, principal)) this.#streams.endAll(principal);
     });
     const onClosed = (): void => {
       unsubscribe?.();
@@ -183,10 +177,6 @@ export class TaskListener {
 /** A body that was read in front of the handler cannot be copied. The handler answers that. */
 function isReadable({ body, bodyUsed }: Request): boolean {
   return !bodyUsed && body?.locked !== true;
-}
-
-function isEndOf(event: { readonly kind: string }, principal: string | null): boolean {
-  return event.kind === LISTENERS_ENDED && (event as ListenersEnded).principal === principal;
 }
 
 function isListOfIds(value: unknown): value is readonly string[] {

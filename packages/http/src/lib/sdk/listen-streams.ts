@@ -1,16 +1,9 @@
+import { endsListeners, listenersEnded } from '@mcp-session/core/transport';
 import type { AuthInfo, ServerEvent, ServerEventBus } from '@modelcontextprotocol/server';
-import { createHash } from 'node:crypto';
 import { StoreEventBus } from '../cluster/event-bus.ts';
 import { type PrincipalOf, principalOf } from '../request/principal.ts';
 import { whenOver } from '../stream/lifetime.ts';
 import { tokenLifetime } from '../stream/token-expiry.ts';
-
-/** What the bus carries when the streams of a principal are to end. The SDK ignores it. */
-interface ListenersEnded {
-  readonly kind: 'listeners_ended';
-  /** A hash: the log of the bus outlives the principal's sessions and must not name anyone. */
-  readonly owner: string;
-}
 
 /** Who listens. */
 interface Listener {
@@ -42,13 +35,12 @@ export class ListenStreams {
     }
     // As for requests: a principal that is unknown does not matter unless somebody asks for it.
     const [told] = await Promise.allSettled([principalOf(authInfo, request, this.#tell)]);
-    const owner = told.status === 'fulfilled' ? ownerOf(told.value) : undefined;
     const stream = new EndableBody(body);
     const end = (): void => stream.end();
     const stops = [
       whenOver(tokenLifetime(authInfo?.expiresAt), end),
       this.#bus.subscribe((event) => {
-        if (isEndOf(event, owner)) end();
+        if (told.status === 'fulfilled' && endsListeners(event, told.value)) end();
       }),
       () => request.signal.removeEventListener('abort', end),
     ];
@@ -64,18 +56,9 @@ export class ListenStreams {
 
   /** Ends the streams of a principal, on all nodes that share the bus. */
   async endAll(principal: string | null): Promise<void> {
-    const event: ListenersEnded = { kind: 'listeners_ended', owner: ownerOf(principal) };
-    this.#bus.publish(event as unknown as ServerEvent);
+    this.#bus.publish(listenersEnded(principal) as unknown as ServerEvent);
     if (this.#bus instanceof StoreEventBus) await this.#bus.settled();
   }
-}
-
-function isEndOf(event: { readonly kind: string }, owner: string | undefined): boolean {
-  return event.kind === 'listeners_ended' && (event as ListenersEnded).owner === owner;
-}
-
-function ownerOf(principal: string | null): string {
-  return createHash('sha256').update(JSON.stringify(principal)).digest('base64url');
 }
 
 /** The body of a response, which can be ended as a lost connection ends it. */
