@@ -20,4 +20,5 @@ export const foreignNames: readonly string[] = [
   'requestSampling',
   'requestState',
   'requireBearerAuth',
+  'z.coerce.date()',
 ];

@@ -13,7 +13,7 @@ const TITLES: Readonly<Record<string, string>> = {
   LambdaHandlerOptions: '`toLambdaHandler`',
   StoreEventBusOptions: '`createStoreEventBus`',
   SessionStoreOptions: 'Every store',
-  MemoryStoreOptions: '`createMemoryStore`',
+  MemoryBackendOptions: '`createMemoryStore`',
   SessionKindOptions: '`ofKind`',
   UserRecordOptions: '`forPrincipal`',
   HandleOptions: '`defineHandle`',
@@ -55,6 +55,8 @@ const OF_A_CALL: ReadonlySet<string> = new Set([
   'EndAllOptions',
   'BroadcastOptions',
   'CreateTaskOptions',
+  'TaskAccess',
+  'WatchTaskOptions',
 ]);
 
 /** The names of options that the packages accept, by type, from the tables of their checks. */
