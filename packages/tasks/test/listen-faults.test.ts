@@ -110,3 +110,40 @@ it('task rule 36: over Node.js, a failing principal is the same 500, and goes to
   await response.body?.cancel();
   expect(lines.mock.calls.flat().join(' ')).toContain('@mcp-session/tasks: unexpected error');
 });
+
+it('a request of a session with the header of a listener is answered as without it', async () => {
+  const [[, make] = []] = handlers;
+  const { handler, errors } = await listening(make ?? (() => expect.fail()));
+  const post = (body: object, headers = {}): Promise<Response> =>
+    handler.fetch(
+      new Request('http://localhost/mcp', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-method': 'subscriptions/listen',
+          ...headers,
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...body }),
+      }),
+    );
+  const clientInfo = { name: 'test', version: '1.0.0' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const begun = await post({ method: 'initialize', params });
+  const response = await post({ method: 'tools/list' }, { 'mcp-session-id': begun.headers.get('mcp-session-id') });
+  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+  expect(await response.text()).toContain('"id":1');
+  expect(errors).toEqual([]);
+});
+
+it('task rule 37: endAll ends the streams of the principal, also if the store fails', async () => {
+  const [[, make] = []] = handlers;
+  const { handler, open, tasks, store } = await listening(make ?? (() => expect.fail()));
+  const { taskId } = await tasks.create(ownerOf('alice'));
+  const messages = await open({ taskIds: [taskId], toolsListChanged: true });
+  await store.close();
+  const { endAll } = handler as unknown as { endAll(options: object): Promise<number> };
+  await expect(endAll({ user: 'alice' })).rejects.toThrow('Unknown option user');
+  await expect(endAll(ownerOf('alice'))).rejects.toThrow(SessionError);
+  for await (const _ of messages);
+});

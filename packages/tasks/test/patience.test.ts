@@ -89,6 +89,27 @@ describe('in memory', () => {
     await become(other, taskId, 'cancelled');
   });
 
+  it('task rule 34: a runner whose release fails still ends its task', async () => {
+    const { tasks, other, how } = await start(async (task) => {
+      how.left = 1;
+      await task.release();
+      return {};
+    });
+    const { taskId } = await tasks.create({ ...alice, runner: 'report' });
+    await become(other, taskId, 'completed');
+    expect(await other.get(taskId, alice)).toMatchObject({ result: { isError: true } });
+  });
+
+  it('task rule 34: release does not wait for a store that is away, and neither do the writes before it', async () => {
+    const { tasks, how } = await start(async () => ({}));
+    const { taskId } = await tasks.create(alice);
+    const worker = await take(tasks, taskId);
+    how.left = Infinity;
+    const writes = [worker.status('one'), worker.saveCheckpoint(1), worker.release()].map(codeOf);
+    expect(await Promise.all(writes)).toEqual(Array(3).fill('STORE_UNAVAILABLE'));
+    how.left = 0;
+  });
+
   it('task rule 34: no worker waits for a failure that does not pass', async () => {
     const { tasks, other, how } = await start(async () => ({}));
     const { taskId } = await tasks.create(alice);

@@ -61,18 +61,18 @@ export async function withWaitingAnswers(session: TaskSession): Promise<TaskReco
  * The same, before more is sent. What waits for a worker that is not there is read with each
  * `tasks/get`, so it counts as if it were taken: its key is answered, and it has used its room.
  *
- * @throws TaskError `INPUT_REFUSED` if so much waits that one page does not hold it.
+ * @throws TaskError `INPUT_REFUSED` if so much waits that one page would not hold one more.
  */
 export async function withRoomToWait(session: TaskSession): Promise<TaskRecord> {
-  const { record, more } = await waitingIn(session);
-  if (more) throw inputRefused('too many wait for the worker of the task');
+  const { record, isFull } = await waitingIn(session);
+  if (isFull) throw inputRefused('too many wait for the worker of the task');
   return record;
 }
 
-/** @returns Also whether more waits than was read. */
-async function waitingIn(session: TaskSession): Promise<{ readonly record: TaskRecord; readonly more: boolean }> {
+/** @returns Also whether there is no room for one more. */
+async function waitingIn(session: TaskSession): Promise<{ readonly record: TaskRecord; readonly isFull: boolean }> {
   const record = recordOf(session);
-  if (isFinal(record) || session.lastSeq <= record.takenSeq) return { record, more: false };
+  if (isFinal(record) || session.lastSeq <= record.takenSeq) return { record, isFull: false };
   try {
     const query = { streamId: COMMANDS, afterSeq: record.takenSeq, limit: MAX_WAITING };
     const { events, more } = await session.events.page(query);
@@ -81,10 +81,10 @@ async function waitingIn(session: TaskSession): Promise<{ readonly record: TaskR
       (next, command) => ('answers' in command ? withAnswers(next, command.answers) : next),
       record,
     );
-    return { record: taken, more };
+    return { record: taken, isFull: more || events.length >= MAX_WAITING };
   } catch (error) {
     // The task has ended since it was read.
-    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return { record, more: false };
+    if (error instanceof SessionError && error.code === 'SESSION_NOT_FOUND') return { record, isFull: false };
     throw error;
   }
 }

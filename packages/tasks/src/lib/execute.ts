@@ -15,8 +15,14 @@ export async function execute(task: Worker, run: TaskRunner, onError: (error: un
     let outcome = await outcomeOf(task, run);
     // The client gets the error of a tool. That the code of the runner is wrong is for its
     // operator.
-    if ('thrown' in outcome && task.isMistake(outcome.thrown)) onError(outcome.thrown);
-    if (await task.isOver()) return;
+    const failed = 'thrown' in outcome ? outcome : undefined;
+    const isReported = failed !== undefined && task.isMistake(failed.thrown);
+    if (isReported) onError(failed.thrown);
+    if (await task.isOver()) {
+      // The runner has ended its task before, so no client learns of it.
+      if (failed !== undefined && !isReported && !task.signal.aborted) onError(failed.thrown);
+      return;
+    }
     // The work is done, and its end must not be lost. It ends with `TASK_LOST` if a failed attempt
     // was stored, or another worker has the task.
     await patiently(async () => {

@@ -19,6 +19,8 @@ export class Lease {
   readonly stopped: AbortSignal;
   /** The number of the last event of the log that was taken. The next write stores it. */
   takenSeq = 0;
+  /** Whether the task is this worker's no more: it has ended, was released or is lost. */
+  isOver = false;
   readonly #session: TaskSession;
   readonly #options: ResolvedTaskOptions;
   readonly #epoch: number;
@@ -74,9 +76,15 @@ export class Lease {
   /** Another worker has the task, or it is over. */
   lose(): TaskError {
     const lost = taskLost();
-    this.stop();
+    this.over();
     this.#abort.abort(lost);
     return lost;
+  }
+
+  /** The task has ended. */
+  over(): void {
+    this.isOver = true;
+    this.stop();
   }
 
   /** Stops without a word to the store: the lease runs out, as if the process had died. */

@@ -5,28 +5,36 @@ import { setTimeout as pause } from 'node:timers/promises';
 const FIRST_DELAY_MS = 50;
 const MAX_DELAY_MS = 1_000;
 
+/** What ends a wait for the store. Default: nothing. */
+interface Impatience {
+  /** Ends it with its reason. */
+  readonly signal?: AbortSignal;
+  /** Ends it with one more attempt, and the error of that one. */
+  readonly hurry?: AbortSignal;
+}
+
 /**
  * Waits for a store that fails for a while: repeats a write until the store answers. The write must
  * change nothing if it was made already, since a failed one may have been stored.
  *
  * @param onError Called with the first failure.
- * @param signal Ends the wait with its reason. Default: none.
  * @throws What is no failure that passes, such as `STORE_CLOSED` or `TASK_LOST`.
  */
 export async function patiently(
   write: () => Promise<void>,
   onError: (error: unknown) => void,
-  signal?: AbortSignal,
+  { signal, hurry }: Impatience = {},
 ): Promise<void> {
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, MAX_DELAY_MS)) {
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof SessionError) || !error.retryable) throw error;
+      if (!(error instanceof SessionError) || !error.retryable || hurry?.aborted === true) throw error;
       if (delayMs === FIRST_DELAY_MS) onError(error);
     }
+    const ends = [signal, hurry].filter((end) => end !== undefined);
     // What the pause throws is replaced by the reason.
-    await pause(delayMs, undefined, { ...(signal && { signal }) }).catch(() => undefined);
+    await pause(delayMs, undefined, { signal: AbortSignal.any(ends) }).catch(() => undefined);
     signal?.throwIfAborted();
   }
 }
@@ -36,6 +44,7 @@ export class WorkerWrites {
   readonly #onError: (error: unknown) => void;
   readonly #signal: AbortSignal;
   #last: Promise<void> = Promise.resolve();
+  #hurry = new AbortController();
 
   constructor(onError: (error: unknown) => void, signal: AbortSignal) {
     this.#onError = onError;
@@ -44,7 +53,14 @@ export class WorkerWrites {
 
   /** Makes a write, which waits for a store that fails for a while. */
   async add(write: () => Promise<void>): Promise<void> {
-    return this.once(async () => patiently(write, this.#onError, this.#signal));
+    const hurry = this.#hurry.signal;
+    return this.once(async () => patiently(write, this.#onError, { signal: this.#signal, hurry }));
+  }
+
+  /** Lets each write so far have one more attempt. */
+  hurry(): void {
+    this.#hurry.abort();
+    this.#hurry = new AbortController();
   }
 
   /** Makes a write that the store may fail. */

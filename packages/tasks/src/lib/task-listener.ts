@@ -74,7 +74,9 @@ export class TaskListener {
     try {
       // The handler has accepted the request, so its body has the shape of one, and its size is
       // bounded.
-      const message = (given?.parsedBody ?? (await copy?.json())) as ListenRequest;
+      const message: unknown = given?.parsedBody ?? (await copy?.json());
+      // A request of a session may have the header too, where it means nothing.
+      if (!isListenRequest(message)) return response;
       id = message.id;
       return await this.#listen({ request, authInfo: given?.authInfo, message, response });
     } catch (error) {
@@ -90,13 +92,20 @@ export class TaskListener {
 
   /** Ends the sessions of a principal, and its streams on all nodes that share the bus. */
   readonly endAll = async (options: EndAllOptions): Promise<number> => {
-    const count = await (this.#handler as Partial<EndingHandler>).endAll?.(options);
-    const { principal } = options;
+    try {
+      return await (this.#handler as EndingHandler).endAll(options);
+    } finally {
+      // Also if the store fails. Without a principal, the handler has refused the options.
+      const { principal } = (options ?? {}) as Partial<EndAllOptions>;
+      if (principal !== undefined) await this.#endStreams(principal);
+    }
+  };
+
+  async #endStreams(principal: string | null): Promise<void> {
     this.#streams.endAll(principal);
     this.#bus?.publish(listenersEnded(principal));
     await this.#bus?.settled?.();
-    return count ?? 0;
-  };
+  }
 
   /** @throws ListenRefusal */
   async #listen({ request, authInfo, message: { id, params }, response }: Accepted): Promise<Response> {
@@ -106,14 +115,15 @@ export class TaskListener {
     if (!isListOfIds(taskIds)) throw invalidParams(`'taskIds' is not a list of at most ${MAX_TASK_IDS} strings`);
     const principal = await this.#principalOf(request, authInfo);
     const stream = this.#streams.enter({ principal, expiresAt: authInfo?.expiresAt });
-    const unsubscribe = this.#bus?.subscribe((event) => {
-      if (endsListeners(event, principal)) this.#streams.endAll(principal);
-    });
+    let unsubscribe: (() => void) | undefined;
     const onClosed = (): void => {
       unsubscribe?.();
       stream.leave();
     };
     try {
+      unsubscribe = this.#bus?.subscribe((event) => {
+        if (endsListeners(event, principal)) this.#streams.endAll(principal);
+      });
       const found = await this.#find(taskIds, principal, stream.signal);
       if (found.length > 0) {
         const signal = AbortSignal.any([request.signal, stream.signal]);
@@ -177,6 +187,16 @@ export class TaskListener {
 /** A body that was read in front of the handler cannot be copied. The handler answers that. */
 function isReadable({ body, bodyUsed }: Request): boolean {
   return !bodyUsed && body?.locked !== true;
+}
+
+function isListenRequest(message: unknown): message is ListenRequest {
+  const { method, params } = (message ?? {}) as {
+    readonly method?: unknown;
+    readonly params?: { notifications?: unknown };
+  };
+  return (
+    method === 'subscriptions/listen' && typeof params?.notifications === 'object' && params.notifications !== null
+  );
 }
 
 function isListOfIds(value: unknown): value is readonly string[] {

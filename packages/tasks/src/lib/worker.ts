@@ -99,8 +99,10 @@ export class Worker implements TaskHandle {
 
   release(): Promise<void> {
     return this.#call(async () => {
+      // If the store is away, the lease must run out all the same.
+      this.#lease.stop();
+      this.#writes.hurry();
       await this.#writes.once(async () => {
-        this.#lease.stop();
         try {
           await this.#lease.write((record) => ({ ...record, leaseUntil: null }), { lease: 'end' });
         } catch (error) {
@@ -119,7 +121,7 @@ export class Worker implements TaskHandle {
   /** Whether the task has ended, was released or is lost, once the writes before are made. */
   async isOver(): Promise<boolean> {
     await this.#writes.made();
-    return this.#lease.stopped.aborted;
+    return this.#lease.isOver;
   }
 
   /** Whether a call of this worker threw the error because of what it was given. */
@@ -141,7 +143,10 @@ export class Worker implements TaskHandle {
       // What a client has cancelled is no failure.
       const { reason } = this.signal as { readonly reason?: unknown };
       const isCancelled = reason instanceof TaskError && reason.code === 'TASK_CANCELLED';
-      if (!(isCancelled && error instanceof TaskError)) this.#options.onError(error);
+      if (isCancelled && error instanceof TaskError) return;
+      this.#options.onError(error);
+      // The runner may still await it, and throw it.
+      if (error instanceof Error) this.#mistakes.delete(error);
     });
   }
 
@@ -156,7 +161,7 @@ export class Worker implements TaskHandle {
       await first?.();
       await this.#lease.write((record) => ended(record, outcome), { lease: 'end' });
     });
-    this.#lease.stop();
+    this.#lease.over();
     this.#options.changes.changed(this.taskId);
   }
 
