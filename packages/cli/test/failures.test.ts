@@ -21,6 +21,13 @@ it.each<[string, readonly string[], number, string]>([
   ['a database in memory', ['ls', '--store', 'sqlite::memory:'], 2, 'Name a file'],
   ['the memory backend', ['ls', '--store', 'memory:'], 2, 'Mount @mcp-session/studio in that server'],
   ['a file that is not there', ['ls', '--store', 'sqlite:/no/such/file.db'], 1, 'Check the path in --store'],
+  [
+    'a file that is not there, with a slash too many',
+    ['ls', '--store', 'sqlite:////no/such/file.db'],
+    1,
+    'Check the path in --store',
+  ],
+  ['a host of SQLite', ['ls', '--store', `sqlite://me:${secret}@host/x.db`], 2, 'Name a file: sqlite:./sessions.db'],
   ['a schema of SQLite', ['ls', '--store', 'sqlite:x.db', '--schema', 'a'], 2, 'Leave out --schema'],
   ['a prefix of DynamoDB', ['ls', '--store', 'dynamodb:', '--prefix', 'a'], 2, 'Name the tables'],
   ['an unknown part of an address', ['ls', '--store', 'dynamodb:?table=a'], 2, 'It takes region, endpoint'],
@@ -126,6 +133,53 @@ it('a backend that is not installed is an error that says what to install', asyn
   await expect(openBackend(store, folder, 'look')).rejects.toMatchObject({
     remedy: 'Install it with its driver: npm install @mcp-session/no-such-backend no-such-driver',
   });
+});
+
+it.each([[['--json']], [['--store', 'sqlite:./x.db']], [['--json', '--']]])(
+  'options without a command, %j, get the help and nothing else',
+  async (args) => {
+    const { stdout } = await run(['help']);
+
+    expect(await run(args)).toEqual({ code: 2, stdout: '', stderr: stdout });
+  },
+);
+
+it('end names the ids that it does not find, and gives the places of what could be something else', async () => {
+  const storage = await storages['sqlite']?.();
+  const store = await storage?.open();
+  const live = async () => (await store?.create())?.id ?? '';
+  const uuid = '01a21cc7-96bc-7c65-ae10-52fa7f611d4b';
+  const task = 'task_AAAAAAAAAAAAAAAAAAAAAA';
+  const address = `postgres://me:${secret}@host/x`;
+  const lines: readonly (readonly [readonly string[], string, object])[] = [
+    [[uuid], 'No such session', { missing: [uuid], missingPlaces: [1] }],
+    [[address], 'No such session', { missing: [], missingPlaces: [1] }],
+    [
+      [await live(), uuid.toUpperCase(), task],
+      `No such session: ${uuid.toUpperCase()}, ${task}`,
+      { missing: [uuid.toUpperCase(), task], missingPlaces: [2, 3] },
+    ],
+    [
+      [await live(), await live(), address],
+      'No such session: id 3 of those given',
+      { missing: [], missingPlaces: [3] },
+    ],
+    [
+      [address, `${uuid}${secret}`, await live(), `${task}${secret}`],
+      'No such session: ids 1, 2 and 4 of those given',
+      { missing: [], missingPlaces: [1, 2, 4] },
+    ],
+    [[address, uuid], `No such session: ${uuid}, id 1 of those given`, { missing: [uuid], missingPlaces: [1, 2] }],
+  ];
+  for (const [ids, message, document] of lines) {
+    const ran = await run(['end', ...ids, '--json', ...(storage?.args ?? [])]);
+    expect({ ...ran, stdout: JSON.parse(ran.stdout) as unknown }).toEqual({
+      code: 3,
+      stdout: { ended: expect.any(Number) as number, ...document },
+      stderr: expect.stringContaining(`${message}\n`) as string,
+    });
+    expect(ran.stdout + ran.stderr).not.toContain(secret);
+  }
 });
 
 it('help and version go to stdout', async () => {

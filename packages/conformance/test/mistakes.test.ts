@@ -62,7 +62,15 @@ describe('a mistake in a test is a TypeError that says where', () => {
       open: () => createMemoryStore(),
       message: 'open returned an object of class StoreHandle, not an object with backend',
     },
-    { open: () => ({}), message: 'Option backend of what open returned is undefined, not a backend' },
+    { open: () => ({}), message: 'open returned an object, not an object with backend and reopen' },
+    {
+      open: () => ({ reopen: () => createMemoryBackend() }),
+      message: 'Option backend of what open returned is undefined, not a backend',
+    },
+    {
+      open: () => ({ store: createMemoryBackend(), reopen: () => createMemoryBackend() }),
+      message: 'Unknown option store of what open returned; did you mean backend?',
+    },
     {
       open: () => ({ ...memory(), backend: Promise.resolve() }),
       message: 'is a promise, not a backend: await it first',
@@ -75,6 +83,16 @@ describe('a mistake in a test is a TypeError that says where', () => {
     {
       open: () => ({ ...memory(), cleanup: () => undefined }),
       message: 'Unknown option cleanup of what open returned; did you mean dispose?',
+    },
+    {
+      open: () =>
+        Object.assign(
+          new (class Fixture {
+            teardown(): void {}
+          })(),
+          memory(),
+        ),
+      message: 'Unknown option teardown of what open returned; did you mean dispose?',
     },
     {
       open: () => ({ backend: createMemoryBackend() }),
@@ -90,7 +108,7 @@ describe('a mistake in a test is a TypeError that says where', () => {
     },
     {
       open: () => ({ ...memory(), secondProcess: './x.ts' }),
-      message: 'Options of secondProcess are a string, not an object',
+      message: 'Option secondProcess is a string, not an object',
     },
     {
       open: () => ({ ...memory(), secondProcess: { file: 'x' } }),
@@ -108,6 +126,26 @@ describe('a mistake in a test is a TypeError that says where', () => {
     const running = runCase(first as never, open as OpenStorage);
     await expect(running).rejects.toThrow(TypeError);
     await expect(running).rejects.toThrow(message);
+  });
+
+  it.each<[string, (backend: unknown) => object]>([
+    ['a missing reopen', (backend) => ({ backend })],
+    ['rows of another type', (backend) => ({ backend, reopen: () => createMemoryBackend(), rows: [] })],
+    ['a promise of a backend', (backend) => ({ backend: Promise.resolve(backend), reopen: () => backend })],
+  ])('storage that is refused is closed and removed: %s', async (_, storage) => {
+    const done: string[] = [];
+    const open = () => {
+      const backend = plant(createMemoryBackend(), () => ({
+        close: async () => {
+          done.push('close');
+          throw new Error('not the error that says what is wrong');
+        },
+      }));
+      return { ...storage(backend), dispose: () => done.push('dispose') };
+    };
+
+    await expect(runCase(first as never, open as never)).rejects.toThrow(TypeError);
+    expect(done).toEqual(['close', 'dispose']);
   });
 
   it('describeBackend without a name, or without a function', () => {

@@ -4,7 +4,7 @@ import { describeFailure, EXIT } from './failure.ts';
 import { printableLines, wrapped } from './output/text.ts';
 import { programOf } from './program.ts';
 import { checkCall, type CliSurroundings } from './surroundings.ts';
-import { usageError } from './usage.ts';
+import { isWithoutCommand, usageError } from './usage.ts';
 
 /**
  * Runs one command of `mcp-session`. A command that fails writes to `stderr` why, and resolves.
@@ -16,12 +16,14 @@ import { usageError } from './usage.ts';
 export async function runCli(args: readonly string[], surroundings: CliSurroundings): Promise<number> {
   checkCall(args, surroundings);
   const version = versionOf('@mcp-session/cli', import.meta.url) ?? 'unknown';
+  const program = programOf(surroundings, version);
   try {
-    await programOf(surroundings, version).parseAsync(args.length === 0 ? ['help'] : args, { from: 'user' });
+    await program.parseAsync(args.length === 0 ? ['help'] : args, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     // Commander has written the help or the version.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    if (error instanceof CommanderError && isWithoutCommand(error, program.args)) return EXIT.usage;
     const { text, exitCode } = describeFailure(error instanceof CommanderError ? usageError(error) : error);
     const { stderr } = surroundings;
     const safe = printableLines(text);

@@ -42,7 +42,8 @@ export function parseAddress(address: string | undefined, place: PlaceOptions, u
   const rest = address.slice(address.indexOf(':') + 1);
   switch (scheme) {
     case 'sqlite':
-      return sqlite(rest.replace(/^\/\/(?=\/)/, ''), place);
+      // Two slashes alone begin a host. SQLAlchemy writes four before an absolute path.
+      return sqlite(rest.replace(/^\/{2,}(?=\/)/, ''), place);
     case 'postgres':
     case 'postgresql':
       return postgres(address, place);

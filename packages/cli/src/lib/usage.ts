@@ -12,6 +12,16 @@ const WORDS: Readonly<Record<string, string>> = {
 /** Its messages that name only what the command has. */
 const SAFE: ReadonlySet<string> = new Set(['commander.missingArgument', 'commander.optionMissingArgument']);
 
+/**
+ * Whether a line has options only, such as `--json`, where Commander has written the help to
+ * `stderr`. Its code is that of "help" for an unknown command.
+ *
+ * @param args What the line has besides the options of the program.
+ */
+export function isWithoutCommand({ code }: CommanderError, args: readonly string[]): boolean {
+  return code === 'commander.help' && args.length === 0;
+}
+
 /** What Commander found wrong, without the arguments that it quotes. */
 export function usageError({ code, message }: CommanderError): CliError {
   const own = SAFE.has(code) ? capitalized(message.replace(/^error: /, '')) : (WORDS[code] ?? 'Wrong arguments');

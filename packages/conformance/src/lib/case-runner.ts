@@ -2,7 +2,7 @@ import type { SessionBackend } from '@mcp-session/core/backend';
 import { randomUUID } from 'node:crypto';
 import { HOUR, newSession, NOW } from './actions.ts';
 import { BrokenPromiseError, isolatedCase, type Case, type CaseContext } from './case.ts';
-import { checkBackend, checkCase, checkOpen, checkRows, checkStorage } from './checks.ts';
+import { abandon, checkBackend, checkCase, checkOpen, checkRows, checkStorage } from './checks.ts';
 import { Finding, holds } from './findings.ts';
 import { checkLeftovers } from './leftovers.ts';
 import { localPeer, startPeer, type Peer, type ProcessPeer } from './peer.ts';
@@ -82,7 +82,14 @@ export class CaseRunner {
     open: OpenStorage,
     { listLagMs = LIST_LAG_MS, migrate = true }: CaseRunnerOptions = {},
   ): Promise<CaseRunner> {
-    const runner = new CaseRunner(checkStorage(await checkOpen(open)()), { listLagMs, migrate });
+    const storage = await checkOpen(open)();
+    try {
+      checkStorage(storage);
+    } catch (error) {
+      await abandon(storage);
+      throw error;
+    }
+    const runner = new CaseRunner(storage, { listLagMs, migrate });
     try {
       await runner.#migrate(runner.#storage.backend);
     } catch (error) {
@@ -144,10 +151,10 @@ export class CaseRunner {
   }
 
   async #rows(): Promise<readonly StoredRow[]> {
-    const { backend, rows } = this.#storage;
-    const { shared, durable } = backend.capabilities;
-    if (rows === undefined && (shared || durable)) throw new Finding(ROWS_MISSING);
-    return rows === undefined ? [] : checkRows(await rows());
+    const { shared, durable } = this.#storage.backend.capabilities;
+    if (this.#storage.rows !== undefined) return checkRows(await this.#storage.rows());
+    if (shared || durable) throw new Finding(ROWS_MISSING);
+    return [];
   }
 
   async #reopen(list: SessionBackend[] = this.#opened): Promise<SessionBackend> {

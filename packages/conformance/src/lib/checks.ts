@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, texts, type SessionBackend } from '@mcp-session/core/backend';
+import { kindOf, texts, type SessionBackend } from '@mcp-session/core/backend';
 import type { Case } from './case.ts';
 import { requirements } from './requirements.ts';
 import type { OpenStorage, SecondProcess, StoredRow, TestStorage } from './storage.ts';
@@ -37,10 +37,10 @@ export function checkOpen(open: unknown): OpenStorage {
 
 /** @throws TypeError */
 export function checkStorage(storage: unknown): TestStorage {
-  if (kindOf(storage) !== 'an object') {
+  if (!isObject(storage) || !('backend' in storage || 'reopen' in storage)) {
     throw new TypeError(`open returned ${kindOf(storage)}, not an object with backend and reopen`);
   }
-  checkOptions(storage, STORAGE, 'what open returned');
+  checkNames(storage, STORAGE, 'what open returned');
   const { backend, reopen, secondProcess, rows, dispose } = storage as Partial<TestStorage>;
   checkBackend(backend, 'Option backend of what open returned');
   for (const [name, value] of Object.entries({ reopen, rows, dispose })) {
@@ -51,8 +51,46 @@ export function checkStorage(storage: unknown): TestStorage {
   return storage as TestStorage;
 }
 
+/**
+ * Closes the backend of storage that was refused, and removes the storage, as far as that works.
+ */
+export async function abandon(storage: unknown): Promise<void> {
+  const { backend, dispose } = (storage ?? {}) as {
+    // A promise by mistake.
+    readonly backend?: Partial<SessionBackend> | Promise<Partial<SessionBackend>>;
+    readonly dispose?: () => void | Promise<void>;
+  };
+  try {
+    await (await backend)?.close?.();
+  } catch {
+    // Why the storage was refused says more.
+  }
+  try {
+    await dispose?.call(storage);
+  } catch {
+    // The same.
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return kindOf(value).startsWith('an object');
+}
+
+/**
+ * Refuses a name that is mistaken for a member which is not there. The object may be of a class,
+ * and have members of its own.
+ */
+function checkNames(object: object, members: Readonly<Record<string, readonly string[]>>, where: string): void {
+  for (const [member, mistaken] of Object.entries(members)) {
+    if ((object as Readonly<Record<string, unknown>>)[member] !== undefined) continue;
+    const found = mistaken.find((name) => name in object);
+    if (found !== undefined) throw new TypeError(`Unknown option ${found} of ${where}; did you mean ${member}?`);
+  }
+}
+
 function checkSecondProcess(second: SecondProcess): void {
-  checkOptions(second, SECOND_PROCESS, 'secondProcess');
+  if (!isObject(second)) throw new TypeError(`Option secondProcess is ${kindOf(second)}, not an object`);
+  checkNames(second, SECOND_PROCESS, 'secondProcess');
   const { module } = second;
   if (typeof module !== 'string' && !(module instanceof URL)) {
     throw new TypeError(`Option module of secondProcess is ${kindOf(module)}, not a URL or a path`);

@@ -7,6 +7,13 @@ interface EndOptions extends Choice {
   readonly yes?: boolean | undefined;
 }
 
+/** An argument that is the id of no session. */
+interface Missing {
+  readonly id: string;
+  /** Its place among the ids, from 1. */
+  readonly place: number;
+}
+
 /** Ends sessions by their whole ids, or all of a principal with `--yes`. */
 export async function end(
   context: Context,
@@ -33,21 +40,38 @@ export async function end(
 
 async function endById({ printer, withStore }: Context, ids: readonly string[]): Promise<void> {
   await withStore(async (store) => {
-    // By their places, because what is no id can be an address with its password.
-    const missing: number[] = [];
+    const missing: Missing[] = [];
     for (const [index, id] of ids.entries()) {
-      if ((await (await store.inspect(id))?.end()) !== true) missing.push(index + 1);
+      if ((await (await store.inspect(id))?.end()) !== true) missing.push({ id, place: index + 1 });
     }
-    if (printer.json) printer.document({ ended: ids.length - missing.length, missing });
-    else printer.line(`Ended ${counted(ids.length - missing.length, 'session')}.`);
+    const ended = ids.length - missing.length;
+    if (printer.json) {
+      const shown = missing.map(({ id }) => id).filter(isMadeId);
+      printer.document({ ended, missing: shown, missingPlaces: missing.map(({ place }) => place) });
+    } else printer.line(`Ended ${counted(ended, 'session')}.`);
     if (missing.length > 0) {
       throw new CliError(
-        ids.length === 1
-          ? 'There is no such session'
-          : `There is no such session: number ${missing.join(', ')} of the ids`,
+        ids.length === 1 ? 'No such session' : `No such session: ${told(missing)}`,
         'Give whole ids, as "mcp-session ls" prints them. They may have ended before.',
         EXIT.notFound,
       );
     }
   });
+}
+
+/**
+ * Whether core or the task store makes such ids. Any other text can be an address with its
+ * password.
+ */
+function isMadeId(id: string): boolean {
+  return /^(?:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}|task_[\w-]{22})$/i.test(id);
+}
+
+function told(missing: readonly Missing[]): string {
+  const parts = missing.map(({ id }) => id).filter(isMadeId);
+  const places = missing.filter(({ id }) => !isMadeId(id)).map(({ place }) => String(place));
+  const last = places.pop();
+  if (last === undefined) return parts.join(', ');
+  const which = places.length === 0 ? `id ${last}` : `ids ${places.join(', ')} and ${last}`;
+  return [...parts, `${which} of those given`].join(', ');
 }

@@ -1,4 +1,4 @@
-import { createSessionStore, type SessionBackend } from '@mcp-session/core/backend';
+import { createSessionStore, type SchemaVersion, type SessionBackend } from '@mcp-session/core/backend';
 import type { SessionStore } from '@mcp-session/core';
 import { append, commit, HOUR, newSession, NOW, write } from '../actions.ts';
 import { sharedCase, unmigratedCase, type Case } from '../case.ts';
@@ -11,6 +11,12 @@ const LATER = NOW + HOUR - 1_000;
 
 async function laterStoreOn(backend: SessionBackend): Promise<SessionStore> {
   return createSessionStore(backend, { sweep: false, ttlMs: HOUR, touchIntervalMs: 1, clock: () => LATER });
+}
+
+/** The version without what else a backend says about it. */
+async function versionOf(backend: SessionBackend): Promise<SchemaVersion | undefined> {
+  const version = await backend.readSchemaVersion?.();
+  return version && { present: version.present, needed: version.needed };
 }
 
 export const administrationCases: readonly Case[] = [
@@ -28,7 +34,7 @@ export const administrationCases: readonly Case[] = [
         `${name} is ${show(value)}, not a whole number of ${least} or more`,
       );
     }
-    same(await backend.readSchemaVersion?.(), before, 'a second readSchemaVersion before migrate');
+    same(await versionOf(backend), { present: before.present, needed }, 'a second readSchemaVersion before migrate');
     // Storage may come with its tables. Without them, no call succeeds.
     const works = await backend.createSession(newSession(t.id()), NOW).then(
       () => true,
@@ -36,7 +42,7 @@ export const administrationCases: readonly Case[] = [
     );
     holds(works || before.present < needed, 'the version that is needed is present, though createSession fails');
     await backend.migrate();
-    same(await backend.readSchemaVersion?.(), { present: needed, needed }, 'readSchemaVersion after migrate');
+    same(await versionOf(backend), { present: needed, needed }, 'readSchemaVersion after migrate');
   }),
 
   sharedCase('store.inspect', 'by id and in a listing', async (t) => {
