@@ -1,5 +1,7 @@
+import { createSessionStore } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { allAddresses } from '../support/addresses.ts';
+import { failingBackend } from '../support/failing-backend.ts';
 import { eventually, gate, start } from '../support/harness.ts';
 import type { Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
@@ -25,6 +27,23 @@ describe.each(lines)('endAll, SDK $name', (line) => {
     expect(await store.get(own.id, { kind: 'task', principal: own.principal })).toBeDefined();
     expect(await handler.endAll({ principal: 'nobody' })).toBe(0);
     expect(errors).toEqual([]);
+  });
+
+  it('costs as many calls of the backend as endAll of the store', async () => {
+    const { backend, calls } = failingBackend();
+    const store = await createSessionStore(backend);
+    const { handler } = await start(line, { store });
+    const of = { principal: 'ada' };
+    const callsOf = async (end: () => Promise<unknown>): Promise<string[]> => {
+      for (let n = 0; n < 30; n++) await store.create(of);
+      calls();
+      await end();
+      return calls();
+    };
+    const expected = await callsOf(async () => {
+      expect([await store.endAll(of), await store.endAll(of)]).toEqual([30, 0]);
+    });
+    expect(await callsOf(() => handler.endAll(of))).toEqual(expected);
   });
 
   it('a principal that is undefined or missing ends nothing', async () => {

@@ -55,6 +55,20 @@ describe.each(lines)('rule 26: a GET is held, SDK $name', (line) => {
     },
   );
 
+  it('at the bound of open streams too: it does not take its own place', async () => {
+    const { client, fail, heal, errors } = await startFailing(line, { maxOpenStreams: 1 });
+    fail(READS);
+    const held = client.get();
+    await eventually(() => errors.length === 1);
+    expect(await waits(held)).toBe(true);
+    heal();
+    const listening = await held;
+    expect([listening.status, errors.length]).toEqual([200, 1]);
+    // It counts once.
+    expect((await client.get()).status).toBe(503);
+    await listening.cancel();
+  });
+
   it('for holdMs at most; then it gets a stream that ends with its cursor and retry', async () => {
     const { client, fail } = await startFailing(line, { holdMs: 50, restartRetryMs: 0 });
     fail(READS);

@@ -44,23 +44,22 @@ export async function hold(
   const { bounds, onError } = context;
   const holdMs = Math.min(context.holdMs, lifetimeOf(request) ?? context.holdMs);
   const until = performance.now() + holdMs;
-  let done: (() => void) | undefined;
-  try {
-    for (let delayMs = FIRST_DELAY_MS; !isClosing(); delayMs = Math.min(2 * delayMs, LAST_DELAY_MS)) {
-      const failure = await open().catch((error: unknown) => ({ error }));
-      if (failure instanceof Response) return failure;
-      const { error } = failure;
-      if (holdMs === 0 || !isPassing(error)) throw error;
-      if (done === undefined) {
-        if (isServerFault(error)) onError(error);
-        done = bounds.openStream(null);
-      }
-      const leftMs = until - performance.now();
-      if (leftMs <= 0 || request.signal.aborted) break;
-      await pause(Math.min(delayMs, leftMs), undefined, { signal: request.signal, ref: false }).catch(() => undefined);
+  let reported = false;
+  for (let delayMs = FIRST_DELAY_MS; !isClosing(); delayMs = Math.min(2 * delayMs, LAST_DELAY_MS)) {
+    const failure = await open().catch((error: unknown) => ({ error }));
+    if (failure instanceof Response) return failure;
+    const { error } = failure;
+    if (holdMs === 0 || !isPassing(error)) throw error;
+    if (!reported && isServerFault(error)) {
+      reported = true;
+      onError(error);
     }
-  } finally {
-    done?.();
+    const leftMs = until - performance.now();
+    if (leftMs <= 0 || request.signal.aborted) break;
+    // It has a place only while it waits: the stream that it opens takes one of its own.
+    const done = bounds.openStream(null);
+    await pause(Math.min(delayMs, leftMs), undefined, { signal: request.signal, ref: false }).catch(() => undefined);
+    done();
   }
   return comeBack(request, context);
 }

@@ -15,7 +15,7 @@ export interface EndAllOptions {
 
 export interface EndAllContext {
   readonly store: AnyStore;
-  readonly platformSessions: Pick<PlatformSessions, 'release'>;
+  readonly platformSessions: Pick<PlatformSessions, 'isUsed' | 'release'>;
   readonly journal: Journal;
 }
 
@@ -39,7 +39,7 @@ export async function endAll(
   checkOptions(options, OPTIONS, 'endAll');
   let total = 0;
   for (let ended = -1; ended !== 0; total += ended) {
-    await releaseAll(store, platformSessions, options);
+    if (platformSessions.isUsed) await releaseAll(store, platformSessions, options);
     ended = await store.endAll(options);
   }
   const ofPrincipal = locals.all().filter(({ session }) => session.principal === options.principal);

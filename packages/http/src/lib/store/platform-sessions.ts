@@ -46,6 +46,11 @@ export class PlatformSessions {
     this.#onError = onError;
   }
 
+  /** Whether sessions may have records: the option is set. */
+  get isUsed(): boolean {
+    return this.#idOf !== undefined;
+  }
+
   /** @throws TypeError if the option returned something else than an id. */
   idOf(request: Request): string | undefined {
     const id: unknown = this.#idOf?.(request) ?? undefined;
@@ -72,8 +77,9 @@ export class PlatformSessions {
     const id = recordId(platformId, session.principal);
     await updateFacts(session, ({ record, ...others }) => ({ ...others, record: { ...record, platformRecord: id } }));
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      const record =
-        (await this.#replace(id, session)) ?? (await this.#create(id, session)) ?? (await this.#replace(id, session));
+      // An earlier record is not changed: no write makes it expire earlier.
+      await (await this.#read(id))?.end({ keepId: false });
+      const record = await this.#create(id, session);
       if (record !== undefined) {
         this.#records.set(session, record);
         return;
@@ -128,13 +134,6 @@ export class PlatformSessions {
     return this.#store.get(id, { principal: null, kind: KIND });
   }
 
-  /** @returns `undefined` if there is no record. */
-  async #replace(id: string, session: Bound): Promise<AnySession | undefined> {
-    const record = await this.#read(id);
-    const isGone = await isMissing(() => record?.updateMetadata(() => ({ [SESSION]: session.id })));
-    return isGone ? undefined : record;
-  }
-
   /** @returns `undefined` if the id is taken. */
   async #create(id: string, session: AnySession): Promise<AnySession | undefined> {
     const { ttlMs } = factsOf(session);
@@ -145,8 +144,6 @@ export class PlatformSessions {
         principal: null,
         metadata: { [SESSION]: session.id },
         ...(ttlMs !== undefined && { ttlMs }),
-        // It may come to lead to a younger session.
-        maxLifetimeMs: Number.MAX_SAFE_INTEGER,
       });
     } catch (error) {
       if (error instanceof SessionError && error.code === 'SESSION_EXISTS') return undefined;
@@ -161,7 +158,7 @@ function sessionOf(record: AnySession | undefined): string | undefined {
 }
 
 /** Runs work with a record. @returns Whether the record turned out to be gone. */
-async function isMissing(work: () => Promise<unknown> | undefined): Promise<boolean> {
+async function isMissing(work: () => Promise<void>): Promise<boolean> {
   try {
     await work();
     return false;
