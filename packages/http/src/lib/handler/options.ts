@@ -154,7 +154,7 @@ export interface SessionHandlerOptions<
   /**
    * How many requests of one session this process answers at the same time. One more is refused
    * with 429. A request counts until it is answered or cancelled, even if its client has
-   * disconnected. Responses and notifications of clients are not counted.
+   * disconnected. Responses and notifications of a session are not counted.
    *
    * Default: `1_000`.
    */
