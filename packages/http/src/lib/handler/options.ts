@@ -175,7 +175,7 @@ export interface SessionHandlerOptions<
   /**
    * How many GETs this process keeps open: standalone streams, and streams that clients resume.
    * Beyond the limit, a GET is refused with 503. The stream of a POST is not counted, because its
-   * requests are.
+   * requests are. `subscriptions/listen` of revision 2026-07-28 counts until the SDK has answered.
    *
    * Default: `10_000`.
    */
