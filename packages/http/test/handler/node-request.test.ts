@@ -58,4 +58,27 @@ describe.each([
     );
     await handler.close();
   });
+
+  it('it never rejects, though the request or the response of node:http fails', async () => {
+    const errors: unknown[] = [];
+    const handler = create({ ...required, onError: (error: unknown) => void errors.push(error) });
+    const failure = new Error('It fails');
+    const fail = (): never => {
+      throw failure;
+    };
+    const unreadable = Object.defineProperty(new Request('http://localhost/mcp'), 'headers', { get: fail });
+    expect((await handler.fetch(unreadable)).status).toBe(500);
+    expect(errors.splice(0)).toEqual([new TypeError('fetch got a request that cannot be read', { cause: failure })]);
+    const later = { method: 'GET', url: 'http://localhost/mcp', headers: { get: fail } };
+    expect((await handler.fetch(later as never)).status).toBe(500);
+    expect(errors.splice(0)).toEqual([failure]);
+    for (const response of [
+      { headersSent: false, writeHead: fail, end: fail },
+      Object.defineProperty({}, 'headersSent', { get: fail }),
+    ]) {
+      expect((await handler.fetch({} as never, response as never)).status).toBe(500);
+      expect(errors.splice(0).map(String)).toEqual([got('an object'), 'Error: It fails']);
+    }
+    await handler.close();
+  });
 });

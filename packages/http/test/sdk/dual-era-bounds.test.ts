@@ -3,7 +3,7 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createDualEraHandler } from '../../src/v2.ts';
 import { eventually, gate } from '../support/harness.ts';
-import { connectModern, makeServer } from '../support/modern.ts';
+import { connectModern, makeServer, REVISION } from '../support/modern.ts';
 import { RawClient } from '../support/raw.ts';
 import { Seen } from '../support/seen.ts';
 import { serve } from '../support/serve.ts';
@@ -76,5 +76,60 @@ describe('how many requests of revision 2026-07-28 are answered at once', () => 
     for (const { content } of await Promise.all(calls)) expect(content).toEqual([{ type: 'text', text: 'done' }]);
     expect((await alice.callTool({ name: 'era', arguments: {} })).content).toEqual([{ type: 'text', text: 'any' }]);
     for (const client of [alice, bob.client]) await client.close();
+  });
+
+  it.each([
+    ['notifications/progress', 'maxOpenRequestsPerProcess', 'too-many-requests'],
+    ['subscriptions/listen', 'maxOpenStreams', 'too-many-streams'],
+  ])('the servers of %s that are being made have a bound', async (method, bound, reason) => {
+    const [begun, go] = [gate(), gate()];
+    const seen = new Seen();
+    const store = await createMemoryStore();
+    const handler = createDualEraHandler({
+      store,
+      createServer: () => makeServer('session'),
+      createStatelessServer: async () => {
+        begun.open();
+        await go.passed;
+        return makeServer('stateless');
+      },
+      [bound]: 1,
+      observe: seen.observe,
+    });
+    onTestFinished(async () => {
+      await handler.close();
+      await store.close();
+    });
+    const post = (): Promise<Response> => {
+      const headers = {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': REVISION,
+        'mcp-method': method,
+      };
+      const _meta = {
+        'io.modelcontextprotocol/protocolVersion': REVISION,
+        'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      };
+      const params = { notifications: {}, progressToken: 1, progress: 1, _meta };
+      const id = method.startsWith('notifications/') ? {} : { id: 1 };
+      const body = JSON.stringify({ jsonrpc: '2.0', ...id, method, params });
+      return handler.fetch(new Request('http://localhost/mcp', { method: 'POST', headers, body }));
+    };
+    const first = post();
+    await begun.passed;
+    const refused = await post();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5']);
+    expect(seen.of('refused').map((event) => event.reason)).toEqual([reason]);
+    go.open();
+    expect((await first).ok).toBe(true);
+    // The place is free again, though a stream of subscriptions/listen is open.
+    await eventually(async () => {
+      const { ok, body } = await post();
+      await body?.cancel();
+      return ok;
+    });
+    await (await first).body?.cancel();
   });
 });

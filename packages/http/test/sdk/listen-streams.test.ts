@@ -123,6 +123,51 @@ describe('a stream of subscriptions/listen', () => {
     await eventually(() => bus.listenerCount === 0);
   });
 
+  it.each([1, 2])(
+    'rule 39: ends if the access of its principal does while it begins, at the call %d of the option principal',
+    async (call) => {
+      const [asked, go] = [gate(), gate()];
+      let calls = 0;
+      const { handler, bus } = await start({
+        principal: async () => {
+          if (++calls === call) {
+            asked.open();
+            await go.passed;
+          }
+          return 'ada';
+        },
+      });
+      const begins = handler.fetch(new Request('http://localhost/mcp', LISTEN), { authInfo: tokenOf('ada') });
+      await asked.passed;
+      await handler.endAll({ principal: 'bob' });
+      await handler.endAll({ principal: 'ada' });
+      go.open();
+      const { status, body } = await begins;
+      expect(status).toBe(200);
+      // With the SDK's first event, or without.
+      await new SseReader(body as ReadableStream<Uint8Array>).rest();
+      await eventually(() => bus.listenerCount === 0);
+    },
+  );
+
+  it('rule 39: ends though the store fails, and not for wrong options', async () => {
+    const store = await createMemoryStore();
+    const { handler } = await start({ store });
+    const [ada, bob] = [await listen(handler, tokenOf('ada')), await listen(handler, tokenOf('bob'))];
+    await store.close();
+    for (const wrong of [undefined, {}, { user: 'https://issuer|ada' }, { principal: undefined }, { principal: 1 }]) {
+      await expect(handler.endAll(wrong as never)).rejects.toThrow(
+        /^(Options? .*endAll|Unknown option user of endAll|Option principal|Principal)/,
+      );
+    }
+    handler.notify.toolsChanged();
+    expect((await ada.message()).message['method']).toBe(CHANGED);
+    await expect(handler.endAll({ principal: 'https://issuer|ada' })).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+    expect(await toEnd(ada)).toEqual([]);
+    expect((await bob.message()).message['method']).toBe(CHANGED);
+    await bob.cancel();
+  });
+
   it('leaves nothing behind when its client has gone, before or after it began', async () => {
     const { handler, bus } = await start();
     const abort = new AbortController();

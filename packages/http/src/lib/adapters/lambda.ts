@@ -1,7 +1,7 @@
 import { callable, checkOptions, MAX_TIMER_MS, type OptionNames, whole } from '@mcp-session/core/backend';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './fetch-handler.ts';
+import { checkHandler, type FetchHandler, headersOf, requestOr400, respondOr500 } from './fetch-handler.ts';
 import { type LambdaEvent, toWebRequest } from './lambda-events.ts';
 import { noteLifetime } from '../stream/lifetime.ts';
 
@@ -186,8 +186,7 @@ async function inTime<T>(
 }
 
 function head(event: LambdaEvent, statusCode: number, headers: Headers): Omit<LambdaResult, 'body'> {
-  const cookies = headers.getSetCookie();
-  const others = Object.fromEntries([...headers].filter(([name]) => name !== 'set-cookie'));
+  const { cookies, others } = headersOf(headers);
   if (cookies.length === 0) return { statusCode, headers: others };
   const asCookies = 'httpMethod' in event ? { multiValueHeaders: { 'set-cookie': cookies } } : { cookies };
   return { statusCode, headers: others, ...asCookies };

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { finished, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { checkHandler, type FetchHandler, requestOr400, respondOr500 } from './fetch-handler.ts';
+import { checkHandler, type FetchHandler, headersOf, requestOr400, respondOr500 } from './fetch-handler.ts';
 import { noteAddress } from '../request/loopback.ts';
 import { IncomingBody, isRead, lengthOf } from './incoming-body.ts';
 import { bodyOfResponse, requestWithBody } from '../protocol/buffered-body.ts';
@@ -147,9 +147,8 @@ async function write(
     return;
   }
   const left = !isRead(request);
-  const head: Record<string, string | string[]> = Object.fromEntries(headers);
-  // The only header with several values that cannot be joined (RFC 6265, section 3).
-  const cookies = headers.getSetCookie();
+  const { cookies, others } = headersOf(headers);
+  const head: Record<string, string | string[]> = others;
   if (cookies.length > 0) head['set-cookie'] = cookies;
   const isLast = (left && incoming.isTooMuch) || isServerClosed(request);
   // HTTP/2 has no such header; it ends each stream by itself.

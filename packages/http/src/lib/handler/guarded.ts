@@ -26,7 +26,11 @@ export function guarded<AuthInfo>(
     if (mistake !== undefined) {
       onError(mistake);
       const refusal = errorToResponse(mistake);
-      endNodeResponse(options, bodyOfResponse(refusal));
+      try {
+        endNodeResponse(options, bodyOfResponse(refusal));
+      } catch (error) {
+        onError(error);
+      }
       return refusal;
     }
     try {
@@ -36,20 +40,30 @@ export function guarded<AuthInfo>(
       return await answer(request, given);
     } catch (error) {
       if (isServerFault(error)) onError(error);
-      journal.refused(request, error);
-      return gate.open(request, errorToResponse(error));
+      const refusal = errorToResponse(error);
+      try {
+        journal.refused(request, error);
+        return gate.open(request, refusal);
+      } catch {
+        // The same: the request cannot be read.
+        return refusal;
+      }
     }
   };
 }
 
 /** @returns `undefined`: it is a web-standard request, of whichever class. */
 function mistakenRequest(request: unknown): TypeError | undefined {
-  const { method, url, headers } = (request ?? {}) as Readonly<Record<string, unknown>>;
-  const { get } = (headers ?? {}) as { readonly get?: unknown };
-  if (typeof method === 'string' && typeof url === 'string' && typeof get === 'function') return undefined;
-  return new TypeError(
-    `fetch got ${kindOf(request)}, not a web-standard Request; with node:http, Express or Fastify, use toNodeHandler(handler)`,
-  );
+  try {
+    const { method, url, headers } = (request ?? {}) as Readonly<Record<string, unknown>>;
+    const { get } = (headers ?? {}) as { readonly get?: unknown };
+    if (typeof method === 'string' && typeof url === 'string' && typeof get === 'function') return undefined;
+    return new TypeError(
+      `fetch got ${kindOf(request)}, not a web-standard Request; with node:http, Express or Fastify, use toNodeHandler(handler)`,
+    );
+  } catch (cause) {
+    return new TypeError('fetch got a request that cannot be read', { cause });
+  }
 }
 
 /**

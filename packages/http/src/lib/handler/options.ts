@@ -154,7 +154,7 @@ export interface SessionHandlerOptions<
   /**
    * How many requests of one session this process answers at the same time. One more is refused
    * with 429. A request counts until it is answered or cancelled, even if its client has
-   * disconnected. Responses and notifications of clients are not counted.
+   * disconnected. Responses and notifications of a session are not counted.
    *
    * Default: `1_000`.
    */
@@ -175,7 +175,7 @@ export interface SessionHandlerOptions<
   /**
    * How many GETs this process keeps open: standalone streams, and streams that clients resume.
    * Beyond the limit, a GET is refused with 503. The stream of a POST is not counted, because its
-   * requests are.
+   * requests are. `subscriptions/listen` of revision 2026-07-28 counts until the SDK has answered.
    *
    * Default: `10_000`.
    */

@@ -19,7 +19,7 @@ import { Gate } from '../request/gate.ts';
 import { principalOf } from '../request/principal.ts';
 import { Journal } from '../reports/journal.ts';
 import { Exchanges } from './exchanges.ts';
-import { ListenStreams } from './listen-streams.ts';
+import { isListen, ListenStreams } from './listen-streams.ts';
 import { observing } from './observing.ts';
 import { errorListener } from '../runtime/safe-callback.ts';
 import { FaultReports } from './fault-reports.ts';
@@ -55,7 +55,8 @@ export interface DualEraHandler extends SessionHandler {
   readonly notify: McpHttpHandler['notify'];
   /**
    * As for sessions. Also ends the principal's `subscriptions/listen` streams of revision
-   * 2026-07-28, on all nodes that share `stateless.bus`. A bus that fails reports it itself.
+   * 2026-07-28, on all nodes that share `stateless.bus`, even if the store fails. A bus that fails
+   * reports it itself.
    */
   readonly endAll: SessionHandler['endAll'];
 }
@@ -113,7 +114,7 @@ export function createDualEraHandler<
   const journal = new Journal(options);
   const onError = errorListener(options);
   const modern = modernOf(options, { exchanges, journal, onError });
-  const listeners = new ListenStreams(modern.bus, options.principal);
+  const listeners = new ListenStreams(modern.bus, bounds, options.principal);
   const answer = async (
     request: Request,
     { authInfo, parsedBody: given }: FetchOptions<AuthInfo>,
@@ -125,8 +126,11 @@ export function createDualEraHandler<
     }
     if (!shutdown.serves(request)) throw closing();
     const details = { ...(authInfo !== undefined && { authInfo }), parsedBody };
-    const response = await exchanges.serve(request, authInfo, () => modern.fetch(request, details));
-    return gate.open(request, await listeners.bound(response, { request, authInfo }));
+    const ask = (): Promise<Response> => modern.fetch(request, details);
+    const response = isListen(request)
+      ? await listeners.serve({ request, authInfo }, ask)
+      : await exchanges.serve(request, authInfo, ask);
+    return gate.open(request, response);
   };
   return {
     get localSessions() {
@@ -134,11 +138,7 @@ export function createDualEraHandler<
     },
     notify: modern.notify,
     broadcast: sessions.broadcast,
-    endAll: async (whose) => {
-      const count = await sessions.endAll(whose);
-      await listeners.endAll(whose.principal);
-      return count;
-    },
+    endAll: (whose) => listeners.endAfter(whose, () => sessions.endAll(whose)),
     close: async (how) => {
       await sessions.close(how);
       await modern.close();

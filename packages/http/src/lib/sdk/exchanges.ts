@@ -67,13 +67,12 @@ export class Exchanges {
   }
 
   /**
-   * Answers a request. It counts until its exchange with a server is over, or until the response if
-   * there is no exchange.
+   * Answers a request, or takes a notification: that has a server of its own too. It counts until
+   * its exchange with a server is over, or until the response if there is no exchange.
    *
    * @throws HttpError 429 if the principal has too many requests, 503 if the process has.
    */
   async serve(request: Request, authInfo: AuthInfo | undefined, answer: () => Promise<Response>): Promise<Response> {
-    if (!isCall(request)) return answer();
     // The server may do without a principal.
     const principal = await this.#principalOf(request, authInfo).catch(() => null);
     const asked = { done: this.#bounds.beginRequests({ principal }, 1), isTaken: false };
@@ -88,12 +87,4 @@ export class Exchanges {
   async answered(): Promise<void> {
     while (this.#running > 0) await this.#ended.next();
   }
-}
-
-/**
- * Whether a POST is a request that a server answers. The SDK refuses a POST whose header does not
- * name the method of its body.
- */
-function isCall({ headers }: Request): boolean {
-  return !/^notifications\/|^subscriptions\/listen$/.test(headers.get('mcp-method') ?? '');
 }

@@ -1,8 +1,11 @@
 import { endsListeners, listenersEnded } from '@mcp-session/core/transport';
 import type { AuthInfo, ServerEvent, ServerEventBus } from '@modelcontextprotocol/server';
 import { StoreEventBus } from '../cluster/event-bus.ts';
+import { isStoreFailure } from '../protocol/http-errors.ts';
 import { type PrincipalOf, principalOf } from '../request/principal.ts';
+import type { EndAllOptions } from '../session/end-all.ts';
 import { whenOver } from '../stream/lifetime.ts';
+import type { Bounds } from '../stream/bounds.ts';
 import { tokenLifetime } from '../stream/token-expiry.ts';
 
 /** Who listens. */
@@ -18,47 +21,81 @@ interface Listener {
  */
 export class ListenStreams {
   readonly #bus: ServerEventBus;
+  readonly #bounds: Bounds;
   readonly #tell: PrincipalOf<AuthInfo> | undefined;
 
-  constructor(bus: ServerEventBus, tell: PrincipalOf<AuthInfo> | undefined) {
+  constructor(bus: ServerEventBus, bounds: Bounds, tell: PrincipalOf<AuthInfo> | undefined) {
     this.#bus = bus;
+    this.#bounds = bounds;
     this.#tell = tell;
   }
 
-  /** Bounds the stream with which the SDK has answered. Any other response stays as it is. */
-  async bound(response: Response, { request, authInfo }: Listener): Promise<Response> {
-    const { status, headers, body } = response;
-    // Revision 2026-07-28 requires the header, and the SDK compares it with the body.
-    const listens = request.headers.get('mcp-method') === 'subscriptions/listen';
-    if (!listens || body === null || headers.get('content-type')?.startsWith('text/event-stream') !== true) {
-      return response;
-    }
+  /**
+   * Has the SDK answer a request that asks to listen, and ends the stream if it opens one. Until
+   * the SDK has answered, the request takes the place of a stream: it makes a server, as a call
+   * does, but calls must not keep clients from listening. The SDK counts the open streams itself.
+   *
+   * @throws HttpError 503 if the process has too many streams, 429 if the principal has.
+   */
+  async serve({ request, authInfo }: Listener, answer: () => Promise<Response>): Promise<Response> {
     // As for requests: a principal that is unknown does not matter unless somebody asks for it.
-    const [told] = await Promise.allSettled([principalOf(authInfo, request, this.#tell)]);
-    const stream = new EndableBody(body);
-    const end = (): void => stream.end();
-    const stops = [
-      whenOver(tokenLifetime(authInfo?.expiresAt), end),
-      this.#bus.subscribe((event) => {
-        if (told.status === 'fulfilled' && endsListeners(event, told.value)) end();
-      }),
-      () => request.signal.removeEventListener('abort', end),
-    ];
-    request.signal.addEventListener('abort', end, { once: true });
-    void stream.over.then(() => {
-      for (const stop of stops) stop();
+    const principal = principalOf(authInfo, request, this.#tell).catch(() => undefined);
+    const access = new AbortController();
+    // Its access may end while the principal is asked, or before the SDK opens the stream.
+    const unsubscribe = this.#bus.subscribe((event) => {
+      void principal.then((told) => {
+        if (told !== undefined && endsListeners(event, told)) access.abort();
+      });
     });
-    if (request.signal.aborted) end();
-    // To a client, the beginning of its stream promises every change from then on.
-    if (this.#bus instanceof StoreEventBus) await this.#bus.ready();
-    return new Response(stream.body, { status, headers });
+    let stream: EndableBody | undefined;
+    try {
+      const answered = this.#bounds.openStream((await principal) ?? null);
+      const response = await answer().finally(answered);
+      const { status, headers, body } = response;
+      if (body === null || headers.get('content-type')?.startsWith('text/event-stream') !== true) return response;
+      stream = new EndableBody(body);
+      void stream.over.then(unsubscribe);
+      endWith(stream, [access.signal, request.signal], authInfo);
+      // To a client, the beginning of its stream promises every change from then on.
+      if (this.#bus instanceof StoreEventBus) await this.#bus.ready();
+      return new Response(stream.body, { status, headers });
+    } finally {
+      if (stream === undefined) unsubscribe();
+    }
   }
 
-  /** Ends the streams of a principal, on all nodes that share the bus. */
-  async endAll(principal: string | null): Promise<void> {
+  /**
+   * Ends the streams of a principal after its sessions, on all nodes that share the bus. They end
+   * even if the store fails, and not if the options are wrong.
+   */
+  async endAfter(whose: EndAllOptions, endSessions: () => Promise<number>): Promise<number> {
+    const [ended] = await Promise.allSettled([endSessions()]);
+    if (ended.status === 'fulfilled' || isStoreFailure(ended.reason)) await this.#endAll(whose.principal);
+    if (ended.status === 'rejected') throw ended.reason;
+    return ended.value;
+  }
+
+  async #endAll(principal: string | null): Promise<void> {
     this.#bus.publish(listenersEnded(principal) as unknown as ServerEvent);
     if (this.#bus instanceof StoreEventBus) await this.#bus.settled();
   }
+}
+
+/** Whether a request asks to listen. The SDK compares the header of a request with its body. */
+export function isListen({ headers }: Request): boolean {
+  return headers.get('mcp-method') === 'subscriptions/listen';
+}
+
+/** Ends a stream when its token expires, or once one of the signals is aborted. */
+function endWith(stream: EndableBody, signals: readonly AbortSignal[], authInfo: AuthInfo | undefined): void {
+  const end = (): void => stream.end();
+  const stop = whenOver(tokenLifetime(authInfo?.expiresAt), end);
+  for (const signal of signals) signal.addEventListener('abort', end, { once: true });
+  void stream.over.then(() => {
+    stop();
+    for (const signal of signals) signal.removeEventListener('abort', end);
+  });
+  if (signals.some(({ aborted }) => aborted)) end();
 }
 
 /** The body of a response, which can be ended as a lost connection ends it. */
