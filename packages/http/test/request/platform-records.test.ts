@@ -123,21 +123,6 @@ describe.each(lines)("the record of a platform's id lives like its session, SDK 
     expect([(await client.delete(newer)).status, await records(), await call(client)]).toEqual([204, 0, 404]);
   });
 
-  it('rule 34: of two sessions under one id, it lives as long as the newer one: two minutes if that is not used', async () => {
-    const { named, pass, records } = await startClocked(line);
-    const client = named('p');
-    await begin(client);
-    expect((await client.post(initialize())).status).toBe(200);
-    pass(2 * MINUTE_MS - 1);
-    expect(await records()).toBe(1);
-    pass(1);
-    expect(await records()).toBe(0);
-    await begin(client);
-    await begin(client);
-    pass(DAY_MS - 1);
-    expect(await call(client)).toBe(200);
-  });
-
   it('rule 34: it names no principal, so that whatever ends the sessions of one leaves nothing that does', async () => {
     const { named, store } = await startClocked(line);
     await begin(named('p'));
@@ -210,17 +195,6 @@ describe.each(lines)("the record of a platform's id lives like its session, SDK 
         expect(await call(client)).toBe(200);
       }
       expect(errors).toEqual([]);
-    });
-
-    it('rule 34: a session that is not used takes the record of an earlier one with it after two minutes', async () => {
-      const { store, pass } = await open();
-      const { raw, errors } = await start(line, { ...platform, store });
-      const client = raw({ ...ALICE, 'x-platform': 'p' });
-      await begin(client);
-      await client.post(initialize());
-      expect([await call(client, { 'x-platform': 'other' }), await store.count(KIND)]).toEqual([404, 1]);
-      pass(2 * MINUTE_MS);
-      expect([await store.count(), await store.count(KIND), errors]).toEqual([1, 0, []]);
     });
   });
 });

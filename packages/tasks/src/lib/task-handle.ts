@@ -8,9 +8,9 @@ import type { InputRequests, InputResponses, TaskFailure } from './task.ts';
  *
  * `status`, `requireInput` and `saveCheckpoint` wait for a store that fails for a while. The wait
  * ends with the reason of the signal, or with an error that does not pass, such as a SessionError
- * `STORE_CLOSED`. `complete`, `fail` and `cancelled` come after the writes before them and throw the
- * store's error; the end of a runner waits as well. `release` gives the writes before it one more
- * attempt each, and throws the store's error.
+ * `STORE_CLOSED`. `complete`, `fail` and `cancelled` come after the writes before them and throw
+ * the store's error; the end of a runner waits as well. `release` gives the writes before it one
+ * more attempt each, and throws the store's error.
  *
  * All writes are made in the order of their calls, and the end of a runner comes after them,
  * whether they are awaited or not. Await them all the same: otherwise a failure goes to `onError`

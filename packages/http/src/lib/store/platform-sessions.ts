@@ -77,9 +77,8 @@ export class PlatformSessions {
     const id = recordId(platformId, session.principal);
     await updateFacts(session, ({ record, ...others }) => ({ ...others, record: { ...record, platformRecord: id } }));
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-      // An earlier record is not changed: no write makes it expire earlier.
-      await (await this.#read(id))?.end({ keepId: false });
-      const record = await this.#create(id, session);
+      const record =
+        (await this.#replace(id, session)) ?? (await this.#create(id, session)) ?? (await this.#replace(id, session));
       if (record !== undefined) {
         this.#records.set(session, record);
         return;
@@ -134,6 +133,13 @@ export class PlatformSessions {
     return this.#store.get(id, { principal: null, kind: KIND });
   }
 
+  /** @returns `undefined` if there is no record. */
+  async #replace(id: string, session: Bound): Promise<AnySession | undefined> {
+    const record = await this.#read(id);
+    const isGone = await isMissing(() => record?.updateMetadata(() => ({ [SESSION]: session.id })));
+    return isGone ? undefined : record;
+  }
+
   /** @returns `undefined` if the id is taken. */
   async #create(id: string, session: AnySession): Promise<AnySession | undefined> {
     const { ttlMs } = factsOf(session);
@@ -144,6 +150,8 @@ export class PlatformSessions {
         principal: null,
         metadata: { [SESSION]: session.id },
         ...(ttlMs !== undefined && { ttlMs }),
+        // It may come to lead to a younger session.
+        maxLifetimeMs: Number.MAX_SAFE_INTEGER,
       });
     } catch (error) {
       if (error instanceof SessionError && error.code === 'SESSION_EXISTS') return undefined;
@@ -158,7 +166,7 @@ function sessionOf(record: AnySession | undefined): string | undefined {
 }
 
 /** Runs work with a record. @returns Whether the record turned out to be gone. */
-async function isMissing(work: () => Promise<void>): Promise<boolean> {
+async function isMissing(work: () => Promise<unknown> | undefined): Promise<boolean> {
   try {
     await work();
     return false;
