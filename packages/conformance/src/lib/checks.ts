@@ -56,7 +56,7 @@ export function checkStorage(storage: unknown): TestStorage {
  */
 export async function abandon(storage: unknown): Promise<void> {
   const { backend, dispose } = (storage ?? {}) as {
-    // A promise by mistake.
+    // It can be a promise, by mistake.
     readonly backend?: Partial<SessionBackend> | Promise<Partial<SessionBackend>>;
     readonly dispose?: () => void | Promise<void>;
   };
@@ -68,7 +68,7 @@ export async function abandon(storage: unknown): Promise<void> {
   try {
     await dispose?.call(storage);
   } catch {
-    // The same.
+    // As above.
   }
 }
 

@@ -180,7 +180,7 @@ class StoreHandle<S extends StateSchemas> implements SessionStore<S>, ProcessSto
  * backends; users call `createMemoryStore`, `createSqliteStore` and the like.
  *
  * @throws SessionError like the backend's `migrate`; the backend is closed then.
- * @throws TypeError for a backend that is none. RangeError or TypeError for an option.
+ * @throws TypeError if the value is no backend. RangeError or TypeError for an option.
  */
 export async function createSessionStore<const S extends StateSchemas = StateSchemas>(
   backend: SessionBackend,

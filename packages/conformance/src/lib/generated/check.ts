@@ -75,7 +75,10 @@ export async function check<C>(wanted: Check<C>): Promise<void> {
 }
 
 /**
- * @returns The answer. Throws a {@link Silence} if none comes in time. @param what Names the call.
+ * Waits for the answer to a call.
+ *
+ * @param what Names the call.
+ * @throws Silence if no answer comes in time.
  */
 export async function answered<T>(answer: Promise<T>, limitMs: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

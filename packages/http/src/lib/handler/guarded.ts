@@ -45,7 +45,7 @@ export function guarded<AuthInfo>(
         journal.refused(request, error);
         return gate.open(request, refusal);
       } catch {
-        // The same: the request cannot be read.
+        // The request cannot be read, so neither the journal nor the gate can look at it.
         return refusal;
       }
     }
