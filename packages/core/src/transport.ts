@@ -5,3 +5,4 @@ export { clientOf, shortId } from './lib/session/summary.ts';
 export { Causes } from './lib/reports/error-log.ts';
 export { writeLine, type LogLevel } from './lib/reports/logger.ts';
 export { safeCallback, type CallbackOwner } from './lib/reports/safe-callback.ts';
+export { isExpired, tokenLifetime, whenOver } from './lib/runtime/token-expiry.ts';

@@ -1,11 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { gate, start } from '../support/harness.ts';
 import type { Json, Line, TestAuth, Tool } from '../support/line.ts';
 import { lines } from '../support/lines.ts';
 import { SseReader } from '../support/raw.ts';
-import { whenOver } from '../../src/lib/stream/lifetime.ts';
-import { isExpired, tokenLifetime } from '../../src/lib/stream/token-expiry.ts';
 
 /** How long a token is good for here: what is promised at the least. */
 const TOKEN_MS = 1_000;
@@ -136,40 +134,4 @@ it('a connection that outlives its token does not renew the session afterwards',
     await sse.cancel();
   }
   answer.open();
-});
-
-describe('tokenLifetime', () => {
-  it('a token expires at its expiry, in seconds, and never without one', () => {
-    vi.useFakeTimers({ now: 1_999 });
-    onTestFinished(() => void vi.useRealTimers());
-    expect([isExpired(2), isExpired(Number.NaN), isExpired(undefined)]).toEqual([false, false, false]);
-    vi.setSystemTime(2_000);
-    expect(isExpired(2)).toBe(true);
-  });
-
-  const ends = (expiresAt: number | undefined): { count: number; off: () => void } => {
-    const state = { count: 0, off: (): void => undefined };
-    state.off = whenOver(tokenLifetime(expiresAt), () => state.count++);
-    return state;
-  };
-
-  it("ends a connection at the token's expiry, at least a second from now, and never without an expiry", () => {
-    vi.useFakeTimers({ now: 1_000_000_000_000 });
-    onTestFinished(() => void vi.useRealTimers());
-    const [inTwo, past, off] = [ends(1_000_000_002), ends(5), ends(1_000_000_001)];
-    const never = [ends(undefined), ends(Number.NaN), ends(Number.POSITIVE_INFINITY)];
-    // Longer than a timer of Node can wait.
-    const month = ends(1_000_000_000 + 30 * 86_400);
-    off.off();
-    vi.advanceTimersByTime(999);
-    expect([inTwo, past].map(({ count }) => count)).toEqual([0, 0]);
-    vi.advanceTimersByTime(1);
-    expect([inTwo, past].map(({ count }) => count)).toEqual([0, 1]);
-    vi.advanceTimersByTime(1_000);
-    expect(inTwo.count).toBe(1);
-    vi.advanceTimersByTime(30 * 86_400_000 - 2_001);
-    expect(month.count).toBe(0);
-    vi.advanceTimersByTime(1);
-    expect([month, off, ...never].map(({ count }) => count)).toEqual([1, 0, 0, 0, 0]);
-  });
 });

@@ -1,6 +1,6 @@
+import { tokenLifetime, whenOver } from '@mcp-session/core/transport';
 import { ProtocolErrorCode } from '@modelcontextprotocol/server';
 import { ListenRefusal } from './listen-refusal.ts';
-import { whenExpired } from './token-expiry.ts';
 
 /** How many streams may be open, see the options of the same names. */
 export interface StreamBounds {
@@ -55,7 +55,7 @@ export class OpenStreams {
     }
     const entry: Entry = { principal, over: new AbortController() };
     this.#entries.add(entry);
-    const cancelExpiry = whenExpired(expiresAt, () => entry.over.abort());
+    const cancelExpiry = whenOver(tokenLifetime(expiresAt), () => entry.over.abort());
     return {
       signal: entry.over.signal,
       leave: () => {

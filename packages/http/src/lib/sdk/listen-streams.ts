@@ -1,12 +1,10 @@
-import { endsListeners, listenersEnded } from '@mcp-session/core/transport';
+import { endsListeners, listenersEnded, tokenLifetime, whenOver } from '@mcp-session/core/transport';
 import type { AuthInfo, ServerEvent, ServerEventBus } from '@modelcontextprotocol/server';
 import { StoreEventBus } from '../cluster/event-bus.ts';
 import { isStoreFailure } from '../protocol/http-errors.ts';
 import { type PrincipalOf, principalOf } from '../request/principal.ts';
 import type { EndAllOptions } from '../session/end-all.ts';
-import { whenOver } from '../stream/lifetime.ts';
 import type { Bounds } from '../stream/bounds.ts';
-import { tokenLifetime } from '../stream/token-expiry.ts';
 
 /** Who listens. */
 interface Listener {

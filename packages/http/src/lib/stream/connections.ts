@@ -1,18 +1,18 @@
 import { SessionError } from '@mcp-session/core';
+import { isExpired, tokenLifetime, whenOver } from '@mcp-session/core/transport';
 import { setTimeout as pause } from 'node:timers/promises';
 import { sessionMoves } from '../protocol/http-errors.ts';
 import type { JsonRpcResponse } from '../protocol/json-rpc.ts';
 import type { AnySession } from '../store/session-handle.ts';
 import { follow, type FollowOptions } from './follow.ts';
 import { JsonConnection } from './json-connection.ts';
-import { lifetimeOf, whenOver } from './lifetime.ts';
+import { lifetimeOf } from './lifetime.ts';
 import type { ConnectionsContext, ConnectionsEvents, OpenedConnection, OpenOptions } from './open-options.ts';
 import { type ComeBack, lastFrame } from './retry.ts';
 import { type ClientConnection, type OutgoingEvent, SSE_HEADERS, SseConnection, type SseOptions } from './sse.ts';
 import { STANDALONE_STREAM } from './stream-ids.ts';
 import { isUnacknowledged } from './sockets.ts';
 import { StreamReader } from './stream-reader.ts';
-import { isExpired, tokenLifetime } from './token-expiry.ts';
 
 /**
  * How long clients may take to receive stored responses before their connections are closed, in
