@@ -131,20 +131,31 @@ describe.each(projects())('an empty project with $name', ({ name, entries }) => 
   );
 });
 
-it(
-  'a project without the driver of SQLite gets an error that says what to install',
-  async () => {
+it.each([
+  [
+    'the driver of SQLite',
+    'better-sqlite3',
+    'STORE_UNAVAILABLE The driver better-sqlite3 cannot be loaded; install it next to @mcp-session/sqlite: npm install better-sqlite3',
+  ],
+  [
+    // As on a platform without one, in a bundle, or with an older driver whose install script did
+    // not run.
+    'the native code of that driver',
+    'better-sqlite3/prebuilds',
+    'STORE_UNAVAILABLE The native code of better-sqlite3 cannot be loaded here; run npm install better-sqlite3@13 on this platform, and keep the package out of bundles',
+  ],
+])(
+  'a project without %s gets an error that says what to install',
+  async (_what, path, error) => {
     await installed.get('@mcp-session/sqlite');
     const project = folderOf('@mcp-session/sqlite');
-    const driver = join(project, 'node_modules', 'better-sqlite3');
-    renameSync(driver, `${driver}-away`);
+    const missing = join(project, 'node_modules', path);
+    renameSync(missing, `${missing}-away`);
     try {
-      expect(await failureOf(project, '@mcp-session/sqlite', 'createSqliteStore')).toBe(
-        'STORE_UNAVAILABLE The driver better-sqlite3 cannot be loaded; install it next to @mcp-session/sqlite: npm install better-sqlite3',
-      );
+      expect(await failureOf(project, '@mcp-session/sqlite', 'createSqliteStore')).toBe(error);
       expect(readdirSync(project).filter((file) => file.endsWith('.db'))).toEqual([]);
     } finally {
-      renameSync(`${driver}-away`, driver);
+      renameSync(`${missing}-away`, missing);
     }
   },
   5 * minutes,

@@ -76,8 +76,9 @@ export function checkRuntime(
 
 /** Loads the driver, a peer dependency that callers with a handle of their own do not need. */
 async function loadDriver(): Promise<typeof Driver> {
+  let driver: typeof Driver;
   try {
-    return (await import('better-sqlite3')).default;
+    driver = (await import('better-sqlite3')).default;
   } catch (cause) {
     throw new SessionError(
       'STORE_UNAVAILABLE',
@@ -85,6 +86,17 @@ async function loadDriver(): Promise<typeof Driver> {
       { cause },
     );
   }
+  try {
+    // The driver loads its native code with its first database.
+    new driver(':memory:').close();
+  } catch (cause) {
+    throw new SessionError(
+      'STORE_UNAVAILABLE',
+      'The native code of better-sqlite3 cannot be loaded here; run npm install better-sqlite3@13 on this platform, and keep the package out of bundles',
+      { cause },
+    );
+  }
+  return driver;
 }
 
 function switchToWal({ handle, store }: Connection): void {
