@@ -135,7 +135,7 @@ it.each([
   [
     'the driver of SQLite',
     'better-sqlite3',
-    'STORE_UNAVAILABLE The driver better-sqlite3 cannot be loaded; install it next to @mcp-session/sqlite: npm install better-sqlite3',
+    'STORE_UNAVAILABLE The driver better-sqlite3 cannot be loaded; run npm install better-sqlite3, and keep the package out of bundles',
   ],
   [
     // As on a platform without one, in a bundle, or with an older driver whose install script did

@@ -82,7 +82,7 @@ async function loadDriver(): Promise<typeof Driver> {
   } catch (cause) {
     throw new SessionError(
       'STORE_UNAVAILABLE',
-      'The driver better-sqlite3 cannot be loaded; install it next to @mcp-session/sqlite: npm install better-sqlite3',
+      'The driver better-sqlite3 cannot be loaded; run npm install better-sqlite3, and keep the package out of bundles',
       { cause },
     );
   }
