@@ -75,6 +75,7 @@ describe('appends', () => {
 
   it('of one session are never in two concurrent calls; those of several are, up to concurrentBatches', async () => {
     const running = new Map<string, number>();
+    const { opened: together, open: meet } = gate();
     let most = 0;
     const { store } = await open({}, (inner) => ({
       capabilities: { ...inner.capabilities, concurrentBatches: 3, maxBatchEvents: 2 },
@@ -85,6 +86,8 @@ describe('appends', () => {
           running.set(sessionId, 1);
         }
         most = Math.max(most, [...running.values()].filter((count) => count > 0).length);
+        if (most === 2) meet();
+        await together;
         await new Promise((done) => setImmediate(done));
         for (const { sessionId } of batch) running.set(sessionId, 0);
         return inner.appendEvents(batch, now);

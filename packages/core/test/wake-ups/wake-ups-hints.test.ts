@@ -48,8 +48,9 @@ describe('hints', () => {
 
     await new Promise((done) => setImmediate(done));
     here.calls.take();
+    const readAgain = here.calls.next('readEvents');
     hints.hint(id);
-    await new Promise((done) => setImmediate(done));
+    await readAgain;
     expect(here.calls.take()).toEqual(['readEvents']);
     hints.hint('unknown');
     await other.events.append('s', 1);

@@ -97,8 +97,8 @@ describe('a change marker', () => {
     failing = false;
     await vi.advanceTimersByTimeAsync(5);
 
-    expect(calls.take()).toContain('readEvents');
     expect(message(await next)).toBe(1);
+    expect(calls.take()).toContain('readEvents');
   });
 
   it('that fails is an error of the store', async () => {
