@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { createSessionStore } from '@mcp-session/core/backend';
 import { describe, expect, it } from 'vitest';
 import { failingBackend } from '../support/failing-backend.ts';
@@ -39,7 +38,7 @@ describe.each(lines)('a message for another node, SDK $name', (line) => {
 
 describe.each(lines)('a request stream that is resumed, SDK $name', (line) => {
   it('costs two reads where its node runs the request: the session, and the stream from the cursor on', async () => {
-    const { backend, calls } = failingBackend();
+    const { backend, calls, rest } = failingBackend();
     const released = Promise.withResolvers<void>();
     const { raw } = await start(line, {
       store: await createSessionStore(backend),
@@ -58,9 +57,7 @@ describe.each(lines)('a request stream that is resumed, SDK $name', (line) => {
     await sse.cancel();
     for (let round = 0; round < 3; round++) {
       // The readers of the call and of the last round come to rest first.
-      do {
-        await pause(100);
-      } while (calls().length > 0);
+      await rest();
       const resumed = await client.get({ 'last-event-id': id });
       expect(resumed.status).toBe(200);
       await resumed.sse.next();

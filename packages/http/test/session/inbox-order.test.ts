@@ -48,7 +48,7 @@ describe.each(lines)("the order of a client's messages, SDK $name", (line) => {
   });
 
   it('on one node, an answer costs what any POST costs: a read of the session', async () => {
-    const { backend, calls } = failingBackend();
+    const { backend, calls, rest } = failingBackend();
     const made: string[][] = [];
     const { raw } = await start(line, {
       store: await createSessionStore(backend),
@@ -68,7 +68,7 @@ describe.each(lines)("the order of a client's messages, SDK $name", (line) => {
       const { sse } = await client.callTool('ask');
       const { message } = await sse.message();
       await (await client.callTool('echo')).sse.rest();
-      calls();
+      await rest();
       await client.post({ jsonrpc: '2.0', id: message['id'], result: { action: 'accept', content: {} } });
       await sse.message();
     }

@@ -1,6 +1,7 @@
 import { SessionError, type SessionErrorOptions } from '@mcp-session/core';
 import type { Capabilities, SessionBackend } from '@mcp-session/core/backend';
 import { createMemoryBackend } from '@mcp-session/core/memory';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * The backend in memory, and a switch that makes some of its methods fail as a database does that
@@ -15,6 +16,8 @@ export interface FailingBackend {
   hold(methods: readonly (keyof SessionBackend)[]): () => void;
   /** Names of the methods that were called since this was asked last. */
   calls(): string[];
+  /** Resolves when the readers have read what was written, and forgets the calls until then. */
+  rest(): Promise<void>;
 }
 
 /** @param facts What it says of itself other than the backend in memory does. */
@@ -54,5 +57,10 @@ export function failingBackend(facts: Partial<Capabilities> = {}): FailingBacken
       };
     },
     calls: () => calls.splice(0),
+    rest: async () => {
+      do {
+        await pause(100);
+      } while (calls.splice(0).length > 0);
+    },
   };
 }
