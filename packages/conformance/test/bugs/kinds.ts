@@ -14,13 +14,23 @@ export const kindBugs: readonly PlantedBug[] = [
     }),
   ),
 
-  inMemory('store.user.one', 'replaces a session whose id is taken', 'a number of a user', (right) => ({
-    createSession: async (session, now) => {
-      await gap();
-      await right.endSession(session.id, now, now);
-      return right.createSession(session, now);
-    },
-  })),
+  inMemory('store.user.one', 'replaces a session whose id is taken', 'a number of a user', (right) => {
+    let commits = 0;
+    return {
+      createSession: async (session, now) => {
+        if (await right.createSession(session, now)) return true;
+        // What the other one has counted by then is lost.
+        for (let turns = 0; turns < 100 && commits === 0; turns++) await gap();
+        await right.endSession(session.id, now, now);
+        return right.createSession(session, now);
+      },
+      commitState: async (commit, now) => {
+        const result = await right.commitState(commit, now);
+        commits++;
+        return result;
+      },
+    };
+  }),
 
   inMemory('store.user.one', 'lets a sweep pass over what was ended', 'SESSION_EXISTS', (right) => ({
     endSession: (id, purgeAt, now) => right.endSession(id, Math.max(purgeAt, now + 1_000), now),

@@ -82,6 +82,12 @@ export interface RawResponse {
   cancel(): Promise<void>;
 }
 
+/**
+ * Every response of the test file. When a response that nobody reads is garbage, Node closes its
+ * connection (nodejs/undici#3199), as if the client had left.
+ */
+const responses: Response[] = [];
+
 /** A client that speaks HTTP by hand, and so can break every rule. */
 export class RawClient {
   readonly url: URL;
@@ -102,6 +108,7 @@ export class RawClient {
       headers: Object.fromEntries(merged),
       ...(body !== undefined && { body }),
     });
+    responses.push(response);
     let sse: SseReader | undefined;
     return {
       status: response.status,
