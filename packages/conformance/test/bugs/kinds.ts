@@ -19,7 +19,7 @@ export const kindBugs: readonly PlantedBug[] = [
     return {
       createSession: async (session, now) => {
         if (await right.createSession(session, now)) return true;
-        // What the other one has counted by then is lost.
+        // The first writer counts meanwhile, and loses what it has counted.
         for (let turns = 0; turns < 100 && commits === 0; turns++) await gap();
         await right.endSession(session.id, now, now);
         return right.createSession(session, now);

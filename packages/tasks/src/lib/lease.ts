@@ -19,7 +19,7 @@ export class Lease {
   readonly stopped: AbortSignal;
   /** The number of the last event of the log that was taken. The next write stores it. */
   takenSeq = 0;
-  /** Whether the task is this worker's no more: it has ended, was released or is lost. */
+  /** Whether the worker no longer holds the task: it has ended, was released or is lost. */
   isOver = false;
   readonly #session: TaskSession;
   readonly #options: ResolvedTaskOptions;
