@@ -35,6 +35,15 @@ describe('a function that is given something else', () => {
     );
   });
 
+  it.each(['readChangeMarker', 'watch', 'identifyProcess', 'findEndedProcesses', 'diagnose'])(
+    'createSessionStore: a backend whose %s is not a function',
+    async (method) => {
+      expect(await errorOf(() => createSessionStore({ ...partial(), [method]: true } as never))).toEqual(
+        new TypeError(`Method ${method} of the backend is a boolean, not a function`),
+      );
+    },
+  );
+
   it.each<[string, (store: never) => unknown]>([
     ['defineHandle', (store) => defineHandle(store, { name: 'cart' })],
     ['createRequestState', (store) => createRequestState(store, { keys: [], principal: () => null })],
