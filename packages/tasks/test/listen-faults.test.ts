@@ -3,28 +3,15 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { toNodeHandler } from '@mcp-session/http/node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { serveTaskNotifications, type TaskNotificationOptions } from '../src/v2.ts';
+import { serveTaskNotifications } from '../src/v2.ts';
 import { handlers, listening, ownerOf, tokenOf } from './support/listening.ts';
+import { mistakesOf } from './support/mistakes.ts';
 import { modernRequest } from './support/request.ts';
 
-type Told = ReturnType<TaskNotificationOptions['principal']>;
-
-/** What an application may return by mistake, and what `onError` gets. */
-const MISTAKES: readonly (readonly [name: string, principal: () => Told, message: string])[] = [
-  ['a number', () => 42 as unknown as string, 'returned a number; return a string'],
-  ['an empty string', () => '', 'returned an empty string; return a string'],
-  ['undefined', () => undefined, 'returned undefined; return a string'],
-  ['an object', async () => ({ id: 'alice' }) as unknown as string, 'returned an object; return a string'],
-  ['a text that is too long', () => 'x'.repeat(10_000), 'Principal is too long'],
-  [
-    'an error',
-    () => {
-      throw new Error('lookup failed');
-    },
-    'lookup failed',
-  ],
-  ['a rejection', async () => Promise.reject(new Error('lookup failed')), 'lookup failed'],
-];
+/**
+ * What an application may return by mistake for a request with a token, and what `onError` gets.
+ */
+const MISTAKES = mistakesOf('serveTaskNotifications');
 
 describe.each(handlers)('%s', (_, make) => {
   it.each(MISTAKES)(

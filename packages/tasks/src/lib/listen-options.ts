@@ -7,8 +7,8 @@ import { listenReporter } from './report.ts';
 export interface TaskNotificationOptions {
   /**
    * Returns the principal of a request, from its verified token; `null` for an anonymous one: the
-   * same as the handler's and as that of `serveTasks`. If it throws, or returns an empty string or
-   * `undefined` for a request with `authInfo`, the request gets 500. Required.
+   * same as the handler's and as that of `serveTasks`. If it throws, or returns an empty string, or
+   * `null` or `undefined` for a request with `authInfo`, the request gets 500. Required.
    */
   readonly principal: (
     authInfo: AuthInfo | undefined,

@@ -53,7 +53,8 @@ export interface TaskStoreOptions {
   readonly bus?: TaskBus;
   /**
    * Is called with errors that no caller waits for: of the store, such as a heartbeat that failed,
-   * and of runners, such as a write that nobody awaited, or a result that cannot be stored.
+   * and of runners, such as a write that nobody awaited, or a result that cannot be stored. Also
+   * with what fails for a client of `serveTasks`: its option `principal`, and the store.
    * Default: the errors go to `logger`.
    */
   readonly onError?: (error: unknown) => void;

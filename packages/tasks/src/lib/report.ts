@@ -22,6 +22,8 @@ export function reporter(options: ErrorListenerOptions): ErrorListener {
   });
 }
 
+const toConsole = reporter({});
+
 /**
  * Makes what the errors of a handler are reported to. Unlike for work in the background, a closed
  * store is an error: a client gets 503 for it.
@@ -30,6 +32,18 @@ export function reporter(options: ErrorListenerOptions): ErrorListener {
  */
 export function listenReporter(options: ErrorListenerOptions): ErrorListener {
   return errorListener(options, { from: FROM, owner: 'serveTaskNotifications', warning: 'TaskNotificationsWarning' });
+}
+
+const reportOf = new WeakMap<object, ErrorListener>();
+
+/** Reports what fails for the clients of a task store where the store reports its own errors. */
+export function shareReports(tasks: object, report: ErrorListener): void {
+  reportOf.set(tasks, report);
+}
+
+/** What {@link shareReports} was given; for a task store of another make, the console. */
+export function reportsOf(tasks: object): ErrorListener {
+  return reportOf.get(tasks) ?? toConsole;
 }
 
 /** Whether the store was closed in this process. */

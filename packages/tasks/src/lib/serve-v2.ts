@@ -1,3 +1,4 @@
+import { SessionError } from '@mcp-session/core';
 import { callable, checkOptions, type OptionNames } from '@mcp-session/core/backend';
 import { type McpServer, ProtocolError, ProtocolErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { checkTasks, checkV2Server } from './checks.ts';
@@ -5,6 +6,7 @@ import { declaresTasks, missingExtension, TASKS_EXTENSION } from './extension.ts
 import { taskParams, updateParams } from './params.ts';
 import { checkPrincipal } from './principal.ts';
 import { refusalsOf } from './refusals.ts';
+import { reportsOf } from './report.ts';
 import { TaskError } from './task-error.ts';
 import type { InputResponses, WorkingTask } from './task.ts';
 import { toV2 } from './task-v2.ts';
@@ -26,7 +28,10 @@ export interface TaskServer {
 export interface ServeTasksOptions {
   /**
    * Returns the principal of a request, from its verified token; `null` for an anonymous one. It is
-   * the user, and not the OAuth client, which all users of an application share. Required.
+   * the user, and not the OAuth client, which all users of an application share. If it throws, or
+   * returns anything else, or `null` for a request with `authInfo`, the request gets -32603, and
+   * the error goes to `onError` of the task store. A `ProtocolError` that it throws is the answer
+   * instead. Required.
    */
   readonly principal: (context: ServerContext) => string | null | undefined | Promise<string | null | undefined>;
 }
@@ -49,12 +54,13 @@ export interface ServedTasks {
    * Creates a task of the request's principal. Return it from the tool.
    *
    * @throws ProtocolError -32021 if the request does not declare the extension: ask
-   * {@link supports} first where the tool can answer without a task. Also the errors of
-   * `TaskStore.create`.
+   * {@link supports} first where the tool can answer without a task; -32603 if the option
+   * `principal` fails. Also the errors of `TaskStore.create`.
    */
   create(context: ServerContext, options?: Omit<CreateTaskOptions, 'principal'>): Promise<CreateTaskResult>;
 }
 
+const INTERNAL_ERROR: number = ProtocolErrorCode.InternalError;
 const INVALID_PARAMS: number = ProtocolErrorCode.InvalidParams;
 
 const NAMES: OptionNames<ServeTasksOptions> = { principal: ['user', 'userId', 'getPrincipal'] };
@@ -78,25 +84,38 @@ export function serveTasks(server: TaskServer, tasks: TaskStore, options: ServeT
   if (tell === undefined) throw new TypeError('Option principal is missing; return null for anonymous requests');
   checkUnserved(server);
   const refusals = refusalsOf(server.server);
+  const report = reportsOf(tasks);
+  const reported = (error: unknown): never => {
+    if (error instanceof ProtocolError) throw error;
+    report(error);
+    // An application's error may name its database. Those of a session store do not.
+    throw error instanceof SessionError ? error : new ProtocolError(INTERNAL_ERROR, 'Internal server error');
+  };
   const accessOf = async (context: ServerContext): Promise<{ readonly principal: string | null }> => {
     if (!supports(context)) throw refusals.refuse(context, missingExtension());
-    return { principal: checkPrincipal(await tell(context), 'serveTasks') };
+    try {
+      const authInfo: unknown = context.http?.authInfo;
+      return { principal: checkPrincipal(await tell(context), { authInfo, where: 'serveTasks' }) };
+    } catch (error) {
+      return reported(error);
+    }
   };
   const low = server.server as McpServer['server'];
   low.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });
   low.setRequestHandler('tasks/get', { params: taskParams }, async ({ taskId }, context) => {
-    const task = await tasks.get(taskId, await accessOf(context));
+    const task = await tasks.get(taskId, await accessOf(context)).catch(reported);
     if (task === undefined) throw unknownTask();
     return { ...toV2(task), resultType: 'complete' };
   });
   low.setRequestHandler('tasks/update', { params: updateParams }, async ({ taskId, inputResponses }, context) => {
     const access = await accessOf(context);
     const answers = answersOf(inputResponses, context);
-    if (!(await tasks.update(taskId, answers, access).catch(refused))) throw unknownTask();
+    const isFound = await tasks.update(taskId, answers, access).catch(refused).catch(reported);
+    if (!isFound) throw unknownTask();
     return { resultType: 'complete' };
   });
   low.setRequestHandler('tasks/cancel', { params: taskParams }, async ({ taskId }, context) => {
-    if (!(await tasks.cancel(taskId, await accessOf(context)))) throw unknownTask();
+    if (!(await tasks.cancel(taskId, await accessOf(context)).catch(reported))) throw unknownTask();
     return { resultType: 'complete' };
   });
   return {

@@ -140,7 +140,7 @@ export class TaskListener {
   async #principalOf(request: Request, authInfo: AuthInfo | undefined): Promise<string | null> {
     const principal = await this.#options.tell(authInfo, request);
     const isAnonymous = principal === undefined && authInfo === undefined;
-    return isAnonymous ? null : checkPrincipal(principal, 'serveTaskNotifications');
+    return isAnonymous ? null : checkPrincipal(principal, { authInfo, where: 'serveTaskNotifications' });
   }
 
   /** The tasks of the principal among the ids, each read once. */

@@ -27,6 +27,7 @@ import {
   type TaskRecord,
   type TaskSession,
 } from './record.ts';
+import { shareReports } from './report.ts';
 import { checkJson, checkRoom } from './room.ts';
 import { taskLost, TaskError } from './task-error.ts';
 import type { TaskHandle } from './task-handle.ts';
@@ -231,5 +232,6 @@ export function createTaskStore(store: Pick<SessionStore, 'ofKind'>, options: Ta
   const resolved = resolveTaskOptions(store, options);
   const tasks = new Tasks(store.ofKind(TASK_KIND, { ttlMs: CENTURY_MS }), resolved);
   changesOf.set(tasks, resolved.changes);
+  shareReports(tasks, resolved.onError);
   return tasks;
 }
